@@ -1,0 +1,19 @@
+//! The nouns of Andon, in the order in which they flow: record, observation, profile, inventory,
+//! finding, verdict, risk, command. Everything else in the workspace shares these and nothing
+//! more.
+//!
+//! Pure: no clock, no I/O.
+#![warn(clippy::disallowed_methods)]
+
+pub mod bundle;
+pub mod columns;
+pub mod command;
+pub mod finding;
+pub mod grade;
+pub mod identity;
+pub mod inventory;
+pub mod observation;
+pub mod profile;
+pub mod reject;
+pub mod time;
+pub mod verdict;
