@@ -1,0 +1,169 @@
+//! A profile compiled against an inventory: what a row is compared with, without any search.
+//!
+//! One per device type. Names and roles have become addresses, protocols have become a table.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use andon_schemas::identity::{address_key, address_of_key};
+use andon_schemas::inventory::Inventory;
+use andon_schemas::observation::Transport;
+use andon_schemas::profile::{Destination, Profile, Target};
+use andon_schemas::time::{EventTime, PlantClock};
+use hashbrown::HashMap;
+use ipnet::IpNet;
+
+/// Number of a cell of a profile: the index of a destination or protocol in the order written.
+pub type Cell = u8;
+
+/// Whom a list of targets means, as addresses.
+#[derive(Clone, Debug, Default)]
+struct Directory {
+    addresses: HashMap<u128, Cell>,
+    networks: Vec<(IpNet, Cell)>,
+    names: HashMap<String, Cell>,
+}
+
+impl Directory {
+    fn compile(targets: &[Destination], inventory: &Inventory) -> Self {
+        let mut directory = Self::default();
+        for (at, destination) in targets.iter().enumerate() {
+            let cell = Cell::try_from(at).unwrap_or(Cell::MAX);
+            match &destination.target {
+                Target::Address(address) => directory.add(*address, cell),
+                Target::Network(network) => directory.networks.push((*network, cell)),
+                Target::Name(name) => {
+                    directory.names.entry(name.clone()).or_insert(cell);
+                    directory.add_all(inventory.named(name), cell);
+                }
+                Target::Role(role) => directory.add_all(inventory.with_role(role), cell),
+                Target::DeviceType(wanted) => directory.add_all(
+                    inventory
+                        .devices
+                        .iter()
+                        .filter(|d| d.device_type == *wanted),
+                    cell,
+                ),
+            }
+        }
+        directory
+    }
+
+    /// The first destination that claims an address keeps it.
+    fn add(&mut self, address: IpAddr, cell: Cell) {
+        self.addresses.entry(address_key(address)).or_insert(cell);
+    }
+
+    fn add_all<'a>(
+        &mut self,
+        devices: impl Iterator<Item = &'a andon_schemas::inventory::Device>,
+        cell: Cell,
+    ) {
+        for address in devices.flat_map(|device| &device.addresses) {
+            self.add(*address, cell);
+        }
+    }
+
+    fn find(&self, peer: u128) -> Option<Cell> {
+        if let Some(cell) = self.addresses.get(&peer) {
+            return Some(*cell);
+        }
+        if self.networks.is_empty() {
+            return None;
+        }
+        let address = address_of_key(peer);
+        self.networks
+            .iter()
+            .find(|(network, _)| network.contains(&address))
+            .map(|(_, c)| *c)
+    }
+}
+
+/// What one device type is measured against.
+#[derive(Clone, Debug)]
+pub struct Baseline {
+    /// The profile it was compiled from.
+    pub profile: Arc<Profile>,
+    /// The plant's wall clock.
+    pub clock: Arc<PlantClock>,
+    destinations: Directory,
+    clients: Directory,
+    ports: HashMap<(Transport, u16), Cell>,
+    portless: Vec<(Transport, Cell)>,
+    holidays: Vec<i32>,
+}
+
+impl Baseline {
+    /// Compiles a profile against the inventory it is used with.
+    pub fn compile(profile: Arc<Profile>, inventory: &Inventory, clock: Arc<PlantClock>) -> Self {
+        let mut ports = HashMap::new();
+        let mut portless = Vec::new();
+        for (at, protocol) in profile.protocols.iter().enumerate() {
+            let cell = Cell::try_from(at).unwrap_or(Cell::MAX);
+            for one in &protocol.matches {
+                match one.port {
+                    Some(port) => {
+                        ports.entry((one.transport, port)).or_insert(cell);
+                    }
+                    None => portless.push((one.transport, cell)),
+                }
+            }
+        }
+        Self {
+            destinations: Directory::compile(&profile.destinations, inventory),
+            clients: Directory::compile(&profile.clients, inventory),
+            ports,
+            portless,
+            holidays: inventory.holidays.clone(),
+            clock,
+            profile,
+        }
+    }
+
+    /// The destination that an address belongs to.
+    #[inline]
+    pub fn destination(&self, peer: u128) -> Option<Cell> {
+        self.destinations.find(peer)
+    }
+
+    /// The destination that a name belongs to, for names that DNS resolves.
+    pub fn destination_named(&self, name: &str) -> Option<Cell> {
+        self.destinations.names.get(name).copied()
+    }
+
+    /// Whether an address may connect to the device: a client, or a destination of it.
+    #[inline]
+    pub fn may_connect(&self, peer: u128) -> bool {
+        self.clients.find(peer).is_some() || self.destinations.find(peer).is_some()
+    }
+
+    /// The protocol of a flow. A known port with another application detected on it is none; a
+    /// sensor may report several applications, separated by commas, and any one matches.
+    #[inline]
+    pub fn protocol(&self, transport: Transport, port: u16, service: Option<&str>) -> Option<Cell> {
+        let cell = self.ports.get(&(transport, port)).copied().or_else(|| {
+            self.portless
+                .iter()
+                .find(|(t, _)| *t == transport)
+                .map(|(_, cell)| *cell)
+        })?;
+        let spoken = &self.profile.protocols.get(usize::from(cell))?.services;
+        match service {
+            Some(names) if !names.is_empty() && !spoken.is_empty() => names
+                .split(',')
+                .any(|name| spoken.iter().any(|known| known == name))
+                .then_some(cell),
+            _ => Some(cell),
+        }
+    }
+
+    /// Whether the device is expected to be active at this moment. A holiday is outside all hours
+    /// of a profile that has any; without hours it always is.
+    pub fn active_at(&self, at: EventTime) -> bool {
+        let Some(hours) = &self.profile.hours else {
+            return true;
+        };
+        let local = self.clock.local(at);
+        hours.hold(local.weekday, local.minute) && !self.holidays.contains(&local.day)
+    }
+}

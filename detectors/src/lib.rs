@@ -1,0 +1,11 @@
+//! The opinions of Andon: one detector per file, a visible catalogue, the statistics they share,
+//! and the laws they all obey.
+//!
+//! Pure: no clock, no I/O, no randomness.
+#![warn(clippy::disallowed_methods)]
+
+pub mod baseline;
+pub mod catalog;
+pub mod detector;
+pub mod facts;
+pub mod words;

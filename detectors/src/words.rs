@@ -1,0 +1,66 @@
+//! Numbers as people read them, for the sentences of findings.
+
+/// A number of bytes: `48 B`, `1.44 MB`, `500 MB`. Decimal units, three digits.
+pub fn bytes_text(bytes: f64) -> String {
+    const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
+    let mut value = bytes.max(0.0);
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    format!("{} {}", three_digits(value), UNITS[unit])
+}
+
+/// A multiple: `3.5`, `347`, `250,000`. Three digits below a thousand, whole numbers above.
+pub fn multiple_text(multiple: f64) -> String {
+    if multiple < 999.5 {
+        return three_digits(multiple);
+    }
+    let digits = format!("{multiple:.0}");
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Three significant digits without trailing zeros.
+pub fn three_digits(value: f64) -> String {
+    let decimals = match value.abs() {
+        v if v < 0.000_5 => 0,
+        v if v < 9.995 => 2,
+        v if v < 99.95 => 1,
+        _ => 0,
+    };
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_as_people_write_them() {
+        assert_eq!(bytes_text(48.0), "48 B");
+        assert_eq!(bytes_text(1_440_000.0), "1.44 MB");
+        assert_eq!(bytes_text(500e6), "500 MB");
+        assert_eq!(bytes_text(999_999.0), "1 MB");
+    }
+
+    #[test]
+    fn multiples_read_as_people_write_them() {
+        assert_eq!(multiple_text(347.22), "347");
+        assert_eq!(multiple_text(250_000.0), "250,000");
+        assert_eq!(multiple_text(3.5), "3.5");
+        assert_eq!(multiple_text(1_234_567.0), "1,234,567");
+    }
+}
