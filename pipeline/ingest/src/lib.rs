@@ -1,0 +1,4 @@
+//! Records in: files and MQTT, decoded to observations.
+
+pub mod delivery;
+pub mod endpoint;
