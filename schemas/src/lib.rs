@@ -17,3 +17,4 @@ pub mod profile;
 pub mod reject;
 pub mod time;
 pub mod verdict;
+pub mod wire;

@@ -1,0 +1,373 @@
+//! The wire form to records, every field checked.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::field::{
+    address, amount, count, flag, host_name, narrow, party, required, text, time, word, wrong,
+};
+use super::value::{Value, shortened};
+use super::{ADDRESSES_MAX, CURRENT_A_MAX, SPINDLE_RPM_MAX, WIRE_VERSION};
+use crate::identity::DeviceId;
+use crate::observation::{
+    Attestation, Body, FlowRecord, Kind, Reading, Record, RecordBody, Resolution, Sender, Source,
+};
+use crate::reject::RejectReason;
+use crate::time::EventTime;
+
+/// Why a record was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct WireError {
+    /// The reason it is counted under.
+    pub reason: RejectReason,
+    /// What exactly, with the field and the value.
+    pub detail: String,
+    /// Offset of the offending byte, where the text is not JSON.
+    pub at: Option<usize>,
+}
+
+impl WireError {
+    pub(super) fn new(reason: RejectReason, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+            at: None,
+        }
+    }
+}
+
+/// What is known about a record before it is read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DecodeOptions<'a> {
+    /// The kind its topic says. A record that says another is refused.
+    pub kind_hint: Option<Kind>,
+    /// The device its topic says. A record that names another is refused.
+    pub device_hint: Option<&'a DeviceId>,
+    /// Whether it comes from a capture of ours: only then do `received_at`, `sender`,
+    /// `sender_proven` and `source` count.
+    pub capture: bool,
+}
+
+/// A record as it stands, unchecked.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Raw<'a> {
+    #[serde(borrow)]
+    v: Value<'a>,
+    #[serde(borrow)]
+    kind: Value<'a>,
+    #[serde(borrow)]
+    device: Value<'a>,
+    #[serde(borrow)]
+    time: Value<'a>,
+    #[serde(borrow)]
+    received_at: Value<'a>,
+    #[serde(borrow)]
+    sender: Value<'a>,
+    #[serde(borrow)]
+    sender_proven: Value<'a>,
+    #[serde(borrow)]
+    seq: Value<'a>,
+    #[serde(borrow)]
+    source: Value<'a>,
+    #[serde(borrow)]
+    start: Value<'a>,
+    #[serde(borrow)]
+    orig: Value<'a>,
+    #[serde(borrow)]
+    resp: Value<'a>,
+    #[serde(borrow)]
+    resp_name: Value<'a>,
+    #[serde(borrow)]
+    transport: Value<'a>,
+    #[serde(borrow)]
+    service: Value<'a>,
+    #[serde(borrow)]
+    orig_bytes: Value<'a>,
+    #[serde(borrow)]
+    resp_bytes: Value<'a>,
+    #[serde(borrow)]
+    bytes: Value<'a>,
+    #[serde(borrow)]
+    state: Value<'a>,
+    #[serde(borrow)]
+    interim: Value<'a>,
+    #[serde(borrow)]
+    uid: Value<'a>,
+    #[serde(borrow)]
+    current_a: Value<'a>,
+    #[serde(borrow)]
+    spindle_rpm: Value<'a>,
+    #[serde(borrow)]
+    firmware: Value<'a>,
+    #[serde(borrow)]
+    sha256: Value<'a>,
+    #[serde(borrow)]
+    tpm_ok: Value<'a>,
+    #[serde(borrow)]
+    server: Value<'a>,
+    #[serde(borrow)]
+    name: Value<'a>,
+    #[serde(borrow)]
+    addresses: Value<'a>,
+    #[serde(borrow)]
+    ttl_s: Value<'a>,
+    #[serde(borrow)]
+    client: Value<'a>,
+}
+
+/// Reads one record.
+///
+/// # Errors
+/// Says which field is wrong and what it holds, or where the text stops being JSON.
+pub fn decode(bytes: &[u8], options: DecodeOptions<'_>) -> Result<Record, WireError> {
+    record(&parse(bytes)?, options)
+}
+
+/// Reads one record of a capture together with the position it was recorded at, if it has one.
+///
+/// # Errors
+/// Like [`decode`].
+pub fn decode_capture(bytes: &[u8]) -> Result<(Record, Option<Source>), WireError> {
+    let raw = parse(bytes)?;
+    let options = DecodeOptions {
+        capture: true,
+        ..DecodeOptions::default()
+    };
+    Ok((record(&raw, options)?, source(&raw.source)?))
+}
+
+fn parse(bytes: &[u8]) -> Result<Raw<'_>, WireError> {
+    let text = std::str::from_utf8(bytes).map_err(|e| WireError {
+        reason: RejectReason::Malformed,
+        detail: format!("record is not UTF-8 at byte {}", e.valid_up_to()),
+        at: Some(e.valid_up_to()),
+    })?;
+    if !text.trim_start().starts_with('{') {
+        return Err(WireError {
+            reason: RejectReason::Malformed,
+            detail: "record is not a JSON object".to_owned(),
+            at: Some(0),
+        });
+    }
+    serde_json::from_str(text).map_err(|e| WireError {
+        reason: RejectReason::Malformed,
+        detail: format!("record is not valid JSON: {e}"),
+        at: Some(offset(text, &e)),
+    })
+}
+
+/// The byte a JSON error points at.
+fn offset(text: &str, error: &serde_json::Error) -> usize {
+    if error.is_eof() {
+        return text.len();
+    }
+    let before: usize = text
+        .split_inclusive('\n')
+        .take(error.line().saturating_sub(1))
+        .map(str::len)
+        .sum();
+    (before + error.column().saturating_sub(1)).min(text.len())
+}
+
+fn record(raw: &Raw<'_>, options: DecodeOptions<'_>) -> Result<Record, WireError> {
+    match raw.v {
+        Value::Absent | Value::Unsigned(WIRE_VERSION) => {}
+        Value::Unsigned(other) => {
+            return Err(WireError::new(
+                RejectReason::UnknownVersion,
+                format!("`v` is {other}, this build reads {WIRE_VERSION}"),
+            ));
+        }
+        ref other => return Err(wrong("v", other, "a version number")),
+    }
+    let kind = kind(raw, options.kind_hint)?;
+    let device = device(raw, options.device_hint)?;
+    let event_time = required("time", time("time", &raw.time)?)?;
+    let address = match kind {
+        Kind::Flow => None,
+        _ => address("client", &raw.client)?,
+    };
+    if kind != Kind::Flow && device.is_none() && (kind != Kind::Resolution || address.is_none()) {
+        let field = if kind == Kind::Resolution {
+            "`device` or `client` is missing"
+        } else {
+            "`device` is missing"
+        };
+        return Err(WireError::new(RejectReason::MissingField, field));
+    }
+    let (received_at, sender) = if options.capture {
+        (time("received_at", &raw.received_at)?, sender(raw)?)
+    } else {
+        (None, None)
+    };
+    Ok(Record {
+        device,
+        address,
+        event_time,
+        received_at,
+        sender,
+        seq: count("seq", &raw.seq)?,
+        body: body(kind, raw, event_time)?,
+    })
+}
+
+fn body(kind: Kind, raw: &Raw<'_>, event_time: EventTime) -> Result<RecordBody, WireError> {
+    Ok(match kind {
+        Kind::Flow => RecordBody::Flow(flow(raw, event_time)?),
+        Kind::Reading => RecordBody::Single(Body::Reading(reading(raw)?)),
+        Kind::Attestation => RecordBody::Single(Body::Attestation(attestation(raw)?)),
+        Kind::Resolution => RecordBody::Single(Body::Resolution(resolution(raw)?)),
+    })
+}
+
+fn kind(raw: &Raw<'_>, hint: Option<Kind>) -> Result<Kind, WireError> {
+    let named = match &raw.kind {
+        Value::Absent => None,
+        Value::Text(text) => Some(
+            text.parse::<Kind>()
+                .map_err(|e| WireError::new(RejectReason::Unsupported, format!("`kind`: {e}")))?,
+        ),
+        other => return Err(wrong("kind", other, "the name of a kind")),
+    };
+    match (named, hint) {
+        (Some(named), Some(hint)) if named != hint => Err(WireError::new(
+            RejectReason::WrongType,
+            format!("`kind` is `{named}` where the topic says `{hint}`"),
+        )),
+        (named, hint) => required("kind", named.or(hint)),
+    }
+}
+
+fn device(raw: &Raw<'_>, hint: Option<&DeviceId>) -> Result<Option<DeviceId>, WireError> {
+    let named = match &raw.device {
+        Value::Absent => None,
+        Value::Text(text) => Some(
+            DeviceId::new(text)
+                .map_err(|e| WireError::new(RejectReason::WrongType, format!("`device`: {e}")))?,
+        ),
+        other => return Err(wrong("device", other, "a device id")),
+    };
+    match (named, hint) {
+        (Some(named), Some(hint)) if named != *hint => Err(WireError::new(
+            RejectReason::WrongType,
+            format!("`device` is `{named}` where the topic says `{hint}`"),
+        )),
+        (named, hint) => Ok(named.or_else(|| hint.cloned())),
+    }
+}
+
+fn sender(raw: &Raw<'_>) -> Result<Option<Sender>, WireError> {
+    let proven = flag("sender_proven", &raw.sender_proven)?.unwrap_or(false);
+    let Some(name) = text("sender", &raw.sender)? else {
+        return Ok(None);
+    };
+    let name = DeviceId::new(&name)
+        .map_err(|e| WireError::new(RejectReason::WrongType, format!("`sender`: {e}")))?;
+    Ok(Some(Sender { name, proven }))
+}
+
+fn source(value: &Value<'_>) -> Result<Option<Source>, WireError> {
+    let members = match value {
+        Value::Absent => return Ok(None),
+        Value::Object(members) => members,
+        other => return Err(wrong("source", other, "an object")),
+    };
+    let member = |name: &str| {
+        members
+            .iter()
+            .find(|(key, _)| key == name)
+            .map_or(&Value::Absent, |(_, value)| value)
+    };
+    let topic = required("source.topic", text("source.topic", member("topic"))?)?;
+    let partition = count("source.partition", member("partition"))?;
+    let offset = count("source.offset", member("offset"))?;
+    Ok(Some(Source {
+        topic: topic.as_ref().into(),
+        partition: narrow("source.partition", required("source.partition", partition)?)?,
+        offset: required("source.offset", offset)?,
+    }))
+}
+
+fn flow(raw: &Raw<'_>, end: EventTime) -> Result<FlowRecord, WireError> {
+    let start = time("start", &raw.start)?.unwrap_or(end);
+    if start > end {
+        return Err(WireError::new(
+            RejectReason::OutOfRange,
+            format!("`start` {start} is after `time` {end}"),
+        ));
+    }
+    Ok(FlowRecord {
+        start,
+        originator: required("orig", party("orig", &raw.orig)?)?,
+        responder: required("resp", party("resp", &raw.resp)?)?,
+        responder_name: text("resp_name", &raw.resp_name)?.map(|name| host_name(&name)),
+        transport: required("transport", word("transport", &raw.transport)?)?,
+        service: text("service", &raw.service)?
+            .filter(|service| !service.is_empty())
+            .map(|service| service.to_ascii_lowercase()),
+        originator_bytes: count("orig_bytes", &raw.orig_bytes)?,
+        responder_bytes: count("resp_bytes", &raw.resp_bytes)?,
+        bytes: word("bytes", &raw.bytes)?.unwrap_or_default(),
+        state: word("state", &raw.state)?.unwrap_or_default(),
+        interim: flag("interim", &raw.interim)?.unwrap_or(false),
+        uid: text("uid", &raw.uid)?.map(Cow::into_owned),
+    })
+}
+
+fn reading(raw: &Raw<'_>) -> Result<Reading, WireError> {
+    let reading = Reading {
+        current_a: amount("current_a", &raw.current_a, CURRENT_A_MAX)?,
+        spindle_rpm: amount("spindle_rpm", &raw.spindle_rpm, SPINDLE_RPM_MAX)?,
+    };
+    if reading == Reading::default() {
+        return Err(WireError::new(
+            RejectReason::MissingField,
+            "`current_a` and `spindle_rpm` are both missing",
+        ));
+    }
+    Ok(reading)
+}
+
+fn attestation(raw: &Raw<'_>) -> Result<Attestation, WireError> {
+    let digest = match text("sha256", &raw.sha256)? {
+        Some(hex) if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            return Err(WireError::new(
+                RejectReason::WrongType,
+                format!(
+                    "`sha256` is not 64 hexadecimal digits: {:?}",
+                    shortened(&hex)
+                ),
+            ));
+        }
+        digest => digest.map(|hex| hex.to_ascii_lowercase()),
+    };
+    Ok(Attestation {
+        version: required("firmware", text("firmware", &raw.firmware)?)?.into_owned(),
+        digest,
+        tpm_ok: flag("tpm_ok", &raw.tpm_ok)?,
+    })
+}
+
+fn resolution(raw: &Raw<'_>) -> Result<Resolution, WireError> {
+    let addresses = match &raw.addresses {
+        Value::List(items) if items.len() > ADDRESSES_MAX => Err(WireError::new(
+            RejectReason::OutOfRange,
+            format!("`addresses` holds {}, at most {ADDRESSES_MAX}", items.len()),
+        )),
+        Value::List(items) => items
+            .iter()
+            .map(|item| required("addresses[]", address("addresses[]", item)?))
+            .collect(),
+        Value::Absent => required("addresses", None),
+        other => Err(wrong("addresses", other, "an array of addresses")),
+    }?;
+    Ok(Resolution {
+        server: required("server", address("server", &raw.server)?)?,
+        name: host_name(&required("name", text("name", &raw.name)?)?),
+        addresses,
+        ttl_s: narrow("ttl_s", required("ttl_s", count("ttl_s", &raw.ttl_s)?)?)?,
+    })
+}

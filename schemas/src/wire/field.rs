@@ -1,0 +1,186 @@
+//! Single fields of the wire form: each reads one value, or says what is wrong with it.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use super::decode::WireError;
+use super::value::{Value, shortened};
+use super::{TEXT_BYTES_MAX, parse_time};
+use crate::observation::Party;
+use crate::reject::RejectReason;
+use crate::time::EventTime;
+
+pub(super) fn required<T>(name: &str, value: Option<T>) -> Result<T, WireError> {
+    value.ok_or_else(|| WireError::new(RejectReason::MissingField, format!("`{name}` is missing")))
+}
+
+pub(super) fn wrong(name: &str, value: &Value<'_>, expected: &str) -> WireError {
+    WireError::new(
+        RejectReason::WrongType,
+        format!("`{name}` is {}, expected {expected}", value.quoted()),
+    )
+}
+
+fn out_of_range(name: &str, value: &Value<'_>, expected: &str) -> WireError {
+    WireError::new(
+        RejectReason::OutOfRange,
+        format!("`{name}` is {}, expected {expected}", value.quoted()),
+    )
+}
+
+pub(super) fn text<'v>(
+    name: &str,
+    value: &'v Value<'_>,
+) -> Result<Option<Cow<'v, str>>, WireError> {
+    match value {
+        Value::Absent => Ok(None),
+        Value::Text(text) if text.len() > TEXT_BYTES_MAX => Err(WireError::new(
+            RejectReason::OutOfRange,
+            format!(
+                "`{name}` has {} bytes, at most {TEXT_BYTES_MAX}",
+                text.len()
+            ),
+        )),
+        Value::Text(text) => Ok(Some(Cow::Borrowed(text))),
+        other => Err(wrong(name, other, "a text")),
+    }
+}
+
+/// A DNS name as it is compared: lower case, without a final dot.
+pub(super) fn host_name(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_lowercase()
+}
+
+pub(super) fn word<T: FromStr<Err = String>>(
+    name: &str,
+    value: &Value<'_>,
+) -> Result<Option<T>, WireError> {
+    match value {
+        Value::Absent => Ok(None),
+        Value::Text(text) => match shortened(text).parse() {
+            Ok(word) => Ok(Some(word)),
+            Err(e) => Err(WireError::new(
+                RejectReason::WrongType,
+                format!("`{name}`: {e}"),
+            )),
+        },
+        other => Err(wrong(name, other, "a text")),
+    }
+}
+
+pub(super) fn flag(name: &str, value: &Value<'_>) -> Result<Option<bool>, WireError> {
+    match value {
+        Value::Absent => Ok(None),
+        Value::Bool(flag) => Ok(Some(*flag)),
+        other => Err(wrong(name, other, "true or false")),
+    }
+}
+
+/// A whole number that is not negative and fits 64 bits.
+pub(super) fn count(name: &str, value: &Value<'_>) -> Result<Option<u64>, WireError> {
+    const EXPECTED: &str = "a whole number from 0 to 18446744073709551615";
+    match value {
+        Value::Absent => Ok(None),
+        Value::Unsigned(count) => Ok(Some(*count)),
+        Value::Negative(_) => Err(out_of_range(name, value, EXPECTED)),
+        // JSON numbers beyond 64 bits come as floating point.
+        Value::Float(float) if *float < 0.0 || *float >= 18_446_744_073_709_551_616.0 => {
+            Err(out_of_range(name, value, EXPECTED))
+        }
+        other => Err(wrong(name, other, EXPECTED)),
+    }
+}
+
+pub(super) fn narrow<T: TryFrom<u64>>(name: &str, count: u64) -> Result<T, WireError> {
+    T::try_from(count).map_err(|_| {
+        WireError::new(
+            RejectReason::OutOfRange,
+            format!("`{name}` {count} is too large"),
+        )
+    })
+}
+
+/// A physical amount: finite, not negative, at most `max`.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "a sensor's value in single precision; what overflows is checked afterwards"
+)]
+pub(super) fn amount(name: &str, value: &Value<'_>, max: f32) -> Result<Option<f32>, WireError> {
+    let amount = match value {
+        Value::Absent => return Ok(None),
+        Value::Unsigned(count) => *count as f32,
+        Value::Float(float) => *float as f32,
+        Value::Negative(_) => -1.0,
+        other => return Err(wrong(name, other, "a number")),
+    };
+    if (0.0..=max).contains(&amount) {
+        Ok(Some(amount))
+    } else {
+        Err(out_of_range(
+            name,
+            value,
+            &format!("a number from 0 to {max}"),
+        ))
+    }
+}
+
+pub(super) fn time(name: &str, value: &Value<'_>) -> Result<Option<EventTime>, WireError> {
+    match value {
+        Value::Absent => Ok(None),
+        Value::Text(text) => match parse_time(shortened(text)) {
+            Ok(time) => Ok(Some(time)),
+            Err(e) => Err(WireError::new(
+                RejectReason::WrongType,
+                format!("`{name}`: {e}"),
+            )),
+        },
+        other => Err(wrong(name, other, "an RFC 3339 timestamp")),
+    }
+}
+
+pub(super) fn address(name: &str, value: &Value<'_>) -> Result<Option<IpAddr>, WireError> {
+    match value {
+        Value::Absent => Ok(None),
+        Value::Text(text) => match text.parse() {
+            Ok(address) => Ok(Some(address)),
+            Err(_) => Err(wrong(name, value, "an IP address")),
+        },
+        other => Err(wrong(name, other, "an IP address")),
+    }
+}
+
+/// One end of a flow, in any of its spellings.
+pub(super) fn party(name: &str, value: &Value<'_>) -> Result<Option<Party>, WireError> {
+    const EXPECTED: &str = "`address:port`";
+    match value {
+        Value::Absent => Ok(None),
+        Value::Text(text) => {
+            if let Ok(socket) = text.parse::<SocketAddr>() {
+                return Ok(Some(Party {
+                    address: socket.ip(),
+                    port: socket.port(),
+                }));
+            }
+            match text.parse() {
+                Ok(address) => Ok(Some(Party { address, port: 0 })),
+                Err(_) => Err(wrong(name, value, EXPECTED)),
+            }
+        }
+        Value::Object(members) => {
+            let member = |wanted: &str| {
+                members
+                    .iter()
+                    .find(|(key, _)| key == wanted)
+                    .map_or(&Value::Absent, |(_, value)| value)
+            };
+            let field = format!("{name}.address");
+            let address = required(&field, address(&field, member("address"))?)?;
+            let field = format!("{name}.port");
+            let port = narrow(&field, count(&field, member("port"))?.unwrap_or(0))?;
+            Ok(Some(Party { address, port }))
+        }
+        other => Err(wrong(name, other, EXPECTED)),
+    }
+}
