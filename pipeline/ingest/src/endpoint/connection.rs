@@ -24,6 +24,9 @@ use crate::delivery::Delivery;
 
 /// A writer's batch above this size is given back once it is written.
 const BATCH_KEPT: usize = 64 << 10;
+/// How much, and for how long, a peer may still send after it has been told good-bye.
+const LINGER_BYTES: usize = 1 << 20;
+const LINGER: Duration = Duration::from_secs(1);
 
 /// A place among the connections; given back on drop.
 #[derive(Debug)]
@@ -108,9 +111,8 @@ async fn read(
         () = stopped(&mut stop) => Ending::Because(Fault::ServerShuttingDown),
     };
     if ending == Ending::Because(Fault::ServerShuttingDown) {
-        // Nobody is to send again what is already safe: wait for what was handed over. While it
-        // is read by nobody else, this is the only place of this connection that waits for room.
-        // A receiver that has gone settles nothing, so the wait has an end.
+        // What has been handed over is to be acknowledged before the end, so that nobody sends it
+        // again. Whoever should settle it may be gone, so the wait has an end.
         session.close_intake();
         let _overdue = timeout(drain_within, link.unsettled_below(1))
             .await
@@ -122,6 +124,8 @@ async fn read(
         Ending::Because(fault) => {
             tracing::debug!(connection = link.number, "connection ended: {fault:?}");
             link.close(Some(fault));
+            // A close with unread input resets the connection, and the reason may be lost with it.
+            input.discard(LINGER_BYTES, LINGER).await;
         }
     }
 }
@@ -279,7 +283,8 @@ fn enter(
         sender.proven,
         assigned.unwrap_or(hello.client_id),
     );
-    if let Some(older) = hub.roster().enter(client.clone(), Arc::clone(&link)) {
+    let older = hub.roster().enter(client.clone(), Arc::clone(&link));
+    if let Some(older) = older {
         hub.counters.taken_over.increment();
         older.close(Some(Fault::SessionTakenOver));
     }

@@ -171,6 +171,9 @@ impl Hub {
 
     /// See [`Settle`](crate::delivery::Settle).
     pub(super) fn settle(&self, receipts: &[Receipt]) {
+        // One lock and one wake-up per connection, however its messages were mixed with others.
+        let mut receipts = receipts.to_vec();
+        receipts.sort_by_key(|receipt| receipt.connection);
         for run in receipts.chunk_by(|a, b| a.connection == b.connection) {
             let Some(first) = run.first() else { continue };
             let link = self.roster().link(first.connection).cloned();

@@ -98,6 +98,19 @@ impl<R: AsyncRead + Unpin> Input<R> {
         &self.buffer[self.body..self.current]
     }
 
+    /// Reads and drops what still comes, until the peer closes or one of the bounds is reached.
+    pub(super) async fn discard(&mut self, mut bytes: usize, within: Duration) {
+        self.held = None;
+        let until = Instant::now() + within;
+        while bytes > 0 {
+            self.buffer.clear();
+            if self.fill(until).await.is_err() {
+                break;
+            }
+            bytes = bytes.saturating_sub(self.buffer.len());
+        }
+    }
+
     fn forget(&mut self) {
         self.buffer.drain(..self.current);
         (self.current, self.body) = (0, 0);

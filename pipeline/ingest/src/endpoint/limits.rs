@@ -34,7 +34,9 @@ pub struct Limits {
     /// Default 1 h.
     pub keep_alive_max: Duration,
     /// Messages of one connection that are accepted and not yet settled. Announced as Receive
-    /// Maximum to v5 clients; from v3.1.1 clients no more is read meanwhile. Default 1,024.
+    /// Maximum to v5 clients; from v3.1.1 clients no more is read meanwhile (of settled QoS 2
+    /// messages that such a client does not release, only the identifiers are kept, at most the
+    /// 65,535 that exist). Default 1,024.
     pub in_flight: u16,
     /// Filters of one connection. Default 64.
     pub subscriptions: usize,

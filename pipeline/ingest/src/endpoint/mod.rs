@@ -164,7 +164,8 @@ impl Publisher {
     /// Queues a message for every reader of its topic and returns how many there were. Never
     /// waits: a reader without room is cut and counted. With `retain` it is also kept for readers
     /// that come later, in place of the topic's last one (an empty payload only removes that).
-    /// The device level of the topic is folded to lower case.
+    /// The device level of the topic is folded to lower case. Messages of one topic arrive in
+    /// order if one caller at a time sends them.
     pub fn publish(&self, topic: &str, payload: &[u8], retain: bool) -> usize {
         self.0.publish(topic, payload, retain)
     }

@@ -141,11 +141,20 @@ proptest! {
 async fn what_is_out_of_place_ends_the_connection() {
     let mut bench = Bench::open().await;
     let early = publish(Proto::V3, "andon/v1/in/s/a/flow", b"x", 1, 1);
+    let mut reserved = connect(Proto::V3, "a", None, 60);
+    reserved[9] |= 1;
+    let mut qos_without_will = connect(Proto::V5, "a", None, 60);
+    qos_without_will[9] |= 0x08;
+    let flagged = [&[0x11], &connect(Proto::V3, "a", None, 60)[1..]].concat();
+    let http = b"GET / HTTP/1.1\r\n\r\n";
     for first in [
         &early[..],
-        b"GET / HTTP/1.1\r\n\r\n",
+        http,
         &[0xc0, 0],
         &[0x10, 0],
+        &reserved,
+        &qos_without_will,
+        &flagged,
     ] {
         let mut client = Raw::open(&bench).await;
         client.send(first).await;
@@ -172,7 +181,7 @@ async fn what_is_out_of_place_ends_the_connection() {
         client.expect_close().await;
         assert_eq!(bench.refusal().await.reason, Reason::Malformed);
     }
-    assert_eq!(bench.endpoint.counts().malformed, 16);
+    assert_eq!(bench.endpoint.counts().malformed, 19);
     bench.serves().await;
 }
 

@@ -7,6 +7,7 @@ mod clients;
 mod hostile;
 mod pressure;
 mod protocol;
+mod readers;
 mod throughput;
 
 use std::time::Duration;
