@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use andon_schemas::grade::Grade;
 use andon_schemas::identity::{address_key, address_of_key};
 use andon_schemas::inventory::Inventory;
 use andon_schemas::observation::Transport;
@@ -12,6 +13,8 @@ use andon_schemas::profile::{Destination, Profile, Target};
 use andon_schemas::time::{EventTime, PlantClock};
 use hashbrown::HashMap;
 use ipnet::IpNet;
+
+use crate::policy::Policy;
 
 /// Number of a cell of a profile: the index of a destination or protocol in the order written.
 pub type Cell = u8;
@@ -86,11 +89,14 @@ pub struct Baseline {
     pub profile: Arc<Profile>,
     /// The plant's wall clock.
     pub clock: Arc<PlantClock>,
+    /// The flow policies of all segments, in the order of the inventory.
+    pub policies: Arc<[Policy]>,
+    /// Local calendar days (since 1970) without production, in ascending order.
+    pub holidays: Arc<[i32]>,
     destinations: Directory,
     clients: Directory,
     ports: HashMap<(Transport, u16), Cell>,
     portless: Vec<(Transport, Cell)>,
-    holidays: Vec<i32>,
 }
 
 impl Baseline {
@@ -109,15 +115,24 @@ impl Baseline {
                 }
             }
         }
+        let mut holidays = inventory.holidays.clone();
+        holidays.sort_unstable();
         Self {
+            policies: inventory.segments.iter().map(Policy::compile).collect(),
+            holidays: holidays.into(),
             destinations: Directory::compile(&profile.destinations, inventory),
             clients: Directory::compile(&profile.clients, inventory),
             ports,
             portless,
-            holidays: inventory.holidays.clone(),
             clock,
             profile,
         }
+    }
+
+    /// The grade of a rule: the default, unless the profile writes another.
+    pub fn grade(&self, detector: &str, default: Grade) -> Grade {
+        let written = self.profile.detectors.get(detector).and_then(|s| s.grade);
+        written.unwrap_or(default)
     }
 
     /// The destination that an address belongs to.
@@ -164,6 +179,11 @@ impl Baseline {
             return true;
         };
         let local = self.clock.local(at);
-        hours.hold(local.weekday, local.minute) && !self.holidays.contains(&local.day)
+        hours.hold(local.weekday, local.minute) && !self.is_holiday(local.day)
+    }
+
+    /// Whether a local calendar day (since 1970) is a day without production.
+    pub fn is_holiday(&self, day: i32) -> bool {
+        self.holidays.binary_search(&day).is_ok()
     }
 }

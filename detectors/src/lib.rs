@@ -8,4 +8,9 @@ pub mod baseline;
 pub mod catalog;
 pub mod detector;
 pub mod facts;
+pub mod policy;
 pub mod words;
+
+mod rule;
+#[cfg(test)]
+mod stage;

@@ -228,6 +228,9 @@ macro_rules! catalog {
 }
 
 catalog! {
+    forbidden_flow::ForbiddenFlow,
+    identity_mismatch::IdentityMismatch,
     traffic_volume::TrafficVolume,
     unknown_destination::UnknownDestination,
+    unknown_device::UnknownDevice,
 }
