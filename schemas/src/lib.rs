@@ -5,6 +5,7 @@
 //! Pure: no clock, no I/O.
 #![warn(clippy::disallowed_methods)]
 
+pub mod builtin;
 pub mod bundle;
 pub mod columns;
 pub mod command;
@@ -13,8 +14,14 @@ pub mod grade;
 pub mod identity;
 pub mod inventory;
 pub mod observation;
+pub mod problems;
 pub mod profile;
+pub mod protocol;
+pub mod quantity;
 pub mod reject;
 pub mod time;
 pub mod verdict;
 pub mod wire;
+
+mod canonical;
+mod yaml;

@@ -3,6 +3,18 @@
 //!
 //! This file holds the checked form and its look-ups; `parse` reads the YAML.
 
+mod calendar;
+mod contract;
+mod members;
+mod parse;
+mod pattern;
+mod roll;
+mod rules;
+mod segments;
+
+pub use contract::json_schema;
+pub use parse::parse;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -14,6 +26,23 @@ use crate::grade::{RiskClass, text_scale};
 use crate::identity::{DeviceId, address_key};
 use crate::observation::Transport;
 use crate::time::{EventTime, PlantClock};
+
+/// What a server may be: the words that `roles:` and `role:` know.
+pub const ROLES: &[&str] = &[
+    "attestation",
+    "broker",
+    "dns",
+    "fleet",
+    "historian",
+    "hmi",
+    "images",
+    "mes",
+    "ntp",
+    "safety",
+    "syslog",
+    "update",
+    "warehouse",
+];
 
 /// How a weight of the risk assessment is answered: worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -230,6 +259,11 @@ impl Inventory {
             }
         }
         self.lookup = lookup;
+    }
+
+    /// Index of the device of this identity in [`Inventory::devices`].
+    pub fn position(&self, id: &str) -> Option<usize> {
+        self.lookup.ids.get(id).copied()
     }
 
     /// The device of this identity.

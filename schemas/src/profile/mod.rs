@@ -3,15 +3,31 @@
 //! This file holds the checked form, which cannot hold nonsense; `parse` reads the YAML and
 //! reports everything that is wrong with it at once.
 
+mod behaviour;
+mod contract;
+mod parse;
+mod read;
+mod state;
+mod talk;
+
+pub use contract::json_schema;
+pub(crate) use parse::type_name;
+pub use parse::{ProfileSet, SourceFile, parse};
+pub(crate) use talk::{host_name, network, role};
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::Serialize;
 
+use crate::canonical;
 use crate::grade::Grade;
 use crate::observation::{ByteKind, Transport};
 use crate::time::Span;
+
+/// How much of honest behaviour lies inside a range that says nothing about it.
+pub const COVERAGE_DEFAULT: f64 = 0.95;
 
 /// A range somebody wrote down, both ends included, `lo <= hi`.
 ///
@@ -64,6 +80,8 @@ pub struct Destination {
     pub share: Option<f64>,
     /// A safety flow: automatic responses leave it alone.
     pub safety: bool,
+    /// The exact flows, where they are written; empty means any protocol of the profile.
+    pub over: Vec<ProtocolMatch>,
 }
 
 /// One protocol of a profile.
@@ -247,6 +265,18 @@ pub struct Profile {
     pub silence: Option<Span>,
     /// Overrides by detector name.
     pub detectors: BTreeMap<String, DetectorSetting>,
+}
+
+impl Profile {
+    /// SHA-256 over the canonical JSON of the checked form, lower-case hex. What it extends does
+    /// not enter: two profiles that say the same have the same hash, however they were written.
+    pub fn content_hash(&self) -> String {
+        let content = Self {
+            extends: Vec::new(),
+            ..self.clone()
+        };
+        canonical::digest(&content)
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,295 @@
+//! Who is there: servers, gateways, sensors, and devices one by one or in numbered groups.
+
+use std::net::IpAddr;
+
+use super::contract::{ASSESSMENT, DEVICES, GATEWAY, SENSOR, SERVER};
+use super::pattern::{Pattern, address, consecutive};
+use super::roll::Roll;
+use super::{Assessment, Device, Function, Segment, Weight, segments};
+use crate::identity::DeviceId;
+use crate::problems::{Refusal, quoted};
+use crate::profile::{host_name, role, type_name};
+use crate::yaml::{Node, Report, Section};
+
+/// What servers, gateways and sensors count as where nothing is written: inside the plant, and
+/// their loss degrades production.
+const ASSESSMENT_DEFAULT: Assessment = Assessment {
+    safety_impact: Weight::Low,
+    production_impact: Weight::Medium,
+    data_sensitivity: Weight::Medium,
+    attack_surface: Weight::Medium,
+};
+
+/// Reads everything that the inventory lists.
+pub(crate) fn read(top: Node<'_>, segments: &[Segment], report: &mut Report) -> Roll {
+    let mut roll = Roll::default();
+    let kinds: [(&str, &Section, Function); 3] = [
+        ("servers", &SERVER, Function::Server),
+        ("gateways", &GATEWAY, Function::Gateway),
+        ("sensors", &SENSOR, Function::Sensor),
+    ];
+    for (key, section, function) in kinds {
+        for item in items(top, key) {
+            if let Some(device) = single(item, section, function, segments, report)
+                && let Err(refusal) = roll.admit(device, segments)
+            {
+                report.value(item, refusal);
+            }
+        }
+    }
+    let mut wanted = Vec::new();
+    for item in items(top, "devices") {
+        wanted.extend(group(item, segments, &mut roll, report));
+    }
+    roll.tie(wanted, report);
+    roll
+}
+
+fn items<'t>(top: Node<'t>, key: &str) -> Vec<Node<'t>> {
+    top.get(key).map(Node::items).unwrap_or_default()
+}
+
+/// A server, a gateway or a sensor.
+fn single(
+    item: Node<'_>,
+    section: &Section,
+    function: Function,
+    segments: &[Segment],
+    report: &mut Report,
+) -> Option<Device> {
+    if !report.fields(item, section) {
+        return None;
+    }
+    let id = report.read_if(item.get("id"), id);
+    let segment = report.read_if(item.get("segment"), |name| segments::index(name, segments));
+    let kind = report.read_if(item.get("type"), type_name);
+    let assessment = assessment(item.get("assessment"), report).unwrap_or(ASSESSMENT_DEFAULT);
+    let device = Device {
+        id: id?,
+        device_type: kind.unwrap_or_else(|| function.as_str().to_owned()),
+        function,
+        segment: segment?,
+        line: String::new(),
+        addresses: report.read_each(item.get("addresses"), address),
+        names: report.read_each(item.get("names"), host_name),
+        roles: report.read_each(item.get("roles"), role),
+        risk_class: assessment.risk_class(),
+        safety_critical: report.flag(item.get("safety_critical")),
+        gateway: None,
+        serves: Vec::new(),
+        watches: watches(item.get("watches"), segments, report),
+    };
+    Some(device)
+}
+
+fn watches(node: Option<Node<'_>>, segments: &[Segment], report: &mut Report) -> Vec<usize> {
+    if node.and_then(Node::scalar) == Some("all") {
+        return (0..segments.len()).collect();
+    }
+    let mut watches = report.read_each(node, |name| segments::index(name, segments));
+    watches.sort_unstable();
+    watches.dedup();
+    watches
+}
+
+fn id(text: &str) -> Result<DeviceId, Refusal> {
+    if text.starts_with("ip:") {
+        let cause = format!("device id {} begins with `ip:`", quoted(text));
+        return Err(Refusal::new(cause).hint("Such ids stand for addresses nobody has listed."));
+    }
+    DeviceId::new(text).map_err(Refusal::new)
+}
+
+type Tie<'t> = (DeviceId, String, Node<'t>);
+
+/// A device or a group of them; returns which gateway each wants.
+fn group<'t>(
+    item: Node<'t>,
+    segments: &[Segment],
+    roll: &mut Roll,
+    report: &mut Report,
+) -> Vec<Tie<'t>> {
+    if !report.fields(item, &DEVICES) {
+        return Vec::new();
+    }
+    let Some(group) = Group::read(item, segments, report) else {
+        return Vec::new();
+    };
+    let mut wanted = Vec::new();
+    for at in 0..group.ids.len() {
+        let outcome = group.device(at).and_then(|device| {
+            let id = device.id.clone();
+            roll.admit(device, segments).map(|()| id)
+        });
+        match outcome {
+            Ok(id) => wanted.extend(
+                group
+                    .gateway
+                    .iter()
+                    .map(|(g, node)| (id.clone(), g.clone(), *node)),
+            ),
+            Err(refusal) => {
+                // What is wrong with one of a group is nearly always wrong with all of it.
+                report.value(item, refusal);
+                break;
+            }
+        }
+    }
+    wanted
+}
+
+/// What the devices of a group have in common, and how they are told apart.
+struct Group<'t> {
+    ids: Pattern<'t>,
+    names: Vec<Pattern<'t>>,
+    addresses: Vec<Vec<IpAddr>>,
+    common: Device,
+    gateway: Option<(String, Node<'t>)>,
+}
+
+impl<'t> Group<'t> {
+    fn read(item: Node<'t>, segments: &[Segment], report: &mut Report) -> Option<Self> {
+        let device_type = report.read_if(item.get("type"), type_name);
+        let segment = report.read_if(item.get("segment"), |name| segments::index(name, segments));
+        let assessment = assessment(item.get("assessment"), report);
+        let line = report.read_if(item.get("line"), |text| Ok(text.to_owned()));
+        let safety_critical = report.flag(item.get("safety_critical"));
+        let gateway_node = item.get("gateway");
+        let gateway = report
+            .read_if(gateway_node, |text| Ok(text.to_owned()))
+            .zip(gateway_node);
+        let ids_node = match (item.get("id"), item.get("ids")) {
+            (Some(id), None) => id,
+            (None, Some(ids)) => ids,
+            _ => {
+                let refusal = Refusal::new("one of `id:` and `ids:` belongs here");
+                report.value(
+                    item,
+                    refusal.hint("Write `id:` for one device, `ids:` for a group."),
+                );
+                return None;
+            }
+        };
+        let ids = pattern(ids_node, report)?;
+        let names: Vec<_> = item.get("names").map(Node::items).unwrap_or_default();
+        let names: Vec<_> = names
+            .into_iter()
+            .filter_map(|n| pattern(n, report))
+            .collect();
+        let addresses = addresses(item.get("addresses")?, ids.len(), report)?;
+        if let (Some(node), Some(_)) = (
+            item.get("names"),
+            names.iter().find(|n| n.len() != ids.len()),
+        ) {
+            let refusal =
+                Refusal::new(format!("names are not numbered like the {} ids", ids.len()));
+            report.value(
+                node,
+                refusal.hint("Number them with the same range in braces."),
+            );
+            return None;
+        }
+        let common = Device {
+            id: DeviceId::of_address(IpAddr::from([0, 0, 0, 0])),
+            device_type: device_type?,
+            function: Function::Device,
+            segment: segment?,
+            line: line.unwrap_or_default(),
+            addresses: Vec::new(),
+            names: Vec::new(),
+            roles: Vec::new(),
+            risk_class: assessment?.risk_class(),
+            safety_critical,
+            gateway: None,
+            serves: Vec::new(),
+            watches: Vec::new(),
+        };
+        Some(Self {
+            ids,
+            names,
+            addresses,
+            common,
+            gateway,
+        })
+    }
+
+    fn device(&self, at: usize) -> Result<Device, Refusal> {
+        let names = self.names.iter().map(|name| host_name(&name.at(at)));
+        Ok(Device {
+            id: id(&self.ids.at(at))?,
+            addresses: self.addresses.get(at).cloned().unwrap_or_default(),
+            names: names.collect::<Result<_, _>>()?,
+            ..self.common.clone()
+        })
+    }
+}
+
+fn pattern<'t>(node: Node<'t>, report: &mut Report) -> Option<Pattern<'t>> {
+    let text = report.text(node)?;
+    match Pattern::read(text) {
+        Ok(pattern) => Some(pattern),
+        Err(refusal) => {
+            report.value(node, refusal);
+            None
+        }
+    }
+}
+
+/// The addresses of each of `count` devices: consecutive from one, one each, or all of one.
+fn addresses(node: Node<'_>, count: usize, report: &mut Report) -> Option<Vec<Vec<IpAddr>>> {
+    if node.scalar().is_some_and(|text| text.trim().ends_with('+')) {
+        let all = report.read(node, |text| consecutive(text, count))?;
+        return Some(all.into_iter().map(|address| vec![address]).collect());
+    }
+    let written = node.items().len();
+    let all = report.read_each(Some(node), address);
+    if all.len() < written || all.is_empty() {
+        if written == 0 {
+            report.value(node, Refusal::new("no address is written"));
+        }
+        return None;
+    }
+    if count == 1 {
+        return Some(vec![all]);
+    }
+    if all.len() != count {
+        let cause = format!("{} addresses for {count} devices", all.len());
+        let hint = "Write one for each, or the first with a `+` for consecutive ones.";
+        report.value(node, Refusal::new(cause).hint(hint));
+        return None;
+    }
+    Some(all.into_iter().map(|address| vec![address]).collect())
+}
+
+fn assessment(node: Option<Node<'_>>, report: &mut Report) -> Option<Assessment> {
+    let node = node?;
+    if !report.fields(node, &ASSESSMENT) {
+        return None;
+    }
+    let mut answer = |key: &str, words: [&str; 3]| {
+        report.read_if(node.get(key), |text| {
+            let at = words
+                .iter()
+                .position(|word| word.eq_ignore_ascii_case(text));
+            match at {
+                Some(0) => Ok(Weight::High),
+                Some(1) => Ok(Weight::Medium),
+                Some(_) => Ok(Weight::Low),
+                None => Err(
+                    Refusal::new(format!("{} is not an answer here", quoted(text)))
+                        .hint(format!("Write {}, {} or {}.", words[0], words[1], words[2])),
+                ),
+            }
+        })
+    };
+    let safety_impact = answer("safety_impact", ["HIGH", "MEDIUM", "LOW"]);
+    let production_impact = answer("production_impact", ["CRITICAL", "IMPORTANT", "SUPPORT"]);
+    let data_sensitivity = answer("data_sensitivity", ["CONFIDENTIAL", "INTERNAL", "PUBLIC"]);
+    let attack_surface = answer("attack_surface", ["HIGH", "MEDIUM", "LOW"]);
+    Some(Assessment {
+        safety_impact: safety_impact?,
+        production_impact: production_impact?,
+        data_sensitivity: data_sensitivity?,
+        attack_surface: attack_surface?,
+    })
+}

@@ -1,0 +1,197 @@
+//! How much, how often and when: volume, connections, hours and cadence.
+
+use super::contract::{ACTIVE_HOURS, CADENCE, COUNTED, VOLUME};
+use super::read::{Layers, coverage, covered, positive};
+use super::{COVERAGE_DEFAULT, Cadence, Hours, Range, Volume};
+use crate::observation::ByteKind;
+use crate::problems::{Refusal, quoted};
+use crate::quantity::{Dimension, amount, hours_span};
+use crate::yaml::{Node, Report};
+
+/// The one-row rule fires at this many times the upper end, unless written.
+const MULTIPLE_DEFAULT: f64 = 3.0;
+
+/// Standard deviation of the period, as a share of it, unless written.
+const JITTER_DEFAULT: f64 = 0.05;
+
+/// The rhythm of a polled device.
+pub(crate) fn cadence(layers: &Layers<'_>, report: &mut Report) -> Option<Cadence> {
+    let node = layers.get("cadence")?;
+    if !report_mapping(node, "{ size: 2 KB, every: 5 s }", report) {
+        return None;
+    }
+    let fields = layers.fields("cadence", &CADENCE, report);
+    let coverage = coverage(fields.get("coverage"), report);
+    let size_node = fields.must("size", "2 KB", report);
+    let size = covered(size_node, Dimension::Bytes, coverage, report);
+    let every = fields.must("every", "5 s", report);
+    let period_s = report.read_if(every, |text| positive(text, Dimension::Seconds));
+    let jitter_s = report.read_if(fields.get("jitter"), |text| {
+        amount(text, Dimension::Seconds)
+    });
+    let (size, period_s) = (size?, period_s?);
+    if size.lo <= 0.0 {
+        let refusal = Refusal::new("the size of a message begins at 0");
+        report.value(
+            size_node?,
+            refusal.hint("Write the smallest message that is sent."),
+        );
+        return None;
+    }
+    let jitter_s = jitter_s.unwrap_or(JITTER_DEFAULT * period_s);
+    if jitter_s >= period_s {
+        let refusal = Refusal::new("the jitter is not smaller than the period");
+        report.value(
+            fields.get("jitter")?,
+            refusal.hint("A cadence this loose is none."),
+        );
+        return None;
+    }
+    Some(Cadence {
+        size,
+        period_s,
+        jitter_s,
+    })
+}
+
+fn report_mapping(node: Node<'_>, example: &str, report: &mut Report) -> bool {
+    if !node.is_map() {
+        let refusal = Refusal::new("is not a mapping");
+        report.value(
+            node,
+            refusal.hint(format!("Write for instance `{example}`.")),
+        );
+    }
+    node.is_map()
+}
+
+/// The hourly volume: written, or what the cadence makes in an hour.
+pub(crate) fn volume(
+    layers: &Layers<'_>,
+    cadence: Option<&Cadence>,
+    report: &mut Report,
+) -> Option<Volume> {
+    let node = layers.get("volume_per_hour");
+    let derived = cadence.map(|cadence| {
+        let per_hour = 3600.0 / cadence.period_s;
+        Range {
+            lo: cadence.size.lo * per_hour,
+            hi: cadence.size.hi * per_hour,
+            coverage: cadence.size.coverage,
+        }
+    });
+    let fields = layers.fields("volume_per_hour", &VOLUME, report);
+    let coverage = coverage(fields.get("coverage"), report);
+    let written = match node {
+        Some(node) if node.is_map() => fields.get("range"),
+        other => other,
+    };
+    let range = match written {
+        Some(written) => covered(Some(written), Dimension::Bytes, coverage, report)?,
+        None if node.is_none() || derived.is_some() => derived?,
+        None => {
+            fields.must("range", "50-150 MB", report);
+            return None;
+        }
+    };
+    let baseline = report.read_if(fields.get("baseline"), |t| positive(t, Dimension::Bytes));
+    if range.lo <= 0.0 && fields.get("baseline").is_none() {
+        let refusal = Refusal::new("a volume that begins at 0 has no geometric middle");
+        let hint = "Write `{ range: …, baseline: … }` with a typical hour, or a lower end above 0.";
+        report.value(written.or(node)?, refusal.hint(hint));
+        return None;
+    }
+    let bytes = report.read_if(fields.get("bytes"), |text| {
+        text.parse::<ByteKind>().map_err(Refusal::new)
+    });
+    let (rule_bytes, absolute) = rule(&fields, &range, report)?;
+    Some(Volume {
+        range,
+        bytes: bytes.unwrap_or_default(),
+        rule_bytes,
+        absolute,
+        baseline: baseline.unwrap_or((range.lo * range.hi).sqrt()),
+    })
+}
+
+/// Above how many bytes the one-row rule fires, and whether that was written as such.
+fn rule(fields: &Layers<'_>, range: &Range, report: &mut Report) -> Option<(f64, bool)> {
+    let multiple = report.read_if(fields.get("multiple"), |text| {
+        let number = text.trim_end_matches(['x', '×']);
+        match amount(number, Dimension::Count)? {
+            times if times > 1.0 => Ok(times),
+            _ => Err(Refusal::new(format!(
+                "multiple {} is not above 1",
+                quoted(text)
+            ))),
+        }
+    });
+    let Some(limit_node) = fields.get("limit") else {
+        return Some((multiple.unwrap_or(MULTIPLE_DEFAULT) * range.hi, false));
+    };
+    let limit = report.read(limit_node, |text| positive(text, Dimension::Bytes))?;
+    if fields.get("multiple").is_some() {
+        let refusal = Refusal::new("both a limit and a multiple are written");
+        report.key(limit_node, refusal.hint("Keep one of them."));
+    }
+    if limit < range.hi {
+        let refusal = Refusal::new("the limit lies below the upper end of the range");
+        let hint = "Five honest hours in a hundred lie outside a range; the limit must lie above.";
+        report.value(limit_node, refusal.hint(hint));
+    }
+    Some((limit, true))
+}
+
+/// New connections per hour.
+pub(crate) fn connections(layers: &Layers<'_>, report: &mut Report) -> Option<Range> {
+    let node = layers.get("connections_per_hour")?;
+    if !node.is_map() {
+        return covered(Some(node), Dimension::Count, COVERAGE_DEFAULT, report);
+    }
+    let fields = layers.fields("connections_per_hour", &COUNTED, report);
+    let coverage = coverage(fields.get("coverage"), report);
+    covered(
+        fields.must("range", "10-50", report),
+        Dimension::Count,
+        coverage,
+        report,
+    )
+}
+
+/// The active hours.
+pub(crate) fn hours(layers: &Layers<'_>, report: &mut Report) -> Option<Hours> {
+    let node = layers.get("active_hours")?;
+    let fields = layers.fields("active_hours", &ACTIVE_HOURS, report);
+    let spans_node = if node.is_map() {
+        fields.must("spans", "Mon-Fri 06:00-22:00", report)?
+    } else {
+        node
+    };
+    let spans = report.read_each(Some(spans_node), hours_span);
+    if spans_node.is_list() && spans_node.items().is_empty() {
+        let refusal = Refusal::new("no hours are written");
+        report.value(
+            spans_node,
+            refusal.hint("Write `always` or leave the key out."),
+        );
+    }
+    let grace_min = report.read_if(fields.get("grace"), grace).unwrap_or(0);
+    (!spans.is_empty()).then_some(Hours { spans, grace_min })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "bounded to 0…360 before the conversion"
+)]
+fn grace(text: &str) -> Result<u16, Refusal> {
+    let minutes = amount(text, Dimension::Seconds)? / 60.0;
+    if minutes > 360.0 || minutes.fract() != 0.0 {
+        let cause = format!(
+            "grace {} is not a whole number of minutes up to 6 h",
+            quoted(text)
+        );
+        return Err(Refusal::new(cause).hint("Write for instance `15 min`."));
+    }
+    Ok(minutes as u16)
+}
