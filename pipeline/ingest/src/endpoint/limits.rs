@@ -12,7 +12,7 @@ pub struct Limits {
     /// Largest payload of one message, bytes. A larger packet is refused by its header, before
     /// anything of it is buffered. Default 1 MiB.
     pub payload_bytes: usize,
-    /// Longest topic or filter, bytes. Default 512.
+    /// Longest topic, filter or client id, bytes. Default 512.
     pub topic_bytes: usize,
     /// Largest CONNECT, bytes: what someone unknown may make us hold. Default 16 KiB.
     pub connect_bytes: usize,

@@ -56,7 +56,7 @@ use tokio::task::{JoinHandle, JoinSet};
 pub use self::authority::{Anonymous, Authority, AuthorityError, Origin, Principal, Role, Secret};
 pub use self::counters::Counts;
 pub use self::limits::Limits;
-pub use self::refusal::{Reason, Refusal};
+pub use self::refusal::{HEAD_BYTES_MAX, Reason, Refusal};
 pub use self::topic::{IN_BRANCH, OUT_BRANCH};
 
 use self::connection::Place;

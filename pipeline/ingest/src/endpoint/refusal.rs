@@ -7,6 +7,9 @@ use andon_schemas::reject::RejectReason;
 
 use crate::delivery::Sender;
 
+/// Most bytes of a refused message that are kept: as many as a reject shows.
+pub const HEAD_BYTES_MAX: usize = 256;
+
 /// A message (or an unreadable packet) that was refused. It was not acknowledged as accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -18,6 +21,9 @@ pub struct Refusal {
     pub peer: SocketAddr,
     /// Size of the packet after its fixed header, bytes; as announced, if it was not read.
     pub bytes: usize,
+    /// The beginning of the payload (of the whole packet, if it is malformed), for whoever has to
+    /// look at it: at most [`HEAD_BYTES_MAX`]. Empty if it was not read.
+    pub head: Vec<u8>,
     /// Why.
     pub reason: Reason,
 }

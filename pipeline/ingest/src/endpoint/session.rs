@@ -16,7 +16,7 @@ use super::flight::Admission;
 use super::hub::Hub;
 use super::input::{Input, Stop};
 use super::link::Link;
-use super::refusal::{Reason, Refusal};
+use super::refusal::{HEAD_BYTES_MAX, Reason, Refusal};
 use super::reply;
 use super::roster::ClientKey;
 use super::topic::{Filter, is_name};
@@ -67,7 +67,7 @@ impl Session {
             };
             let done = match Packet::read(self.link.version, header, input.body()) {
                 Ok(packet) => self.act(packet, header).await,
-                Err(fault) => Err(self.malformed(fault, header.body)),
+                Err(fault) => Err(self.malformed(fault, input.body())),
             };
             if let Err(ending) = done {
                 return ending;
@@ -97,30 +97,32 @@ impl Session {
                 self.hub.counters.timed_out.increment();
                 Ending::Because(Fault::KeepAliveTimeout)
             }
-            Stop::Oversized(bytes) => self.oversized(None, bytes),
-            Stop::Fault(fault) => self.malformed(fault, 0),
+            Stop::Oversized(bytes) => self.oversized(None, bytes, &[]),
+            Stop::Fault(fault) => self.malformed(fault, &[]),
         }
     }
 
-    fn oversized(&self, topic: Option<String>, bytes: usize) -> Ending {
+    fn oversized(&self, topic: Option<String>, bytes: usize, payload: &[u8]) -> Ending {
         self.hub.counters.oversized.increment();
-        self.record(topic, bytes, Reason::Oversized);
+        self.record(topic, bytes, payload, Reason::Oversized);
         Ending::Because(Fault::PacketTooLarge)
     }
 
-    fn malformed(&self, fault: Fault, bytes: usize) -> Ending {
+    fn malformed(&self, fault: Fault, packet: &[u8]) -> Ending {
         self.hub.counters.malformed.increment();
-        self.record(None, bytes, Reason::Malformed);
+        self.record(None, packet.len(), packet, Reason::Malformed);
         Ending::Because(fault)
     }
 
-    fn record(&self, topic: Option<String>, bytes: usize, reason: Reason) {
+    fn record(&self, topic: Option<String>, bytes: usize, content: &[u8], reason: Reason) {
+        let head = content[..content.len().min(HEAD_BYTES_MAX)].to_vec();
         let (sender, peer) = (self.identity.sender(), self.peer);
         self.hub.record(Refusal {
             topic,
             sender,
             peer,
             bytes,
+            head,
             reason,
         });
     }
@@ -139,7 +141,7 @@ impl Session {
 
     async fn publish(&mut self, message: Message, bytes: usize) -> Result<(), Ending> {
         if message.payload.len() > self.hub.limits.payload_bytes {
-            return Err(self.oversized(Some(message.topic), bytes));
+            return Err(self.oversized(Some(message.topic), bytes, &message.payload));
         }
         let sender = if is_name(&message.topic, self.hub.limits.topic_bytes) {
             self.identity.may_publish(&message.topic)
@@ -174,7 +176,7 @@ impl Session {
                 Admission::Pending | Admission::Received => return Ok(()),
                 Admission::Full => {
                     let fault = Fault::ReceiveMaximumExceeded;
-                    return Err(self.malformed(fault, payload.len()));
+                    return Err(self.malformed(fault, &payload));
                 }
             },
         };
@@ -192,17 +194,18 @@ impl Session {
     /// in all other cases closing is the only way not to drop it silently.
     fn refuse(&mut self, message: Message, bytes: usize, reason: Reason) -> Result<(), Ending> {
         self.hub.counters.unauthorised.increment();
-        self.record(Some(message.topic), bytes, reason);
+        self.record(Some(message.topic), bytes, &message.payload, reason);
         let (code, fault) = match reason {
             Reason::TopicName => (reply::TOPIC_NAME_INVALID, Fault::TopicNameInvalid),
             _ => (reply::NOT_AUTHORISED, Fault::NotAuthorized),
         };
         match message.packet_id {
             Some(packet_id) if self.link.version == Version::V5 => {
-                let entered = self.link.refuse(packet_id, message.exactly_once, code);
-                entered
-                    .then_some(())
-                    .ok_or(Ending::Because(Fault::ReceiveMaximumExceeded))
+                if self.link.refuse(packet_id, message.exactly_once, code) {
+                    Ok(())
+                } else {
+                    Err(self.malformed(Fault::ReceiveMaximumExceeded, &message.payload))
+                }
             }
             _ => Err(Ending::Because(fault)),
         }

@@ -136,7 +136,10 @@ async fn a_v5_publish_outside_the_identity_is_answered_with_the_reason() {
             proven: true
         }
     );
-    assert_eq!(refusal.reason, Reason::ForeignDevice);
+    assert_eq!(
+        (refusal.reason, &*refusal.head),
+        (Reason::ForeignDevice, &b"x"[..])
+    );
     // With QoS 0 there is no acknowledgement to say it in.
     client.send(&publish(Proto::V5, foreign, b"x", 0, 0)).await;
     client.expect(&[0xe0, 1, 0x87]).await;

@@ -143,3 +143,27 @@ async fn retained_messages_greet_new_subscriptions_as_their_options_say() {
     newcomer.packet().await;
     newcomer.expect(&retained).await;
 }
+
+#[tokio::test]
+async fn a_reader_gets_no_packet_larger_than_it_announced() {
+    let bench = Bench::with(&[("soc", Role::Reader)], Limits::default()).await;
+    let publisher = bench.endpoint.publisher();
+    let topic = "andon/v1/out/s/cnc-1/risk";
+    publisher.publish(topic, &[b'x'; 300], true);
+    // CONNECT with a Maximum Packet Size of 100.
+    let mut body = b"\0\x04MQTT\x05\xc2\0\x3c\x05\x27\0\0\0\x64\0\x02id".to_vec();
+    text(&mut body, b"soc");
+    text(&mut body, b"soc");
+    let mut reader = Raw::greet(&bench, &packet(0x10, &body)).await;
+    reader
+        .send(&subscribe(Proto::V5, 1, &["andon/v1/out/#"], 0))
+        .await;
+    reader.packet().await;
+    bench.until(|counts| counts.too_large_for_reader == 1).await;
+    assert_eq!(publisher.publish(topic, &[b'y'; 100], false), 0);
+    assert_eq!(publisher.publish(topic, b"small", false), 1);
+    reader
+        .expect(&publish(Proto::V5, topic, b"small", 0, 0))
+        .await;
+    assert_eq!(bench.endpoint.counts().too_large_for_reader, 2);
+}
