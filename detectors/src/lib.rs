@@ -11,6 +11,7 @@ pub mod facts;
 pub mod policy;
 pub mod words;
 
+mod distinct;
 mod rule;
 #[cfg(test)]
 mod stage;

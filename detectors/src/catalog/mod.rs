@@ -230,7 +230,10 @@ macro_rules! catalog {
 catalog! {
     forbidden_flow::ForbiddenFlow,
     identity_mismatch::IdentityMismatch,
+    off_hours::OffHours,
+    scan::Scan,
     traffic_volume::TrafficVolume,
     unknown_destination::UnknownDestination,
     unknown_device::UnknownDevice,
+    unknown_protocol::UnknownProtocol,
 }
