@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 use super::authority::Identity;
 use super::hub::Hub;
 use super::input::{Input, Stop};
-use super::link::{End, Link, Work};
+use super::link::{Link, Work};
 use super::reply::{self, Terms};
 use super::session::{Ending, Session};
 use super::wire::{Fault, Header, Hello, Unreadable, Version, kind};
@@ -85,10 +86,23 @@ pub(super) async fn serve(
     };
     let session = enter(&hub, hello, identity, peer, deliveries);
     let link = Arc::clone(&session.link);
-    tokio::join!(
-        read(session, input, stop, hub.limits.drain_within),
-        write(&hub, &link, writer)
-    );
+    let mut writing = pin!(write(&hub, &link, writer));
+    let ending = tokio::select! {
+        ending = read(session, &mut input, stop) => ending,
+        // The peer takes nothing any more.
+        () = &mut writing => return,
+    };
+    let fault = match ending {
+        Ending::Left => None,
+        Ending::Because(fault) => Some(fault),
+    };
+    tracing::debug!(%peer, "connection ended: {ending:?}");
+    link.close(fault);
+    let written = timeout(hub.limits.drain_within, writing).await.is_ok();
+    if written && fault.is_some() {
+        // A close with unread input resets the connection, and the reason may be lost with it.
+        input.discard(LINGER_BYTES, LINGER).await;
+    }
 }
 
 /// Waits for the endpoint's end; one that was dropped has ended too.
@@ -97,16 +111,15 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _gone = stop.wait_for(|stop| *stop).await.is_err();
 }
 
-/// The reading side, and the orderly end of a connection.
+/// The reading side, until the client, its link or the endpoint ends.
 async fn read(
     mut session: Session,
-    mut input: Input<OwnedReadHalf>,
+    input: &mut Input<OwnedReadHalf>,
     mut stop: watch::Receiver<bool>,
-    drain_within: Duration,
-) {
+) -> Ending {
     let link = Arc::clone(&session.link);
     let ending = tokio::select! {
-        ending = session.read(&mut input) => ending,
+        ending = session.read(input) => ending,
         () = link.ended() => Ending::Left,
         () = stopped(&mut stop) => Ending::Because(Fault::ServerShuttingDown),
     };
@@ -114,23 +127,14 @@ async fn read(
         // What has been handed over is to be acknowledged before the end, so that nobody sends it
         // again. Whoever should settle it may be gone, so the wait has an end.
         session.close_intake();
-        let _overdue = timeout(drain_within, link.unsettled_below(1))
-            .await
-            .is_err();
+        let within = session.hub.limits.drain_within;
+        let _overdue = timeout(within, link.unsettled_below(1)).await.is_err();
     }
-    drop(session);
-    match ending {
-        Ending::Left => link.close(None),
-        Ending::Because(fault) => {
-            tracing::debug!(connection = link.number, "connection ended: {fault:?}");
-            link.close(Some(fault));
-            // A close with unread input resets the connection, and the reason may be lost with it.
-            input.discard(LINGER_BYTES, LINGER).await;
-        }
-    }
+    ending
 }
 
-/// The writing side. Ends the connection when the peer does not take what it is sent.
+/// The writing side. Returns when everything is written after the end, or when the peer does not
+/// take what it is sent.
 async fn write(hub: &Hub, link: &Link, mut socket: OwnedWriteHalf) {
     let mut batch = Vec::new();
     loop {
@@ -149,7 +153,7 @@ async fn write(hub: &Hub, link: &Link, mut socket: OwnedWriteHalf) {
         }
         let sent = tokio::select! {
             sent = timeout(hub.limits.write_within, socket.write_all(&batch)) => sent,
-            () = link.cut() => break,
+            () = link.is_cut() => break,
         };
         match sent {
             Ok(Ok(())) => {}
@@ -164,7 +168,6 @@ async fn write(hub: &Hub, link: &Link, mut socket: OwnedWriteHalf) {
             batch = Vec::new();
         }
     }
-    link.end(End::Cut);
     if let Err(error) = socket.shutdown().await {
         tracing::trace!(connection = link.number, "close: {error}");
     }

@@ -53,7 +53,8 @@ pub struct Limits {
     pub deliveries: usize,
     /// Records of refused messages that wait to be taken; more are only counted. Default 1,024.
     pub refusals: usize,
-    /// How long a shutdown waits for accepted messages to be settled. Default 5 s.
+    /// How long a shutdown waits for accepted messages to be settled, and any connection at its
+    /// end for the peer to take what is still to be said. Default 5 s.
     pub drain_within: Duration,
 }
 

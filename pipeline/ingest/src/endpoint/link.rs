@@ -50,7 +50,7 @@ pub(super) struct Replay {
 
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+enum End {
     /// What waits to be written is written first.
     Flushed,
     /// At once.
@@ -123,7 +123,7 @@ impl Link {
         }
         if !state.outbox.is_empty() && state.outbox.len() + packet.len() > self.outbox_bytes {
             drop(state);
-            self.end(End::Cut);
+            self.cut();
             return Offer::Slow;
         }
         state.outbox.extend_from_slice(packet);
@@ -252,13 +252,9 @@ impl Link {
         self.work.notify_one();
     }
 
-    /// Ends the connection without a word. A cut overrides an orderly end.
-    pub(super) fn end(&self, end: End) {
-        let mut state = self.state();
-        if end == End::Cut || state.end.is_none() {
-            state.end = Some(end);
-        }
-        drop(state);
+    /// Ends the connection without a word, even in the middle of a packet.
+    fn cut(&self) {
+        self.state().end = Some(End::Cut);
         self.ended.notify_one();
         self.work.notify_one();
     }
@@ -271,7 +267,7 @@ impl Link {
     }
 
     /// Waits until the writer must stop even in the middle of a batch. For the writer only.
-    pub(super) async fn cut(&self) {
+    pub(super) async fn is_cut(&self) {
         while self.state().end != Some(End::Cut) {
             self.work.notified().await;
         }
