@@ -2,4 +2,7 @@
 
 pub mod delivery;
 pub mod endpoint;
+pub mod files;
 pub mod log;
+pub mod refused;
+pub mod split;

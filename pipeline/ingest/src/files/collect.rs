@@ -1,0 +1,158 @@
+//! Which files there are to read, what each is, and in which order they come.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use andon_schemas::reject::RejectReason;
+use andon_schemas::time::EventTime;
+
+use super::CaptureError;
+use super::detect::{Format, detect};
+use super::lines::{Lines, Stream};
+use super::rows::{Content, LineRows};
+use crate::refused::{Refused, excerpt};
+
+/// How deep folders are searched.
+const DEPTH_MAX: usize = 16;
+
+/// A file that has been looked at.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    /// As it was given; below a folder, the folder as given and the way down.
+    pub(super) path: Arc<str>,
+    /// What it is, or why it is not read.
+    pub(super) format: Result<Format, Refused>,
+    file: PathBuf,
+    /// Its first event, for the order.
+    first: Option<EventTime>,
+    /// The beginning, for the reject of a file that is not read.
+    excerpt: String,
+    /// Standard input cannot be opened a second time.
+    stream: Option<Stream>,
+}
+
+impl Candidate {
+    fn look(file: &Path) -> Result<Self, CaptureError> {
+        let path: Arc<str> = file.to_string_lossy().into();
+        let standard_input = &*path == "-";
+        let stream = stream(file).map_err(|source| CaptureError::Read {
+            path: path.to_string(),
+            source,
+        })?;
+        let mut format = detect(&stream.head);
+        if format == Ok(Format::Parquet) && (stream.packed || standard_input) {
+            format = Err(Refused::new(
+                RejectReason::Unsupported,
+                "parquet is read from a plain file, not from gzip or standard input",
+            ));
+        }
+        let first = format
+            .as_ref()
+            .ok()
+            .and_then(|format| first_event(&stream.head, *format, file));
+        Ok(Self {
+            path,
+            format,
+            file: file.to_owned(),
+            first,
+            excerpt: excerpt(&stream.head),
+            stream: standard_input.then_some(stream),
+        })
+    }
+
+    /// Opens it for reading; the inner error is the one reject of a file that is not read.
+    ///
+    /// # Errors
+    /// A file that has gone or cannot be opened any more.
+    pub(super) fn rows(self) -> Result<Result<LineRows, (Refused, String)>, CaptureError> {
+        let format = match self.format {
+            Ok(format) => format,
+            Err(refused) => return Ok(Err((refused, self.excerpt))),
+        };
+        let stream = match self.stream {
+            Some(stream) => stream,
+            None => stream(&self.file).map_err(|source| CaptureError::Read {
+                path: self.path.to_string(),
+                source,
+            })?,
+        };
+        Ok(
+            LineRows::new(stream.lines(), format, &self.file).ok_or_else(|| {
+                let refused = Refused::new(RejectReason::Unsupported, "file has no lines");
+                (refused, self.excerpt)
+            }),
+        )
+    }
+}
+
+fn stream(file: &Path) -> io::Result<Stream> {
+    let raw: Box<dyn Read> = if file == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(file)?)
+    };
+    Stream::open(raw)
+}
+
+/// Event time of the first record that the beginning of a file holds.
+fn first_event(head: &[u8], format: Format, file: &Path) -> Option<EventTime> {
+    let mut rows = LineRows::new(Lines::of(head), format, file)?;
+    while let Ok(Some(row)) = rows.next() {
+        match row.content {
+            Ok(Content::Record(record, _)) => return Some(record.event_time),
+            Ok(Content::Tick(at)) => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Looks at every file given and every file below the folders given. Those of one folder come in
+/// the order of their first events, files without any first: rotation names sort in many ways.
+///
+/// # Errors
+/// A path that does not exist or cannot be read.
+pub(super) fn collect(paths: &[PathBuf]) -> Result<VecDeque<Candidate>, CaptureError> {
+    let mut candidates = VecDeque::new();
+    for path in paths {
+        if path != Path::new("-") && path.is_dir() {
+            let mut files = Vec::new();
+            walk(path, 0, &mut files).map_err(|source| CaptureError::Read {
+                path: path.to_string_lossy().into_owned(),
+                source,
+            })?;
+            files.sort();
+            let mut found: Vec<Candidate> = files
+                .iter()
+                .map(|file| Candidate::look(file))
+                .collect::<Result<_, _>>()?;
+            found.sort_by_key(|candidate| candidate.first);
+            candidates.extend(found);
+        } else {
+            candidates.push_back(Candidate::look(path)?);
+        }
+    }
+    Ok(candidates)
+}
+
+/// Lists the files below a folder; hidden ones and links to folders are passed over.
+fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            if depth < DEPTH_MAX {
+                walk(&path, depth + 1, files)?;
+            }
+        } else if path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! What a file is, from what it holds. Its name decides nothing: a Zeek log may be TSV or JSON
+//! under the same name, and a file called `conn.log` may be anything.
+
+use andon_schemas::reject::RejectReason;
+
+use super::json::Members;
+use super::zeek_tsv::is_plain_header;
+use crate::refused::Refused;
+
+/// A format that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Zeek log as separated text.
+    ZeekTsv,
+    /// Zeek log as JSON lines.
+    ZeekJson,
+    /// Suricata EVE.
+    Eve,
+    /// Capture of ours, NDJSON.
+    Native,
+    /// Capture of ours, Parquet.
+    Parquet,
+}
+
+impl Format {
+    /// Whether it is a capture of ours, whose order is kept.
+    pub const fn is_native(self) -> bool {
+        matches!(self, Self::Native | Self::Parquet)
+    }
+
+    /// The format as people call it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ZeekTsv => "zeek tsv",
+            Self::ZeekJson => "zeek json",
+            Self::Eve => "suricata eve",
+            Self::Native => "andon ndjson",
+            Self::Parquet => "andon parquet",
+        }
+    }
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Beginnings of files that people hand in and that are not read, with what to do.
+const OTHERS: &[(&[u8], &str)] = &[
+    (
+        b"\x0a\x0d\x0d\x0a",
+        "a pcapng capture: run Zeek over it and hand in its logs",
+    ),
+    (
+        b"\xa1\xb2\xc3\xd4",
+        "a pcap capture: run Zeek over it and hand in its logs",
+    ),
+    (
+        b"\xd4\xc3\xb2\xa1",
+        "a pcap capture: run Zeek over it and hand in its logs",
+    ),
+    (
+        b"\xa1\xb2\x3c\x4d",
+        "a pcap capture: run Zeek over it and hand in its logs",
+    ),
+    (
+        b"\x4d\x3c\xb2\xa1",
+        "a pcap capture: run Zeek over it and hand in its logs",
+    ),
+    (b"\x28\xb5\x2f\xfd", "zstd: unpack it first"),
+    (b"PK\x03\x04", "a zip archive: unpack it first"),
+    (b"\x1f\x8b", "gzip inside gzip: unpack it first"),
+    (
+        b"StartTime,",
+        "an Argus flow file: convert it to Zeek or EVE",
+    ),
+];
+
+/// How many lines of JSON are tried before a file is given up.
+const LINES_TRIED: usize = 16;
+
+/// Tells the format from the first bytes, unpacked.
+///
+/// # Errors
+/// Says what the file seems to be instead.
+pub(super) fn detect(head: &[u8]) -> Result<Format, Refused> {
+    if head.starts_with(b"PAR1") {
+        return Ok(Format::Parquet);
+    }
+    if let Some((_, what)) = OTHERS.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Err(Refused::new(
+            RejectReason::Unsupported,
+            format!("file is {what}"),
+        ));
+    }
+    let text = head.trim_ascii_start();
+    if text.is_empty() {
+        return Err(Refused::new(RejectReason::Malformed, "file is empty"));
+    }
+    if ["#separator", "#set_separator", "#path", "#fields"]
+        .iter()
+        .any(|header| text.starts_with(header.as_bytes()))
+        || is_plain_header(&first_line(text))
+    {
+        return Ok(Format::ZeekTsv);
+    }
+    if text.starts_with(b"{") || text.starts_with(b"@cee:") {
+        return json_lines(text);
+    }
+    Err(unknown(text))
+}
+
+fn first_line(text: &[u8]) -> String {
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or(text);
+    String::from_utf8_lossy(&line[..line.len().min(4_096)]).into_owned()
+}
+
+fn json_lines(text: &[u8]) -> Result<Format, Refused> {
+    let lines = text.split(|byte| *byte == b'\n').take(LINES_TRIED);
+    let mut parsed = 0;
+    for line in lines.filter(|line| !line.trim_ascii().is_empty()) {
+        let Ok(members) = Members::of_line(line.trim_ascii()) else {
+            continue;
+        };
+        parsed += 1;
+        if let Some(format) = json_object(&members, true) {
+            return Ok(format);
+        }
+    }
+    Err(Refused::new(
+        RejectReason::Malformed,
+        if parsed == 0 {
+            "file begins like JSON, but none of its first lines is an object"
+        } else {
+            "file holds JSON objects of no known kind: neither `kind` (ours), `event_type` \
+             (Suricata) nor `ts` (Zeek)"
+        },
+    ))
+}
+
+fn json_object(members: &Members<'_>, may_be_enveloped: bool) -> Option<Format> {
+    let has = |name| members.get(name).is_some();
+    if has("event_type") && has("timestamp") {
+        return Some(Format::Eve);
+    }
+    if has("kind") && (has("v") || has("time") || has("at")) {
+        return Some(Format::Native);
+    }
+    if has("ts") {
+        return Some(Format::ZeekJson);
+    }
+    if members
+        .only_object()
+        .is_some_and(|(_, inner)| inner.get("ts").is_some())
+    {
+        return Some(Format::ZeekJson);
+    }
+    let inner = members.enveloped().filter(|_| may_be_enveloped)?;
+    json_object(&Members::of(&inner).ok()?, false)
+}
+
+fn unknown(text: &[u8]) -> Refused {
+    let line = first_line(text);
+    let mut cells = line.split('\t');
+    let stamped = cells
+        .next()
+        .is_some_and(|cell| super::number::zeek_time(cell).is_some());
+    let detail = if stamped && cells.count() > 8 {
+        "file looks like a zeek log whose `#fields` line is missing: without it the columns \
+         cannot be told"
+            .to_owned()
+    } else {
+        let start: String = line.chars().take(24).collect();
+        format!("file is of no known format: it begins with {start:?}")
+    };
+    Refused::new(RejectReason::Malformed, detail)
+}

@@ -1,0 +1,181 @@
+//! Files that are not what they should be: nothing panics, nothing is lost silently.
+
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use proptest::prelude::*;
+
+use super::*;
+use crate::files::CaptureError;
+
+const LINE: &str =
+    r#"{"v":1,"kind":"reading","device":"d","time":"2026-01-01T00:00:00Z","current_a":1}"#;
+
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn an_empty_file_is_one_reject() {
+    for empty in ["", "\n", " \n\t\n", "\u{feff}"] {
+        let read = read("conn.log", empty);
+        assert_eq!(read.reasons(), [(RejectReason::Malformed, 0)], "{empty:?}");
+        assert!(read.rejects[0].detail.contains("empty"));
+    }
+}
+
+#[test]
+fn what_is_no_capture_is_one_reject_that_says_what_it_is() {
+    for (content, reason, said) in [
+        (
+            &b"\x7fELF\x02\x01\x00\x00"[..],
+            RejectReason::Malformed,
+            "no known format",
+        ),
+        (
+            b"\xd4\xc3\xb2\xa1\x02\x00",
+            RejectReason::Unsupported,
+            "pcap",
+        ),
+        (
+            b"Dear diary,\nno traffic today\n",
+            RejectReason::Malformed,
+            "Dear diary",
+        ),
+        (
+            b"{not json\n{nor this\n",
+            RejectReason::Malformed,
+            "none of its first lines",
+        ),
+        (b"{\"a\":1}\n", RejectReason::Malformed, "no known kind"),
+        (
+            b"1.5\tC\t1\t2\t3\t4\t5\t6\t7\t8\t9\t10\n",
+            RejectReason::Malformed,
+            "`#fields` line is missing",
+        ),
+    ] {
+        let read = read("conn.log", content);
+        assert_eq!(read.reasons(), [(reason, 0)], "{said}");
+        assert!(
+            read.rejects[0].detail.contains(said),
+            "{}",
+            read.rejects[0].detail
+        );
+        assert!(!read.rejects[0].excerpt.is_empty());
+    }
+}
+
+#[test]
+fn a_missing_path_is_an_error_not_a_reject() {
+    let missing = PathBuf::from("no/such/capture.ndjson");
+    let error = open(&[missing], OpenOptions::as_of(AS_OF)).unwrap_err();
+    assert!(
+        error.to_string().contains("no/such/capture.ndjson"),
+        "{error}"
+    );
+    assert!(matches!(
+        open(&[], OpenOptions::as_of(AS_OF)),
+        Err(CaptureError::Nothing)
+    ));
+}
+
+#[test]
+fn gzip_of_several_members_is_one_file() {
+    let members = [gzip(format!("{LINE}\n").as_bytes()), gzip(LINE.as_bytes())].concat();
+    assert_eq!(read("capture.ndjson.gz", members).numbers, [1, 2]);
+}
+
+#[test]
+fn of_a_truncated_gzip_the_rows_before_the_cut_are_kept() {
+    let rows: String = (0..5_000)
+        .map(|n| LINE.replace("current_a\":1", &format!("current_a\":{n}")) + "\n")
+        .collect();
+    let mut packed = gzip(rows.as_bytes());
+    packed.truncate(packed.len() / 2);
+    let read = read("capture.ndjson.gz", packed);
+    assert!(read.records.len() > 1_000, "{}", read.records.len());
+    let last = read.records.len() as u64 + 1;
+    assert_eq!(read.reasons(), [(RejectReason::Truncated, last)]);
+}
+
+#[test]
+fn of_a_damaged_gzip_the_rows_before_the_damage_are_kept() {
+    let mut packed = gzip(format!("{LINE}\n").as_bytes());
+    packed.extend(b"trailing rubbish");
+    let read = read("capture.ndjson.gz", packed);
+    assert_eq!(read.numbers, [1]);
+    assert_eq!(read.reasons(), [(RejectReason::Malformed, 2)]);
+}
+
+#[test]
+fn a_last_row_without_its_end_is_truncated_and_a_whole_one_is_kept() {
+    let read_cut = read(
+        "capture.ndjson",
+        format!("{LINE}\n{}", &LINE[..LINE.len() - 9]),
+    );
+    assert_eq!(read_cut.reasons(), [(RejectReason::Truncated, 2)]);
+    assert_eq!(
+        read("capture.ndjson", format!("{LINE}\r\n{LINE}")).numbers,
+        [1, 2]
+    );
+}
+
+#[test]
+fn an_endless_line_is_oversized_and_the_next_one_is_read() {
+    let long = "x".repeat(3 << 20);
+    let read = read("capture.ndjson", format!("{LINE}\n{long}\n{LINE}\n"));
+    assert_eq!(read.numbers, [1, 3]);
+    assert_eq!(read.reasons(), [(RejectReason::Oversized, 2)]);
+    assert!(read.rejects[0].excerpt.len() <= 256);
+}
+
+#[test]
+fn more_records_than_may_be_sorted_is_an_error_that_says_the_limit() {
+    let folder = Folder::new();
+    let line =
+        r#"{"ts":1,"id.orig_h":"10.0.0.1","id.resp_h":"10.0.0.2","proto":"tcp","conn_state":"SF"}"#;
+    let path = folder.put("conn.log", format!("{line}\n").repeat(4));
+    let options = OpenOptions {
+        sorted_records_max: 3,
+        ..OpenOptions::as_of(AS_OF)
+    };
+    let error = open(&[path], options).unwrap().next_batch(1).unwrap_err();
+    assert!(error.to_string().contains("more than 3 records"), "{error}");
+}
+
+fn starts() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "",
+        "#separator \\x09\n#path\tconn\n#fields\tts\tuid\tid.orig_h\tproto\tservice\n",
+        "#separator \\x09\n#path\tdns\n#fields\tts\tquery\tanswers\tTTLs\n",
+        "{\"ts\":1,\"conn_state\":\"S0\"}\n{\"ts\":1,",
+        "{\"event_type\":\"flow\",\"timestamp\":\"x\"}\n{\"event_type\":\"flow\",\"flow\":",
+        "{\"v\":1,\"kind\":\"tick\",\"at\":\"2026-01-01T00:00:00Z\"}\n{\"v\":1,\"kind\":\"",
+        "PAR1",
+    ])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn no_bytes_panic(start in starts(), bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let read = read("x", [start.as_bytes(), &bytes].concat());
+        prop_assert!(read.items.len() <= bytes.len() + 4);
+    }
+
+    #[test]
+    fn no_text_panics(start in starts(), text in "[\\[\\]{}\":,0-9a-z\\\\#\t\n -]{0,300}", packed: bool) {
+        let content = format!("{start}{text}").into_bytes();
+        let content = if packed { gzip(&content) } else { content };
+        let folder = Folder::new();
+        let mut captures = captures(&[folder.put("x", content)]);
+        let read = drain(&mut captures);
+        let report = &captures.files()[0];
+        prop_assert_eq!(report.records, read.records.len() as u64);
+        prop_assert_eq!(report.rejects, read.rejects.len() as u64);
+    }
+}

@@ -1,0 +1,129 @@
+//! Captures of our own.
+
+use andon_schemas::identity::DeviceId;
+use andon_schemas::observation::{Reading, Sender, Source};
+
+use super::*;
+use crate::files::{CaptureWriter, Order};
+
+fn reading(second: i64) -> Record {
+    Record {
+        device: Some(DeviceId::new("cnc-1").unwrap()),
+        address: None,
+        event_time: EventTime::from_micros(second * 1_000_000),
+        received_at: Some(EventTime::from_micros(second * 1_000_000 + 7)),
+        sender: Some(Sender {
+            name: DeviceId::new("gw-1").unwrap(),
+            proven: true,
+        }),
+        seq: Some(3),
+        body: RecordBody::Single(Body::Reading(Reading {
+            current_a: Some(4.5),
+            spindle_rpm: None,
+        })),
+    }
+}
+
+fn written(name: &str, write: impl Fn(&mut CaptureWriter)) -> Read {
+    let folder = Folder::new();
+    let path = folder.path().join(name);
+    let mut writer = CaptureWriter::create(&path).unwrap();
+    write(&mut writer);
+    writer.finish().unwrap();
+    let mut captures = captures(&[path]);
+    assert_eq!(captures.order(), Order::Recorded);
+    drain(&mut captures)
+}
+
+/// A live run as it is recorded: everything the engine was given, in the order it was given.
+fn record_a_run(writer: &mut CaptureWriter) -> Vec<Item> {
+    let source = Source {
+        topic: "andon/v1/in/s/cnc-1/reading".into(),
+        partition: 0,
+        offset: 41,
+    };
+    let reject = Reject {
+        reason: RejectReason::WrongSender,
+        detail: "`cnc-2` may not speak for `cnc-1`".to_owned(),
+        source: source.clone(),
+        device: Some("cnc-1".to_owned()),
+        received_at: EventTime::from_micros(5),
+        excerpt: "{}".to_owned(),
+    };
+    let control = r#"{"add":["x",1.50]}"#.to_owned();
+    writer.record(&reading(9), Some(&source)).unwrap();
+    writer.tick(EventTime::from_micros(9)).unwrap();
+    writer.reject(&reject).unwrap();
+    writer.control(&control).unwrap();
+    writer.record(&reading(2), Some(&source)).unwrap();
+    vec![
+        Item::Record {
+            record: reading(9),
+            source: source.clone(),
+        },
+        Item::Tick(EventTime::from_micros(9)),
+        Item::Reject(reject),
+        Item::Control(control),
+        Item::Record {
+            record: reading(2),
+            source,
+        },
+    ]
+}
+
+#[test]
+fn a_recorded_run_is_replayed_in_its_order_with_everything_it_was_given() {
+    let folder = Folder::new();
+    let path = folder.path().join("run.ndjson");
+    let mut writer = CaptureWriter::create(&path).unwrap();
+    let given = record_a_run(&mut writer);
+    writer.finish().unwrap();
+    assert_eq!(read_paths(&[path]).items, given);
+}
+
+#[test]
+fn records_without_a_position_get_their_place_in_the_file() {
+    let read = written("sim.ndjson", |writer| {
+        for second in [5, 3, 4] {
+            writer.record(&reading(second), None).unwrap();
+        }
+    });
+    assert_eq!(read.numbers, [1, 2, 3]);
+    assert_eq!(read.records, [reading(5), reading(3), reading(4)]);
+}
+
+#[test]
+fn a_capture_without_receive_times_is_as_of_the_run() {
+    let line =
+        r#"{"v":1,"kind":"reading","device":"d","time":"2026-01-01T00:00:00Z","current_a":1}"#;
+    let read = read("any.name", line);
+    assert_eq!(read.records[0].received_at, Some(AS_OF));
+}
+
+#[test]
+fn a_file_name_without_a_known_ending_cannot_be_written() {
+    let folder = Folder::new();
+    let error = CaptureWriter::create(&folder.path().join("run.csv")).unwrap_err();
+    assert!(error.to_string().contains(".ndjson"), "{error}");
+}
+
+#[test]
+fn unknown_kinds_and_versions_are_rejected_line_by_line() {
+    let lines = [
+        r#"{"v":1,"kind":"reading","device":"d","time":"2026-01-01T00:00:00Z","current_a":1}"#,
+        r#"{"v":1,"kind":"dream"}"#,
+        r#"{"v":2,"kind":"tick","at":"2026-01-01T00:00:00Z"}"#,
+        r#"{"v":1,"kind":"tick","at":"soon"}"#,
+        r#"{"v":1,"kind":"reading","time":"2026-01-01T00:00:00Z","current_a":1}"#,
+    ];
+    let read = read("capture.ndjson", lines.join("\n"));
+    assert_eq!(
+        read.reasons(),
+        [
+            (RejectReason::Unsupported, 2),
+            (RejectReason::UnknownVersion, 3),
+            (RejectReason::Malformed, 4),
+            (RejectReason::MissingField, 5),
+        ]
+    );
+}

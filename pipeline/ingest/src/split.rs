@@ -1,0 +1,234 @@
+//! Records to observations: a flow becomes the view of each endpoint that is the plant's.
+//!
+//! Stands between every reader and the engine. Splitting precedes keying: what leaves here names
+//! exactly one device per row.
+
+use std::net::IpAddr;
+
+use andon_schemas::identity::{DeviceId, address_key};
+use andon_schemas::inventory::Inventory;
+use andon_schemas::observation::{
+    Body, FlowRecord, Header, Observation, Record, RecordBody, Role, Source,
+};
+use andon_schemas::reject::RejectReason;
+use andon_schemas::time::EventTime;
+use hashbrown::HashMap;
+
+use crate::refused::Refused;
+
+/// How many different endpoints without a place in the inventory are observed, by default.
+pub const STRANGERS_MAX: usize = 100_000;
+
+/// Splits records. It remembers the identities of endpoints that the inventory does not list, up
+/// to a bound; those beyond it are shed and counted.
+#[derive(Debug)]
+pub struct Splitter<'a> {
+    inventory: Option<&'a Inventory>,
+    strangers: HashMap<u128, DeviceId>,
+    strangers_max: usize,
+    shed: u64,
+}
+
+/// Whose an address is.
+enum Owner {
+    Device(DeviceId),
+    Foreign,
+    Shed,
+}
+
+impl<'a> Splitter<'a> {
+    /// By inventory: an endpoint yields an observation if the inventory lists its address, or, as
+    /// `ip:ADDRESS`, if it lies inside the inventory's networks.
+    pub fn by_inventory(inventory: &'a Inventory) -> Self {
+        Self {
+            inventory: Some(inventory),
+            ..Self::by_address()
+        }
+    }
+
+    /// Without an inventory: every unicast address that opens a flow or asks a DNS server is
+    /// taken for a device, `ip:ADDRESS`. Responders are not: a capture of one host would
+    /// otherwise hold as many devices as the host has destinations.
+    pub fn by_address() -> Self {
+        Self {
+            inventory: None,
+            strangers: HashMap::new(),
+            strangers_max: STRANGERS_MAX,
+            shed: 0,
+        }
+    }
+
+    /// Another bound on endpoints that the inventory does not list.
+    #[must_use]
+    pub fn with_strangers_max(mut self, max: usize) -> Self {
+        self.strangers_max = max;
+        self
+    }
+
+    /// How many views were shed because their endpoint was one too many.
+    pub fn shed(&self) -> u64 {
+        self.shed
+    }
+
+    /// Appends the record's observations, one or two, to `out`. `received_at` is what the reader
+    /// stamped; a time that a capture of ours recorded wins over it.
+    ///
+    /// A record that names its device yields that device's view only, in the role in which the
+    /// device's address appears, else as originator.
+    ///
+    /// # Errors
+    /// `no_known_endpoint` if no end is the plant's, `shed` if only the bound was in the way.
+    pub fn split(
+        &mut self,
+        record: Record,
+        source: &Source,
+        received_at: EventTime,
+        out: &mut Vec<Observation>,
+    ) -> Result<(), Refused> {
+        let header = |device: DeviceId| Header {
+            device,
+            event_time: record.event_time,
+            received_at: record.received_at.unwrap_or(received_at),
+            sender: record.sender.clone(),
+            seq: record.seq,
+            source: source.clone(),
+        };
+        match record.body {
+            RecordBody::Single(body) => {
+                let device = match record.device {
+                    Some(device) => device,
+                    None => self.client(record.address)?,
+                };
+                out.push(Observation {
+                    header: header(device),
+                    body,
+                });
+            }
+            RecordBody::Flow(flow) => {
+                if let Some(device) = record.device {
+                    let role = self.role_of(&device, &flow);
+                    out.push(Observation {
+                        header: header(device),
+                        body: Body::Flow(flow.seen_by(role)),
+                    });
+                    return Ok(());
+                }
+                for (role, device) in self.views(&flow)? {
+                    out.push(Observation {
+                        header: header(device),
+                        body: Body::Flow(flow.seen_by(role)),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn views(
+        &mut self,
+        flow: &FlowRecord,
+    ) -> Result<impl Iterator<Item = (Role, DeviceId)> + use<>, Refused> {
+        let mut device = |role, address| match self.owner(address, role) {
+            Owner::Device(device) => (Some((role, device)), false),
+            Owner::Foreign => (None, false),
+            Owner::Shed => (None, true),
+        };
+        let (originator, first_shed) = device(Role::Originator, flow.originator.address);
+        // A flow of a host with itself is one view, not two.
+        let (responder, second_shed) = if flow.responder.address == flow.originator.address {
+            (None, false)
+        } else {
+            device(Role::Responder, flow.responder.address)
+        };
+        if originator.is_none() && responder.is_none() {
+            return Err(if first_shed || second_shed {
+                self.too_many()
+            } else {
+                Refused::new(
+                    RejectReason::NoKnownEndpoint,
+                    format!(
+                        "neither `{}` nor `{}` is a known device or inside the plant",
+                        flow.originator.address, flow.responder.address
+                    ),
+                )
+            });
+        }
+        Ok(originator.into_iter().chain(responder))
+    }
+
+    fn client(&mut self, address: Option<IpAddr>) -> Result<DeviceId, Refused> {
+        let Some(address) = address else {
+            return Err(Refused::new(
+                RejectReason::MissingField,
+                "record names neither a device nor an address",
+            ));
+        };
+        match self.owner(address, Role::Originator) {
+            Owner::Device(device) => Ok(device),
+            Owner::Foreign => Err(Refused::new(
+                RejectReason::NoKnownEndpoint,
+                format!("`{address}` is not a known device or inside the plant"),
+            )),
+            Owner::Shed => Err(self.too_many()),
+        }
+    }
+
+    fn too_many(&self) -> Refused {
+        Refused::new(
+            RejectReason::Shed,
+            format!(
+                "endpoint is not in the inventory, and {} such endpoints are observed already",
+                self.strangers_max
+            ),
+        )
+    }
+
+    fn owner(&mut self, address: IpAddr, role: Role) -> Owner {
+        if let Some(inventory) = self.inventory {
+            if let Some(device) = inventory.at_address(address) {
+                return Owner::Device(device.id.clone());
+            }
+            if !inventory.is_inside(address) {
+                return Owner::Foreign;
+            }
+        } else if role == Role::Responder || !is_unicast(address) {
+            return Owner::Foreign;
+        }
+        let key = address_key(address);
+        if let Some(device) = self.strangers.get(&key) {
+            return Owner::Device(device.clone());
+        }
+        if self.strangers.len() >= self.strangers_max {
+            self.shed += 1;
+            return Owner::Shed;
+        }
+        let device = DeviceId::of_address(address);
+        self.strangers.insert(key, device.clone());
+        Owner::Device(device)
+    }
+
+    /// The end of the flow at which a named device stands.
+    fn role_of(&self, device: &DeviceId, flow: &FlowRecord) -> Role {
+        let is_at = |address: IpAddr| {
+            let listed = self.inventory.and_then(|i| i.at_address(address));
+            listed.map_or_else(
+                || DeviceId::of_address(address) == *device,
+                |owner| owner.id == *device,
+            )
+        };
+        if !is_at(flow.originator.address) && is_at(flow.responder.address) {
+            Role::Responder
+        } else {
+            Role::Originator
+        }
+    }
+}
+
+/// Whether an address can be one host's: not multicast, broadcast or unspecified.
+fn is_unicast(address: IpAddr) -> bool {
+    let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+    !(address.is_multicast() || address.is_unspecified() || broadcast)
+}
+
+#[cfg(test)]
+mod tests;
