@@ -96,10 +96,6 @@ impl<const N: usize> Distinct<N> {
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the upper half of the hash"
-)]
 fn fingerprint(hash: u64) -> u32 {
     (hash >> 32) as u32
 }

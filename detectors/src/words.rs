@@ -1,4 +1,6 @@
-//! Numbers as people read them, for the sentences of findings.
+//! Numbers and times as people read them, for the sentences of findings.
+
+use andon_schemas::time::{EventTime, PlantClock, Span};
 
 /// A number of bytes: `48 B`, `1.44 MB`, `500 MB`. Decimal units, three digits.
 pub fn bytes_text(bytes: f64) -> String {
@@ -44,9 +46,48 @@ pub fn three_digits(value: f64) -> String {
     }
 }
 
+/// A length of time: `200 ms`, `15 s`, `3 min`, `2.5 h`, `3 days`. Three digits.
+pub fn span_text(span: Span) -> String {
+    let seconds = span.as_secs_f64().max(0.0);
+    match seconds {
+        s if s < 0.9995 => format!("{} ms", three_digits(s * 1e3)),
+        s if s < 119.5 => format!("{} s", three_digits(s)),
+        s if s < 7_170.0 => format!("{} min", three_digits(s / 60.0)),
+        s if s < 172_000.0 => format!("{} h", three_digits(s / 3_600.0)),
+        s => format!("{} days", three_digits(s / 86_400.0)),
+    }
+}
+
+/// A moment of the week on the plant's clock: `Sunday 02:30`.
+pub fn moment_text(clock: &PlantClock, at: EventTime) -> String {
+    const DAYS: [&str; 7] = [
+        "Monday",
+        "Tuesday",
+        "Wednesday",
+        "Thursday",
+        "Friday",
+        "Saturday",
+        "Sunday",
+    ];
+    let local = clock.local(at);
+    let day = DAYS[usize::from(local.weekday) % DAYS.len()];
+    format!("{day} {:02}:{:02}", local.minute / 60, local.minute % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_of_time_read_as_people_write_them() {
+        assert_eq!(span_text(Span::from_micros(200_000)), "200 ms");
+        assert_eq!(span_text(Span::from_secs(15)), "15 s");
+        assert_eq!(span_text(Span::from_secs(180)), "3 min");
+        assert_eq!(span_text(Span::HOUR), "60 min");
+        assert_eq!(span_text(Span::from_secs(9_000)), "2.5 h");
+        assert_eq!(span_text(Span::DAY.times(3)), "3 days");
+        assert_eq!(span_text(Span::from_secs(-1)), "0 ms");
+    }
 
     #[test]
     fn sizes_read_as_people_write_them() {

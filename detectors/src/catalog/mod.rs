@@ -228,10 +228,12 @@ macro_rules! catalog {
 }
 
 catalog! {
+    firmware_mismatch::FirmwareMismatch,
     forbidden_flow::ForbiddenFlow,
     identity_mismatch::IdentityMismatch,
     off_hours::OffHours,
     scan::Scan,
+    silence::Silence,
     traffic_volume::TrafficVolume,
     unknown_destination::UnknownDestination,
     unknown_device::UnknownDevice,

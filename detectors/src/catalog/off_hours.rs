@@ -31,6 +31,7 @@ use crate::baseline::Baseline;
 use crate::detector::{Clock, Detector, Signal};
 use crate::facts::FlowFacts;
 use crate::rule::{self, Words};
+use crate::words::moment_text;
 
 pub(crate) struct OffHours;
 
@@ -98,15 +99,6 @@ impl Detector for OffHours {
     }
 
     fn assess(plan: &Plan, inputs: &Inputs) -> Evidence {
-        const DAYS: [&str; 7] = [
-            "Monday",
-            "Tuesday",
-            "Wednesday",
-            "Thursday",
-            "Friday",
-            "Saturday",
-            "Sunday",
-        ];
         let Inputs {
             start,
             holiday,
@@ -115,9 +107,7 @@ impl Detector for OffHours {
             transport,
             role,
         } = inputs;
-        let local = plan.clock.local(*start);
-        let day = DAYS[usize::from(local.weekday) % DAYS.len()];
-        let moment = format!("{day} {:02}:{:02}", local.minute / 60, local.minute % 60);
+        let moment = moment_text(&plan.clock, *start);
         let spans: Vec<_> = plan.hours.spans.iter().map(write_hours_span).collect();
         let hours = spans.join(" and ");
         let did = match role {

@@ -1,0 +1,380 @@
+//! # Has it fallen silent?
+//!
+//! ## What it sees
+//! No row of any kind for the time that the profile writes under `silence:`, else for three periods
+//! of its cadence, else for the first empty hour. Only time inside the active hours counts, so a
+//! device that stops on Friday evening is not missed on Sunday, and is on Monday morning. It is a
+//! state: it holds until the next row.
+//!
+//! ## When it cries wolf
+//! A machine switched off without a declared maintenance window, or a sensor or gateway that fails
+//! and takes all its devices with it.
+//!
+//! ## Method
+//! A rule. For a cadence whose messages go missing one by one with probability `p` it fires by
+//! chance `p³` times per message (stats.md §5.6); write a longer `silence:` where that is too often.
+
+use std::sync::Arc;
+
+use andon_schemas::finding::Evidence;
+use andon_schemas::grade::{Grade, Plane};
+use andon_schemas::profile::Hours;
+use andon_schemas::time::{EventTime, PlantClock, Span};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::baseline::Baseline;
+use crate::detector::{Clock, Detector, Signal};
+use crate::facts::{DeadlineFacts, DeviceFacts, RowFacts};
+use crate::rule::{self, Words};
+use crate::words::{moment_text, span_text};
+
+/// How many periods of a cadence may pass without a message.
+const PERIODS: f64 = 3.0;
+
+/// How many days ahead a deadline is looked for: a plant that works on none of them has no hours.
+const HORIZON_DAYS: i32 = 400;
+
+/// No event time of an accepted row is farther from the epoch (36,000 years).
+const FARTHEST: u64 = 1 << 60;
+
+pub(crate) struct Silence;
+
+/// What it compiled from a profile.
+pub(crate) struct Plan {
+    /// Active time that may pass without a row.
+    patience: Span,
+    /// It is the first empty hour: counted from the full hour after the last row.
+    whole_hour: bool,
+    /// Stretches of minutes by weekday; `None` if the device is always active.
+    week: Option<[Vec<(u16, u16)>; 7]>,
+    holidays: Arc<[i32]>,
+    clock: Arc<PlantClock>,
+    grade: Grade,
+}
+
+/// Whether it is silent: 16 bytes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct State {
+    silent: bool,
+    /// While silent, the deadline that was asked last.
+    asked: EventTime,
+}
+
+/// From when to when nothing was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Inputs {
+    last_seen: EventTime,
+    now: EventTime,
+}
+
+impl Inputs {
+    fn magnitude(&self) -> f64 {
+        self.now.since(self.last_seen).as_secs_f64().max(0.0)
+    }
+}
+
+impl Plan {
+    /// The moment at which so much active time has passed since `from`; always after `from` and
+    /// always inside the active hours.
+    fn due(&self, from: EventTime) -> EventTime {
+        if from.micros().unsigned_abs() > FARTHEST {
+            return EventTime::MAX;
+        }
+        let mut start = from;
+        if self.whole_hour {
+            start = from.floor(Span::HOUR) + Span::HOUR;
+        }
+        let Some(week) = &self.week else {
+            return start + self.patience;
+        };
+        let mut left = self.patience;
+        let first_day = self.clock.local(start).day;
+        for day in first_day..first_day.saturating_add(HORIZON_DAYS) {
+            if self.holidays.binary_search(&day).is_ok() {
+                continue;
+            }
+            // 1970-01-01 was a Thursday.
+            let weekday = usize::try_from((day + 3).rem_euclid(7)).unwrap_or(0);
+            for (opens, closes) in &week[weekday] {
+                let opens = self.clock.moment(day, *opens).max(start);
+                let closes = self.clock.moment(day, *closes);
+                let open = closes.since(opens);
+                if open >= left {
+                    // The last moment inside, where the time is up just as the hours end.
+                    let instant = Span::from_micros(1);
+                    return (opens + left).min(closes - instant).max(from + instant);
+                }
+                left = Span::from_micros(left.micros() - open.micros().max(0));
+            }
+        }
+        EventTime::MAX
+    }
+}
+
+impl Detector for Silence {
+    const NAME: &'static str = "silence";
+    const QUESTION: &'static str = "Has it fallen silent?";
+    const CRIES_WOLF: &'static str = "A machine switched off without declared maintenance.";
+    const READS: &'static str = "silence, cadence, active_hours";
+    const GRADE: &'static str = "MEDIUM";
+    const PLANE: Plane = Plane::Network;
+    const CLOCK: Clock = Clock::None;
+    const WEIGHT: f32 = 0.0;
+
+    type Plan = Plan;
+    type State = State;
+    type Inputs = Inputs;
+
+    fn plan(baseline: &Baseline, _: f32) -> Option<Plan> {
+        let profile = &baseline.profile;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a float beyond i64 saturates"
+        )]
+        let three_periods = profile
+            .cadence
+            .map(|c| Span::from_micros((c.period_s * PERIODS * 1e6).round() as i64));
+        let patience = profile.silence.or(three_periods);
+        Some(Plan {
+            patience: patience.unwrap_or(Span::HOUR).max(Span::from_micros(1)),
+            whole_hour: patience.is_none(),
+            week: profile.hours.as_ref().map(stretches),
+            holidays: baseline.holidays.clone(),
+            clock: baseline.clock.clone(),
+            grade: baseline.grade(Self::NAME, Grade::Medium),
+        })
+    }
+
+    fn on_row(_: &Plan, state: &mut State, facts: &RowFacts) -> Signal<Inputs> {
+        // A row from before the silence does not end it.
+        if !state.silent || facts.late || facts.at < state.asked {
+            return Signal::Quiet;
+        }
+        *state = State::default();
+        Signal::Over
+    }
+
+    fn deadline(
+        plan: &Plan,
+        state: &State,
+        device: &DeviceFacts,
+        last_seen: EventTime,
+    ) -> EventTime {
+        if device.listed.is_none() {
+            return EventTime::MAX;
+        }
+        // While silent it keeps asking, so that it notices a second silence after the first.
+        plan.due(if state.silent { state.asked } else { last_seen })
+    }
+
+    fn on_deadline(plan: &Plan, state: &mut State, facts: &DeadlineFacts) -> Signal<Inputs> {
+        if facts.device.listed.is_none() {
+            return Signal::Quiet;
+        }
+        if state.silent {
+            state.asked = state.asked.max(facts.now);
+            return Signal::Quiet;
+        }
+        if facts.now < plan.due(facts.last_seen) {
+            return Signal::Quiet;
+        }
+        *state = State {
+            silent: true,
+            asked: facts.now,
+        };
+        let inputs = Inputs {
+            last_seen: facts.last_seen,
+            now: facts.now,
+        };
+        rule::broken_state(plan.grade, inputs.magnitude(), inputs)
+    }
+
+    fn assess(plan: &Plan, inputs: &Inputs) -> Evidence {
+        let patience = match (plan.whole_hour, &plan.week) {
+            (true, Some(_)) => "a whole hour of its active hours".to_owned(),
+            (true, None) => "a whole hour".to_owned(),
+            (false, Some(_)) => format!("{} of its active hours", span_text(plan.patience)),
+            (false, None) => span_text(plan.patience),
+        };
+        let words = Words {
+            observed: json!({
+                "last_seen": inputs.last_seen, "silent_s": inputs.magnitude(),
+            }),
+            expected: json!({ "silence_s_max": plan.patience.as_secs_f64() }),
+            sentence: format!(
+                "Nothing has been heard from it since {} plant time: {patience} passed without \
+                 any record.",
+                moment_text(&plan.clock, inputs.last_seen)
+            ),
+            clears: "The next record of any kind.".to_owned(),
+            techniques: &["T0804", "T0815"],
+        };
+        rule::evidence(plan.grade, inputs.magnitude(), words)
+    }
+}
+
+/// The minutes of each weekday that lie inside the hours, as stretches.
+fn stretches(hours: &Hours) -> [Vec<(u16, u16)>; 7] {
+    [0, 1, 2, 3, 4, 5, 6].map(|weekday| {
+        let mut stretches = Vec::new();
+        let mut from = None;
+        for minute in 0..=1440 {
+            let inside = minute < 1440 && hours.hold(weekday, minute);
+            match (inside, from) {
+                (true, None) => from = Some(minute),
+                (false, Some(start)) => {
+                    stretches.push((start, minute));
+                    from = None;
+                }
+                _ => {}
+            }
+        }
+        stretches
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage::{Stage, check, seen, time};
+    use proptest::prelude::*;
+    use std::cell::Cell;
+
+    const SHIFT: &str = "active_hours: Mon-Fri 06:00-22:00";
+
+    fn due(profile: &str, last_seen: &str) -> EventTime {
+        let stage = Stage::of(profile);
+        let plan = Silence::plan(&stage.baseline, 0.0).unwrap();
+        Silence::deadline(&plan, &State::default(), &stage.device(), time(last_seen))
+    }
+
+    #[test]
+    fn patience_is_written_or_three_periods_or_the_first_empty_hour() {
+        let seen_at = "2025-12-12T09:10:00Z";
+        let cadence = "cadence: { size: 2 KB, every: 5 s }";
+        assert_eq!(
+            due("silence: 15 min", seen_at),
+            time("2025-12-12T09:25:00Z")
+        );
+        assert_eq!(due(cadence, seen_at), time("2025-12-12T09:10:15Z"));
+        assert_eq!(due("", seen_at), time("2025-12-12T11:00:00Z"));
+    }
+
+    #[test]
+    fn time_outside_the_hours_does_not_count() {
+        let patient = format!("silence: 15 min\n{SHIFT}");
+        // Friday 21:50 plant time: ten minutes on Friday, five on Monday.
+        assert_eq!(
+            due(&patient, "2025-12-12T20:50:00Z"),
+            time("2025-12-15T05:05:00Z")
+        );
+        assert_eq!(
+            due(SHIFT, "2025-12-12T20:10:00Z"),
+            time("2025-12-15T06:00:00Z")
+        );
+        // The evening before Christmas, a holiday of the plant: on Friday morning.
+        assert_eq!(
+            due(&patient, "2025-12-24T22:00:00Z"),
+            time("2025-12-26T05:15:00Z")
+        );
+    }
+
+    /// r a row, l a late row, d the deadline asked for, e an earlier deadline: a minute apart.
+    fn play(drawing: &str) {
+        let stage = Stage::of("silence: 3 min");
+        let plan = Silence::plan(&stage.baseline, 0.0).unwrap();
+        let mut memory = State::default();
+        let now = Cell::new(time("2025-12-12T09:00:00Z"));
+        let last_seen = Cell::new(now.get());
+        check(drawing, |symbol| match symbol {
+            'd' => {
+                let asked = Silence::deadline(&plan, &memory, &stage.device(), last_seen.get());
+                assert!(asked > last_seen.get() && asked >= now.get());
+                now.set(asked);
+                Silence::on_deadline(&plan, &mut memory, &stage.deadline(asked, last_seen.get()))
+            }
+            'e' => {
+                now.set(now.get() + Span::MINUTE);
+                let facts = stage.deadline(now.get(), last_seen.get());
+                Silence::on_deadline(&plan, &mut memory, &facts)
+            }
+            _ => {
+                now.set(now.get() + Span::MINUTE);
+                let mut row = stage.row(now.get());
+                row.late = symbol == 'l';
+                if !row.late {
+                    last_seen.set(now.get());
+                }
+                Silence::on_row(&plan, &mut memory, &row)
+            }
+        });
+    }
+
+    #[test]
+    fn silence_holds_until_the_next_row() {
+        play(
+            "
+            rrr ee r d ddd r rr d
+            ... .. . ! ... o .. !
+            ",
+        );
+    }
+
+    #[test]
+    fn a_late_row_does_not_end_silence() {
+        play(
+            "
+            r d ll d r
+            . ! .. . o
+            ",
+        );
+    }
+
+    #[test]
+    fn a_device_that_is_not_listed_is_not_missed() {
+        let stage = Stage::of("silence: 3 min");
+        let plan = Silence::plan(&stage.baseline, 0.0).unwrap();
+        let mut stranger =
+            stage.deadline(time("2025-12-13T09:00:00Z"), time("2025-12-12T09:00:00Z"));
+        stranger.device.listed = None;
+        let mut memory = State::default();
+        assert_eq!(
+            Silence::deadline(&plan, &memory, &stranger.device, stranger.last_seen),
+            EventTime::MAX
+        );
+        assert_eq!(
+            Silence::on_deadline(&plan, &mut memory, &stranger),
+            Signal::Quiet
+        );
+    }
+
+    #[test]
+    fn the_sentence_gives_plant_time() {
+        let stage = Stage::of(&format!("silence: 15 min\n{SHIFT}"));
+        let plan = Silence::plan(&stage.baseline, 0.0).unwrap();
+        let facts = stage.deadline(time("2025-12-15T05:05:00Z"), time("2025-12-12T20:50:00Z"));
+        let sighting = seen(Silence::on_deadline(&plan, &mut State::default(), &facts));
+        assert_eq!(
+            Silence::assess(&plan, &sighting.inputs).sentence,
+            "Nothing has been heard from it since Friday 21:50 plant time: 15 min of its active \
+             hours passed without any record."
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn deadlines_lie_ahead_and_inside_the_active_hours(
+            minutes in 0_i64..1_000_000, seconds in 0_i64..60, patience in 1_i64..100_000,
+        ) {
+            let stage = Stage::of("active_hours: [Mon-Thu 06:00-14:30, Fri 22:00-04:00]");
+            let mut plan = Silence::plan(&stage.baseline, 0.0).unwrap();
+            plan.patience = Span::from_secs(patience);
+            plan.whole_hour = false;
+            let from = time("2025-01-01T00:00:00Z") + Span::from_secs(minutes * 60 + seconds);
+            let due = plan.due(from);
+            prop_assert!(due > from);
+            prop_assert!(stage.baseline.active_at(due), "{from} to {due}");
+        }
+    }
+}
