@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod detector;
 pub mod facts;
 pub mod policy;
+pub mod stats;
 pub mod words;
 
 mod distinct;
