@@ -4,7 +4,7 @@
 //! which Zeek (its own analysers and the ICSNPP packages) reports the protocol.
 
 use crate::observation::Transport;
-use crate::problems::{Refusal, quoted};
+use crate::problems::{Refusal, quoted, suggestion};
 use crate::profile::ProtocolMatch;
 
 /// A protocol that is known by name.
@@ -161,6 +161,29 @@ pub fn read_port(text: &str) -> Result<ProtocolMatch, Refusal> {
         transport,
         port: Some(port),
     })
+}
+
+/// Reads a protocol by name, or a transport and port, as the flows it stands for.
+///
+/// # Errors
+/// Says that the text is neither, and which protocol may have been meant.
+pub fn read_forms(text: &str) -> Result<Vec<ProtocolMatch>, Refusal> {
+    if let Some(known) = by_name(text) {
+        return Ok(known.matches());
+    }
+    if text.contains('/') {
+        return read_port(text).map(|form| vec![form]);
+    }
+    Err(unknown(text))
+}
+
+/// The refusal of a name that the registry does not hold.
+pub(crate) fn unknown(name: &str) -> Refusal {
+    let refusal = Refusal::new(format!("no protocol is known as {}", quoted(name)));
+    match suggestion(name, REGISTRY.iter().map(|known| known.name)) {
+        Some(near) => refusal.hint(near),
+        None => refusal.hint("Write its transport and port, such as `tcp/9100`."),
+    }
 }
 
 /// The text of a transport and port, as [`read_port`] reads it.

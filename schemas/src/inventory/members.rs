@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::contract::{ASSESSMENT, DEVICES, GATEWAY, SENSOR, SERVER};
 use super::pattern::{Pattern, address, consecutive};
-use super::roll::Roll;
+use super::roll::{Misfit, Roll, Tie};
 use super::{Assessment, Device, Function, Segment, Weight, segments};
 use crate::identity::DeviceId;
 use crate::problems::{Refusal, quoted};
@@ -31,17 +31,20 @@ pub(crate) fn read(top: Node<'_>, segments: &[Segment], report: &mut Report) -> 
     for (key, section, function) in kinds {
         for item in items(top, key) {
             if let Some(device) = single(item, section, function, segments, report)
-                && let Err(refusal) = roll.admit(device, segments)
+                && let Err((key, refusal)) = roll.admit(device, segments)
             {
-                report.value(item, refusal);
+                report.value(item.get(key).unwrap_or(item), refusal);
             }
         }
     }
-    let mut wanted = Vec::new();
+    let mut ties = Vec::new();
     for item in items(top, "devices") {
-        wanted.extend(group(item, segments, &mut roll, report));
+        let devices = group(item, segments, &mut roll, report);
+        let node = item.get("gateway");
+        let name = report.read_if(node, |text| Ok(text.to_owned()));
+        ties.extend(name.zip(node).map(|gateway| Tie { gateway, devices }));
     }
-    roll.tie(wanted, report);
+    roll.tie(ties, report);
     roll
 }
 
@@ -100,42 +103,36 @@ fn id(text: &str) -> Result<DeviceId, Refusal> {
     DeviceId::new(text).map_err(Refusal::new)
 }
 
-type Tie<'t> = (DeviceId, String, Node<'t>);
-
-/// A device or a group of them; returns which gateway each wants.
-fn group<'t>(
-    item: Node<'t>,
+/// A device or a group of them; returns who was taken in.
+fn group(
+    item: Node<'_>,
     segments: &[Segment],
     roll: &mut Roll,
     report: &mut Report,
-) -> Vec<Tie<'t>> {
+) -> Vec<DeviceId> {
     if !report.fields(item, &DEVICES) {
         return Vec::new();
     }
     let Some(group) = Group::read(item, segments, report) else {
         return Vec::new();
     };
-    let mut wanted = Vec::new();
+    let mut admitted = Vec::new();
     for at in 0..group.ids.len() {
         let outcome = group.device(at).and_then(|device| {
             let id = device.id.clone();
             roll.admit(device, segments).map(|()| id)
         });
         match outcome {
-            Ok(id) => wanted.extend(
-                group
-                    .gateway
-                    .iter()
-                    .map(|(g, node)| (id.clone(), g.clone(), *node)),
-            ),
-            Err(refusal) => {
+            Ok(id) => admitted.push(id),
+            Err((key, refusal)) => {
                 // What is wrong with one of a group is nearly always wrong with all of it.
-                report.value(item, refusal);
+                let node = item.get(key).or_else(|| item.get("ids")).unwrap_or(item);
+                report.value(node, refusal);
                 break;
             }
         }
     }
-    wanted
+    admitted
 }
 
 /// What the devices of a group have in common, and how they are told apart.
@@ -144,7 +141,6 @@ struct Group<'t> {
     names: Vec<Pattern<'t>>,
     addresses: Vec<Vec<IpAddr>>,
     common: Device,
-    gateway: Option<(String, Node<'t>)>,
 }
 
 impl<'t> Group<'t> {
@@ -154,10 +150,6 @@ impl<'t> Group<'t> {
         let assessment = assessment(item.get("assessment"), report);
         let line = report.read_if(item.get("line"), |text| Ok(text.to_owned()));
         let safety_critical = report.flag(item.get("safety_critical"));
-        let gateway_node = item.get("gateway");
-        let gateway = report
-            .read_if(gateway_node, |text| Ok(text.to_owned()))
-            .zip(gateway_node);
         let ids_node = match (item.get("id"), item.get("ids")) {
             (Some(id), None) => id,
             (None, Some(ids)) => ids,
@@ -209,16 +201,17 @@ impl<'t> Group<'t> {
             names,
             addresses,
             common,
-            gateway,
         })
     }
 
-    fn device(&self, at: usize) -> Result<Device, Refusal> {
+    fn device(&self, at: usize) -> Result<Device, Misfit> {
         let names = self.names.iter().map(|name| host_name(&name.at(at)));
         Ok(Device {
-            id: id(&self.ids.at(at))?,
+            id: id(&self.ids.at(at)).map_err(|refusal| ("id", refusal))?,
             addresses: self.addresses.get(at).cloned().unwrap_or_default(),
-            names: names.collect::<Result<_, _>>()?,
+            names: names
+                .collect::<Result<_, _>>()
+                .map_err(|refusal| ("names", refusal))?,
             ..self.common.clone()
         })
     }

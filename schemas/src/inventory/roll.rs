@@ -12,6 +12,18 @@ use crate::yaml::{Node, Report};
 /// Most things of one inventory.
 const ROLL_MAX: usize = 1_000_000;
 
+/// What of a device is taken already or out of place: the key it stands under, and why.
+pub(crate) type Misfit = (&'static str, Refusal);
+
+/// Devices behind one gateway, as written.
+#[derive(Debug)]
+pub(crate) struct Tie<'t> {
+    /// The gateway, and where it is named.
+    pub(crate) gateway: (String, Node<'t>),
+    /// Those it speaks for.
+    pub(crate) devices: Vec<DeviceId>,
+}
+
 /// Everything read so far, in the order written.
 #[derive(Debug, Default)]
 pub(crate) struct Roll {
@@ -39,11 +51,11 @@ impl Roll {
         &self.devices
     }
 
-    /// Takes a device in. Says what is wrong if something of it is taken already or out of place.
-    pub(crate) fn admit(&mut self, device: Device, segments: &[Segment]) -> Result<(), Refusal> {
+    /// Takes a device in.
+    pub(crate) fn admit(&mut self, device: Device, segments: &[Segment]) -> Result<(), Misfit> {
         let at = self.devices.len();
         if at >= ROLL_MAX {
-            return Err(Refusal::new(format!("more than {ROLL_MAX} devices")));
+            return Err(("id", Refusal::new(format!("more than {ROLL_MAX} devices"))));
         }
         self.must_be_free(&device)?;
         if let Some(segment) = segments.get(device.segment) {
@@ -58,74 +70,67 @@ impl Roll {
         Ok(())
     }
 
-    fn must_be_free(&self, device: &Device) -> Result<(), Refusal> {
+    fn must_be_free(&self, device: &Device) -> Result<(), Misfit> {
         let taken = |what: String, by: usize| {
             let owner = &self.devices[by].id;
             Refusal::new(format!("{what} belongs to `{owner}` already"))
         };
         if self.ids.contains_key(&device.id) {
-            let cause = format!("id `{}` is written twice", device.id);
-            return Err(Refusal::new(cause).hint("Every identity belongs to one device."));
+            let refusal = Refusal::new(format!("id `{}` is written twice", device.id));
+            return Err(("id", refusal.hint("Every identity belongs to one device.")));
         }
         for (position, address) in device.addresses.iter().enumerate() {
+            let what = format!("address `{address}` of `{}`", device.id);
             if let Some(by) = self.addresses.get(&address.to_canonical()) {
-                return Err(
-                    taken(format!("address `{address}` of `{}`", device.id), *by)
-                        .hint("Flows are told apart by address; give each device its own."),
-                );
+                let hint = "Flows are told apart by address; give each device its own.";
+                return Err(("addresses", taken(what, *by).hint(hint)));
             }
             if device.addresses[..position].contains(address) {
-                return Err(Refusal::new(format!(
-                    "address `{address}` is written twice"
-                )));
+                return Err((
+                    "addresses",
+                    Refusal::new(format!("{what} is written twice")),
+                ));
             }
         }
         for name in &device.names {
             if let Some(by) = self.names.get(name) {
-                return Err(
-                    taken(format!("name `{name}` of `{}`", device.id), *by).hint(
-                        "Give a server that several machines share one entry with all addresses.",
-                    ),
-                );
+                let what = format!("name `{name}` of `{}`", device.id);
+                let hint = "Give a name that several machines share one entry with all addresses.";
+                return Err(("names", taken(what, *by).hint(hint)));
             }
         }
         Ok(())
     }
 
-    /// Ties devices to the gateways that speak for them. `wanted` holds device, gateway as
-    /// written and the node that says so.
-    pub(crate) fn tie(&mut self, wanted: Vec<(DeviceId, String, Node<'_>)>, report: &mut Report) {
-        let mut told: Option<(u32, String)> = None;
-        for (device, gateway, node) in wanted {
-            let at = match self.gateway(&gateway) {
-                Ok(at) => at,
-                Err(refusal) => {
-                    // A group of a thousand devices has one wrong gateway, not a thousand.
-                    let here = (node.place().line, gateway);
-                    if told.as_ref() != Some(&here) {
-                        report.value(node, refusal);
-                        told = Some(here);
-                    }
-                    continue;
-                }
-            };
-            let Some(served) = self.ids.get(&device).copied() else {
-                continue;
-            };
-            let (critical, class) = (
-                self.devices[served].safety_critical,
-                self.devices[served].risk_class,
-            );
-            self.devices[served].gateway = Some(self.devices[at].id.clone());
-            let gateway = &mut self.devices[at];
-            gateway.serves.push(device);
-            // Cutting a gateway cuts those behind it: it weighs as much as the worst of them.
-            gateway.safety_critical |= critical;
-            gateway.risk_class = gateway.risk_class.max(class);
+    /// Ties devices to the gateways that speak for them.
+    pub(crate) fn tie(&mut self, ties: Vec<Tie<'_>>, report: &mut Report) {
+        for tie in ties {
+            let (name, node) = tie.gateway;
+            match self.gateway(&name) {
+                Ok(at) => tie
+                    .devices
+                    .into_iter()
+                    .for_each(|device| self.serve(at, device)),
+                Err(refusal) => report.value(node, refusal),
+            }
         }
         for device in &mut self.devices {
             device.serves.sort();
         }
+    }
+
+    fn serve(&mut self, gateway: usize, device: DeviceId) {
+        let Some(served) = self.ids.get(&device).copied() else {
+            return;
+        };
+        let critical = self.devices[served].safety_critical;
+        let class = self.devices[served].risk_class;
+        self.devices[served].gateway = Some(self.devices[gateway].id.clone());
+        let gateway = &mut self.devices[gateway];
+        gateway.serves.push(device);
+        // Cutting a gateway cuts those behind it: it weighs as much as the worst of them.
+        gateway.safety_critical |= critical;
+        gateway.risk_class = gateway.risk_class.max(class);
     }
 
     fn gateway(&self, text: &str) -> Result<usize, Refusal> {
@@ -155,7 +160,7 @@ impl Roll {
     }
 }
 
-fn must_lie_in(device: &Device, segment: &Segment, segments: &[Segment]) -> Result<(), Refusal> {
+fn must_lie_in(device: &Device, segment: &Segment, segments: &[Segment]) -> Result<(), Misfit> {
     let inside =
         |segment: &Segment, address: &IpAddr| segment.networks.iter().any(|n| n.contains(address));
     let Some(stray) = device
@@ -170,10 +175,9 @@ fn must_lie_in(device: &Device, segment: &Segment, segments: &[Segment]) -> Resu
         device.id, segment.name
     );
     let networks: Vec<_> = segment.networks.iter().map(ToString::to_string).collect();
-    Err(
-        Refusal::new(cause).hint(match segments.iter().find(|s| inside(s, stray)) {
-            Some(other) => format!("It lies in segment `{}`.", other.name),
-            None => format!("The segment has {}.", networks.join(", ")),
-        }),
-    )
+    let hint = match segments.iter().find(|s| inside(s, stray)) {
+        Some(other) => format!("It lies in segment `{}`.", other.name),
+        None => format!("The segment has {}.", networks.join(", ")),
+    };
+    Err(("addresses", Refusal::new(cause).hint(hint)))
 }

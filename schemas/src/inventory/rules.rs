@@ -45,10 +45,11 @@ pub(crate) fn read(
     let items = top.get("segments").map(Node::items).unwrap_or_default();
     let mut rules = Vec::new();
     for item in items {
+        // The rules of a segment that has no proper name are read as well, for their problems.
         let name = item.get("name").and_then(Node::scalar).unwrap_or_default();
+        let own_allowed = list(item.get("allowed"), &ALLOW, &scope, report);
+        let own_denied = list(item.get("denied"), &DENY, &scope, report);
         if let Ok(at) = segments::index(name.trim(), scope.segments) {
-            let own_allowed = list(item.get("allowed"), &ALLOW, &scope, report);
-            let own_denied = list(item.get("denied"), &DENY, &scope, report);
             rules.push((at, own_allowed, own_denied));
         }
     }
@@ -90,10 +91,7 @@ fn rule(
         amount(text, Dimension::Seconds).map(|seconds| seconds * 1000.0)
     });
     let action = report.read_if(item.get("action"), action);
-    let forms = report.read_each(item.get("over"), |text| match protocol::by_name(text) {
-        Some(known) => Ok(known.matches()),
-        None => protocol::read_port(text).map(|form| vec![form]),
-    });
+    let forms = report.read_each(item.get("over"), protocol::read_forms);
     let safety = report.flag(item.get("safety"));
     let (Some(name), Some(networks)) = (name, networks(item, scope, report)) else {
         return Vec::new();

@@ -17,7 +17,7 @@ const JITTER_DEFAULT: f64 = 0.05;
 /// The rhythm of a polled device.
 pub(crate) fn cadence(layers: &Layers<'_>, report: &mut Report) -> Option<Cadence> {
     let node = layers.get("cadence")?;
-    if !report_mapping(node, "{ size: 2 KB, every: 5 s }", report) {
+    if !report.mapping(node, "{ size: 2 KB, every: 5 s }") {
         return None;
     }
     let fields = layers.fields("cadence", &CADENCE, report);
@@ -29,15 +29,16 @@ pub(crate) fn cadence(layers: &Layers<'_>, report: &mut Report) -> Option<Cadenc
     let jitter_s = report.read_if(fields.get("jitter"), |text| {
         amount(text, Dimension::Seconds)
     });
-    let (size, period_s) = (size?, period_s?);
-    if size.lo <= 0.0 {
+    if let (Some(size), Some(node)) = (&size, size_node)
+        && size.lo <= 0.0
+    {
         let refusal = Refusal::new("the size of a message begins at 0");
         report.value(
-            size_node?,
+            node,
             refusal.hint("Write the smallest message that is sent."),
         );
-        return None;
     }
+    let (size, period_s) = (size?, period_s?);
     let jitter_s = jitter_s.unwrap_or(JITTER_DEFAULT * period_s);
     if jitter_s >= period_s {
         let refusal = Refusal::new("the jitter is not smaller than the period");
@@ -45,24 +46,12 @@ pub(crate) fn cadence(layers: &Layers<'_>, report: &mut Report) -> Option<Cadenc
             fields.get("jitter")?,
             refusal.hint("A cadence this loose is none."),
         );
-        return None;
     }
     Some(Cadence {
         size,
         period_s,
         jitter_s,
     })
-}
-
-fn report_mapping(node: Node<'_>, example: &str, report: &mut Report) -> bool {
-    if !node.is_map() {
-        let refusal = Refusal::new("is not a mapping");
-        report.value(
-            node,
-            refusal.hint(format!("Write for instance `{example}`.")),
-        );
-    }
-    node.is_map()
 }
 
 /// The hourly volume: written, or what the cadence makes in an hour.
@@ -87,24 +76,27 @@ pub(crate) fn volume(
         other => other,
     };
     let range = match written {
-        Some(written) => covered(Some(written), Dimension::Bytes, coverage, report)?,
-        None if node.is_none() || derived.is_some() => derived?,
-        None => {
-            fields.must("range", "50-150 MB", report);
-            return None;
-        }
+        Some(written) => covered(Some(written), Dimension::Bytes, coverage, report),
+        None => derived,
     };
+    if let (Some(node), None, None) = (node, written, &derived) {
+        let refusal = Refusal::new("`range:` is missing");
+        report.key(node, refusal.hint("Write for instance `range: 50-150 MB`."));
+    }
     let baseline = report.read_if(fields.get("baseline"), |t| positive(t, Dimension::Bytes));
-    if range.lo <= 0.0 && fields.get("baseline").is_none() {
+    if let (Some(range), Some(written), None) = (&range, written, fields.get("baseline"))
+        && range.lo <= 0.0
+    {
         let refusal = Refusal::new("a volume that begins at 0 has no geometric middle");
         let hint = "Write `{ range: …, baseline: … }` with a typical hour, or a lower end above 0.";
-        report.value(written.or(node)?, refusal.hint(hint));
-        return None;
+        report.value(written, refusal.hint(hint));
     }
     let bytes = report.read_if(fields.get("bytes"), |text| {
         text.parse::<ByteKind>().map_err(Refusal::new)
     });
-    let (rule_bytes, absolute) = rule(&fields, &range, report)?;
+    let rule = Rule::read(&fields, report);
+    let range = range?;
+    let (rule_bytes, absolute) = rule.above(&range, report);
     Some(Volume {
         range,
         bytes: bytes.unwrap_or_default(),
@@ -114,32 +106,50 @@ pub(crate) fn volume(
     })
 }
 
-/// Above how many bytes the one-row rule fires, and whether that was written as such.
-fn rule(fields: &Layers<'_>, range: &Range, report: &mut Report) -> Option<(f64, bool)> {
-    let multiple = report.read_if(fields.get("multiple"), |text| {
-        let number = text.trim_end_matches(['x', '×']);
-        match amount(number, Dimension::Count)? {
-            times if times > 1.0 => Ok(times),
-            _ => Err(Refusal::new(format!(
-                "multiple {} is not above 1",
-                quoted(text)
-            ))),
+/// What is written about the one-row rule.
+struct Rule<'t> {
+    multiple: f64,
+    limit: Option<(f64, Node<'t>)>,
+}
+
+impl<'t> Rule<'t> {
+    fn read(fields: &Layers<'t>, report: &mut Report) -> Self {
+        let multiple = report.read_if(fields.get("multiple"), |text| {
+            let number = text.trim_end_matches(['x', '×']);
+            match amount(number, Dimension::Count)? {
+                times if times > 1.0 => Ok(times),
+                _ => Err(Refusal::new(format!(
+                    "multiple {} is not above 1",
+                    quoted(text)
+                ))),
+            }
+        });
+        let node = fields.get("limit");
+        let limit = report
+            .read_if(node, |text| positive(text, Dimension::Bytes))
+            .zip(node);
+        if let (Some(_), Some(node)) = (fields.get("multiple"), node) {
+            let refusal = Refusal::new("both a limit and a multiple are written");
+            report.key(node, refusal.hint("Keep one of them."));
         }
-    });
-    let Some(limit_node) = fields.get("limit") else {
-        return Some((multiple.unwrap_or(MULTIPLE_DEFAULT) * range.hi, false));
-    };
-    let limit = report.read(limit_node, |text| positive(text, Dimension::Bytes))?;
-    if fields.get("multiple").is_some() {
-        let refusal = Refusal::new("both a limit and a multiple are written");
-        report.key(limit_node, refusal.hint("Keep one of them."));
+        Self {
+            multiple: multiple.unwrap_or(MULTIPLE_DEFAULT),
+            limit,
+        }
     }
-    if limit < range.hi {
-        let refusal = Refusal::new("the limit lies below the upper end of the range");
-        let hint = "Five honest hours in a hundred lie outside a range; the limit must lie above.";
-        report.value(limit_node, refusal.hint(hint));
+
+    /// Above how many bytes the rule fires, and whether that was written as such.
+    fn above(&self, range: &Range, report: &mut Report) -> (f64, bool) {
+        let Some((limit, node)) = self.limit else {
+            return (self.multiple * range.hi, false);
+        };
+        if limit < range.hi {
+            let refusal = Refusal::new("the limit lies below the upper end of the range");
+            let hint = "Honest hours may lie outside a range; an absolute limit must lie above it.";
+            report.value(node, refusal.hint(hint));
+        }
+        (limit, true)
     }
-    Some((limit, true))
 }
 
 /// New connections per hour.

@@ -5,12 +5,15 @@
 
 mod behaviour;
 mod contract;
+mod diff;
 mod parse;
 mod read;
 mod state;
 mod talk;
+mod write;
 
 pub use contract::json_schema;
+pub use diff::{Difference, diff};
 pub(crate) use parse::type_name;
 pub use parse::{ProfileSet, SourceFile, parse};
 pub(crate) use talk::{host_name, network, role};

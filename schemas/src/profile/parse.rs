@@ -101,21 +101,20 @@ pub fn parse(files: &[SourceFile<'_>], known_detectors: &[&str]) -> Result<Profi
     report.finish(()).map(|()| ProfileSet::new(profiles))
 }
 
-/// The top of every file under the name of its profile.
+/// The top of every file under the name of its profile. A file whose name cannot be read goes
+/// under a stand-in that no `extends:` can spell, so that the rest of it is checked as well.
 fn by_name<'t>(trees: &'t [Tree], report: &mut Report) -> BTreeMap<String, Node<'t>> {
     let mut named: BTreeMap<String, Node<'t>> = BTreeMap::new();
-    for tree in trees {
+    for (at, tree) in trees.iter().enumerate() {
         let top = tree.top();
         if !report.fields(top, &PROFILE) {
             continue;
         }
-        let Some(key) = top.get("profile") else {
-            continue;
-        };
-        let Some(name) = report.read(key, type_name) else {
-            continue;
-        };
-        if let Some(first) = named.get(&name) {
+        let key = top.get("profile");
+        let name = report
+            .read_if(key, type_name)
+            .unwrap_or_else(|| format!("\n{at}"));
+        if let (Some(first), Some(key)) = (named.get(&name), key) {
             let cause = format!("profile `{name}` is also in {}", first.file());
             report.value(
                 key,
@@ -155,7 +154,8 @@ fn chain<'t>(
         }
         let Some(node) = named.get(base) else {
             let mut refusal = Refusal::new(format!("no profile has the name {}", quoted(base)));
-            refusal.hint = suggestion(base, named.keys().map(String::as_str));
+            let known = named.keys().map(String::as_str);
+            refusal.hint = suggestion(base, known.filter(|name| !name.starts_with('\n')));
             report.value(key, refusal);
             break;
         };

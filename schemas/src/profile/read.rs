@@ -107,8 +107,8 @@ pub(crate) fn profile(
 }
 
 fn scan(layers: &Layers<'_>, report: &mut Report) -> ScanLimits {
-    if let Some(node) = layers.get("scan").filter(|node| !node.is_map()) {
-        report.fields(node, &SCAN);
+    if let Some(node) = layers.get("scan") {
+        report.mapping(node, "{ hosts: 10, failed: 20 }");
     }
     let fields = layers.fields("scan", &SCAN, report);
     let mut limit = |key: &str, default: u32| {
@@ -152,12 +152,8 @@ fn detectors(
     report: &mut Report,
 ) -> BTreeMap<String, DetectorSetting> {
     let mut settings = BTreeMap::new();
-    if let Some(node) = layers.get("detectors").filter(|node| !node.is_map()) {
-        let refusal = Refusal::new("is not a mapping of detectors");
-        report.value(
-            node,
-            refusal.hint("Write for instance `off_hours: { grade: MEDIUM }`."),
-        );
+    if let Some(node) = layers.get("detectors") {
+        report.mapping(node, "{ off_hours: { grade: MEDIUM } }");
     }
     for layer in &layers.under("detectors").0 {
         for entry in layer.entries() {

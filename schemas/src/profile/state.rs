@@ -10,10 +10,7 @@ use crate::yaml::{Node, Report};
 /// Current draw by state.
 pub(crate) fn current(layers: &Layers<'_>, report: &mut Report) -> Option<Current> {
     let node = layers.get("current")?;
-    if !node.is_map() {
-        let refusal = Refusal::new("is not a mapping");
-        let hint = "Write for instance `{ idle: 0.5-1.0 A, active: 2.0-8.0 A }`.";
-        report.value(node, refusal.hint(hint));
+    if !report.mapping(node, "{ idle: 0.5-1.0 A, active: 2.0-8.0 A }") {
         return None;
     }
     let fields = layers.fields("current", &CURRENT, report);

@@ -9,7 +9,7 @@ use super::parse::type_name;
 use super::{Destination, Protocol, Target};
 use crate::inventory::ROLES;
 use crate::problems::{Refusal, quoted, suggestion};
-use crate::protocol::{self, REGISTRY, read_port};
+use crate::protocol::{self, read_forms, read_port};
 use crate::quantity::{Dimension, amount, write_amount};
 use crate::yaml::{Node, Report};
 
@@ -71,14 +71,6 @@ fn destination(item: Node<'_>, report: &mut Report) -> Option<Destination> {
         safety,
         over,
     })
-}
-
-/// A transport and port, or every one of a protocol that is known by name.
-fn read_forms(text: &str) -> Result<Vec<super::ProtocolMatch>, Refusal> {
-    match protocol::by_name(text) {
-        Some(known) => Ok(known.matches()),
-        None => read_port(text).map(|form| vec![form]),
-    }
 }
 
 /// A name, an address or a network, whichever the text looks like.
@@ -211,6 +203,10 @@ fn protocol(item: Node<'_>, report: &mut Report) -> Option<Protocol> {
         return resolve(item, name, share, report);
     };
     let matches = report.read_each(Some(ports), read_port);
+    if ports.is_list() && ports.items().is_empty() {
+        let refusal = Refusal::new("no port is written");
+        report.value(ports, refusal.hint("Write for instance `[tcp/9100]`."));
+    }
     let services = report.read_each(item.get("services"), |text| Ok(text.to_lowercase()));
     let known = protocol::by_name(name);
     let services = match known {
@@ -233,14 +229,16 @@ fn resolve(
     report: &mut Report,
 ) -> Option<Protocol> {
     let Some(known) = protocol::by_name(name) else {
-        let near = suggestion(name, REGISTRY.iter().map(|known| known.name));
+        let mut refusal = protocol::unknown(name);
         let own = "A protocol of your own is written `{ name: x, ports: [tcp/9100] }`.";
-        let hint = match near {
-            Some(near) => format!("{near} {own}"),
-            None => own.to_owned(),
-        };
-        let refusal = Refusal::new(format!("no protocol is known as {}", quoted(name)));
-        report.key(item, refusal.hint(hint));
+        if refusal
+            .hint
+            .as_ref()
+            .is_none_or(|hint| !hint.ends_with('?'))
+        {
+            refusal = refusal.hint(own);
+        }
+        report.key(item, refusal);
         return None;
     };
     Some(Protocol {

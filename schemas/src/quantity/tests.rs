@@ -63,7 +63,7 @@ fn stretches_of_the_week_read_and_write() {
         "Mon-Fri 06:00-22:00",
         "Mon,Wed 22:00-06:00",
         "Mon-Wed,Sat 06:30-24:00",
-        "Sat,Sun",
+        "Sat,Sun 00:00-24:00",
     ] {
         assert_eq!(write_hours_span(&hours_span(text).unwrap()), text);
     }
@@ -75,6 +75,7 @@ fn stretches_of_the_week_read_and_write() {
         "25:00-26:00",
         "06:00-06:00",
         "06:60-07:00",
+        "Mon",
         "",
     ] {
         assert!(hours_span(bad).is_err(), "{bad}");

@@ -8,7 +8,7 @@ const EVERY_DAY: u8 = 0b111_1111;
 const DAY_MINUTES: u16 = 1440;
 
 /// Reads a stretch of the week: `06:00-22:00`, `Mon-Fri 06:00-22:00`, `Mon,Wed 22:00-06:00`
-/// (until the next morning), `Sat` (the whole day), `always`.
+/// (until the next morning), `Sat 00:00-24:00`, `always`.
 ///
 /// # Errors
 /// Says which day or time cannot be read.
@@ -32,29 +32,26 @@ pub fn hours_span(text: &str) -> Result<HoursSpan, Refusal> {
         "" => EVERY_DAY,
         days => read_days(days, text)?,
     };
-    let (from, to) = match times.trim() {
-        "" => (0, DAY_MINUTES),
-        times => read_times(times, text)?,
-    };
+    let times = times.trim();
+    if times.is_empty() {
+        // `[Mon,Wed 06:00-22:00]` is a list of two in YAML; taking `Mon` for a whole day would
+        // widen the hours without a word.
+        let hint = "Write `00:00-24:00` for a whole day; quote days parted by commas.";
+        return Err(Refusal::new(format!("{} has no hours", quoted(text))).hint(hint));
+    }
+    let (from, to) = read_times(times, text)?;
     Ok(HoursSpan { days, from, to })
 }
 
 /// The text of a stretch of the week.
 pub fn write_hours_span(span: &HoursSpan) -> String {
-    let whole_day = (span.from, span.to) == (0, DAY_MINUTES);
-    if span.days == EVERY_DAY && whole_day {
-        return "always".to_owned();
-    }
     let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
     let times = format!("{}-{}", clock(span.from), clock(span.to));
-    if span.days == EVERY_DAY {
-        return times;
+    match (span.days, span.from, span.to) {
+        (EVERY_DAY, 0, DAY_MINUTES) => "always".to_owned(),
+        (EVERY_DAY, ..) => times,
+        (days, ..) => format!("{} {times}", write_days(days)),
     }
-    let days = write_days(span.days);
-    if whole_day {
-        return days;
-    }
-    format!("{days} {times}")
 }
 
 /// Reads `2025-12-25` as days since 1970-01-01.

@@ -63,7 +63,12 @@ impl Report {
         for entry in node.entries() {
             if !section.keys.iter().any(|key| key.name == entry.key()) {
                 let mut refusal = Refusal::new(format!("unknown key {}", quoted(entry.key())));
-                refusal.hint = suggestion(entry.key(), section.keys.iter().map(|key| key.name));
+                refusal.hint = if entry.key().starts_with(|c: char| c.is_ascii_digit()) {
+                    // `{ range: 0-12,000 rpm }` is two keys in YAML.
+                    Some("Inside braces a comma ends the value; leave it out or quote.".to_owned())
+                } else {
+                    suggestion(entry.key(), section.keys.iter().map(|key| key.name))
+                };
                 self.key(entry, refusal);
             }
         }
@@ -74,6 +79,18 @@ impl Report {
             }
         }
         true
+    }
+
+    /// Whether the node is a mapping; if not, the report shows how one is written.
+    pub(crate) fn mapping(&mut self, node: Node<'_>, example: &str) -> bool {
+        if !node.is_map() {
+            let refusal = Refusal::new(format!("{} is not a mapping", shown(node)));
+            self.value(
+                node,
+                refusal.hint(format!("Write for instance `{example}`.")),
+            );
+        }
+        node.is_map()
     }
 
     /// The text of a scalar; reports anything else, and emptiness.

@@ -1,0 +1,196 @@
+//! Profiles as people write them: inheritance, defaults, and the way back to YAML.
+
+use andon_schemas::builtin;
+use andon_schemas::grade::Grade;
+use andon_schemas::profile::{Profile, ProfileSet, SourceFile, diff, parse};
+use proptest::prelude::*;
+
+const DETECTORS: &[&str] = &["off_hours", "scan", "traffic_volume"];
+
+fn read(texts: &[&str]) -> Result<ProfileSet, String> {
+    let paths = ["a.yaml", "b.yaml", "c.yaml"];
+    let files = paths.iter().zip(texts);
+    let files: Vec<_> = files
+        .map(|(path, text)| SourceFile { path, text })
+        .collect();
+    parse(&files, DETECTORS).map_err(|problems| problems.to_string())
+}
+
+fn one(body: &str) -> Profile {
+    let set = read(&[&format!("profile: x\nversion: \"1\"\n{body}")]).expect("it loads");
+    set.get("x").cloned().expect("it is there")
+}
+
+/// A profile that uses every key, and every long form.
+const FULL: &str = r#"
+description: "everything: at once, # even this"
+controller: true
+destinations:
+  - historian.mfg.local
+  - { name: plc.mfg.local, share: 7 %, safety: true, over: [udp/44818, ethernet-ip] }
+  - { address: "fd00::15", share: 33.3 % }
+  - { network: 10.1.20.0/24 }
+  - { role: ntp, share: 1 % }
+  - { type: tool_monitor }
+clients: [10.9.9.9]
+protocols:
+  - modbus
+  - { name: s7, share: 12.5 % }
+  - { name: "Printer, raw", ports: [tcp/9100, udp/9100], services: [RAW], share: 5 % }
+  - { name: https, ports: tcp/8443 }
+volume_per_hour: { range: 0-150 MiB, coverage: 90 %, bytes: ip, multiple: 2.7, baseline: 77 MB }
+connections_per_hour: { range: 0-50, coverage: 99 % }
+active_hours: { spans: ["Mon,Wed 22:00-06:00", Sat 00:00-24:00], grace: 15 min }
+cadence: { size: 1.5-2 KB, every: 7 s, jitter: 130 ms, coverage: 97 % }
+current: { idle: 0.1-1.0 A, active: 2.3-8.1 A, limit: 11.7 A, coverage: 92 % }
+spindle: { range: 0-12000 rpm, limit: 12500 rpm }
+firmware:
+  - { version: "v2, final", released: 2025-09-15 }
+  - version: v1
+    sha256: 44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
+    released: 2024-01-02
+scan: { hosts: 5, ports: 6, failed: 7 }
+silence: 15 min
+detectors: { off_hours: { grade: MEDIUM }, scan: off, traffic_volume: on }
+"#;
+
+#[test]
+fn what_is_shown_reads_back_with_the_same_hash() {
+    let shipped = builtin::profiles(&[]).unwrap();
+    let full = one(FULL);
+    for profile in shipped.iter().chain([&full]) {
+        let yaml = profile.to_yaml();
+        let again = read(&[&yaml])
+            .map_err(|problems| format!("{problems}\n{yaml}"))
+            .unwrap();
+        let again = again.get(&profile.name).unwrap();
+        assert_eq!(diff(profile, again), [], "{yaml}");
+        assert_eq!(again.hash, profile.hash, "{yaml}");
+    }
+}
+
+#[test]
+fn the_hash_follows_the_content_and_not_the_writing() {
+    let short = one("volume_per_hour: 50-150 MB\n");
+    let long = one("# a comment\nvolume_per_hour: { range: 50 - 150 MB, multiple: 3 }\n");
+    assert_eq!(short.hash, long.hash);
+    assert_ne!(short.hash, one("volume_per_hour: 50-151 MB\n").hash);
+    assert_eq!(short.hash.len(), 64);
+}
+
+#[test]
+fn a_child_overrides_field_by_field() {
+    let base = "profile: base\nversion: \"1\"\ncontroller: true\nprotocols: { modbus: 80 % }\n\
+                current: { idle: 0.5-1.0 A, active: 2-8 A }\nsilence: 15 min\n\
+                detectors: { off_hours: { grade: MEDIUM } }\n";
+    let child = "profile: child\nversion: \"2\"\nextends: base\nprotocols: [s7]\n\
+                 current: { limit: 9 A }\nsilence: none\ndetectors: { scan: off }\n";
+    let set = read(&[base, child]).unwrap();
+    let child = set.get("child").unwrap();
+    assert_eq!(child.extends, ["base"]);
+    assert!(child.controller);
+    assert_eq!(child.protocols.len(), 1);
+    assert_eq!(child.protocols[0].name, "s7");
+    let current = child.current.unwrap();
+    assert_eq!((current.active.hi, current.limit), (8.0, Some(9.0)));
+    assert_eq!(child.silence, None);
+    assert_eq!(child.detectors["off_hours"].grade, Some(Grade::Medium));
+    assert!(child.detectors["scan"].off);
+    assert_eq!(set.get("base").unwrap().current.unwrap().limit, None);
+}
+
+#[test]
+fn circles_and_unknown_bases_are_reported() {
+    let a = "profile: a\nversion: \"1\"\nextends: b\n";
+    let b = "profile: b\nversion: \"1\"\nextends: a\n";
+    let text = read(&[a, b]).unwrap_err();
+    assert!(
+        text.contains("profile `a` extends itself: a, b, a"),
+        "{text}"
+    );
+    assert!(
+        text.contains("profile `b` extends itself: b, a, b"),
+        "{text}"
+    );
+    let text = read(&[
+        &a.replace("extends: b", "extends: bass"),
+        &b.replace("extends: a", ""),
+    ]);
+    assert!(text.unwrap_err().contains("no profile has the name `bass`"));
+    let text = read(&[b, b]).unwrap_err();
+    assert!(text.contains("profile `b` is also in a.yaml"), "{text}");
+}
+
+#[test]
+fn a_cadence_makes_the_volume_where_none_is_written() {
+    let volume = one("cadence: { size: 2 KB, every: 5 s }\n").volume.unwrap();
+    assert_eq!((volume.range.lo, volume.range.hi), (1.44e6, 1.44e6));
+    assert_eq!(
+        (volume.rule_bytes, volume.absolute, volume.baseline),
+        (4.32e6, false, 1.44e6)
+    );
+    let written = one("cadence: { size: 2 KB, every: 5 s }\nvolume_per_hour: 2-8 MB\n");
+    assert_eq!(written.volume.map(|volume| volume.baseline), Some(4e6));
+}
+
+#[test]
+fn an_absolute_limit_takes_the_place_of_the_multiple() {
+    let volume = one("volume_per_hour: { range: 50-150 MB, limit: 1 GB }\n")
+        .volume
+        .unwrap();
+    assert_eq!((volume.rule_bytes, volume.absolute), (1e9, true));
+    let single = one("volume_per_hour: 1.44 MB\n").volume;
+    assert_eq!(single.map(|volume| volume.rule_bytes), Some(4.32e6));
+}
+
+#[test]
+fn differences_are_told_in_words() {
+    let before = one("volume_per_hour: 50-150 MB\ndestinations: [a.local, b.local]\n");
+    let after = one("volume_per_hour: 60-150 MB\ndestinations: [a.local, { role: ntp }]\n");
+    let told: Vec<_> = diff(&before, &after)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "destinations: b.local is gone, was { name: b.local }",
+            "volume_per_hour: 50-150 MB becomes 60-150 MB",
+            "destinations: role ntp is new, { role: ntp }",
+        ]
+    );
+    assert_eq!(diff(&before, &before), []);
+    let swapped = one("volume_per_hour: 50-150 MB\ndestinations: [b.local, a.local]\n");
+    assert_eq!(
+        diff(&before, &swapped)[0].to_string(),
+        "the order of items differs"
+    );
+}
+
+proptest! {
+    /// Any one line of a full profile replaced by noise is read or refused, never a panic.
+    #[test]
+    fn a_damaged_profile_is_read_or_refused(line in 0usize..40, noise in "\\PC{0,60}") {
+        let mut lines: Vec<&str> = FULL.lines().collect();
+        let at = line % lines.len();
+        lines[at] = &noise;
+        let text = format!("profile: x\nversion: \"1\"\n{}", lines.join("\n"));
+        if let Err(problems) = read(&[&text]) {
+            prop_assert!(problems.contains("cannot be used"));
+        }
+    }
+
+    /// A value replaced by another plausible one either loads and round-trips, or is explained.
+    #[test]
+    fn what_loads_round_trips(
+        key in "(volume_per_hour|connections_per_hour|active_hours|spindle|silence|description)",
+        value in "([0-9]{1,5}(\\.[0-9]{1,3})?-)?[0-9]{1,6}(\\.[0-9]{1,3})? ?(MB|KiB|rpm|min|ms|)|[ -~]{1,20}",
+    ) {
+        let text = format!("profile: x\nversion: \"1\"\n{key}: {value}\n");
+        if let Ok(set) = read(&[&text]) {
+            let profile = set.get("x").unwrap();
+            let again = read(&[&profile.to_yaml()]).unwrap();
+            prop_assert_eq!(&again.get("x").unwrap().hash, &profile.hash);
+        }
+    }
+}
