@@ -6,3 +6,4 @@ pub mod files;
 pub mod log;
 pub mod refused;
 pub mod split;
+pub mod subscriber;
