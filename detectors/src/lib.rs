@@ -13,6 +13,8 @@ pub mod stats;
 pub mod words;
 
 mod distinct;
+mod rare;
 mod rule;
 #[cfg(test)]
 mod stage;
+mod visits;

@@ -228,12 +228,14 @@ macro_rules! catalog {
 }
 
 catalog! {
+    current_draw::CurrentDraw,
     firmware_mismatch::FirmwareMismatch,
     forbidden_flow::ForbiddenFlow,
     identity_mismatch::IdentityMismatch,
     off_hours::OffHours,
     scan::Scan,
     silence::Silence,
+    spindle_speed::SpindleSpeed,
     traffic_volume::TrafficVolume,
     unknown_destination::UnknownDestination,
     unknown_device::UnknownDevice,
