@@ -93,13 +93,14 @@ async fn a_v5_client_that_exceeds_its_receive_maximum_is_disconnected() {
 async fn a_reader_that_does_not_keep_up_is_cut_and_the_others_are_not_delayed() {
     let limits = Limits {
         outbox_bytes: 100_000,
+        // So that only the queue can be the reason.
+        write_within: Duration::from_secs(3_600),
         ..Limits::default()
     };
     let bench = Bench::with(&[("soc", Role::Reader)], limits).await;
-    let ids = ["slow", "quick"];
-    let [mut slow, mut quick] = ids.map(|id| connect(Proto::V3, id, Some(("soc", "soc")), 60));
-    let mut slow = Raw::greet(&bench, &std::mem::take(&mut slow)).await;
-    let mut quick = Raw::greet(&bench, &std::mem::take(&mut quick)).await;
+    let login = |id| connect(Proto::V3, id, Some(("soc", "soc")), 60);
+    let mut slow = Raw::greet(&bench, &login("slow")).await;
+    let mut quick = Raw::greet(&bench, &login("quick")).await;
     for client in [&mut slow, &mut quick] {
         client.send(&subscribe(Proto::V3, 1, &[OUT], 0)).await;
         client.packet().await;
@@ -110,6 +111,8 @@ async fn a_reader_that_does_not_keep_up_is_cut_and_the_others_are_not_delayed() 
     while bench.endpoint.counts().slow_readers == 0 {
         publisher.publish("andon/v1/out/s/d/verdict", &[7; 10_000], false);
         quick.expect(&message).await;
+        let sent = bench.endpoint.counts().published_out;
+        assert!(sent < 20_000, "200 MB are queued for one who does not read");
     }
     bench.until(|counts| counts.connections == 1).await;
     quick.expect_silence().await;
