@@ -94,6 +94,19 @@ fn the_hash_follows_the_content() {
 }
 
 #[test]
+fn what_is_written_reads_back_with_the_same_hash() {
+    let shipped = builtin::inventory().unwrap();
+    for inventory in [shipped, read(SMALL).unwrap()] {
+        let yaml = inventory.to_yaml();
+        let again = read(&yaml)
+            .map_err(|told| format!("{told}\n{yaml}"))
+            .unwrap();
+        assert_eq!(again.hash, inventory.hash, "{yaml}");
+        assert_eq!(again.devices.len(), inventory.devices.len());
+    }
+}
+
+#[test]
 fn a_group_larger_than_any_plant_is_refused() {
     let text = SMALL.replace("{8..11}", "{1..999999999}");
     assert!(

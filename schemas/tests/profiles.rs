@@ -167,6 +167,14 @@ fn differences_are_told_in_words() {
     );
 }
 
+/// Comparing every item with every other would take this test minutes.
+#[test]
+fn a_very_long_list_is_read_in_its_length() {
+    let items: Vec<_> = (0..40_000).map(|at| format!("host-{at}.local")).collect();
+    let profile = one(&format!("destinations: [{}]\n", items.join(", ")));
+    assert_eq!(profile.destinations.len(), 40_000);
+}
+
 proptest! {
     /// Any one line of a full profile replaced by noise is read or refused, never a panic.
     #[test]

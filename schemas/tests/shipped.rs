@@ -158,14 +158,13 @@ fn the_annex_is_there() {
 #[test]
 fn every_device_has_a_profile_and_every_destination_a_server() {
     let (inventory, profiles) = (inventory(), profiles());
-    let devices = inventory.devices.iter();
-    for device in devices.filter(|device| device.function == Function::Device) {
-        assert!(
-            profiles.get(&device.device_type).is_some(),
-            "{}",
-            device.device_type
-        );
-    }
+    assert!(inventory.types_without_profile(&profiles).is_empty());
+    assert_eq!(
+        inventory
+            .types_without_profile(&ProfileSet::default())
+            .len(),
+        16
+    );
     for profile in profiles.iter() {
         for destination in profile.destinations.iter().chain(&profile.clients) {
             let known = match &destination.target {

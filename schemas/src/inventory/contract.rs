@@ -25,6 +25,11 @@ const ASSESSED: Key = Key::new(
     Shape::Fields(&ASSESSMENT),
     "the four answers its risk class is computed from",
 );
+const RISK_CLASS: Key = Key::new(
+    "risk_class",
+    Shape::Choice(&["RED", "ORANGE", "YELLOW", "GREEN"]),
+    "the class itself, where the plant has assessed it elsewhere",
+);
 const SAFETY_CRITICAL: Key = Key::new(
     "safety_critical",
     Shape::Flag,
@@ -182,6 +187,7 @@ pub(crate) const SERVER: Section = Section {
             "what it serves as",
         ),
         ASSESSED,
+        RISK_CLASS,
         SAFETY_CRITICAL,
     ],
 };
@@ -193,6 +199,7 @@ pub(crate) const GATEWAY: Section = Section {
         Key::must("addresses", ADDRESSES, "its addresses"),
         SEGMENT,
         ASSESSED,
+        RISK_CLASS,
         SAFETY_CRITICAL,
     ],
 };
@@ -206,6 +213,7 @@ pub(crate) const SENSOR: Section = Section {
         SEGMENT,
         Key::must("watches", NAMES, "the segments it sees, or `all`"),
         ASSESSED,
+        RISK_CLASS,
     ],
 };
 
@@ -234,11 +242,8 @@ pub(crate) const DEVICES: Section = Section {
             "its addresses; of a group, the first with a `+`, or one for each",
         ),
         HOST_NAMES,
-        Key::must(
-            "assessment",
-            Shape::Fields(&ASSESSMENT),
-            "the four answers its risk class is computed from",
-        ),
+        ASSESSED,
+        RISK_CLASS,
         SAFETY_CRITICAL,
         Key::new(
             "gateway",

@@ -6,6 +6,7 @@ use super::contract::{ASSESSMENT, DEVICES, GATEWAY, SENSOR, SERVER};
 use super::pattern::{Pattern, address, consecutive};
 use super::roll::{Misfit, Roll, Tie};
 use super::{Assessment, Device, Function, Segment, Weight, segments};
+use crate::grade::RiskClass;
 use crate::identity::DeviceId;
 use crate::problems::{Refusal, quoted};
 use crate::profile::{host_name, role, type_name};
@@ -66,7 +67,7 @@ fn single(
     let id = report.read_if(item.get("id"), id);
     let segment = report.read_if(item.get("segment"), |name| segments::index(name, segments));
     let kind = report.read_if(item.get("type"), type_name);
-    let assessment = assessment(item.get("assessment"), report).unwrap_or(ASSESSMENT_DEFAULT);
+    let class = risk_class(item, report).unwrap_or(ASSESSMENT_DEFAULT.risk_class());
     let device = Device {
         id: id?,
         device_type: kind.unwrap_or_else(|| function.as_str().to_owned()),
@@ -76,7 +77,7 @@ fn single(
         addresses: report.read_each(item.get("addresses"), address),
         names: report.read_each(item.get("names"), host_name),
         roles: report.read_each(item.get("roles"), role),
-        risk_class: assessment.risk_class(),
+        risk_class: class,
         safety_critical: report.flag(item.get("safety_critical")),
         gateway: None,
         serves: Vec::new(),
@@ -147,7 +148,11 @@ impl<'t> Group<'t> {
     fn read(item: Node<'t>, segments: &[Segment], report: &mut Report) -> Option<Self> {
         let device_type = report.read_if(item.get("type"), type_name);
         let segment = report.read_if(item.get("segment"), |name| segments::index(name, segments));
-        let assessment = assessment(item.get("assessment"), report);
+        if item.get("assessment").or(item.get("risk_class")).is_none() {
+            let refusal = Refusal::new("`assessment:` is missing");
+            report.value(item, refusal.hint("Its four answers make the risk class."));
+        }
+        let class = risk_class(item, report);
         let line = report.read_if(item.get("line"), |text| Ok(text.to_owned()));
         let safety_critical = report.flag(item.get("safety_critical"));
         let ids_node = match (item.get("id"), item.get("ids")) {
@@ -190,7 +195,7 @@ impl<'t> Group<'t> {
             addresses: Vec::new(),
             names: Vec::new(),
             roles: Vec::new(),
-            risk_class: assessment?.risk_class(),
+            risk_class: class?,
             safety_critical,
             gateway: None,
             serves: Vec::new(),
@@ -252,6 +257,19 @@ fn addresses(node: Node<'_>, count: usize, report: &mut Report) -> Option<Vec<Ve
         return None;
     }
     Some(all.into_iter().map(|address| vec![address]).collect())
+}
+
+/// The risk class: computed from the answers, or written.
+fn risk_class(item: Node<'_>, report: &mut Report) -> Option<RiskClass> {
+    let assessed = assessment(item.get("assessment"), report);
+    let written = report.read_if(item.get("risk_class"), |text| {
+        text.parse::<RiskClass>().map_err(Refusal::new)
+    });
+    if let (Some(_), Some(node)) = (item.get("assessment"), item.get("risk_class")) {
+        let refusal = Refusal::new("both an assessment and a risk class are written");
+        report.key(node, refusal.hint("Keep one of them."));
+    }
+    written.or(assessed.map(|assessment| assessment.risk_class()))
 }
 
 fn assessment(node: Option<Node<'_>>, report: &mut Report) -> Option<Assessment> {

@@ -11,20 +11,23 @@ mod pattern;
 mod roll;
 mod rules;
 mod segments;
+mod write;
 
 pub use contract::json_schema;
 pub use parse::parse;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use hashbrown::HashMap;
 use ipnet::IpNet;
 use serde::Serialize;
 
+use crate::canonical;
 use crate::grade::{RiskClass, text_scale};
 use crate::identity::{DeviceId, address_key};
 use crate::observation::Transport;
+use crate::profile::ProfileSet;
 use crate::time::{EventTime, PlantClock};
 
 /// What a server may be: the words that `roles:` and `role:` know.
@@ -243,6 +246,23 @@ pub struct Lookup {
 }
 
 impl Inventory {
+    /// The types of devices that no profile describes, in order: what a start-up check reports.
+    pub fn types_without_profile(&self, profiles: &ProfileSet) -> BTreeSet<&str> {
+        let devices = self
+            .devices
+            .iter()
+            .filter(|d| d.function == Function::Device);
+        devices
+            .map(|device| device.device_type.as_str())
+            .filter(|name| profiles.get(name).is_none())
+            .collect()
+    }
+
+    /// SHA-256 over the canonical JSON of the checked form, lower-case hex.
+    pub fn content_hash(&self) -> String {
+        canonical::digest(self)
+    }
+
     /// Builds the look-ups; call it once the devices stand.
     pub fn index(&mut self) {
         let mut lookup = Lookup::default();

@@ -3,7 +3,6 @@
 
 use super::contract::INVENTORY;
 use super::{Inventory, Lookup, calendar, members, rules, segments};
-use crate::canonical;
 use crate::problems::{Problems, Refusal};
 use crate::profile::{SourceFile, host_name, network};
 use crate::time::PlantClock;
@@ -88,7 +87,7 @@ fn inventory(top: Node<'_>, report: &mut Report) -> Option<Inventory> {
         hash: String::new(),
         lookup: Lookup::default(),
     };
-    inventory.hash = canonical::digest(&inventory);
+    inventory.hash = inventory.content_hash();
     inventory.index();
     Some(inventory)
 }

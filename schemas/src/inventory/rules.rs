@@ -229,7 +229,7 @@ const SPECIAL: [(Ipv4Addr, u8); 8] = [
 
 /// Everything that is routed outside: neither the plant's own nor special-purpose. Of IPv6 it is
 /// the global unicast space, `2000::/3` (RFC 4291 §2.4), without the plant's own.
-fn internet(own: &[IpNet]) -> Vec<IpNet> {
+pub(crate) fn internet(own: &[IpNet]) -> Vec<IpNet> {
     let mut holes4: Vec<Ipv4Net> = SPECIAL
         .iter()
         .filter_map(|(address, prefix)| Ipv4Net::new(*address, *prefix).ok())

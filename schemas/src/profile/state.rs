@@ -1,5 +1,7 @@
 //! The state a device is in: current draw, spindle speed and firmware.
 
+use std::collections::BTreeSet;
+
 use super::contract::{CURRENT, FIRMWARE, SPINDLE};
 use super::read::{Layers, coverage, covered, positive};
 use super::{COVERAGE_DEFAULT, Current, Firmware, Spindle};
@@ -77,6 +79,7 @@ pub(crate) fn spindle(layers: &Layers<'_>, report: &mut Report) -> Option<Spindl
 /// Known good firmware, in order of release.
 pub(crate) fn firmware(node: Option<Node<'_>>, report: &mut Report) -> Vec<Firmware> {
     let mut known: Vec<(i32, Firmware)> = Vec::new();
+    let mut seen = BTreeSet::new();
     for item in node.map(Node::items).unwrap_or_default() {
         if !report.fields(item, &FIRMWARE) {
             continue;
@@ -89,10 +92,7 @@ pub(crate) fn firmware(node: Option<Node<'_>>, report: &mut Report) -> Vec<Firmw
         let (Some(version), Some((day, released))) = (version, released) else {
             continue;
         };
-        if known
-            .iter()
-            .any(|(_, firmware)| firmware.version == version)
-        {
+        if !seen.insert(version.clone()) {
             let cause = format!("firmware {} is written twice", quoted(&version));
             let hint = "Put several digests of one version into one list.";
             report.value(item, Refusal::new(cause).hint(hint));

@@ -1,5 +1,6 @@
 //! Whom a device talks to and how: destinations, clients and protocols.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -19,11 +20,12 @@ pub(crate) fn destinations(node: Option<Node<'_>>, report: &mut Report) -> Vec<D
         return Vec::new();
     };
     let mut destinations: Vec<Destination> = Vec::new();
+    let mut seen = BTreeSet::new();
     for item in node.items() {
         let Some(destination) = destination(item, report) else {
             continue;
         };
-        if destinations.iter().any(|d| d.target == destination.target) {
+        if !seen.insert(destination.target.to_string()) {
             let cause = format!("destination `{}` is written twice", destination.target);
             report.value(item, Refusal::new(cause).hint("Keep one of them."));
             continue;
@@ -165,11 +167,12 @@ pub(crate) fn protocols(node: Option<Node<'_>>, report: &mut Report) -> Vec<Prot
         node.items()
     };
     let mut protocols: Vec<Protocol> = Vec::new();
+    let mut seen = BTreeSet::new();
     for item in items {
         let Some(protocol) = protocol(item, report) else {
             continue;
         };
-        if protocols.iter().any(|p| p.name == protocol.name) {
+        if !seen.insert(protocol.name.clone()) {
             let cause = format!("protocol `{}` is written twice", protocol.name);
             report.value(item, Refusal::new(cause).hint("Keep one of them."));
             continue;

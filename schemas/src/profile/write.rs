@@ -2,12 +2,13 @@
 //! is written reads back as the same profile, with the same hash.
 
 use super::{
-    COVERAGE_DEFAULT, Cadence, Current, Destination, DetectorSetting, Firmware, Hours, Profile,
-    Protocol, ProtocolMatch, Range, Spindle, Target, Volume,
+    COVERAGE_DEFAULT, Cadence, Current, Destination, DetectorSetting, Firmware, Hours, HoursSpan,
+    Profile, Protocol, ProtocolMatch, Range, Spindle, Target, Volume,
 };
 use crate::observation::ByteKind;
 use crate::protocol::{by_name, write_port};
 use crate::quantity::{Dimension, write_amount, write_hours_span, write_range};
+use crate::yaml::{flow, quote, scalar};
 
 /// One field, or one item of a field that has several.
 #[derive(Debug)]
@@ -129,10 +130,6 @@ fn items<T>(
     })
 }
 
-fn flow(parts: &[String]) -> String {
-    format!("{{ {} }}", parts.join(", "))
-}
-
 /// A range with what else is said about it; alone, if nothing is.
 fn short(mut rest: Vec<String>, range: &Range, dimension: Dimension) -> String {
     let text = write_range((range.lo, range.hi), dimension);
@@ -230,11 +227,19 @@ fn multiple(rule: f64, upper: f64) -> Option<f64> {
 }
 
 fn hours(hours: &Hours) -> String {
-    let spans: Vec<_> = hours.spans.iter().map(write_hours_span).collect();
-    // Days parted by commas would end an item of a list.
+    let span = |span: &HoursSpan| {
+        let text = write_hours_span(span);
+        // A comma would end an item of a list.
+        if text.contains(',') {
+            quote(&text)
+        } else {
+            text
+        }
+    };
+    let spans: Vec<_> = hours.spans.iter().map(span).collect();
     let text = match &spans[..] {
-        [one] => format!("\"{one}\""),
-        many => format!("[\"{}\"]", many.join("\", \"")),
+        [one] => one.clone(),
+        many => format!("[{}]", many.join(", ")),
     };
     if hours.grace_min == 0 {
         return text;
@@ -302,27 +307,4 @@ fn detector(setting: DetectorSetting) -> String {
         } => format!("{{ grade: {grade} }}"),
         DetectorSetting { grade: None, .. } => "on".to_owned(),
     }
-}
-
-/// Text as a plain scalar where that is safe, else quoted.
-fn scalar(text: &str) -> String {
-    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | '/');
-    let plain = text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.chars().all(safe)
-        && !text.ends_with(' ')
-        && !matches!(text, "none" | "null");
-    if plain { text.to_owned() } else { quote(text) }
-}
-
-/// A double-quoted scalar (YAML 1.2.2 §7.3.1); whatever is not printable ASCII is escaped.
-fn quote(text: &str) -> String {
-    let escaped = text.chars().map(|c| match c {
-        '"' => "\\\"".to_owned(),
-        '\\' => "\\\\".to_owned(),
-        ' '..='~' => c.to_string(),
-        _ if u32::from(c) < 0x100 => format!("\\x{:02x}", u32::from(c)),
-        _ if u32::from(c) < 0x1_0000 => format!("\\u{:04x}", u32::from(c)),
-        _ => format!("\\U{:08x}", u32::from(c)),
-    });
-    format!("\"{}\"", escaped.collect::<String>())
 }

@@ -8,7 +8,7 @@ mod week;
 mod write;
 
 pub use number::{amount, range};
-pub use week::{day_number, hours_span, write_hours_span};
+pub use week::{day_number, hours_span, write_day, write_hours_span};
 pub use write::{write_amount, write_range};
 
 /// What a number counts, and so which units it may bear.

@@ -92,6 +92,7 @@ fn stretches_of_the_week_read_and_write() {
 fn calendar_days_count_from_1970() {
     assert_eq!(day_number("1970-01-02"), Ok(1));
     assert_eq!(day_number("2025-12-14"), Ok(20_436));
+    assert_eq!(write_day(20_436), "2025-12-14");
     for bad in [
         "2025-02-30",
         "14.12.2025",

@@ -72,6 +72,13 @@ pub fn day_number(text: &str) -> Result<i32, Refusal> {
     i32::try_from(days).map_err(|_| refusal())
 }
 
+/// The text of a day, as [`day_number`] reads it.
+pub fn write_day(days: i32) -> String {
+    let epoch = jiff::civil::date(1970, 1, 1);
+    let day = epoch.saturating_add(jiff::Span::new().days(days.clamp(-700_000, 2_900_000)));
+    day.to_string()
+}
+
 fn read_days(days: &str, whole: &str) -> Result<u8, Refusal> {
     let mut mask = 0;
     for part in days.split(',') {

@@ -7,10 +7,12 @@
 mod load;
 mod report;
 mod section;
+mod text;
 
 pub(crate) use load::{Limits, load};
 pub(crate) use report::Report;
 pub(crate) use section::{Key, Section, Shape, schema};
+pub(crate) use text::{flow, listed, quote, scalar};
 
 use std::sync::Arc;
 
