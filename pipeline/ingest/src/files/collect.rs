@@ -10,13 +10,17 @@ use andon_schemas::reject::RejectReason;
 use andon_schemas::time::EventTime;
 
 use super::CaptureError;
+use super::columnar::ColumnRows;
 use super::detect::{Format, detect};
 use super::lines::{Lines, Stream};
-use super::rows::{Content, LineRows};
+use super::rows::{Content, LineRows, Rows};
 use crate::refused::{Refused, excerpt};
 
 /// How deep folders are searched.
 const DEPTH_MAX: usize = 16;
+
+/// How many rows are looked at for the first event of a file.
+const FIRST_ROWS_TRIED: usize = 256;
 
 /// A file that has been looked at.
 #[derive(Debug)]
@@ -67,29 +71,32 @@ impl Candidate {
     ///
     /// # Errors
     /// A file that has gone or cannot be opened any more.
-    pub(super) fn rows(self) -> Result<Result<LineRows, (Refused, String)>, CaptureError> {
+    pub(super) fn rows(self) -> Result<Result<Rows, (Refused, String)>, CaptureError> {
+        let failed = |source| CaptureError::Read {
+            path: self.path.to_string(),
+            source,
+        };
         let format = match self.format {
             Ok(format) => format,
             Err(refused) => return Ok(Err((refused, self.excerpt))),
         };
+        if format == Format::Parquet {
+            let rows = ColumnRows::open(&self.file).map_err(failed)?;
+            return Ok(rows
+                .map(|rows| Rows::Columns(Box::new(rows)))
+                .map_err(|refused| (refused, String::new())));
+        }
         let stream = match self.stream {
             Some(stream) => stream,
-            None => stream(&self.file).map_err(|source| CaptureError::Read {
-                path: self.path.to_string(),
-                source,
-            })?,
+            None => stream(&self.file).map_err(failed)?,
         };
-        Ok(
-            LineRows::new(stream.lines(), format, &self.file).ok_or_else(|| {
-                let refused = Refused::new(RejectReason::Unsupported, "file has no lines");
-                (refused, self.excerpt)
-            }),
-        )
+        let rows = LineRows::new(stream.lines(), format, &self.file);
+        Ok(Ok(Rows::Lines(Box::new(rows))))
     }
 }
 
 fn stream(file: &Path) -> io::Result<Stream> {
-    let raw: Box<dyn Read> = if file == Path::new("-") {
+    let raw: Box<dyn Read + Send> = if file == Path::new("-") {
         Box::new(io::stdin())
     } else {
         Box::new(File::open(file)?)
@@ -97,11 +104,15 @@ fn stream(file: &Path) -> io::Result<Stream> {
     Stream::open(raw)
 }
 
-/// Event time of the first record that the beginning of a file holds.
+/// Event time of the first record that a file holds, if it stands at the beginning.
 fn first_event(head: &[u8], format: Format, file: &Path) -> Option<EventTime> {
-    let mut rows = LineRows::new(Lines::of(head), format, file)?;
-    while let Ok(Some(row)) = rows.next() {
-        match row.content {
+    let mut rows = if format == Format::Parquet {
+        Rows::Columns(Box::new(ColumnRows::open(file).ok()?.ok()?))
+    } else {
+        Rows::Lines(Box::new(LineRows::new(Lines::of(head), format, file)))
+    };
+    for _ in 0..FIRST_ROWS_TRIED {
+        match rows.next().ok()??.content {
             Ok(Content::Record(record, _)) => return Some(record.event_time),
             Ok(Content::Tick(at)) => return Some(at),
             _ => {}

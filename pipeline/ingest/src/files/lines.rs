@@ -21,7 +21,7 @@ pub(super) struct Stream {
     pub(super) head: Vec<u8>,
     /// Whether the bytes are unpacked from gzip.
     pub(super) packed: bool,
-    rest: Box<dyn Read>,
+    rest: Box<dyn Read + Send>,
     /// The error at which the head ended, if it did.
     broken: Option<io::Error>,
 }
@@ -40,12 +40,12 @@ impl Stream {
     ///
     /// # Errors
     /// What reading the first two bytes said.
-    pub(super) fn open(mut raw: Box<dyn Read>) -> io::Result<Self> {
+    pub(super) fn open(mut raw: Box<dyn Read + Send>) -> io::Result<Self> {
         let mut magic = Vec::with_capacity(2);
         raw.by_ref().take(2).read_to_end(&mut magic)?;
         let packed = magic == GZIP_MAGIC;
         let raw = Cursor::new(magic).chain(raw);
-        let mut rest: Box<dyn Read> = if packed {
+        let mut rest: Box<dyn Read + Send> = if packed {
             Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, raw)))
         } else {
             Box::new(raw)
@@ -68,7 +68,7 @@ impl Stream {
     }
 
     pub(super) fn lines(self) -> Lines {
-        let rest: Box<dyn Read> = match self.broken {
+        let rest: Box<dyn Read + Send> = match self.broken {
             Some(error) => Box::new(Broken(Some(error))),
             None => self.rest,
         };
@@ -106,7 +106,7 @@ pub(super) enum LineEnd {
 /// The lines of a stream.
 pub(super) struct Lines {
     packed: bool,
-    reader: BufReader<Box<dyn Read>>,
+    reader: BufReader<Box<dyn Read + Send>>,
 }
 
 impl std::fmt::Debug for Lines {

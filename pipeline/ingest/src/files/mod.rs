@@ -8,6 +8,7 @@
 //! memory, up to a stated number of records.
 
 mod collect;
+mod columnar;
 mod detect;
 mod eve;
 mod json;
@@ -28,14 +29,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use andon_schemas::observation::{Record, Source};
-use andon_schemas::reject::Reject;
+use andon_schemas::reject::{Reject, RejectReason};
 use andon_schemas::time::EventTime;
 
 pub use detect::Format;
 pub use writer::{CaptureWriter, WriteError};
 
 use collect::{Candidate, collect};
-use rows::{Content, LineRows, Numbered};
+use rows::{Content, Numbered, Rows};
+
+use crate::refused::Refused;
 
 /// How many records are sorted in memory, by default. One takes about half a kilobyte.
 pub const SORTED_RECORDS_MAX: usize = 8_000_000;
@@ -145,7 +148,7 @@ pub struct Captures {
 #[derive(Debug)]
 struct Current {
     path: Arc<str>,
-    rows: LineRows,
+    rows: Rows,
 }
 
 /// Opens captures: files, folders (all files below, in the order of their first event), or `-`
@@ -311,6 +314,16 @@ impl Captures {
             Ok(Content::Recorded(reject)) => {
                 self.count_reject();
                 Item::Reject(*reject)
+            }
+            // Their place is between two rows of their own run, which sorting tears apart.
+            Ok(Content::Tick(_) | Content::Control(_)) if self.order == Order::Sorted => {
+                self.count_reject();
+                let refused = Refused::new(
+                    RejectReason::Unsupported,
+                    "tick or control input of a recorded run among foreign captures; replay the \
+                     recording on its own",
+                );
+                Item::Reject(refused.at(source, self.options.as_of, b""))
             }
             Ok(Content::Tick(at)) => Item::Tick(at),
             Ok(Content::Control(control)) => Item::Control(control),

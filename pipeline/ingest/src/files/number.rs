@@ -48,6 +48,11 @@ pub(super) fn seconds(text: &str) -> Option<Span> {
         .map(Span::from_micros)
 }
 
+/// A time so much later; `None` if it cannot be written as text any more.
+pub(super) fn later(time: EventTime, by: Span) -> Option<EventTime> {
+    within((time + by).micros())
+}
+
 fn within(micros: i64) -> Option<EventTime> {
     (FIRST..=LAST)
         .contains(&micros)

@@ -7,6 +7,7 @@ use andon_schemas::observation::{Record, Source};
 use andon_schemas::reject::{Reject, RejectReason};
 use andon_schemas::time::EventTime;
 
+use super::columnar::ColumnRows;
 use super::detect::Format;
 use super::eve;
 use super::lines::{LINE_BYTES_MAX, LineEnd, Lines};
@@ -63,6 +64,36 @@ enum Reader {
     Native,
 }
 
+/// The rows of one file.
+#[derive(Debug)]
+pub(super) enum Rows {
+    /// Of a text file.
+    Lines(Box<LineRows>),
+    /// Of a Parquet capture.
+    Columns(Box<ColumnRows>),
+}
+
+impl Rows {
+    /// The next row; `None` at the end.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(super) fn next(&mut self) -> io::Result<Option<Numbered>> {
+        match self {
+            Self::Lines(lines) => lines.next(),
+            Self::Columns(columns) => Ok(columns.next()),
+        }
+    }
+
+    /// Rows of logs that are not observed, passed over after the one reject that says so.
+    pub(super) fn unread(&self) -> u64 {
+        match self {
+            Self::Lines(lines) => lines.unread,
+            Self::Columns(_) => 0,
+        }
+    }
+}
+
 /// The rows of one text file.
 #[derive(Debug)]
 pub(super) struct LineRows {
@@ -75,8 +106,8 @@ pub(super) struct LineRows {
 
 impl LineRows {
     /// The rows of `lines`. The file's name only tells flows that have not ended from those that
-    /// have: `open_conn.log` says `conn` inside. `None` if the format has no lines.
-    pub(super) fn new(lines: Lines, format: Format, path: &Path) -> Option<Self> {
+    /// have: `open_conn.log` says `conn` inside.
+    pub(super) fn new(lines: Lines, format: Format, path: &Path) -> Self {
         let open = path
             .file_name()
             .map(|name| name.to_string_lossy())
@@ -85,28 +116,23 @@ impl LineRows {
             Format::ZeekTsv => Reader::ZeekTsv(ZeekTsv::new(open)),
             Format::ZeekJson => Reader::ZeekJson(ZeekJson::new(open)),
             Format::Eve => Reader::Eve,
-            Format::Native => Reader::Native,
-            Format::Parquet => return None,
+            // Parquet has no lines; its rows come from `columnar`.
+            Format::Native | Format::Parquet => Reader::Native,
         };
-        Some(Self {
+        Self {
             lines,
             reader,
             line: Vec::new(),
             number: 0,
             unread: 0,
-        })
-    }
-
-    /// Rows of logs that are not observed, passed over after the one reject that says so.
-    pub(super) fn unread(&self) -> u64 {
-        self.unread
+        }
     }
 
     /// The next row; `None` at the end.
     ///
     /// # Errors
     /// What the operating system says.
-    pub(super) fn next(&mut self) -> io::Result<Option<Numbered>> {
+    fn next(&mut self) -> io::Result<Option<Numbered>> {
         loop {
             let Some(end) = self.lines.read(&mut self.line)? else {
                 return Ok(None);

@@ -11,6 +11,7 @@ use andon_schemas::wire::{WIRE_VERSION, encode_into};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::columnar::ColumnWriter;
 use super::native::{ControlLine, RejectLine, TickLine};
 
 /// Why a capture cannot be written.
@@ -39,8 +40,14 @@ pub enum WriteError {
 #[derive(Debug)]
 pub struct CaptureWriter {
     path: PathBuf,
-    out: BufWriter<File>,
+    out: Out,
     line: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Out {
+    Lines(BufWriter<File>),
+    Columns(Box<ColumnWriter>),
 }
 
 impl CaptureWriter {
@@ -49,19 +56,29 @@ impl CaptureWriter {
     /// # Errors
     /// An unknown extension, or a file that cannot be created.
     pub fn create(path: &Path) -> Result<Self, WriteError> {
-        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-        if !matches!(extension.as_deref(), Some("ndjson" | "jsonl")) {
-            return Err(WriteError::Extension {
-                path: path.to_string_lossy().into_owned(),
-            });
-        }
-        let file = File::create(path).map_err(|source| WriteError::Write {
+        let failed = |source| WriteError::Write {
             path: path.to_string_lossy().into_owned(),
             source,
-        })?;
+        };
+        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+        let columns = match extension.as_deref() {
+            Some("ndjson" | "jsonl") => false,
+            Some("parquet") => true,
+            _ => {
+                return Err(WriteError::Extension {
+                    path: path.to_string_lossy().into_owned(),
+                });
+            }
+        };
+        let file = File::create(path).map_err(failed)?;
+        let out = if columns {
+            Out::Columns(Box::new(ColumnWriter::new(file).map_err(failed)?))
+        } else {
+            Out::Lines(BufWriter::with_capacity(1 << 18, file))
+        };
         Ok(Self {
             path: path.to_owned(),
-            out: BufWriter::with_capacity(1 << 18, file),
+            out,
             line: Vec::with_capacity(512),
         })
     }
@@ -71,9 +88,16 @@ impl CaptureWriter {
     /// # Errors
     /// What writing said.
     pub fn record(&mut self, record: &Record, source: Option<&Source>) -> Result<(), WriteError> {
-        self.line.clear();
-        encode_into(&mut self.line, record, source);
-        self.end_line()
+        let written = match &mut self.out {
+            Out::Columns(columns) => columns.record(record, source),
+            Out::Lines(out) => {
+                self.line.clear();
+                encode_into(&mut self.line, record, source);
+                self.line.push(b'\n');
+                out.write_all(&self.line)
+            }
+        };
+        written.map_err(|source| self.failed(source))
     }
 
     /// Writes a tick: the engine was told that time is at least `at`.
@@ -81,11 +105,12 @@ impl CaptureWriter {
     /// # Errors
     /// What writing said.
     pub fn tick(&mut self, at: EventTime) -> Result<(), WriteError> {
-        self.other(&TickLine {
+        let line = TickLine {
             v: WIRE_VERSION,
             kind: "tick".into(),
             at,
-        })
+        };
+        self.other("tick", Some(at), &line)
     }
 
     /// Writes a reject.
@@ -93,11 +118,12 @@ impl CaptureWriter {
     /// # Errors
     /// What writing said.
     pub fn reject(&mut self, reject: &Reject) -> Result<(), WriteError> {
-        self.other(&RejectLine {
+        let line = RejectLine {
             v: WIRE_VERSION,
             kind: "reject".into(),
             reject: reject.clone(),
-        })
+        };
+        self.other("reject", None, &line)
     }
 
     /// Writes a control input, which is JSON.
@@ -106,30 +132,43 @@ impl CaptureWriter {
     /// A control input that is not JSON, and what writing said.
     pub fn control(&mut self, control: &str) -> Result<(), WriteError> {
         let control: &RawValue = serde_json::from_str(control)?;
-        self.other(&ControlLine {
+        let line = ControlLine {
             v: WIRE_VERSION,
             kind: "control".into(),
             control,
-        })
+        };
+        self.other("control", None, &line)
     }
 
     /// Writes out what is buffered and closes the file.
     ///
     /// # Errors
     /// What writing said.
-    pub fn finish(mut self) -> Result<(), WriteError> {
-        self.out.flush().map_err(|source| self.failed(source))
+    pub fn finish(self) -> Result<(), WriteError> {
+        let finished = match self.out {
+            Out::Lines(mut out) => out.flush(),
+            Out::Columns(columns) => columns.finish(),
+        };
+        finished.map_err(|source| WriteError::Write {
+            path: self.path.to_string_lossy().into_owned(),
+            source,
+        })
     }
 
-    fn other(&mut self, line: &impl Serialize) -> Result<(), WriteError> {
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, line)?;
-        self.end_line()
-    }
-
-    fn end_line(&mut self) -> Result<(), WriteError> {
-        self.line.push(b'\n');
-        let written = self.out.write_all(&self.line);
+    fn other(
+        &mut self,
+        kind: &str,
+        at: Option<EventTime>,
+        line: &impl Serialize,
+    ) -> Result<(), WriteError> {
+        let mut line = serde_json::to_string(line)?;
+        let written = match &mut self.out {
+            Out::Columns(columns) => columns.line(kind, at, &line),
+            Out::Lines(out) => {
+                line.push('\n');
+                out.write_all(line.as_bytes())
+            }
+        };
         written.map_err(|source| self.failed(source))
     }
 

@@ -8,10 +8,10 @@ use andon_schemas::observation::{
     Body, ByteKind, ConnState, FlowRecord, Party, Record, RecordBody, Resolution, Transport,
 };
 use andon_schemas::reject::RejectReason;
-use andon_schemas::time::{EventTime, Span};
+use andon_schemas::time::EventTime;
 use andon_schemas::wire::{ADDRESSES_MAX, TEXT_BYTES_MAX};
 
-use super::number::{seconds, zeek_time};
+use super::number::{later, seconds, zeek_time};
 use crate::refused::Refused;
 
 /// Which log a row belongs to.
@@ -227,9 +227,12 @@ impl<'a> Row<'a> {
         self.read(field, "a count", |text| text.parse().ok())
     }
 
-    fn span(&self, field: Field) -> Result<Span, Refused> {
-        let span = self.read(field, "a number of seconds", seconds)?;
-        Ok(span.unwrap_or_default())
+    /// The end of what began at `start` and took as long as the field says.
+    fn end(&self, start: EventTime, field: Field) -> Result<EventTime, Refused> {
+        let end = self.read(field, "a number of seconds", |text| {
+            later(start, seconds(text)?)
+        })?;
+        Ok(end.unwrap_or(start))
     }
 
     fn flow(&self, interim: bool) -> Result<Record, Refused> {
@@ -254,7 +257,7 @@ impl<'a> Row<'a> {
         Ok(Record {
             device: None,
             address: None,
-            event_time: start + self.span(Field::Duration)?,
+            event_time: self.end(start, Field::Duration)?,
             received_at: None,
             sender: None,
             seq: None,
@@ -305,7 +308,7 @@ impl<'a> Row<'a> {
         Ok(Record {
             device: None,
             address: Some(self.address(Field::OrigH)?),
-            event_time: self.time()? + self.span(Field::Rtt)?,
+            event_time: self.end(self.time()?, Field::Rtt)?,
             received_at: None,
             sender: None,
             seq: None,

@@ -146,6 +146,23 @@ fn more_records_than_may_be_sorted_is_an_error_that_says_the_limit() {
     assert!(error.to_string().contains("more than 3 records"), "{error}");
 }
 
+/// One whole file of each text format.
+const WHOLE: [&str; 4] = [
+    "#separator \\x09\n#path\tconn\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\
+     \tproto\tservice\tduration\torig_bytes\tconn_state\n\
+     1795341540.000001\tC1\t10.20.3.7\t50311\t203.0.113.77\t4444\ttcp\tssl,http\t59.9\t45010\tSF\n",
+    r#"{"ts":1795341541.25,"id.orig_h":"10.0.0.1","id.orig_p":1,"id.resp_h":"10.0.0.2","id.resp_p":2,"proto":"tcp","conn_state":"S1","service":["dns"],"duration":1e-05}"#,
+    r#"{"timestamp":"2026-11-22T11:00:05.482115+0100","event_type":"flow","src_ip":"10.20.3.7","dest_ip":"203.0.113.77","proto":"TCP","flow":{"pkts_toclient":40,"bytes_toserver":48211,"start":"2026-11-22T10:59:00+0100"}}"#,
+    LINE,
+];
+
+#[test]
+fn captures_can_be_read_on_another_thread() {
+    fn sent<T: Send>(_: &T) {}
+    let folder = Folder::new();
+    sent(&captures(&[folder.put("x", LINE)]));
+}
+
 fn starts() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "",
@@ -177,5 +194,16 @@ proptest! {
         let report = &captures.files()[0];
         prop_assert_eq!(report.records, read.records.len() as u64);
         prop_assert_eq!(report.rejects, read.rejects.len() as u64);
+    }
+
+    #[test]
+    fn no_damage_panics_and_no_row_is_lost(format in 0_usize..4, at: usize, byte: u8) {
+        let mut content = WHOLE[format].as_bytes().to_vec();
+        let at = at % content.len();
+        // A row joined to the header, or with a `#` before it, is a header.
+        prop_assume!(content[at] != b'\n' && byte != b'#');
+        content[at] = byte;
+        let read = read("x", content);
+        prop_assert!(read.records.len() + read.rejects.len() >= 1, "{:?}", read.items);
     }
 }

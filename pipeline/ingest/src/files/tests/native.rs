@@ -73,23 +73,72 @@ fn record_a_run(writer: &mut CaptureWriter) -> Vec<Item> {
 
 #[test]
 fn a_recorded_run_is_replayed_in_its_order_with_everything_it_was_given() {
-    let folder = Folder::new();
-    let path = folder.path().join("run.ndjson");
-    let mut writer = CaptureWriter::create(&path).unwrap();
-    let given = record_a_run(&mut writer);
-    writer.finish().unwrap();
-    assert_eq!(read_paths(&[path]).items, given);
+    for name in ["run.ndjson", "run.parquet"] {
+        let folder = Folder::new();
+        let path = folder.path().join(name);
+        let mut writer = CaptureWriter::create(&path).unwrap();
+        let given = record_a_run(&mut writer);
+        writer.finish().unwrap();
+        assert_eq!(read_paths(&[path]).items, given, "{name}");
+    }
 }
 
 #[test]
 fn records_without_a_position_get_their_place_in_the_file() {
-    let read = written("sim.ndjson", |writer| {
-        for second in [5, 3, 4] {
-            writer.record(&reading(second), None).unwrap();
+    for name in ["sim.ndjson", "sim.PARQUET"] {
+        let read = written(name, |writer| {
+            for second in [5, 3, 4] {
+                writer.record(&reading(second), None).unwrap();
+            }
+        });
+        assert_eq!(read.numbers, [1, 2, 3]);
+        assert_eq!(read.records, [reading(5), reading(3), reading(4)]);
+    }
+}
+
+/// One record of every kind, with and without what may be left out.
+fn every_kind() -> Vec<Record> {
+    let lines = [
+        r#"{"v":1,"kind":"flow","time":"2025-12-14T01:30:00Z","start":"2025-12-14T01:29:00Z","orig":"10.0.0.1:40123","resp":"[fd00::1]:502","resp_name":"h.example","transport":"tcp","service":"modbus","orig_bytes":1440,"resp_bytes":0,"bytes":"frame","state":"rejected","interim":true,"uid":"C1","seq":7}"#,
+        r#"{"v":1,"kind":"flow","device":"plc-1","time":"2025-12-14T01:30:00Z","orig":"10.0.0.1","resp":"10.0.0.2","transport":"icmp"}"#,
+        r#"{"v":1,"kind":"reading","device":"d","time":"1970-01-01T00:00:00Z","current_a":4.2,"spindle_rpm":8000,"sender":"gw","sender_proven":false}"#,
+        r#"{"v":1,"kind":"attestation","device":"d","time":"2100-01-01T00:00:00Z","firmware":"4.2"}"#,
+        r#"{"v":1,"kind":"attestation","device":"d","time":"2025-12-14T01:30:00Z","firmware":"4.2","tpm_ok":true,"sha256":"abababababababababababababababababababababababababababababababab"}"#,
+        r#"{"v":1,"kind":"resolution","client":"10.0.0.1","time":"2025-12-14T01:30:00Z","server":"10.0.0.53","name":"a","addresses":["::1","10.0.0.9"],"ttl_s":60}"#,
+        r#"{"v":1,"kind":"resolution","device":"d","time":"2025-12-14T01:30:00Z","server":"10.0.0.53","name":"a","addresses":[],"ttl_s":0}"#,
+    ];
+    read("all.ndjson", lines.join("\n")).records
+}
+
+#[test]
+fn parquet_and_ndjson_hold_the_same_records() {
+    let records = every_kind();
+    assert_eq!(records.len(), 7);
+    // Enough rows for several batches and row groups.
+    let rounds = 30_000;
+    let read = written("all.parquet", |writer| {
+        for record in (0..rounds).flat_map(|_| &records) {
+            writer.record(record, None).unwrap();
         }
     });
-    assert_eq!(read.numbers, [1, 2, 3]);
-    assert_eq!(read.records, [reading(5), reading(3), reading(4)]);
+    assert_eq!(read.records.len(), rounds * records.len());
+    assert!(read.records.chunks(7).all(|chunk| chunk == records));
+    assert_eq!(read.numbers.last(), Some(&(7 * rounds as u64)));
+}
+
+#[test]
+fn a_parquet_file_that_was_not_finished_is_one_reject() {
+    let folder = Folder::new();
+    let path = folder.path().join("cut.parquet");
+    let mut writer = CaptureWriter::create(&path).unwrap();
+    writer.record(&reading(1), None).unwrap();
+    writer.finish().unwrap();
+    let whole = fs::read(&path).unwrap();
+    for length in [4, 12, whole.len() / 2, whole.len() - 1] {
+        fs::write(&path, &whole[..length]).unwrap();
+        let read = read_paths(std::slice::from_ref(&path));
+        assert_eq!(read.reasons(), [(RejectReason::Malformed, 0)], "{length}");
+    }
 }
 
 #[test]

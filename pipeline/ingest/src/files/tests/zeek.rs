@@ -202,6 +202,7 @@ fn bad_rows_are_rejected_with_their_number_and_the_rest_is_kept() {
         ROW.replace("\tSF", ""),
         ROW.replace("45010", "18446744073709551616"),
         ROW.replace("59.900000", "nan"),
+        ROW.replace("59.900000", "999999999999"),
         ROW.replace("1795341540.000001", "0.5"),
         ROW.replace("1795341540.000001", "4102444800"),
     ];
@@ -217,11 +218,12 @@ fn bad_rows_are_rejected_with_their_number_and_the_rest_is_kept() {
             (RejectReason::Malformed, 7),
             (RejectReason::OutOfRange, 8),
             (RejectReason::WrongType, 9),
+            (RejectReason::OutOfRange, 10),
         ]
     );
     assert!(read.rejects[0].detail.contains("`id.orig_p` is \"70000\""));
     assert!(read.rejects[0].excerpt.starts_with("1795341540.000001\tC1"));
-    assert_eq!(read.numbers, [10, 1, 11]);
+    assert_eq!(read.numbers, [11, 1, 12]);
 }
 
 #[test]
@@ -261,6 +263,21 @@ fn a_log_that_is_not_observed_is_refused_once() {
     assert_eq!(read.reasons(), [(RejectReason::Unsupported, 1)]);
     assert_eq!(captures.files()[0].unread, 2);
     assert_eq!(captures.files()[0].format, Some(Format::ZeekJson));
+}
+
+#[test]
+fn a_capture_of_ours_among_foreign_logs_is_sorted_with_them() {
+    let folder = Folder::new();
+    let log = folder.put("conn.log", format!("{HEADER}{ROW}"));
+    let ours = [
+        r#"{"v":1,"kind":"reading","device":"d","time":"2026-11-22T10:30:00Z","current_a":1}"#,
+        r#"{"v":1,"kind":"tick","at":"2026-11-22T09:00:00Z"}"#,
+        r#"{"v":1,"kind":"reading","device":"d","time":"2026-11-22T09:00:00Z","current_a":2}"#,
+    ];
+    let ours = folder.put("ours.ndjson", ours.join("\n"));
+    let read = read_paths(&[ours, log]);
+    assert_eq!(read.numbers, [3, 1, 1]);
+    assert_eq!(read.reasons(), [(RejectReason::Unsupported, 2)]);
 }
 
 #[test]

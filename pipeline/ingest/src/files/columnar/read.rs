@@ -1,0 +1,265 @@
+//! Parquet captures back to records. Each different text of a column is read once per batch.
+
+use std::fs::File;
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+
+use andon_schemas::identity::DeviceId;
+use andon_schemas::observation::{
+    Attestation, Body, ByteKind, ConnState, FlowRecord, Kind, Party, Reading, Record, RecordBody,
+    Resolution, Sender, Source, Transport,
+};
+use andon_schemas::reject::RejectReason;
+use andon_schemas::time::EventTime;
+use andon_schemas::wire::{CURRENT_A_MAX, SPINDLE_RPM_MAX};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use super::BATCH_ROWS;
+use super::cells::{Cells, Lists, Words, cells};
+use crate::files::native;
+use crate::files::rows::{Content, Numbered, Parsed};
+use crate::refused::Refused;
+
+/// The rows of one Parquet capture.
+pub(in crate::files) struct ColumnRows {
+    reader: ParquetRecordBatchReader,
+    batch: Option<Batch>,
+    row: usize,
+    number: u64,
+}
+
+impl std::fmt::Debug for ColumnRows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ColumnRows")
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ColumnRows {
+    /// Opens a capture. The inner error is for a file that is not one.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(in crate::files) fn open(path: &Path) -> io::Result<Result<Self, Refused>> {
+        let file = File::open(path)?;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+            .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build());
+        Ok(match reader {
+            Ok(reader) => Ok(Self {
+                reader,
+                batch: None,
+                row: 0,
+                number: 0,
+            }),
+            Err(e) => Err(Refused::new(
+                RejectReason::Malformed,
+                format!("parquet file cannot be read, perhaps it was not finished: {e}"),
+            )),
+        })
+    }
+
+    /// The next row; `None` at the end. Damage ends the file with one refusal.
+    pub(in crate::files) fn next(&mut self) -> Option<Numbered> {
+        loop {
+            if let Some(batch) = &self.batch
+                && self.row < batch.rows
+            {
+                let content = batch.content(self.row);
+                self.row += 1;
+                return Some(self.numbered(content));
+            }
+            let next = self.reader.next()?;
+            let batch = next
+                .map_err(|e| e.to_string())
+                .and_then(|batch| Batch::of(&batch));
+            self.row = 0;
+            match batch {
+                Ok(batch) => self.batch = Some(batch),
+                Err(e) => {
+                    self.batch = None;
+                    let refused = Refused::new(
+                        RejectReason::Malformed,
+                        format!("parquet capture cannot be read on: {e}"),
+                    );
+                    return Some(self.numbered(Err(refused)));
+                }
+            }
+        }
+    }
+
+    fn numbered(&mut self, content: Result<Content, Refused>) -> Numbered {
+        self.number += 1;
+        Numbered {
+            number: self.number,
+            content: content.map_err(|refused| (refused, String::new())),
+        }
+    }
+}
+
+cells! {
+    /// The columns of one batch, typed; a column that the file lacks is null throughout.
+    struct Batch {
+        kind: Words<String>,
+        device: Words<DeviceId>,
+        time: Cells<i64>,
+        received_at: Cells<i64>,
+        sender: Words<DeviceId>,
+        sender_proven: Cells<bool>,
+        seq: Cells<u64>,
+        topic: Words<std::sync::Arc<str>>,
+        partition: Cells<u32>,
+        offset: Cells<u64>,
+        start: Cells<i64>,
+        orig: Words<IpAddr>,
+        orig_port: Cells<u16>,
+        resp: Words<IpAddr>,
+        resp_port: Cells<u16>,
+        resp_name: Words<String>,
+        transport: Words<Transport>,
+        service: Words<String>,
+        orig_bytes: Cells<u64>,
+        resp_bytes: Cells<u64>,
+        bytes: Words<ByteKind>,
+        state: Words<ConnState>,
+        interim: Cells<bool>,
+        uid: Words<String>,
+        current_a: Cells<f32>,
+        spindle_rpm: Cells<f32>,
+        firmware: Words<String>,
+        sha256: Words<String>,
+        tpm_ok: Cells<bool>,
+        server: Words<IpAddr>,
+        name: Words<String>,
+        addresses: Lists,
+        ttl_s: Cells<u32>,
+        client: Words<IpAddr>,
+        line: Words<String>,
+    }
+}
+
+fn required<T>(name: &str, value: Option<T>) -> Result<T, Refused> {
+    value.ok_or_else(|| Refused::new(RejectReason::MissingField, format!("`{name}` is missing")))
+}
+
+impl Batch {
+    fn content(&self, row: usize) -> Result<Content, Refused> {
+        if let Some(line) = self.line.get(row)? {
+            return match native::line(line.as_bytes()) {
+                Parsed::Content(content) => content,
+                Parsed::Nothing | Parsed::Unread => {
+                    Err(Refused::new(RejectReason::Malformed, "`line` says nothing"))
+                }
+            };
+        }
+        let kind = required("kind", self.kind.get(row)?)?;
+        let kind: Kind = kind
+            .parse()
+            .map_err(|e| Refused::new(RejectReason::Unsupported, format!("`kind`: {e}")))?;
+        let event_time = time_of(required("time", self.time.get(row))?);
+        let device = self.device.get(row)?.cloned();
+        let address = self.client.get(row)?.copied();
+        if kind != Kind::Flow && device.is_none() && address.is_none() {
+            return required("device", None);
+        }
+        let record = Record {
+            device,
+            address,
+            event_time,
+            received_at: self.received_at.get(row).map(time_of),
+            sender: self.sender.get(row)?.map(|name| Sender {
+                name: name.clone(),
+                proven: self.sender_proven.get(row).unwrap_or(false),
+            }),
+            seq: self.seq.get(row),
+            body: match kind {
+                Kind::Flow => RecordBody::Flow(self.flow(row, event_time)?),
+                Kind::Reading => RecordBody::Single(Body::Reading(self.reading(row)?)),
+                Kind::Attestation => RecordBody::Single(Body::Attestation(self.attestation(row)?)),
+                Kind::Resolution => RecordBody::Single(Body::Resolution(self.resolution(row)?)),
+            },
+        };
+        Ok(Content::Record(record, self.source(row)?))
+    }
+
+    fn source(&self, row: usize) -> Result<Option<Source>, Refused> {
+        let Some(topic) = self.topic.get(row)? else {
+            return Ok(None);
+        };
+        Ok(Some(Source {
+            topic: topic.clone(),
+            partition: self.partition.get(row).unwrap_or(0),
+            offset: required("offset", self.offset.get(row))?,
+        }))
+    }
+
+    fn flow(&self, row: usize, end: EventTime) -> Result<FlowRecord, Refused> {
+        let start = self.start.get(row).map_or(end, time_of);
+        if start > end {
+            return Err(Refused::new(
+                RejectReason::OutOfRange,
+                format!("`start` {start} is after `time` {end}"),
+            ));
+        }
+        Ok(FlowRecord {
+            start,
+            originator: Party {
+                address: *required("orig", self.orig.get(row)?)?,
+                port: self.orig_port.get(row).unwrap_or(0),
+            },
+            responder: Party {
+                address: *required("resp", self.resp.get(row)?)?,
+                port: self.resp_port.get(row).unwrap_or(0),
+            },
+            responder_name: self.resp_name.get(row)?.cloned(),
+            transport: *required("transport", self.transport.get(row)?)?,
+            service: self.service.get(row)?.cloned(),
+            originator_bytes: self.orig_bytes.get(row),
+            responder_bytes: self.resp_bytes.get(row),
+            bytes: self.bytes.get(row)?.copied().unwrap_or_default(),
+            state: self.state.get(row)?.copied().unwrap_or_default(),
+            interim: self.interim.get(row).unwrap_or(false),
+            uid: self.uid.get(row)?.cloned(),
+        })
+    }
+
+    fn reading(&self, row: usize) -> Result<Reading, Refused> {
+        let amount = |name: &str, value: Option<f32>, max: f32| match value {
+            Some(value) if !(0.0..=max).contains(&value) => Err(Refused::new(
+                RejectReason::OutOfRange,
+                format!("`{name}` is {value}, expected a number from 0 to {max}"),
+            )),
+            value => Ok(value),
+        };
+        let reading = Reading {
+            current_a: amount("current_a", self.current_a.get(row), CURRENT_A_MAX)?,
+            spindle_rpm: amount("spindle_rpm", self.spindle_rpm.get(row), SPINDLE_RPM_MAX)?,
+        };
+        if reading == Reading::default() {
+            return required("current_a` or `spindle_rpm", None);
+        }
+        Ok(reading)
+    }
+
+    fn attestation(&self, row: usize) -> Result<Attestation, Refused> {
+        Ok(Attestation {
+            version: required("firmware", self.firmware.get(row)?)?.clone(),
+            digest: self.sha256.get(row)?.cloned(),
+            tpm_ok: self.tpm_ok.get(row),
+        })
+    }
+
+    fn resolution(&self, row: usize) -> Result<Resolution, Refused> {
+        Ok(Resolution {
+            server: *required("server", self.server.get(row)?)?,
+            name: required("name", self.name.get(row)?)?.clone(),
+            addresses: self.addresses.get(row)?,
+            ttl_s: required("ttl_s", self.ttl_s.get(row))?,
+        })
+    }
+}
+
+fn time_of(micros: i64) -> EventTime {
+    EventTime::from_micros(micros)
+}
