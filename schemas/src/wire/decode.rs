@@ -43,7 +43,8 @@ impl WireError {
 pub struct DecodeOptions<'a> {
     /// The kind its topic says. A record that says another is refused.
     pub kind_hint: Option<Kind>,
-    /// The device its topic says. A record that names another is refused.
+    /// The device its topic says. A record that names another is refused. `None` for what a
+    /// sensor publishes: its flows are about the devices they name or the addresses they connect.
     pub device_hint: Option<&'a DeviceId>,
     /// Whether it comes from a capture of ours: only then do `received_at`, `sender`,
     /// `sender_proven` and `source` count.
