@@ -43,11 +43,12 @@ impl WireError {
 pub struct DecodeOptions<'a> {
     /// The kind its topic says. A record that says another is refused.
     pub kind_hint: Option<Kind>,
-    /// The device its topic says. A record that names another is refused. `None` for what a
-    /// sensor publishes: its flows are about the devices they name or the addresses they connect.
+    /// The device its topic says, for a record that names none. One that names another keeps it:
+    /// whether its sender may speak for that device is for the engine to say.
     pub device_hint: Option<&'a DeviceId>,
     /// Whether it comes from a capture of ours: only then do `received_at`, `sender`,
-    /// `sender_proven` and `source` count.
+    /// `sender_proven` and `source` count, and only then must it name its device (a flow need
+    /// not, nor a resolution that names its client): there is no topic to fall back on.
     pub capture: bool,
 }
 
@@ -188,10 +189,11 @@ fn record(raw: &Raw<'_>, options: DecodeOptions<'_>) -> Result<Record, WireError
     let device = device(raw, options.device_hint)?;
     let event_time = required("time", time("time", &raw.time)?)?;
     let address = match kind {
-        Kind::Flow => None,
-        _ => address("client", &raw.client)?,
+        Kind::Resolution => address("client", &raw.client)?,
+        _ => None,
     };
-    if kind != Kind::Flow && device.is_none() && (kind != Kind::Resolution || address.is_none()) {
+    let attributed = kind == Kind::Flow || device.is_some() || address.is_some();
+    if options.capture && !attributed {
         let field = if kind == Kind::Resolution {
             "`device` or `client` is missing"
         } else {
@@ -243,20 +245,12 @@ fn kind(raw: &Raw<'_>, hint: Option<Kind>) -> Result<Kind, WireError> {
 }
 
 fn device(raw: &Raw<'_>, hint: Option<&DeviceId>) -> Result<Option<DeviceId>, WireError> {
-    let named = match &raw.device {
-        Value::Absent => None,
-        Value::Text(text) => Some(
-            DeviceId::new(text)
-                .map_err(|e| WireError::new(RejectReason::WrongType, format!("`device`: {e}")))?,
-        ),
-        other => return Err(wrong("device", other, "a device id")),
-    };
-    match (named, hint) {
-        (Some(named), Some(hint)) if named != *hint => Err(WireError::new(
-            RejectReason::WrongType,
-            format!("`device` is `{named}` where the topic says `{hint}`"),
-        )),
-        (named, hint) => Ok(named.or_else(|| hint.cloned())),
+    match &raw.device {
+        Value::Absent => Ok(hint.cloned()),
+        Value::Text(text) => DeviceId::new(text)
+            .map(Some)
+            .map_err(|e| WireError::new(RejectReason::WrongType, format!("`device`: {e}"))),
+        other => Err(wrong("device", other, "a device id")),
     }
 }
 

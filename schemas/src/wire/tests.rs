@@ -137,7 +137,7 @@ fn endpoints_may_be_text_or_parts_and_unknown_fields_are_ignored() {
 }
 
 #[test]
-fn the_topic_fills_in_kind_and_device_and_is_not_contradicted() {
+fn the_topic_fills_in_kind_and_device() {
     let device = DeviceId::new("cnc-1").unwrap();
     let options = DecodeOptions {
         kind_hint: Some(Kind::Reading),
@@ -146,13 +146,34 @@ fn the_topic_fills_in_kind_and_device_and_is_not_contradicted() {
     };
     let line = br#"{"time":"2025-12-14T01:30:00Z","spindle_rpm":8000}"#;
     assert_eq!(decode(line, options).unwrap().device, Some(device.clone()));
-    for other in [
-        r#"{"kind":"flow","time":"2025-12-14T01:30:00Z"}"#,
-        r#"{"device":"cnc-2","time":"2025-12-14T01:30:00Z","spindle_rpm":1}"#,
-    ] {
-        let error = decode(other.as_bytes(), options).unwrap_err();
-        assert_eq!(error.reason, RejectReason::WrongType, "{}", error.detail);
-    }
+    // Without a topic's device the caller has to know whom it is about; a capture must say it.
+    let unhinted = DecodeOptions {
+        device_hint: None,
+        ..options
+    };
+    assert_eq!(decode(line, unhinted).unwrap().device, None);
+    let capture = DecodeOptions {
+        capture: true,
+        ..unhinted
+    };
+    let missing = decode(line, capture).unwrap_err();
+    assert_eq!(missing.reason, RejectReason::MissingField);
+}
+
+#[test]
+fn another_device_than_the_topics_is_kept_and_another_kind_refused() {
+    let device = DeviceId::new("cnc-1").unwrap();
+    let options = DecodeOptions {
+        kind_hint: Some(Kind::Reading),
+        device_hint: Some(&device),
+        capture: false,
+    };
+    let line = br#"{"device":"CNC-2","time":"2025-12-14T01:30:00Z","spindle_rpm":1}"#;
+    let named = decode(line, options).unwrap().device.unwrap();
+    assert_eq!(named.as_str(), "cnc-2");
+    let line = br#"{"kind":"flow","time":"2025-12-14T01:30:00Z"}"#;
+    let error = decode(line, options).unwrap_err();
+    assert_eq!(error.reason, RejectReason::WrongType, "{}", error.detail);
 }
 
 /// What is replaced in a valid flow, by what, and what must be said about it.
