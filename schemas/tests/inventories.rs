@@ -4,7 +4,7 @@ use andon_schemas::builtin;
 use andon_schemas::grade::RiskClass;
 use andon_schemas::inventory::{Inventory, parse};
 use andon_schemas::observation::Transport;
-use andon_schemas::profile::SourceFile;
+use andon_schemas::profile::{self, SourceFile};
 use andon_schemas::time::EventTime;
 use proptest::prelude::*;
 
@@ -104,6 +104,25 @@ fn what_is_written_reads_back_with_the_same_hash() {
         assert_eq!(again.hash, inventory.hash, "{yaml}");
         assert_eq!(again.devices.len(), inventory.devices.len());
     }
+}
+
+#[test]
+fn what_profiles_name_in_vain_is_found() {
+    let inventory = read(SMALL).unwrap();
+    let text = "profile: agv\nversion: \"1\"\ndestinations:\n  - plc.mfg.local\n  \
+                - pcl.mfg.local\n  - vendor.example\n  - { role: historian }\n  - { type: cmm }\n";
+    let source = SourceFile {
+        path: "agv.yaml",
+        text,
+    };
+    let profiles = profile::parse(&[source], &[]).unwrap();
+    let unanswered = inventory.unanswered(&profiles);
+    let named: Vec<_> = unanswered
+        .iter()
+        .map(|(_, target)| target.to_string())
+        .collect();
+    assert_eq!(named, ["pcl.mfg.local", "role historian", "type cmm"]);
+    assert!(inventory.types_without_profile(&profiles).is_empty());
 }
 
 #[test]

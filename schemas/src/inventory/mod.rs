@@ -5,6 +5,7 @@
 
 mod calendar;
 mod contract;
+mod fit;
 mod members;
 mod parse;
 mod pattern;
@@ -16,7 +17,7 @@ mod write;
 pub use contract::json_schema;
 pub use parse::parse;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hashbrown::HashMap;
@@ -27,7 +28,6 @@ use crate::canonical;
 use crate::grade::{RiskClass, text_scale};
 use crate::identity::{DeviceId, address_key};
 use crate::observation::Transport;
-use crate::profile::ProfileSet;
 use crate::time::{EventTime, PlantClock};
 
 /// What a server may be: the words that `roles:` and `role:` know.
@@ -246,18 +246,6 @@ pub struct Lookup {
 }
 
 impl Inventory {
-    /// The types of devices that no profile describes, in order: what a start-up check reports.
-    pub fn types_without_profile(&self, profiles: &ProfileSet) -> BTreeSet<&str> {
-        let devices = self
-            .devices
-            .iter()
-            .filter(|d| d.function == Function::Device);
-        devices
-            .map(|device| device.device_type.as_str())
-            .filter(|name| profiles.get(name).is_none())
-            .collect()
-    }
-
     /// SHA-256 over the canonical JSON of the checked form, lower-case hex.
     pub fn content_hash(&self) -> String {
         canonical::digest(self)

@@ -73,7 +73,7 @@ impl Inventory {
         } else if rule.networks == internet(&self.networks) {
             "internet".to_owned()
         } else {
-            listed(&networks(&rule.networks))
+            listed(&rule.networks.iter().map(peer).collect::<Vec<_>>())
         };
         let mut parts = vec![format!("name: {}", scalar(&rule.name)), format!("to: {to}")];
         match rule.transport {
@@ -184,4 +184,12 @@ fn networks(networks: &[IpNet]) -> Vec<String> {
         .iter()
         .map(|network| scalar(&network.to_string()))
         .collect()
+}
+
+/// A network of one address as that address.
+fn peer(network: &IpNet) -> String {
+    if network.prefix_len() == network.max_prefix_len() {
+        return scalar(&network.addr().to_string());
+    }
+    scalar(&network.to_string())
 }

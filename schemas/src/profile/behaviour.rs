@@ -83,18 +83,11 @@ pub(crate) fn volume(
         let refusal = Refusal::new("`range:` is missing");
         report.key(node, refusal.hint("Write for instance `range: 50-150 MB`."));
     }
-    let baseline = report.read_if(fields.get("baseline"), |t| positive(t, Dimension::Bytes));
-    if let (Some(range), Some(written), None) = (&range, written, fields.get("baseline"))
-        && range.lo <= 0.0
-    {
-        let refusal = Refusal::new("a volume that begins at 0 has no geometric middle");
-        let hint = "Write `{ range: …, baseline: … }` with a typical hour, or a lower end above 0.";
-        report.value(written, refusal.hint(hint));
-    }
     let bytes = report.read_if(fields.get("bytes"), |text| {
         text.parse::<ByteKind>().map_err(Refusal::new)
     });
     let rule = Rule::read(&fields, report);
+    let baseline = baseline(&fields, range.as_ref(), written, report);
     let range = range?;
     let (rule_bytes, absolute) = rule.above(&range, report);
     Some(Volume {
@@ -104,6 +97,36 @@ pub(crate) fn volume(
         absolute,
         baseline: baseline.unwrap_or((range.lo * range.hi).sqrt()),
     })
+}
+
+/// The written baseline, which must be one that the range can have; none is needed where the
+/// range has a geometric middle.
+fn baseline(
+    fields: &Layers<'_>,
+    range: Option<&Range>,
+    written: Option<Node<'_>>,
+    report: &mut Report,
+) -> Option<f64> {
+    let node = fields.get("baseline");
+    let baseline = report.read_if(node, |text| positive(text, Dimension::Bytes));
+    let range = range?;
+    if let (None, Some(written)) = (node, written)
+        && range.lo <= 0.0
+    {
+        let refusal = Refusal::new("a volume that begins at 0 has no geometric middle");
+        let hint = "Write `{ range: …, baseline: … }` with a typical hour, or a lower end above 0.";
+        report.value(written, refusal.hint(hint));
+    }
+    if let (Some(baseline), Some(node)) = (baseline, node)
+        && !(range.lo..=range.hi).contains(&baseline)
+    {
+        let refusal = Refusal::new("the baseline lies outside the range");
+        report.value(
+            node,
+            refusal.hint("Write a typical hour, one within the range."),
+        );
+    }
+    baseline
 }
 
 /// What is written about the one-row rule.

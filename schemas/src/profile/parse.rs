@@ -141,14 +141,10 @@ fn chain<'t>(
             break;
         };
         if chain.iter().any(|(name, _)| name == base) || chain.len() > EXTENDS_MAX {
-            let path: Vec<_> = chain.iter().map(|(name, _)| name.as_str()).collect();
-            let cause = format!(
-                "profile `{name}` extends itself: {}, {base}",
-                path.join(", ")
-            );
-            // Reported where the circle begins, so that each profile of it has one problem.
+            // Reported where the chain begins, so that every profile that runs into the circle
+            // has one problem.
             if let Some(key) = top.get("extends") {
-                report.value(key, Refusal::new(cause).hint("Remove one `extends:`."));
+                report.value(key, endless(&chain, base));
             }
             break;
         }
@@ -163,6 +159,16 @@ fn chain<'t>(
         last = *node;
     }
     chain
+}
+
+fn endless(chain: &[(String, Node<'_>)], base: &str) -> Refusal {
+    if chain.len() > EXTENDS_MAX {
+        let refusal = Refusal::new(format!("extends more than {EXTENDS_MAX} profiles in a row"));
+        return refusal.hint("Flatten some of them.");
+    }
+    let path: Vec<_> = chain.iter().map(|(name, _)| name.as_str()).collect();
+    let cause = format!("`extends:` runs in a circle: {}, {base}", path.join(", "));
+    Refusal::new(cause).hint("Remove one `extends:`.")
 }
 
 /// The name of a device type.
