@@ -1,1 +1,18 @@
-//! Placeholder.
+//! The wiring of Andon: command line, configuration, start and stop. Everything that decides
+//! anything lies in the crates below.
+
+pub mod args;
+pub mod commands;
+pub mod config;
+pub mod devices;
+pub mod exit;
+pub mod intake;
+pub mod live;
+pub mod progress;
+pub mod results;
+pub mod setting;
+pub mod shards;
+pub mod summary;
+pub mod text;
+pub mod truth;
+pub mod wall;

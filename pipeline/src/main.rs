@@ -1,2 +1,45 @@
-//! Entry point.
-fn main() {}
+//! `andon`: reads the command line, calls the command, says how it ended.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use andon::args::{Cli, Command};
+use andon::{commands, exit};
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+        )
+        .with_writer(io::stderr)
+        .init();
+    let cli = Cli::parse();
+    let stdout = io::stdout();
+    let mut out = io::BufWriter::new(stdout.lock());
+    let result = match &cli.command {
+        Command::Backtest(args) => commands::backtest::run(args, cli.output, &mut out),
+        Command::Simulate(args) => commands::simulate::run(args, cli.output, &mut out),
+        Command::Explain(args) => commands::explain::run(args, cli.output, &mut out),
+        Command::Devices(args) => commands::devices::list(args, cli.output, &mut out),
+        Command::Risk(args) => commands::devices::risk(args, cli.output, &mut out),
+        Command::Profile(command) => commands::profile::run(command, cli.output, &mut out),
+        _ => Err(anyhow::anyhow!("not yet")),
+    };
+    let flushed = out.flush();
+    let status = exit::status(&result);
+    if let Err(error) = &result {
+        // A reader that went away (`andon … | head`) is not an error worth words.
+        let broken = error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe);
+        if !broken && writeln!(io::stderr(), "error: {error:#}").is_err() {
+            return ExitCode::from(status);
+        }
+    }
+    if flushed.is_err() && status == 0 {
+        return ExitCode::SUCCESS;
+    }
+    ExitCode::from(status)
+}

@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Verdicts out: files, terminal, MQTT.
+
+pub mod terminal;

@@ -1,1 +1,35 @@
-//! Placeholder.
+//! The pure middle of Andon: observe, window, detect, judge; snapshot and restore.
+//!
+//! ```text
+//! Input ──▶ look (observe, count) ──▶ detectors ──▶ sign ──▶ judge ──▶ Output
+//!              close (windows, deadlines) ──▲
+//! ```
+//!
+//! Same observations in the same order, same verdicts: no clock, no I/O, no randomness, and no
+//! failure. Only this file names all stages.
+#![warn(clippy::disallowed_methods)]
+
+mod close;
+mod device;
+mod engine;
+mod feed;
+mod flows;
+mod judge;
+mod look;
+mod names;
+mod output;
+mod plant;
+mod sign;
+mod snapshot;
+mod tick;
+mod vnode;
+
+pub use device::{FLOW_ALLOWANCE, allowance};
+pub use engine::{Engine, FAR_FUTURE, Input, routed_to};
+pub use feed::{Feed, FeedState};
+pub use output::{Cause, Counts, Item, LateRow, Output, Refusal};
+pub use plant::Plant;
+pub use snapshot::SnapshotError;
+pub use tick::{TICK_EVERY, Ticker};
+pub use vnode::{VNODES, vnode_of};
+pub(crate) use vnode::{fingerprint, hex};

@@ -1,0 +1,239 @@
+//! What the engine remembers of one device: a hot block for what every row touches, a cold block
+//! for the rest.
+
+use andon_detectors::catalog::States;
+use andon_detectors::facts::Pane;
+use andon_schemas::identity::DeviceId;
+use andon_schemas::observation::Kind;
+use andon_schemas::time::{EventTime, Span};
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::flows::{OpenFlows, RecentFlows};
+use crate::judge::Case;
+use crate::names::Names;
+use crate::plant::{Place, Plant};
+
+/// How far behind its own clock a row of a kind may come and still be in time.
+pub const fn allowance(kind: Kind) -> Span {
+    match kind {
+        Kind::Flow => FLOW_ALLOWANCE,
+        Kind::Reading | Kind::Attestation | Kind::Resolution => Span::from_secs(30),
+    }
+}
+
+/// Zeek writes an idle connection five minutes after its last packet.
+pub const FLOW_ALLOWANCE: Span = Span::from_secs(360);
+
+/// What every row touches.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[repr(C, align(64))]
+pub(crate) struct Hot {
+    /// Largest accepted event time of each kind.
+    pub(crate) clocks: [EventTime; 4],
+    /// The first hour that has not closed.
+    pub(crate) open_from: i32,
+    /// The open panes, at their hour's parity: two hours are open at most, because the allowance
+    /// is shorter than an hour.
+    pub(crate) panes: [Pane; 2],
+}
+
+impl Hot {
+    fn new() -> Self {
+        let unused = Pane {
+            hour: i32::MIN,
+            ..Pane::default()
+        };
+        Self {
+            clocks: [EventTime::MIN; 4],
+            open_from: i32::MIN,
+            panes: [unused; 2],
+        }
+    }
+
+    /// Event time of the newest accepted row of any kind.
+    pub(crate) fn last_seen(&self) -> EventTime {
+        self.clocks.iter().copied().max().unwrap_or(EventTime::MIN)
+    }
+
+    /// The open pane of an hour, made anew if the hour is open and not in use yet.
+    pub(crate) fn pane_mut(&mut self, hour: i32) -> Option<&mut Pane> {
+        if hour < self.open_from {
+            return None;
+        }
+        let pane = &mut self.panes[hour.rem_euclid(2) as usize];
+        if pane.hour == i32::MIN {
+            *pane = Pane {
+                hour,
+                ..Pane::default()
+            };
+        }
+        (pane.hour == hour).then_some(pane)
+    }
+}
+
+/// What only some rows and the closes touch.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Cold {
+    /// What every detector remembers.
+    pub(crate) states: States,
+    /// Sender's numbers seen, per kind.
+    pub(crate) numbers: [NumberWindow; 4],
+    /// Totals of flows that have not ended.
+    pub(crate) open_flows: Option<Box<OpenFlows>>,
+    /// Fingerprints of flows that ended lately.
+    pub(crate) recent_flows: Option<Box<RecentFlows>>,
+    /// Names it resolved.
+    pub(crate) names: Option<Box<Names>>,
+    /// What the judge knows.
+    pub(crate) case: Case,
+    /// The hour in which it was first seen: no statement about too little there.
+    pub(crate) first_hour: i32,
+    /// The next moment a detector wants to be asked at; [`EventTime::MAX`] if none does.
+    pub(crate) detectors_due: EventTime,
+}
+
+impl Cold {
+    fn new() -> Self {
+        Self {
+            states: States::default(),
+            numbers: [NumberWindow::default(); 4],
+            open_flows: None,
+            recent_flows: None,
+            names: None,
+            case: Case::default(),
+            first_hour: i32::MIN,
+            detectors_due: EventTime::MAX,
+        }
+    }
+}
+
+/// Which of a sender's numbers have been seen: the newest, and the 63 before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NumberWindow {
+    newest: u64,
+    /// Bit `n`: `newest − n` was seen. 0 before the first.
+    seen: u64,
+}
+
+impl NumberWindow {
+    /// Takes a number; `false` if it was seen before. A number more than 63 behind whose row is
+    /// `newer` than everything before is a sender that started again.
+    pub(crate) fn admit(&mut self, number: u64, newer: bool) -> bool {
+        if self.seen == 0 || number > self.newest {
+            let ahead = if self.seen == 0 {
+                64
+            } else {
+                number - self.newest
+            };
+            self.seen = if ahead > 63 {
+                1
+            } else {
+                self.seen << ahead | 1
+            };
+            self.newest = number;
+            return true;
+        }
+        let behind = self.newest - number;
+        if behind > 63 {
+            if newer {
+                *self = Self {
+                    newest: number,
+                    seen: 1,
+                };
+            }
+            return newer;
+        }
+        let fresh = self.seen >> behind & 1 == 0;
+        self.seen |= 1 << behind;
+        fresh
+    }
+}
+
+/// All devices of one engine, in slots.
+#[derive(Default)]
+pub(crate) struct Devices {
+    slots: HashMap<DeviceId, u32, foldhash::fast::FixedState>,
+    pub(crate) ids: Vec<DeviceId>,
+    pub(crate) places: Vec<Place>,
+    pub(crate) hot: Vec<Hot>,
+    pub(crate) cold: Vec<Cold>,
+    /// The earliest moment at which something is due, per slot.
+    pub(crate) due: Vec<EventTime>,
+}
+
+impl Devices {
+    /// The slot of a device, if it has been seen.
+    #[inline]
+    pub(crate) fn find(&self, id: &str) -> Option<usize> {
+        self.slots.get(id).map(|slot| *slot as usize)
+    }
+
+    /// The slot of a device, made at its first row.
+    pub(crate) fn enter(&mut self, id: &str, plant: &Plant) -> Option<usize> {
+        if let Some(slot) = self.find(id) {
+            return Some(slot);
+        }
+        let id = DeviceId::new(id).ok()?;
+        let slot = self.ids.len();
+        self.slots.insert(id.clone(), u32::try_from(slot).ok()?);
+        self.places.push(plant.place(id.as_str()));
+        self.ids.push(id);
+        self.hot.push(Hot::new());
+        self.cold.push(Cold::new());
+        self.due.push(EventTime::MAX);
+        Some(slot)
+    }
+
+    /// Puts a device back as a snapshot remembers it.
+    pub(crate) fn restore(&mut self, id: &DeviceId, hot: Hot, cold: Cold, plant: &Plant) -> bool {
+        let Some(slot) = self.enter(id.as_str(), plant) else {
+            return false;
+        };
+        self.hot[slot] = hot;
+        self.cold[slot] = cold;
+        true
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ids.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_admitted_once_in_any_order() {
+        let mut window = NumberWindow::default();
+        for (number, fresh) in [
+            (10, true),
+            (10, false),
+            (12, true),
+            (11, true),
+            (11, false),
+            (75, true),
+            (12, false),
+        ] {
+            assert_eq!(window.admit(number, false), fresh, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_sender_that_starts_again_is_told_from_a_straggler() {
+        let mut window = NumberWindow::default();
+        assert!(window.admit(1_000, true));
+        assert!(!window.admit(5, false));
+        assert!(window.admit(0, true));
+        assert!(window.admit(1, true));
+        assert!(!window.admit(1, true));
+    }
+
+    #[test]
+    fn number_zero_is_a_number() {
+        let mut window = NumberWindow::default();
+        assert!(window.admit(0, true));
+        assert!(!window.admit(0, true));
+    }
+}

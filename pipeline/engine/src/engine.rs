@@ -1,0 +1,336 @@
+//! The engine itself: one step takes a bundle or a tick and returns everything it settled.
+
+use std::sync::Arc;
+
+use andon_schemas::bundle::{Bundle, RowRef};
+use andon_schemas::columns::HeaderRow;
+use andon_schemas::identity::DeviceId;
+use andon_schemas::observation::Kind;
+use andon_schemas::reject::RejectReason;
+use andon_schemas::time::{EventTime, Interval, Span};
+use andon_schemas::verdict::{Risk, Verdict};
+
+use crate::device::{Devices, allowance};
+use crate::output::{Cause, Counts, Item, LateRow, Output, Refusal};
+use crate::plant::Plant;
+use crate::sign::Scene;
+
+/// Event time this far after the receive time is refused.
+pub const FAR_FUTURE: Span = Span::from_secs(300);
+
+/// What the engine takes.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Observations.
+    Bundle(Bundle),
+    /// Time is at least this.
+    Tick {
+        /// Its number in the whole input.
+        ordinal: u64,
+        /// The time.
+        at: EventTime,
+    },
+    /// The input ends: the last tick. Partial windows close, and what they show is marked.
+    EndOfInput {
+        /// Its number in the whole input.
+        ordinal: u64,
+        /// Largest accepted event time.
+        at: EventTime,
+    },
+    /// Inventory and profiles change from here on.
+    Control(Arc<Plant>),
+}
+
+/// The pure middle: observe, window, detect, judge. No clock, no I/O, no randomness, no failure:
+/// what cannot be used comes out as a refusal.
+pub struct Engine {
+    pub(crate) plant: Arc<Plant>,
+    pub(crate) devices: Devices,
+    pub(crate) last_tick: EventTime,
+    pub(crate) counts: Counts,
+    /// Reused between bundles: (slot, position in the bundle).
+    grouped: Vec<(u32, u32)>,
+    pub(crate) verdicts: Vec<Verdict>,
+    pub(crate) ending: bool,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("devices", &self.devices.len())
+            .field("last_tick", &self.last_tick)
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine that has seen nothing.
+    pub fn new(plant: Arc<Plant>) -> Self {
+        Self {
+            plant,
+            devices: Devices::default(),
+            last_tick: EventTime::MIN,
+            counts: Counts::default(),
+            grouped: Vec::new(),
+            verdicts: Vec::new(),
+            ending: false,
+        }
+    }
+
+    /// What it measures against.
+    pub fn plant(&self) -> &Arc<Plant> {
+        &self.plant
+    }
+
+    /// Counts since it was made; a snapshot carries them on.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Number of devices it has seen.
+    pub fn device_count(&self) -> usize {
+        self.devices.len()
+    }
+
+    /// Takes one step.
+    pub fn step(&mut self, input: &Input) -> Output {
+        let mut output = Output::default();
+        match input {
+            Input::Bundle(bundle) => self.bundle(bundle, &mut output),
+            Input::Tick { ordinal, at } => self.tick(*ordinal, *at, &mut output),
+            Input::EndOfInput { ordinal, at } => self.end(*ordinal, *at, &mut output),
+            Input::Control(plant) => self.control(plant.clone()),
+        }
+        output.sort();
+        output
+    }
+
+    /// The risk of every device seen, in order of id.
+    pub fn risks(&self) -> Vec<(DeviceId, Risk)> {
+        let mut risks: Vec<_> = self
+            .devices
+            .ids
+            .iter()
+            .enumerate()
+            .map(|(slot, id)| {
+                (
+                    id.clone(),
+                    self.devices.cold[slot].case.risk(self.last_tick),
+                )
+            })
+            .collect();
+        risks.sort_by(|a, b| a.0.cmp(&b.0));
+        risks
+    }
+
+    /// Rows are taken device by device, so that each device's state is fetched once per bundle;
+    /// the order of one device's rows is the order of arrival, and no device looks at another.
+    fn bundle(&mut self, bundle: &Bundle, output: &mut Output) {
+        let mut grouped = std::mem::take(&mut self.grouped);
+        grouped.clear();
+        for (position, row) in bundle.order.iter().enumerate() {
+            if let Some(slot) = self.slot_of(bundle, row, output) {
+                grouped.push((slot, u32::try_from(position).unwrap_or(u32::MAX)));
+            }
+        }
+        grouped.sort_unstable();
+        for (slot, position) in &grouped {
+            let row = bundle.order[*position as usize];
+            self.row(*slot as usize, bundle, row, output);
+        }
+        self.grouped = grouped;
+    }
+
+    /// The slot whose state a row concerns: that of its device, or of a sender that spoke for
+    /// somebody it may not speak for.
+    fn slot_of(&mut self, bundle: &Bundle, row: &RowRef, output: &mut Output) -> Option<u32> {
+        let header = bundle.header(row.kind).row(row.row as usize);
+        let concerned = concerned(&self.plant, &header);
+        let slot = self.devices.enter(concerned, &self.plant);
+        if slot.is_none() {
+            self.refuse(
+                bundle,
+                *row,
+                RejectReason::OutOfRange,
+                "not a device id",
+                output,
+            );
+        }
+        slot.and_then(|slot| u32::try_from(slot).ok())
+    }
+
+    fn row(&mut self, slot: usize, bundle: &Bundle, row: RowRef, output: &mut Output) {
+        let header = bundle.header(row.kind).row(row.row as usize);
+        if header.event_time > header.received_at + FAR_FUTURE {
+            let detail = format!(
+                "event time {} is more than 5 min after it was received, {}",
+                header.event_time, header.received_at
+            );
+            self.refuse(bundle, row, RejectReason::FarFuture, &detail, output);
+            return;
+        }
+        if self.devices.ids[slot].as_str() != header.device {
+            self.claim(slot, bundle, row, output);
+            return;
+        }
+        let kind = row.kind as usize;
+        let newer = header.event_time > self.devices.hot[slot].last_seen();
+        if let Some(number) = header.seq
+            && !self.devices.cold[slot].numbers[kind].admit(number, newer)
+        {
+            self.counts.duplicates += 1;
+            return;
+        }
+        let clock = self.devices.hot[slot].clocks[kind];
+        let late = header.event_time < (clock - allowance(row.kind)).max(self.last_tick);
+        if !late {
+            self.open(slot, header.event_time);
+        }
+        if row.kind == Kind::Flow && !late {
+            let passed = header.event_time.max(clock) - allowance(Kind::Flow);
+            self.fire(slot, passed.max(self.last_tick), row.ordinal, output);
+        }
+        if late {
+            self.late(bundle, row, &header, output);
+        }
+        self.look(slot, bundle, row, &header, late, output);
+    }
+
+    fn late(&mut self, bundle: &Bundle, row: RowRef, header: &HeaderRow, output: &mut Output) {
+        self.counts.late += 1;
+        let Ok(device) = DeviceId::new(header.device) else {
+            return;
+        };
+        let late = LateRow {
+            device: device.clone(),
+            kind: row.kind,
+            event_time: header.event_time,
+            source: bundle.header(row.kind).source(row.row as usize),
+        };
+        let cause = Cause {
+            ordinal: row.ordinal,
+            deadline: EventTime::MAX,
+            device,
+        };
+        output.items.push((cause, Item::Late(late)));
+    }
+
+    pub(crate) fn refuse(
+        &mut self,
+        bundle: &Bundle,
+        row: RowRef,
+        reason: RejectReason,
+        detail: &str,
+        output: &mut Output,
+    ) {
+        self.counts.refused += 1;
+        let columns = bundle.header(row.kind);
+        let header = columns.row(row.row as usize);
+        let refusal = Refusal {
+            reason,
+            detail: detail.to_owned(),
+            source: columns.source(row.row as usize),
+            device: header.device.to_owned(),
+            received_at: header.received_at,
+        };
+        let device = DeviceId::new(header.device)
+            .unwrap_or_else(|_| DeviceId::of_address(std::net::Ipv6Addr::UNSPECIFIED.into()));
+        let cause = Cause {
+            ordinal: row.ordinal,
+            deadline: EventTime::MAX,
+            device,
+        };
+        output.items.push((cause, Item::Refusal(refusal)));
+    }
+
+    fn tick(&mut self, ordinal: u64, at: EventTime, output: &mut Output) {
+        if at <= self.last_tick {
+            return;
+        }
+        self.last_tick = at;
+        for slot in 0..self.devices.len() {
+            if self.devices.due[slot] <= at {
+                self.fire(slot, at, ordinal, output);
+            }
+        }
+    }
+
+    fn end(&mut self, ordinal: u64, at: EventTime, output: &mut Output) {
+        self.ending = true;
+        self.tick(ordinal, at, output);
+        for slot in 0..self.devices.len() {
+            self.close_partial(slot, at, ordinal, output);
+        }
+        self.ending = false;
+    }
+
+    fn control(&mut self, plant: Arc<Plant>) {
+        for (slot, id) in self.devices.ids.iter().enumerate() {
+            self.devices.places[slot] = plant.place(id.as_str());
+        }
+        self.plant = plant;
+    }
+
+    /// Moves what the judge wrote into the output, under one cause.
+    pub(crate) fn settle(
+        &mut self,
+        slot: usize,
+        ordinal: u64,
+        deadline: EventTime,
+        output: &mut Output,
+    ) {
+        let device = &self.devices.ids[slot];
+        let cause = || Cause {
+            ordinal,
+            deadline,
+            device: device.clone(),
+        };
+        let ending = self.ending;
+        for mut verdict in self.verdicts.drain(..) {
+            verdict.end_of_input = ending;
+            output.items.push((cause(), Item::Verdict(verdict)));
+        }
+        let now = self.devices.hot[slot].last_seen().max(self.last_tick);
+        let listed = self.plant.listed(self.devices.places[slot]);
+        let site = &self.plant.inventory.site;
+        let update = self.devices.cold[slot]
+            .case
+            .risk_update(device, listed, site, now);
+        if let Some(update) = update {
+            output.items.push((cause(), Item::Risk(update)));
+        }
+    }
+
+    /// Lets the judge write what the row, window or deadline at `at` changed.
+    pub(crate) fn conclude(&mut self, slot: usize, at: EventTime, closed: Option<Interval>) {
+        let case = &mut self.devices.cold[slot].case;
+        if !case.is_due(closed.is_some()) {
+            return;
+        }
+        let scene = Scene {
+            plant: &self.plant,
+            id: &self.devices.ids[slot],
+            place: self.devices.places[slot],
+        };
+        let out = &mut self.verdicts;
+        scene.with_subject(at, |subject| case.conclude(subject, at, closed, out));
+    }
+}
+
+/// The device whose state a row concerns.
+pub(crate) fn concerned<'a>(plant: &Plant, header: &HeaderRow<'a>) -> &'a str {
+    match header.sender {
+        Some(sender)
+            if sender != header.device && !plant.inventory.may_speak_for(sender, header.device) =>
+        {
+            sender
+        }
+        _ => header.device,
+    }
+}
+
+/// The device whose shard a row belongs to: the one its state concerns.
+pub fn routed_to<'a>(plant: &Plant, bundle: &'a Bundle, row: &RowRef) -> &'a str {
+    concerned(plant, &bundle.header(row.kind).row(row.row as usize))
+}

@@ -1,0 +1,296 @@
+//! What the engine measures against: inventory and profiles, compiled. Replaced as a whole by a
+//! control input, never changed in place.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use andon_detectors::baseline::Baseline;
+use andon_detectors::catalog::Plans;
+use andon_detectors::facts::DeviceFacts;
+use andon_schemas::command::{FlowMatch, Mode};
+use andon_schemas::identity::DeviceId;
+use andon_schemas::inventory::{Device, Function, Inventory, Maintenance};
+use andon_schemas::profile::{Destination, Profile, ProfileSet, ScanLimits, Target};
+use andon_schemas::time::EventTime;
+use andon_schemas::verdict::ProfileRef;
+
+/// One device type, compiled.
+pub(crate) struct DeviceType {
+    pub(crate) baseline: Baseline,
+    pub(crate) plans: Plans,
+    pub(crate) profile: ProfileRef,
+    /// The profile's own safety flows.
+    protected: Vec<FlowMatch>,
+    /// Historian, update and attestation servers among its destinations.
+    essential: Vec<FlowMatch>,
+}
+
+/// Where a device stands in the plant: indices, small enough to keep per slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Index into the types.
+    pub(crate) device_type: u16,
+    /// Index into the segments; `u16::MAX` for none.
+    segment: u16,
+    /// Index into the inventory; `u32::MAX` if it is not listed.
+    listed: u32,
+}
+
+/// Flows that stay open when a device is cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Protection {
+    /// Safety flows at the device or carried by it.
+    pub(crate) protected: Vec<FlowMatch>,
+    /// What remains when it is isolated.
+    pub(crate) essential: Vec<FlowMatch>,
+}
+
+/// Inventory and profiles, compiled.
+pub struct Plant {
+    pub(crate) inventory: Inventory,
+    pub(crate) mode: Mode,
+    types: Vec<DeviceType>,
+    type_index: BTreeMap<String, u16>,
+    profile_hash: String,
+}
+
+impl std::fmt::Debug for Plant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plant")
+            .field("site", &self.inventory.site)
+            .field("devices", &self.inventory.devices.len())
+            .field("types", &self.types.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The name of the type of everything that has no profile.
+const NO_PROFILE: &str = "";
+
+fn empty_profile() -> Profile {
+    Profile {
+        name: NO_PROFILE.to_owned(),
+        version: String::new(),
+        description: "no profile".to_owned(),
+        extends: Vec::new(),
+        hash: String::new(),
+        controller: false,
+        destinations: Vec::new(),
+        clients: Vec::new(),
+        protocols: Vec::new(),
+        volume: None,
+        connections: None,
+        hours: None,
+        cadence: None,
+        current: None,
+        spindle: None,
+        firmware: Vec::new(),
+        scan: ScanLimits {
+            hosts: u32::MAX,
+            ports: u32::MAX,
+            failed: u32::MAX,
+        },
+        silence: None,
+        detectors: BTreeMap::new(),
+    }
+}
+
+impl Plant {
+    /// Compiles the profiles against the inventory.
+    pub fn compile(inventory: Inventory, profiles: &ProfileSet, mode: Mode) -> Self {
+        let clock = Arc::new(inventory.clock.clone());
+        let mut types = Vec::with_capacity(profiles.len() + 1);
+        let mut type_index = BTreeMap::new();
+        let nothing = empty_profile();
+        for profile in std::iter::once(&nothing).chain(profiles.iter()) {
+            let Ok(index) = u16::try_from(types.len()) else {
+                break;
+            };
+            type_index.insert(profile.name.clone(), index);
+            types.push(DeviceType::compile(profile, &inventory, &clock));
+        }
+        Self {
+            inventory,
+            mode,
+            types,
+            type_index,
+            profile_hash: profiles.hash().to_owned(),
+        }
+    }
+
+    /// SHA-256 over the names and hashes of all profiles, lower-case hex.
+    pub fn profile_hash(&self) -> &str {
+        &self.profile_hash
+    }
+
+    /// SHA-256 of the inventory, lower-case hex.
+    pub fn inventory_hash(&self) -> &str {
+        &self.inventory.hash
+    }
+
+    /// The inventory it was compiled from.
+    pub fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// The compiled detectors of a device type, for `explain`.
+    pub fn plans(&self, device_type: &str) -> Option<&Plans> {
+        self.type_index
+            .get(device_type)
+            .map(|at| &self.types[usize::from(*at)].plans)
+    }
+
+    /// The profile of a device type.
+    pub fn profile(&self, device_type: &str) -> Option<&Profile> {
+        let at = self.type_index.get(device_type)?;
+        Some(&self.types[usize::from(*at)].baseline.profile)
+    }
+
+    pub(crate) fn place(&self, id: &str) -> Place {
+        let nowhere = Place {
+            device_type: 0,
+            segment: u16::MAX,
+            listed: u32::MAX,
+        };
+        let segment_at = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
+        if let Some(at) = self.inventory.position(id) {
+            let device = &self.inventory.devices[at];
+            return Place {
+                device_type: self
+                    .type_index
+                    .get(&device.device_type)
+                    .copied()
+                    .unwrap_or(0),
+                segment: segment_at(device.segment),
+                listed: u32::try_from(at).unwrap_or(u32::MAX),
+            };
+        }
+        let address = id.strip_prefix("ip:").and_then(|text| text.parse().ok());
+        match address.and_then(|address| self.inventory.segment_of(address)) {
+            Some(segment) => Place {
+                segment: segment_at(segment),
+                ..nowhere
+            },
+            None => nowhere,
+        }
+    }
+
+    pub(crate) fn device_type(&self, place: Place) -> &DeviceType {
+        &self.types[usize::from(place.device_type)]
+    }
+
+    pub(crate) fn listed(&self, place: Place) -> Option<&Device> {
+        self.inventory.devices.get(place.listed as usize)
+    }
+
+    pub(crate) fn facts<'a>(&'a self, id: &'a DeviceId, place: Place) -> DeviceFacts<'a> {
+        DeviceFacts {
+            id,
+            listed: self.listed(place),
+            segment: self.inventory.segments.get(usize::from(place.segment)),
+            baseline: &self.device_type(place).baseline,
+        }
+    }
+
+    /// The declared maintenance that covers a device at a moment.
+    pub(crate) fn maintenance(
+        &self,
+        id: &str,
+        place: Place,
+        at: EventTime,
+    ) -> Option<&Maintenance> {
+        self.inventory.maintenance.iter().find(|m| {
+            m.start <= at
+                && at < m.end
+                && (m.devices.is_empty() && m.segments.is_empty()
+                    || m.devices.iter().any(|d| d.as_str() == id)
+                    || m.segments.contains(&usize::from(place.segment)))
+        })
+    }
+
+    /// What must stay open when this device is cut: its own safety flows, those its segment
+    /// declares, and, for a gateway, those of everything it serves.
+    pub(crate) fn protection(&self, place: Place) -> Protection {
+        let mut protection = Protection::default();
+        self.protect(place, &mut protection);
+        if let Some(gateway) = self
+            .listed(place)
+            .filter(|d| d.function == Function::Gateway)
+        {
+            for served in &gateway.serves {
+                self.protect(self.place(served.as_str()), &mut protection);
+            }
+        }
+        protection.protected.sort();
+        protection.protected.dedup();
+        protection.essential.sort();
+        protection.essential.dedup();
+        protection
+    }
+
+    fn protect(&self, place: Place, protection: &mut Protection) {
+        let device_type = self.device_type(place);
+        protection
+            .protected
+            .extend_from_slice(&device_type.protected);
+        protection
+            .essential
+            .extend_from_slice(&device_type.essential);
+        let Some(segment) = self.inventory.segments.get(usize::from(place.segment)) else {
+            return;
+        };
+        for rule in segment.allowed.iter().filter(|rule| rule.safety) {
+            let ports: Vec<Option<u16>> = match rule.ports.as_slice() {
+                [] => vec![None],
+                ports => ports.iter().copied().map(Some).collect(),
+            };
+            for network in &rule.networks {
+                protection
+                    .protected
+                    .extend(ports.iter().map(|port| FlowMatch {
+                        peer: network.to_string(),
+                        transport: rule.transport,
+                        port: *port,
+                    }));
+            }
+        }
+    }
+}
+
+impl DeviceType {
+    fn compile(
+        profile: &Profile,
+        inventory: &Inventory,
+        clock: &Arc<andon_schemas::time::PlantClock>,
+    ) -> Self {
+        let baseline = Baseline::compile(Arc::new(profile.clone()), inventory, clock.clone());
+        let is_essential = |destination: &Destination| match &destination.target {
+            Target::Role(role) => essential_role(role),
+            Target::Name(name) => inventory
+                .named(name)
+                .any(|device| device.roles.iter().any(|r| essential_role(r))),
+            _ => false,
+        };
+        let flow = |destination: &Destination| FlowMatch {
+            peer: destination.target.to_string(),
+            transport: None,
+            port: None,
+        };
+        let all = || profile.destinations.iter().chain(&profile.clients);
+        Self {
+            protected: all().filter(|d| d.safety).map(flow).collect(),
+            essential: all().filter(|d| is_essential(d)).map(flow).collect(),
+            plans: Plans::compile(&baseline),
+            profile: ProfileRef {
+                name: profile.name.clone(),
+                version: profile.version.clone(),
+                hash: profile.hash.clone(),
+            },
+            baseline,
+        }
+    }
+}
+
+fn essential_role(role: &str) -> bool {
+    matches!(role, "historian" | "update" | "attestation")
+}

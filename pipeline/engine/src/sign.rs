@@ -1,0 +1,195 @@
+//! Stage 3 to 4: evidence is signed into findings and handed to the judge. Caps apply here: what
+//! rests on an unproven sender or an uncalibrated range.
+
+use andon_detectors::catalog::{Brief, CATALOG, Sink};
+use andon_schemas::command::FlowMatch;
+use andon_schemas::finding::{Evidence, Finding};
+use andon_schemas::grade::Grade;
+use andon_schemas::identity::{DeviceId, address_of_key};
+use andon_schemas::observation::{Role, Source, Transport};
+use andon_schemas::time::{EventTime, Interval};
+use serde_json::Value;
+
+use crate::judge::{Case, Sighting, Subject};
+use crate::plant::{Place, Plant};
+
+/// Score of a statistic on an uncalibrated range, at most: it stays LOW (design §5).
+const UNCALIBRATED_SCORE_MAX: u8 = 49;
+/// Score of what rests on an unproven sender, at most: it stays MEDIUM.
+const UNPROVEN_SCORE_MAX: u8 = 74;
+/// Detectors that declared maintenance silences.
+const SILENCED_IN_MAINTENANCE: [&str; 2] = ["off_hours", "silence"];
+
+/// The device in question and the plant around it.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) plant: &'a Plant,
+    pub(crate) id: &'a DeviceId,
+    pub(crate) place: Place,
+}
+
+impl Scene<'_> {
+    /// Shows the judge who it is about. Not for every row: it gathers the flows to protect.
+    pub(crate) fn with_subject<T>(&self, at: EventTime, act: impl FnOnce(&Subject) -> T) -> T {
+        let protection = self.plant.protection(self.place);
+        let facts = self.plant.facts(self.id, self.place);
+        let device_type = self.plant.device_type(self.place);
+        act(&Subject {
+            device: self.id,
+            inventory: facts.listed,
+            device_type: facts.listed.map_or("", |device| &device.device_type),
+            profile: &device_type.profile,
+            site: &self.plant.inventory.site,
+            segment: facts.segment,
+            in_maintenance: self
+                .plant
+                .maintenance(self.id.as_str(), self.place, at)
+                .is_some(),
+            mode: self.plant.mode,
+            protected: &protection.protected,
+            essential: &protection.essential,
+        })
+    }
+
+    /// Whether a flow is declared as a safety flow, by the profile or by the segment.
+    fn is_safety_flow(&self, flow: &FlowKey) -> bool {
+        let baseline = &self.plant.device_type(self.place).baseline;
+        let cell = baseline.destination(flow.peer);
+        let by_profile = cell
+            .and_then(|cell| baseline.profile.destinations.get(usize::from(cell)))
+            .is_some_and(|destination| destination.safety);
+        let segment = self.plant.facts(self.id, self.place).segment;
+        by_profile
+            || segment.is_some_and(|segment| {
+                let peer = address_of_key(flow.peer);
+                segment
+                    .allowed
+                    .iter()
+                    .any(|r| r.safety && r.matches(peer, flow.transport, flow.port))
+            })
+    }
+}
+
+/// The flow a row showed.
+#[derive(Clone, Copy)]
+pub(crate) struct FlowKey {
+    pub(crate) peer: u128,
+    pub(crate) transport: Transport,
+    pub(crate) port: u16,
+}
+
+/// The circumstances of what the detectors are being asked about.
+pub(crate) struct Signer<'a> {
+    pub(crate) scene: Scene<'a>,
+    pub(crate) case: &'a mut Case,
+    /// Event time of the row, end of the window, or the deadline.
+    pub(crate) at: EventTime,
+    /// The stretch of time it speaks about.
+    pub(crate) window: Interval,
+    pub(crate) role: Option<Role>,
+    pub(crate) proven: bool,
+    pub(crate) flow: Option<FlowKey>,
+    pub(crate) cause: u64,
+    /// Where the row came from; not asked unless a finding is written.
+    pub(crate) source: &'a dyn Fn() -> Option<Source>,
+    pub(crate) in_maintenance: &'a mut u64,
+}
+
+impl Signer<'_> {
+    fn grade(&self, brief: &Brief) -> (Option<Grade>, u8) {
+        let (mut grade, mut score) = match brief.floor {
+            Some(floor) => (Some(floor), brief.score),
+            None => {
+                let score = brief.score.min(UNCALIBRATED_SCORE_MAX);
+                (
+                    (score >= Grade::Low.risk_floor()).then_some(Grade::Low),
+                    score,
+                )
+            }
+        };
+        if !self.proven {
+            grade = grade.map(|g| g.min(Grade::Medium));
+            score = score.min(UNPROVEN_SCORE_MAX);
+        }
+        (grade, score)
+    }
+}
+
+impl Sink for Signer<'_> {
+    fn seen(&mut self, index: usize, brief: Brief, make: &dyn Fn() -> (Evidence, Value)) {
+        let Some(entry) = CATALOG.get(index) else {
+            return;
+        };
+        let (grade, score) = self.grade(&brief);
+        let Some(grade) = grade else {
+            self.case.statistical_score(score);
+            return;
+        };
+        if SILENCED_IN_MAINTENANCE.contains(&entry.name)
+            && self
+                .scene
+                .plant
+                .maintenance(self.scene.id.as_str(), self.scene.place, self.at)
+                .is_some()
+        {
+            *self.in_maintenance += 1;
+            return;
+        }
+        let (window, role, rule) = (self.window, self.role, brief.floor.is_some());
+        let source = self.source;
+        let words = || {
+            let (evidence, inputs) = make();
+            Finding {
+                detector: entry.name.to_owned(),
+                grade,
+                rule,
+                plane: entry.plane,
+                score,
+                p_value: evidence.p_value,
+                observed: evidence.observed,
+                expected: evidence.expected,
+                sentence: evidence.sentence,
+                clears: evidence.clears,
+                techniques: evidence.techniques,
+                confidence: evidence.confidence,
+                window,
+                role,
+                count: 1,
+                active: true,
+                inputs,
+                source: source().into_iter().collect(),
+            }
+        };
+        let sighting = Sighting {
+            detector: u8::try_from(index).unwrap_or(u8::MAX),
+            name: entry.name,
+            plane: entry.plane,
+            rule,
+            holds: brief.holds || !rule,
+            grade,
+            score,
+            magnitude: brief.magnitude,
+            at: self.at,
+            role,
+            proven: self.proven,
+            safety_flow: self
+                .flow
+                .as_ref()
+                .is_some_and(|flow| self.scene.is_safety_flow(flow)),
+            flow: self.flow.map(|flow| FlowMatch {
+                peer: address_of_key(flow.peer).to_string(),
+                transport: Some(flow.transport),
+                port: Some(flow.port),
+            }),
+            cause: self.cause,
+            make: &words,
+        };
+        self.case
+            .sighting(&self.scene.plant.inventory.site, self.scene.id, &sighting);
+    }
+
+    fn over(&mut self, index: usize) {
+        self.case
+            .over(u8::try_from(index).unwrap_or(u8::MAX), self.at);
+    }
+}

@@ -1,0 +1,216 @@
+//! Snapshot and restore: the state of every device, by virtual node, versioned and checksummed.
+//!
+//! Layout: `ANDONSNP`, version (u32 LE), header section, then one section per virtual node. A
+//! section is its length (u32 LE), the CRC-32 of its bytes (u32 LE), and the bytes, postcard. The
+//! header names the hashes of the profiles and the inventory that the state was made with.
+
+use andon_schemas::identity::DeviceId;
+use andon_schemas::time::EventTime;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use std::sync::Arc;
+
+use crate::device::{Cold, Hot};
+use crate::engine::Engine;
+use crate::output::Counts;
+use crate::plant::Plant;
+use crate::vnode::{VNODES, vnode_of};
+
+const MAGIC: &[u8; 8] = b"ANDONSNP";
+const VERSION: u32 = 1;
+
+/// Why a snapshot cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// Not one of ours.
+    #[error("this is not a snapshot of Andon")]
+    NotASnapshot,
+    /// Written by another version.
+    #[error("snapshot version {0} is not supported, this build reads version {VERSION}")]
+    Version(u32),
+    /// Cut off or altered.
+    #[error("snapshot is damaged in section {section} at byte {at}: {cause}")]
+    Damaged {
+        /// Which section, 0 for the header.
+        section: usize,
+        /// Where it begins.
+        at: usize,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// Made with other profiles or another inventory.
+    #[error("snapshot was made with {what} {theirs}, this engine runs with {ours}")]
+    Control {
+        /// Profiles or inventory.
+        what: &'static str,
+        /// Hash in the snapshot.
+        theirs: String,
+        /// Hash of the engine.
+        ours: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    vnodes: u16,
+    last_tick: EventTime,
+    counts: Counts,
+    profile_hash: String,
+    inventory_hash: String,
+}
+
+impl Engine {
+    /// The state of all devices as bytes.
+    ///
+    /// # Errors
+    /// If a device's state cannot be written, with its id; nothing a caller can cause.
+    pub fn snapshot(&self) -> Result<Vec<u8>, String> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        let header = Header {
+            vnodes: 256,
+            last_tick: self.last_tick,
+            counts: self.counts,
+            profile_hash: self.plant.profile_hash().to_owned(),
+            inventory_hash: self.plant.inventory_hash().to_owned(),
+        };
+        write_section(&mut bytes, &header)?;
+        let mut nodes: Vec<Vec<usize>> = vec![Vec::new(); VNODES];
+        for (slot, id) in self.devices.ids.iter().enumerate() {
+            nodes[usize::from(vnode_of(id.as_str()))].push(slot);
+        }
+        for slots in nodes {
+            let devices: Vec<(&DeviceId, &Hot, &Cold)> = slots
+                .iter()
+                .map(|s| {
+                    (
+                        &self.devices.ids[*s],
+                        &self.devices.hot[*s],
+                        &self.devices.cold[*s],
+                    )
+                })
+                .collect();
+            write_section(&mut bytes, &devices)?;
+        }
+        Ok(bytes)
+    }
+
+    /// An engine that goes on where the snapshots were taken, with the virtual nodes that `own`
+    /// accepts. Several snapshots are those of several shards at one point of the input; their
+    /// counts are carried on by the engine that is told to.
+    ///
+    /// # Errors
+    /// Says what is wrong with a snapshot, and where.
+    pub fn restore(
+        plant: Arc<Plant>,
+        snapshots: &[Vec<u8>],
+        own: impl Fn(u8) -> bool,
+        carry_counts: bool,
+    ) -> Result<Self, SnapshotError> {
+        let mut engine = Self::new(plant.clone());
+        for bytes in snapshots {
+            let mut reader = Reader::open(bytes)?;
+            let header: Header = reader.section()?;
+            check_control("profiles", &header.profile_hash, plant.profile_hash())?;
+            check_control("inventory", &header.inventory_hash, plant.inventory_hash())?;
+            engine.last_tick = engine.last_tick.max(header.last_tick);
+            if carry_counts {
+                engine.counts.add(&header.counts);
+            }
+            for node in 0..VNODES {
+                let devices: Vec<(DeviceId, Hot, Cold)> = reader.section()?;
+                if !own(u8::try_from(node).unwrap_or(u8::MAX)) {
+                    continue;
+                }
+                for (id, hot, cold) in devices {
+                    engine.devices.restore(&id, hot, cold, &plant);
+                }
+            }
+        }
+        for slot in 0..engine.devices.len() {
+            engine.rearm(slot);
+        }
+        Ok(engine)
+    }
+}
+
+fn check_control(what: &'static str, theirs: &str, ours: &str) -> Result<(), SnapshotError> {
+    if theirs == ours {
+        return Ok(());
+    }
+    Err(SnapshotError::Control {
+        what,
+        theirs: theirs.to_owned(),
+        ours: ours.to_owned(),
+    })
+}
+
+fn write_section(bytes: &mut Vec<u8>, content: &impl Serialize) -> Result<(), String> {
+    let content = postcard::to_stdvec(content).map_err(|e| format!("snapshot: {e}"))?;
+    let length = u32::try_from(content.len()).map_err(|_| "snapshot section over 4 GiB")?;
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(&crc32fast::hash(&content).to_le_bytes());
+    bytes.extend_from_slice(&content);
+    Ok(())
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    section: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn open(bytes: &'a [u8]) -> Result<Self, SnapshotError> {
+        if bytes.get(..8) != Some(MAGIC.as_slice()) {
+            return Err(SnapshotError::NotASnapshot);
+        }
+        let mut reader = Self {
+            bytes,
+            at: 8,
+            section: 0,
+        };
+        let version = reader.number()?;
+        if version != VERSION {
+            return Err(SnapshotError::Version(version));
+        }
+        Ok(reader)
+    }
+
+    fn section<T: DeserializeOwned>(&mut self) -> Result<T, SnapshotError> {
+        let began = self.at;
+        let length = self.number()? as usize;
+        let crc = self.number()?;
+        let content = self
+            .bytes
+            .get(self.at..self.at.saturating_add(length))
+            .ok_or_else(|| self.damaged(began, "it ends early"))?;
+        if crc32fast::hash(content) != crc {
+            return Err(self.damaged(began, "its checksum does not match"));
+        }
+        let value = postcard::from_bytes(content)
+            .map_err(|e| self.damaged(began, &format!("it cannot be decoded: {e}")))?;
+        self.at += length;
+        self.section += 1;
+        Ok(value)
+    }
+
+    fn number(&mut self) -> Result<u32, SnapshotError> {
+        let bytes: [u8; 4] = self
+            .bytes
+            .get(self.at..self.at + 4)
+            .and_then(|b| b.try_into().ok())
+            .ok_or_else(|| self.damaged(self.at, "it ends early"))?;
+        self.at += 4;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn damaged(&self, at: usize, cause: &str) -> SnapshotError {
+        SnapshotError::Damaged {
+            section: self.section,
+            at,
+            cause: cause.to_owned(),
+        }
+    }
+}

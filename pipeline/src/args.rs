@@ -1,0 +1,295 @@
+//! The command line as it is written; what it means is decided by the commands.
+
+use std::path::PathBuf;
+
+use andon_schemas::grade::Grade;
+use andon_schemas::observation::Kind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Behavioural analytics for zero-trust industrial IoT.
+#[derive(Debug, Parser)]
+#[command(name = "andon", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// How results are printed.
+    #[arg(
+        short = 'o',
+        long = "output",
+        global = true,
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub output: Format,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For machines: one JSON document, or one per line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch a simulated plant of 500 devices under attack; nothing else is needed.
+    Demo(DemoArgs),
+    /// Run the live pipeline.
+    Run(RunArgs),
+    /// Run captured traffic through the engine.
+    Backtest(BacktestArgs),
+    /// Make a labelled capture of the simulated plant.
+    Simulate(SimulateArgs),
+    /// Play a capture to a broker or to a running endpoint.
+    Publish(PublishArgs),
+    /// Compute a recorded verdict again and say whether it comes out equal.
+    Explain(ExplainArgs),
+    /// List the devices of a run, with their risk.
+    Devices(StateArgs),
+    /// Show the risk of one device and what it rests on.
+    Risk(RiskArgs),
+    /// Work on profiles.
+    #[command(subcommand)]
+    Profile(ProfileCommand),
+}
+
+/// What to measure against.
+#[derive(Clone, Debug, Default, Args)]
+pub struct PlantArgs {
+    /// Inventory file [default: the built-in demo plant].
+    #[arg(long, value_name = "FILE")]
+    pub inventory: Option<PathBuf>,
+    /// Folder of profiles [default: the built-in profiles].
+    #[arg(long, value_name = "DIR")]
+    pub profiles: Option<PathBuf>,
+}
+
+/// `andon demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Stop after this long, for example `30s`.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub duration: Option<f64>,
+    /// Plant seconds per second.
+    #[arg(long, default_value_t = 600.0)]
+    pub speed: f64,
+    /// Print no live view; for machines.
+    #[arg(long)]
+    pub headless: bool,
+    /// Write `verdicts.jsonl` and `summary.json` there.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Address of the embedded MQTT endpoint; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub mqtt: String,
+    /// Seed of the simulated plant.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Threads of the engine.
+    #[arg(long, default_value_t = 1)]
+    pub shards: usize,
+}
+
+/// `andon run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Configuration file; without one, an embedded MQTT endpoint on loopback.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to measure against.
+    #[command(flatten)]
+    pub plant: PlantArgs,
+    /// A broker to read from, `mqtt://host:port`, or an address to listen on, `host:port`.
+    #[arg(long, value_name = "ADDR")]
+    pub mqtt: Option<String>,
+    /// Where state, log and verdicts are kept.
+    #[arg(long, value_name = "DIR", default_value = "andon-data")]
+    pub data: PathBuf,
+    /// Record the input, so that a backtest of it repeats this run byte for byte.
+    #[arg(long, value_name = "FILE")]
+    pub capture: Option<PathBuf>,
+    /// Read the source to its end, make no clock ticks, and exit.
+    #[arg(long)]
+    pub drain: bool,
+    /// Threads of the engine.
+    #[arg(long, default_value_t = 1)]
+    pub shards: usize,
+    /// Stop after this long.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub duration: Option<f64>,
+}
+
+/// `andon backtest`.
+#[derive(Debug, Args)]
+pub struct BacktestArgs {
+    /// Captures: files, folders of rotated logs, or `-` for standard input.
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub captures: Vec<PathBuf>,
+    /// What to measure against.
+    #[command(flatten)]
+    pub plant: PlantArgs,
+    /// Write `verdicts.jsonl`, `summary.json` and `rejects.jsonl` there.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Ground truth, as `simulate` writes it.
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Threads of the engine.
+    #[arg(long, default_value_t = 1)]
+    pub shards: usize,
+    /// Most rows in one bundle; changes the speed, never the verdicts.
+    #[arg(long, default_value_t = 8192)]
+    pub batch_size: usize,
+    /// The receive time of captures that have none, RFC 3339 [default: now].
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<String>,
+    /// Exit with 1 if a verdict reaches this grade.
+    #[arg(long, value_name = "GRADE")]
+    pub fail_on: Option<Grade>,
+    /// Save the state every so many chunks of input and go on from the saved state, to show that
+    /// it changes nothing.
+    #[arg(long, value_name = "N")]
+    pub restart_every: Option<u64>,
+}
+
+/// `andon simulate`.
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// The plant; `precision-parts` is the built-in one.
+    #[arg(long, default_value = "precision-parts")]
+    pub plant: String,
+    /// How long, whole hours.
+    #[arg(long)]
+    pub hours: u32,
+    /// The same seed makes the same capture.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// An attack to put in; may be repeated. `list` lists them.
+    #[arg(long, value_name = "NAME")]
+    pub attack: Vec<String>,
+    /// The capture: `.ndjson` or `.parquet`.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// First moment, RFC 3339 [default: Friday 2025-12-12 00:00 plant time].
+    #[arg(long, value_name = "TIME")]
+    pub start: Option<String>,
+    /// Number of devices [default: as in the inventory].
+    #[arg(long)]
+    pub devices: Option<usize>,
+    /// Only this kind of observation.
+    #[arg(long, value_name = "KIND")]
+    pub observations: Option<Kind>,
+    /// At most so many records.
+    #[arg(long)]
+    pub limit: Option<u64>,
+}
+
+/// `andon publish`.
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// The capture.
+    #[arg(value_name = "CAPTURE")]
+    pub capture: PathBuf,
+    /// `mqtt://host:port` or `host:port`.
+    #[arg(long, value_name = "ADDR")]
+    pub mqtt: String,
+    /// Capture seconds per second; without it, as fast as the receiver takes them.
+    #[arg(long)]
+    pub speed: Option<f64>,
+    /// What names the devices of flows that name none.
+    #[command(flatten)]
+    pub plant: PlantArgs,
+}
+
+/// `andon explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Verdict id, or the beginning of one; `all` for every verdict.
+    pub id: String,
+    /// Folder that a run, demo or backtest wrote.
+    #[arg(long, value_name = "DIR", default_value = "andon-data")]
+    pub data: PathBuf,
+    /// What to measure against.
+    #[command(flatten)]
+    pub plant: PlantArgs,
+}
+
+/// `andon devices`.
+#[derive(Debug, Args)]
+pub struct StateArgs {
+    /// Folder that a run, demo or backtest wrote.
+    #[arg(long, value_name = "DIR", default_value = "andon-data")]
+    pub data: PathBuf,
+}
+
+/// `andon risk`.
+#[derive(Debug, Args)]
+pub struct RiskArgs {
+    /// The device.
+    pub device: String,
+    /// Folder that a run, demo or backtest wrote.
+    #[arg(long, value_name = "DIR", default_value = "andon-data")]
+    pub data: PathBuf,
+}
+
+/// `andon profile`.
+#[derive(Debug, Subcommand)]
+pub enum ProfileCommand {
+    /// Check profiles and an inventory; report every problem at once.
+    Check {
+        /// Folder of profiles, or single files [default: the built-in ones].
+        paths: Vec<PathBuf>,
+        /// Inventory to check along.
+        #[arg(long, value_name = "FILE")]
+        inventory: Option<PathBuf>,
+    },
+    /// Show a profile as it is used, with everything it extends filled in.
+    Show {
+        /// Name of the profile.
+        name: String,
+        /// Folder of profiles [default: the built-in ones].
+        #[arg(long, value_name = "DIR")]
+        profiles: Option<PathBuf>,
+    },
+    /// Say in what two profiles differ.
+    Diff {
+        /// One.
+        left: String,
+        /// The other.
+        right: String,
+        /// Folder of profiles [default: the built-in ones].
+        #[arg(long, value_name = "DIR")]
+        profiles: Option<PathBuf>,
+    },
+    /// Print the JSON Schema of profile files, or of inventory files.
+    Schema {
+        /// Of inventory files.
+        #[arg(long)]
+        inventory: bool,
+    },
+    /// List the detectors, what they ask and what they read.
+    Detectors,
+}
+
+/// Reads `30s`, `5m`, `2h`, `500ms` or a number of seconds.
+fn parse_duration(text: &str) -> Result<f64, String> {
+    let split = text
+        .find(|c: char| c.is_ascii_alphabetic())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let factor = match unit {
+        "" | "s" => 1.0,
+        "ms" => 0.001,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("unit `{unit}` is none of ms, s, m, h")),
+    };
+    match number.trim().parse::<f64>() {
+        Ok(value) if value.is_finite() && value > 0.0 => Ok(value * factor),
+        _ => Err(format!("`{text}` is not a time such as `30s`")),
+    }
+}

@@ -1,0 +1,141 @@
+//! `andon backtest`: captured traffic through the same engine as live traffic.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Instant;
+
+use andon_engine::Plant;
+use andon_ingest::files::{self, Captures, OpenOptions, Order};
+use andon_schemas::command::Mode;
+use andon_schemas::time::EventTime;
+
+use crate::args::{BacktestArgs, Format};
+use crate::devices;
+use crate::exit::{Outcome, usage};
+use crate::intake::Intake;
+use crate::progress::Progress;
+use crate::results::{Results, write_json};
+use crate::setting;
+use crate::shards::Shards;
+use crate::summary::{Parts, Summary};
+use crate::text;
+use crate::truth;
+
+/// Records taken from the captures at a time.
+const CHUNK: usize = 16_384;
+
+/// Runs the command.
+///
+/// # Errors
+/// If a capture, inventory, profile or label file cannot be read, or a result cannot be written.
+pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let began = Instant::now();
+    let as_of = match &args.as_of {
+        Some(text) => EventTime::parse(text).map_err(|e| usage(anyhow::anyhow!(e)))?,
+        None => crate::wall::now(),
+    };
+    let plant = setting::plant(&args.plant, Mode::Monitor)?;
+    let labels = args.labels.as_deref().map(truth::read_labels).transpose()?;
+    let captures = files::open(&args.captures, OpenOptions::as_of(as_of)).map_err(usage)?;
+    let mut play = Play::new(args, &plant, &captures, as_of);
+    let mut results = Results::create(args.out.as_deref())?;
+    play.all(captures, &mut results)?;
+    let status = play.shards.status()?;
+    let mut summary = Summary::of(Parts {
+        tally: play.intake.tally(),
+        ledger: &results.ledger,
+        counts: status.counts,
+        devices: status.devices,
+        plant: &plant,
+        order: play.order.to_owned(),
+        as_of,
+        latency: None,
+        elapsed_s: began.elapsed().as_secs_f64(),
+    });
+    summary.detection =
+        labels.map(|labels| truth::judge(&labels, &results.ledger, status.counts.device_hours));
+    if let Some(folder) = &args.out {
+        write_json(&folder.join("summary.json"), &summary)?;
+        devices::write(folder, &plant, &status)?;
+    }
+    match format {
+        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?,
+        Format::Text => text::summary(&summary, &results.ledger, out)?,
+    }
+    let reached = args
+        .fail_on
+        .is_some_and(|grade| results.ledger.episodes.values().any(|e| e.worst >= grade));
+    Ok(if reached {
+        Outcome::Failed
+    } else {
+        Outcome::Done
+    })
+}
+
+/// A capture on its way through the engine.
+struct Play<'a> {
+    args: &'a BacktestArgs,
+    plant: &'a Arc<Plant>,
+    shards: Shards,
+    intake: Intake<'a>,
+    order: &'static str,
+    as_of: EventTime,
+}
+
+impl<'a> Play<'a> {
+    fn new(
+        args: &'a BacktestArgs,
+        plant: &'a Arc<Plant>,
+        captures: &Captures,
+        as_of: EventTime,
+    ) -> Self {
+        let order = match captures.order() {
+            Order::Recorded => "recorded",
+            Order::Sorted => "sorted",
+        };
+        let by_address = args.plant.inventory.is_none() && captures.order() == Order::Sorted;
+        Self {
+            args,
+            plant,
+            shards: Shards::new(plant, args.shards),
+            intake: Intake::new(plant, args.batch_size, by_address),
+            order,
+            as_of,
+        }
+    }
+
+    fn all(&mut self, mut captures: Captures, results: &mut Results) -> anyhow::Result<()> {
+        let progress = Progress::new("records");
+        let mut chunks = 0_u64;
+        loop {
+            let items = captures.next_batch(CHUNK).map_err(usage)?;
+            let ended = items.is_empty();
+            for item in items {
+                self.intake.item(item, self.as_of);
+            }
+            if ended {
+                self.intake.end();
+            }
+            let output = self.shards.run(self.intake.take())?;
+            for reject in results.take(output, |_| {})? {
+                self.intake.refused(reject);
+            }
+            results.rejects(&self.intake.take_rejects())?;
+            progress.set(self.intake.tally().records);
+            if ended {
+                break;
+            }
+            chunks += 1;
+            if self
+                .args
+                .restart_every
+                .is_some_and(|every| chunks.is_multiple_of(every.max(1)))
+            {
+                let state = self.shards.snapshot()?;
+                self.shards = Shards::restore(self.plant, self.args.shards, &state)?;
+            }
+        }
+        progress.done();
+        results.flush()
+    }
+}

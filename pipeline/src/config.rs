@@ -1,0 +1,280 @@
+//! The configuration of a live run: TOML, every key optional, unknown keys are errors.
+//!
+//! ```toml
+//! mode = "monitor"                     # or "enforce"
+//! data = "andon-data"                  # log, state, verdicts
+//! inventory = "profiles/inventory/precision-parts.yaml"
+//! profiles = "profiles"
+//! shards = 1
+//!
+//! [mqtt]
+//! listen = "127.0.0.1:1883"            # the embedded endpoint; or:
+//! # broker = "mqtt://broker:1883"
+//! # client_id = "andon"
+//! # user = "andon"
+//! # password_file = "andon.password"
+//! # trusted_topics = false             # the broker's rules bind topics to identities
+//!
+//! [[mqtt.principals]]                  # clients of the embedded endpoint that can prove themselves
+//! name = "gateway-cnc-1"
+//! role = "gateway"                     # device, gateway, sensor, reader, enforcer
+//! password_sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use andon_ingest::endpoint::{Principal, Role, Secret};
+use andon_ingest::subscriber::{BrokerAddress, Credentials};
+use andon_schemas::command::Mode;
+use anyhow::{Context as _, anyhow};
+use serde::Deserialize;
+
+use crate::args::{PlantArgs, RunArgs};
+use crate::exit::usage;
+
+/// Where the embedded endpoint listens without a configuration.
+const LISTEN: &str = "127.0.0.1:1883";
+
+/// What a live run is told.
+#[derive(Debug)]
+pub struct Config {
+    /// Monitor or enforce.
+    pub mode: Mode,
+    /// Folder of log, state and verdicts.
+    pub data: PathBuf,
+    /// What to measure against.
+    pub plant: PlantArgs,
+    /// Threads of the engine.
+    pub shards: usize,
+    /// Where messages come from.
+    pub mqtt: Mqtt,
+    /// Clients of the endpoint that can prove who they are.
+    pub principals: Vec<Principal>,
+}
+
+/// Where messages come from.
+#[derive(Debug)]
+pub enum Mqtt {
+    /// The embedded endpoint, at this address.
+    Listen(String),
+    /// A broker.
+    Broker(Broker),
+}
+
+/// How to reach a broker.
+#[derive(Debug)]
+pub struct Broker {
+    /// Its address.
+    pub address: BrokerAddress,
+    /// Name of the session; stable.
+    pub client_id: String,
+    /// User and password.
+    pub credentials: Option<Credentials>,
+    /// The broker's rules bind topics to identities.
+    pub trusted_topics: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    mode: Option<String>,
+    data: Option<PathBuf>,
+    inventory: Option<PathBuf>,
+    profiles: Option<PathBuf>,
+    shards: Option<usize>,
+    mqtt: MqttFile,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct MqttFile {
+    listen: Option<String>,
+    broker: Option<String>,
+    client_id: Option<String>,
+    user: Option<String>,
+    password_file: Option<PathBuf>,
+    trusted_topics: bool,
+    principals: Vec<PrincipalFile>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PrincipalFile {
+    name: String,
+    role: String,
+    password_sha256: String,
+    #[serde(default)]
+    serves: Vec<String>,
+}
+
+impl Config {
+    /// Reads the file, if there is one; the command line wins over it.
+    ///
+    /// # Errors
+    /// Says what cannot be read or does not go together, with the line where there is one.
+    pub fn load(args: &RunArgs) -> anyhow::Result<Self> {
+        let file = match &args.config {
+            None => File::default(),
+            Some(path) => read(path)?,
+        };
+        let mode = match file.mode.as_deref() {
+            None => Mode::Monitor,
+            Some(text) => text.parse().map_err(|e| usage(anyhow!("mode: {e}")))?,
+        };
+        let principals = file
+            .mqtt
+            .principals
+            .iter()
+            .map(PrincipalFile::check)
+            .collect::<Result<_, _>>()
+            .map_err(usage)?;
+        let plant = PlantArgs {
+            inventory: args.plant.inventory.clone().or(file.inventory),
+            profiles: args.plant.profiles.clone().or(file.profiles),
+        };
+        Ok(Self {
+            mode,
+            data: match file.data {
+                Some(data) if args.data == Path::new("andon-data") => data,
+                _ => args.data.clone(),
+            },
+            plant,
+            shards: file.shards.unwrap_or(args.shards),
+            mqtt: source(args.mqtt.as_deref(), &file.mqtt)?,
+            principals,
+        })
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<File> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read configuration `{}`", path.display()))
+        .map_err(usage)?;
+    toml::from_str(&text)
+        .with_context(|| format!("configuration `{}`", path.display()))
+        .map_err(usage)
+}
+
+fn source(argument: Option<&str>, file: &MqttFile) -> anyhow::Result<Mqtt> {
+    let (listen, broker) = match argument {
+        Some(text) if text.contains("://") => (None, Some(text)),
+        Some(text) => (Some(text), None),
+        None => (file.listen.as_deref(), file.broker.as_deref()),
+    };
+    match (listen, broker) {
+        (Some(_), Some(_)) => Err(usage(anyhow!(
+            "mqtt: `listen` and `broker` exclude each other; keep one"
+        ))),
+        (_, Some(address)) => {
+            let address = address.parse::<BrokerAddress>().map_err(usage)?;
+            Ok(Mqtt::Broker(Broker {
+                address,
+                client_id: file.client_id.clone().unwrap_or_else(|| "andon".to_owned()),
+                credentials: credentials(file)?,
+                trusted_topics: file.trusted_topics,
+            }))
+        }
+        (listen, None) => Ok(Mqtt::Listen(listen.unwrap_or(LISTEN).to_owned())),
+    }
+}
+
+fn credentials(file: &MqttFile) -> anyhow::Result<Option<Credentials>> {
+    let Some(user) = &file.user else {
+        return Ok(None);
+    };
+    let password = match &file.password_file {
+        None => String::new(),
+        Some(path) => std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read password `{}`", path.display()))
+            .map_err(usage)?
+            .trim_end()
+            .to_owned(),
+    };
+    Ok(Some(Credentials {
+        user: user.clone(),
+        password,
+    }))
+}
+
+impl PrincipalFile {
+    fn check(&self) -> anyhow::Result<Principal> {
+        let name = &self.name;
+        let role = match self.role.as_str() {
+            "device" => Role::Device,
+            "gateway" => Role::Gateway {
+                serves: self.serves.clone(),
+            },
+            "sensor" => Role::Sensor,
+            "reader" => Role::Reader,
+            "enforcer" => Role::Enforcer,
+            other => {
+                return Err(anyhow!(
+                    "principal `{name}`: role `{other}` is none of device, gateway, sensor, \
+                     reader, enforcer"
+                ));
+            }
+        };
+        if !self.serves.is_empty() && !matches!(role, Role::Gateway { .. }) {
+            return Err(anyhow!("principal `{name}`: only a gateway has `serves`"));
+        }
+        let digest = digest(&self.password_sha256)
+            .ok_or_else(|| anyhow!("principal `{name}`: password_sha256 is not 64 hex digits"))?;
+        Ok(Principal {
+            name: name.clone(),
+            role,
+            secret: Secret::from_digest(digest),
+        })
+    }
+}
+
+fn digest(text: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line() {
+        let error = toml::from_str::<File>("mode = \"monitor\"\nshrads = 2\n").unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("line 2") && text.contains("shrads"), "{text}");
+    }
+
+    #[test]
+    fn listen_and_broker_exclude_each_other() {
+        let file: MqttFile =
+            toml::from_str("listen = \"127.0.0.1:1\"\nbroker = \"mqtt://b:1\"").unwrap();
+        assert!(source(None, &file).is_err());
+        assert!(matches!(
+            source(Some("127.0.0.1:0"), &file),
+            Ok(Mqtt::Listen(_))
+        ));
+        assert!(matches!(
+            source(Some("mqtt://b:1883"), &file),
+            Ok(Mqtt::Broker(_))
+        ));
+    }
+
+    #[test]
+    fn a_principal_needs_a_role_and_a_digest() {
+        let principal = |role: &str, digest: &str| PrincipalFile {
+            name: "g".to_owned(),
+            role: role.to_owned(),
+            password_sha256: digest.to_owned(),
+            serves: Vec::new(),
+        };
+        assert!(principal("gateway", &"0a".repeat(32)).check().is_ok());
+        assert!(principal("king", &"0a".repeat(32)).check().is_err());
+        assert!(principal("gateway", "0a").check().is_err());
+        assert!(principal("gateway", &"zz".repeat(32)).check().is_err());
+    }
+}

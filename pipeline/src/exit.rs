@@ -1,0 +1,39 @@
+//! How the program ends: 0 done, 1 a check failed or a claim was refused, 2 usage or bad input.
+
+use std::fmt;
+
+/// An error for which the person at the keyboard has to change what they wrote.
+#[derive(Debug)]
+pub struct Usage(anyhow::Error);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Marks an error as one of usage or input.
+pub fn usage(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    Usage(error.into()).into()
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did what was asked.
+    Done,
+    /// A check failed.
+    Failed,
+}
+
+/// The exit status of a command.
+pub fn status(result: &anyhow::Result<Outcome>) -> u8 {
+    match result {
+        Ok(Outcome::Done) => 0,
+        Ok(Outcome::Failed) => 1,
+        Err(error) if error.is::<Usage>() => 2,
+        Err(_) => 1,
+    }
+}

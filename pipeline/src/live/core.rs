@@ -1,0 +1,275 @@
+//! The middle of a live run: messages through the engine, verdicts to files, terminal and outlet,
+//! everything recorded if asked for.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use andon_engine::Plant;
+use andon_ingest::files::CaptureWriter;
+use andon_ingest::refused::Refused;
+use andon_schemas::observation::{Record, Source};
+use andon_schemas::reject::Reject;
+use andon_schemas::time::EventTime;
+use andon_schemas::verdict::Verdict;
+use hdrhistogram::Histogram;
+use serde_json::json;
+
+use crate::intake::{Intake, RECORDED_END, RECORDED_START};
+use crate::live::outlet::{Outgoing, Outlet};
+use crate::live::state::State;
+use crate::results::Results;
+use crate::shards::Shards;
+
+/// Everything between a message and what comes of it.
+pub struct Core<'a> {
+    plant: &'a Arc<Plant>,
+    intake: Intake<'a>,
+    shards: Shards,
+    /// What came out.
+    pub results: Results,
+    outlet: Outlet,
+    capture: Option<CaptureWriter>,
+    /// When the oldest row that waits came in, by the monotonic clock.
+    waiting_since: Option<Instant>,
+    /// Reader to hand-over, microseconds.
+    pub latency: Histogram<u64>,
+    /// The newest row and when it came, for the clock of an idle source.
+    newest_came: Option<(EventTime, Instant)>,
+}
+
+impl<'a> Core<'a> {
+    /// A core that has seen nothing.
+    ///
+    /// # Errors
+    /// If the histogram cannot be made.
+    pub fn new(
+        plant: &'a Arc<Plant>,
+        shards: usize,
+        results: Results,
+        outlet: Outlet,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            plant,
+            intake: Intake::new(plant, andon_schemas::bundle::BUNDLE_ROWS_MAX, false),
+            shards: Shards::new(plant, shards),
+            results,
+            outlet,
+            capture: None,
+            waiting_since: None,
+            // Up to a minute, three digits.
+            latency: Histogram::new_with_bounds(1, 60_000_000, 3)?,
+            newest_came: None,
+        })
+    }
+
+    /// Goes on where a saved state stands.
+    ///
+    /// # Errors
+    /// If the snapshots do not fit this plant or are damaged.
+    pub fn resume(&mut self, state: State, shards: usize) -> anyhow::Result<()> {
+        self.shards = Shards::restore(self.plant, shards, &state.shards)?;
+        self.intake.resume(state.feed, state.tally);
+        Ok(())
+    }
+
+    /// Records everything that comes in from here on.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn record_to(&mut self, path: &Path) -> anyhow::Result<()> {
+        let mut capture = CaptureWriter::create(path)?;
+        capture.control(
+            &json!({
+                "event": RECORDED_START,
+                "profile_hash": self.plant.profile_hash(),
+                "inventory_hash": self.plant.inventory_hash(),
+            })
+            .to_string(),
+        )?;
+        self.capture = Some(capture);
+        Ok(())
+    }
+
+    /// Takes a record.
+    ///
+    /// # Errors
+    /// If the capture cannot be written.
+    pub fn record(
+        &mut self,
+        mut record: Record,
+        source: &Source,
+        received_at: EventTime,
+        came: Instant,
+    ) -> anyhow::Result<()> {
+        record.received_at = Some(received_at);
+        if let Some(capture) = &mut self.capture {
+            capture.record(&record, Some(source))?;
+        }
+        self.waiting_since.get_or_insert(came);
+        let newest = self.intake.feed().newest();
+        let at = record.event_time;
+        self.intake.record(record, source, received_at);
+        self.record_tick()?;
+        if self.intake.feed().newest() > newest {
+            self.newest_came = Some((at.min(received_at), came));
+        }
+        Ok(())
+    }
+
+    /// Takes a message that cannot be read.
+    ///
+    /// # Errors
+    /// If the capture cannot be written.
+    pub fn reject(
+        &mut self,
+        refused: Refused,
+        source: Source,
+        received_at: EventTime,
+        raw: &[u8],
+    ) -> anyhow::Result<()> {
+        let reject = refused.at(source, received_at, raw);
+        if let Some(capture) = &mut self.capture {
+            capture.reject(&reject)?;
+        }
+        self.intake.reject(reject);
+        Ok(())
+    }
+
+    /// The source is drained and has been for a while: time goes on by the wall clock since the
+    /// newest row came. Returns the time to be logged as a tick.
+    pub fn idle_time(&self, now: Instant) -> Option<EventTime> {
+        let (newest, came) = self.newest_came?;
+        let micros = i64::try_from(now.saturating_duration_since(came).as_micros()).ok()?;
+        Some(newest + andon_schemas::time::Span::from_micros(micros))
+    }
+
+    /// Time is at least this, by the clock of an idle source.
+    ///
+    /// # Errors
+    /// If the capture cannot be written.
+    pub fn idle(&mut self, at: EventTime) -> anyhow::Result<()> {
+        self.intake.feed().idle(at);
+        self.record_tick()
+    }
+
+    /// Records the tick that the last row made, right after it: that is where it stands.
+    fn record_tick(&mut self) -> anyhow::Result<()> {
+        if let (Some(at), Some(capture)) = (self.intake.feed().take_tick(), &mut self.capture) {
+            capture.tick(at)?;
+        }
+        Ok(())
+    }
+
+    /// Runs everything that waits through the engine and hands out what comes of it.
+    ///
+    /// # Errors
+    /// If a result, the capture or the outlet cannot be written.
+    pub fn flush(&mut self, each: impl FnMut(&Verdict)) -> anyhow::Result<()> {
+        self.intake.feed().flush();
+        self.run(each)
+    }
+
+    fn run(&mut self, mut each: impl FnMut(&Verdict)) -> anyhow::Result<()> {
+        let inputs = self.intake.take();
+        let rejects = self.intake.take_rejects();
+        self.results.rejects(&rejects)?;
+        if inputs.is_empty() {
+            return Ok(());
+        }
+        let output = self.shards.run(inputs)?;
+        let site = &self.plant.inventory().site;
+        let mut outgoing = Vec::new();
+        for (_, item) in &output.items {
+            outgoing.extend(message_of(item, site)?);
+        }
+        let waited = self.waiting_since.take();
+        let mut verdicts = 0;
+        let refused = self.results.take(output, |verdict| {
+            verdicts += 1;
+            each(verdict);
+        })?;
+        for message in outgoing {
+            self.outlet.publish(message)?;
+        }
+        if let Some(since) = waited.filter(|_| verdicts > 0) {
+            let micros = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.latency.saturating_record_n(micros, verdicts);
+        }
+        for reject in refused {
+            self.intake.refused(reject);
+        }
+        let rejects = self.intake.take_rejects();
+        self.results.rejects(&rejects)
+    }
+
+    /// The source ended: the last tick.
+    ///
+    /// # Errors
+    /// If a result cannot be written.
+    pub fn end(&mut self, each: impl FnMut(&Verdict)) -> anyhow::Result<()> {
+        self.flush(|_| {})?;
+        self.intake.feed().end();
+        self.run(each)?;
+        if let Some(capture) = &mut self.capture {
+            capture.control(&json!({ "event": RECORDED_END }).to_string())?;
+        }
+        Ok(())
+    }
+
+    /// The state after everything that was flushed; `through` is the newest log entry in it.
+    ///
+    /// # Errors
+    /// If a shard cannot write its state.
+    pub fn state(&mut self, through: u64) -> anyhow::Result<State> {
+        Ok(State {
+            through,
+            feed: self.intake.feed().state(),
+            tally: self.intake.tally().clone(),
+            shards: self.shards.snapshot()?,
+        })
+    }
+
+    /// Closes the capture and the results.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn finish(&mut self) -> anyhow::Result<()> {
+        self.results.flush()?;
+        if let Some(capture) = self.capture.take() {
+            capture.finish()?;
+        }
+        Ok(())
+    }
+
+    /// Where every record went.
+    pub fn tally(&self) -> &crate::intake::Tally {
+        self.intake.tally()
+    }
+
+    /// Counts and risks of the engine.
+    ///
+    /// # Errors
+    /// If a shard's thread is gone.
+    pub fn status(&self) -> anyhow::Result<crate::shards::Status> {
+        self.shards.status()
+    }
+}
+
+/// The messages of one thing that came out.
+fn message_of(item: &andon_engine::Item, site: &str) -> anyhow::Result<Option<Outgoing>> {
+    let topic = |device: &str, what: &str| format!("andon/v1/out/{site}/{device}/{what}");
+    Ok(match item {
+        andon_engine::Item::Verdict(verdict) => Some(Outgoing {
+            topic: topic(verdict.device_id.as_str(), "verdict"),
+            payload: serde_json::to_vec(verdict)?,
+            retain: false,
+        }),
+        andon_engine::Item::Risk(update) => Some(Outgoing {
+            topic: topic(update.device_id.as_str(), "risk"),
+            payload: serde_json::to_vec(update)?,
+            retain: true,
+        }),
+        andon_engine::Item::Refusal(_) | andon_engine::Item::Late(_) => None,
+    })
+}

@@ -1,0 +1,103 @@
+//! From an MQTT message to a record: the topic says who speaks and what kind it is, the payload
+//! says the rest.
+
+use std::sync::Arc;
+
+use andon_ingest::refused::Refused;
+use andon_schemas::identity::DeviceId;
+use andon_schemas::inventory::{Function, Inventory};
+use andon_schemas::observation::{Kind, Record, RecordBody, Sender, Source};
+use andon_schemas::reject::RejectReason;
+use andon_schemas::time::EventTime;
+use andon_schemas::wire::{DecodeOptions, decode};
+
+/// Longest payload that is read, bytes.
+pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
+
+/// A message as it came in.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Full topic.
+    pub topic: String,
+    /// The payload.
+    pub payload: Vec<u8>,
+    /// Who sent it, as far as the transport knows.
+    pub sender: Option<String>,
+    /// Whether the transport proved that.
+    pub proven: bool,
+    /// When it came in.
+    pub received_at: EventTime,
+    /// Its number in the log.
+    pub sequence: u64,
+}
+
+impl Message {
+    /// Where it came from: topic, 0, log sequence.
+    pub fn source(&self) -> Source {
+        Source {
+            topic: Arc::from(self.topic.as_str()),
+            partition: 0,
+            offset: self.sequence,
+        }
+    }
+
+    /// Reads it.
+    ///
+    /// A device's message is about the device of the topic unless it names another, which the
+    /// engine will hold against the sender. A sensor's flows and answers are about whoever they
+    /// name or address.
+    ///
+    /// # Errors
+    /// Says what is wrong with the topic or the payload.
+    pub fn read(&self, inventory: &Inventory) -> Result<Record, Refused> {
+        let (device, kind) = self.address(&inventory.site)?;
+        if self.payload.len() > PAYLOAD_BYTES_MAX {
+            let bytes = self.payload.len();
+            return Err(Refused::new(
+                RejectReason::Oversized,
+                format!("payload of {bytes} bytes is longer than {PAYLOAD_BYTES_MAX}"),
+            ));
+        }
+        let options = DecodeOptions {
+            kind_hint: Some(kind),
+            ..DecodeOptions::default()
+        };
+        let mut record = decode(&self.payload, options)?;
+        record.received_at = None;
+        let name = match &self.sender {
+            Some(sender) => DeviceId::new(sender)
+                .map_err(|e| Refused::new(RejectReason::WrongSender, format!("sender: {e}")))?,
+            None => device.clone(),
+        };
+        let is_sensor = inventory
+            .device(name.as_str())
+            .is_some_and(|d| d.function == Function::Sensor);
+        let about_others = matches!(record.body, RecordBody::Flow(_)) || record.address.is_some();
+        if record.device.is_none() && !(is_sensor && about_others) {
+            record.device = Some(device);
+        }
+        record.sender = Some(Sender {
+            name,
+            proven: self.proven,
+        });
+        Ok(record)
+    }
+
+    /// The device and kind of `andon/v1/in/{site}/{device}/{kind}`.
+    fn address(&self, site: &str) -> Result<(DeviceId, Kind), Refused> {
+        let wrong = |detail: String| Refused::new(RejectReason::WrongTopic, detail);
+        let levels: Vec<&str> = self.topic.split('/').collect();
+        let ["andon", "v1", "in", theirs, device, kind] = levels[..] else {
+            return Err(wrong(format!(
+                "topic `{}` is not andon/v1/in/SITE/DEVICE/KIND",
+                self.topic
+            )));
+        };
+        if theirs != site {
+            return Err(wrong(format!("site `{theirs}` is not this one, `{site}`")));
+        }
+        let kind = kind.parse().map_err(|e| wrong(format!("kind: {e}")))?;
+        let device = DeviceId::new(device).map_err(wrong)?;
+        Ok((device, kind))
+    }
+}

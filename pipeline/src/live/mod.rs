@@ -1,0 +1,9 @@
+//! The live pipeline, between whatever brings messages and whatever takes verdicts.
+//!
+//! `message` reads a message, `core` takes it through the engine and hands out what comes of it,
+//! `outlet` publishes, `state` survives a restart.
+
+pub mod core;
+pub mod message;
+pub mod outlet;
+pub mod state;

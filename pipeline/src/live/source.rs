@@ -1,0 +1,208 @@
+//! Where messages come from: the embedded endpoint, or a broker.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use andon_emit::mqtt as publisher;
+use andon_engine::Plant;
+use andon_ingest::delivery::{Delivery, Settle};
+use andon_ingest::endpoint::{
+    Anonymous, Authority, Endpoint, Limits, Origin, Principal, Role, Secret,
+};
+use andon_ingest::subscriber::{self, Health, Subscriber};
+use anyhow::{Context as _, anyhow};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+use crate::config::{Config, Mqtt};
+use crate::exit::usage;
+use crate::live::outlet::{Outgoing, Outlet};
+
+/// When a run stops by itself; a signal always stops it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stop {
+    /// After this long.
+    pub after: Option<Duration>,
+}
+
+/// An open source.
+pub struct Source {
+    /// What comes in; ends once the source has been stopped and everything was taken.
+    pub deliveries: mpsc::Receiver<Delivery>,
+    /// The way back for receipts.
+    pub settle: Arc<dyn Settle>,
+    /// What to tell the person at the keyboard.
+    pub welcome: Vec<String>,
+    outlet: Option<Outlet>,
+}
+
+impl Source {
+    /// Opens what the configuration names.
+    ///
+    /// # Errors
+    /// If the address cannot be listened on, or the options cannot work. A broker that is absent
+    /// is no error: it is waited for.
+    pub fn open(
+        runtime: &Runtime,
+        config: &Config,
+        plant: &Arc<Plant>,
+        stop: Stop,
+    ) -> anyhow::Result<Self> {
+        match &config.mqtt {
+            Mqtt::Listen(address) => Self::listen(runtime, config, plant, address, stop),
+            Mqtt::Broker(broker) => Self::subscribe(runtime, plant, broker, stop),
+        }
+    }
+
+    /// The way out, once.
+    pub fn outlet(&mut self) -> Outlet {
+        self.outlet.take().unwrap_or(Outlet::None)
+    }
+
+    fn listen(
+        runtime: &Runtime,
+        config: &Config,
+        plant: &Arc<Plant>,
+        address: &str,
+        stop: Stop,
+    ) -> anyhow::Result<Self> {
+        let token = reader_token(&config.data)?;
+        let mut principals = config.principals.clone();
+        principals.push(Principal {
+            name: "reader".to_owned(),
+            role: Role::Reader,
+            secret: Secret::of_password(token.as_bytes()),
+        });
+        let anonymous = Anonymous { from: Origin::Loopback, ..Anonymous::default() };
+        let authority = Authority::new(principals, anonymous).map_err(usage)?;
+        let (endpoint, deliveries) = runtime
+            .block_on(Endpoint::bind(address, authority, Limits::default()))
+            .with_context(|| format!("cannot listen on `{address}`"))
+            .map_err(usage)?;
+        let site = &plant.inventory().site;
+        let local = endpoint.local_addr();
+        let welcome = vec![
+            format!("listening on mqtt://{local}"),
+            format!("publish to    andon/v1/in/{site}/DEVICE/flow|reading|attestation|resolution"),
+            format!(
+                "read from     andon/v1/out/{site}/# as user `reader`, password in {}",
+                config.data.join("reader.token").display()
+            ),
+        ];
+        let settle = Arc::new(endpoint.settle_handle());
+        let outlet = Some(Outlet::Endpoint(endpoint.publisher()));
+        runtime.spawn(async move {
+            stopped(stop).await;
+            let counts = endpoint.shutdown().await;
+            tracing::info!(?counts, "endpoint closed");
+        });
+        Ok(Self { deliveries, settle, welcome, outlet })
+    }
+
+    fn subscribe(
+        runtime: &Runtime,
+        plant: &Arc<Plant>,
+        broker: &crate::config::Broker,
+        stop: Stop,
+    ) -> anyhow::Result<Self> {
+        let site = &plant.inventory().site;
+        let filters = vec![format!("andon/v1/in/{site}/#")];
+        let mut options =
+            subscriber::Options::new(broker.address.clone(), &broker.client_id, filters);
+        options.credentials = broker.credentials.clone();
+        options.trusted_topics = broker.trusted_topics;
+        let guard = runtime.enter();
+        let (subscriber, deliveries) = Subscriber::start(options).map_err(usage)?;
+        let (queue, outgoing) = mpsc::channel(1_024);
+        let out = publisher::Publisher::start(publisher_options(broker)).map_err(usage)?;
+        drop(guard);
+        let welcome = vec![format!("reading andon/v1/in/{site}/# from {}", broker.address)];
+        let settle = Arc::new(subscriber.settle_handle());
+        runtime.spawn(tell_health(subscriber.health()));
+        runtime.spawn(publish(out, outgoing));
+        runtime.spawn(async move {
+            stopped(stop).await;
+            subscriber.shutdown().await;
+        });
+        Ok(Self { deliveries, settle, welcome, outlet: Some(Outlet::Broker(queue)) })
+    }
+}
+
+fn publisher_options(broker: &crate::config::Broker) -> publisher::Options {
+    publisher::Options::new(broker.address.clone(), &format!("{}-out", broker.client_id))
+}
+
+/// Publishes what comes out until the run ends, then waits until all of it has arrived.
+async fn publish(publisher: publisher::Publisher, mut outgoing: mpsc::Receiver<Outgoing>) {
+    while let Some(message) = outgoing.recv().await {
+        let Outgoing { topic, payload, retain } = message;
+        if let Err(error) = publisher.publish(&topic, payload, retain).await {
+            tracing::error!(%topic, "cannot publish: {error}");
+        }
+    }
+    publisher.flush().await;
+}
+
+async fn tell_health(mut health: tokio::sync::watch::Receiver<Health>) {
+    while health.changed().await.is_ok() {
+        let now = health.borrow().clone();
+        tracing::info!(?now, "broker");
+    }
+}
+
+/// Waits for a signal to stop, or for the time to be up.
+async fn stopped(stop: Stop) {
+    let time_is_up = async {
+        match stop.after {
+            Some(after) => tokio::time::sleep(after).await,
+            None => std::future::pending().await,
+        }
+    };
+    let terminated = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                terminate.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = time_is_up => {}
+        () = terminated => {}
+        interrupted = tokio::signal::ctrl_c() => {
+            if let Err(error) = interrupted {
+                tracing::warn!("cannot listen for interrupts: {error}");
+            }
+        }
+    }
+}
+
+/// The password of the built-in reader, made at the first start and kept, readable by its owner
+/// only.
+fn reader_token(folder: &Path) -> anyhow::Result<String> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let path = folder.join("reader.token");
+    match fs::read_to_string(&path) {
+        Ok(token) if token.trim().len() >= 32 => return Ok(token.trim().to_owned()),
+        Ok(_) => return Err(usage(anyhow!("`{}` holds no token", path.display()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
+        }
+    }
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|e| anyhow!("no randomness for a token: {e}"))?;
+    let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
+    writeln!(file, "{token}")?;
+    Ok(token)
+}

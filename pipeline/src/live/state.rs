@@ -1,0 +1,77 @@
+//! What survives a restart: the engine's state and where in the log it stands, in one file that is
+//! replaced as a whole.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+
+use andon_engine::FeedState;
+use anyhow::{Context as _, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::intake::Tally;
+
+/// Name of the file in the data folder.
+const FILE: &str = "state.bin";
+const MAGIC: &[u8; 8] = b"ANDONST1";
+
+/// What is saved.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct State {
+    /// Entries of the log up to this number are in the state, and their effects are out.
+    pub through: u64,
+    /// Where the feed stands.
+    pub feed: FeedState,
+    /// Where every record went.
+    pub tally: Tally,
+    /// Snapshots of the shards, each with its own checksums.
+    pub shards: Vec<Vec<u8>>,
+}
+
+/// Saves the state: written beside the old one, synced, then put in its place.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn save(folder: &Path, state: &State) -> anyhow::Result<()> {
+    let content = postcard::to_stdvec(state).context("cannot write the state")?;
+    let beside = folder.join("state.new");
+    let mut file =
+        File::create(&beside).with_context(|| format!("cannot write `{}`", beside.display()))?;
+    file.write_all(MAGIC)?;
+    file.write_all(&crc32fast::hash(&content).to_le_bytes())?;
+    file.write_all(&content)?;
+    file.sync_all()?;
+    fs::rename(&beside, folder.join(FILE))?;
+    File::open(folder)?.sync_all()?;
+    Ok(())
+}
+
+/// Loads the state; `None` if there is none yet.
+///
+/// # Errors
+/// If the file is damaged.
+pub fn load(folder: &Path) -> anyhow::Result<Option<State>> {
+    let path = folder.join(FILE);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
+        }
+    };
+    let damaged = || {
+        format!(
+            "state `{}` is damaged; move it away to start from the log alone",
+            path.display()
+        )
+    };
+    let Some((head, content)) = bytes.split_at_checked(12) else {
+        bail!(damaged())
+    };
+    if head[..8] != *MAGIC || head[8..] != crc32fast::hash(content).to_le_bytes() {
+        bail!(damaged());
+    }
+    postcard::from_bytes(content)
+        .with_context(damaged)
+        .map(Some)
+}

@@ -1,0 +1,222 @@
+//! What a run leaves behind: `verdicts.jsonl`, `rejects.jsonl`, `late.jsonl`, `summary.json`.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use andon_engine::{Item, LateRow, Output};
+use andon_schemas::grade::Grade;
+use andon_schemas::reject::Reject;
+use andon_schemas::verdict::{RiskUpdate, State, Verdict};
+use anyhow::Context as _;
+use serde::Serialize;
+
+/// One verdict id, followed through its revisions.
+#[derive(Clone, Debug)]
+pub struct Episode {
+    /// The worst grade of any revision.
+    pub worst: Grade,
+    /// The last revision.
+    pub last: Verdict,
+    /// When it first reached MEDIUM, by opening or escalation.
+    pub medium_at: Option<andon_schemas::time::EventTime>,
+}
+
+/// Keeps count of everything that comes out.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// Every episode, by verdict id.
+    pub episodes: BTreeMap<String, Episode>,
+    /// Lines of verdicts.
+    pub revisions: u64,
+    /// Risk updates.
+    pub risk_updates: u64,
+    /// Rows that came late.
+    pub late: u64,
+}
+
+impl Ledger {
+    /// Takes a revision.
+    pub fn verdict(&mut self, verdict: &Verdict) {
+        self.revisions += 1;
+        let medium = (verdict.grade >= Grade::Medium && verdict.state != State::Cleared)
+            .then(|| verdict.window.end.max(verdict.event_time));
+        self.episodes
+            .entry(verdict.verdict_id.clone())
+            .and_modify(|episode| {
+                episode.worst = episode.worst.max(verdict.grade);
+                episode.medium_at = episode.medium_at.or(medium);
+                episode.last = verdict.clone();
+            })
+            .or_insert_with(|| Episode {
+                worst: verdict.grade,
+                last: verdict.clone(),
+                medium_at: medium,
+            });
+    }
+
+    /// Verdict ids by worst grade, all grades named.
+    pub fn by_grade(&self) -> BTreeMap<Grade, u64> {
+        let mut grades: BTreeMap<Grade, u64> = Grade::ALL.iter().map(|g| (*g, 0)).collect();
+        for episode in self.episodes.values() {
+            *grades.entry(episode.worst).or_default() += 1;
+        }
+        grades
+    }
+}
+
+/// The files of a run; without a folder, only counted.
+#[derive(Debug)]
+pub struct Results {
+    /// What came out.
+    pub ledger: Ledger,
+    files: Option<Files>,
+}
+
+#[derive(Debug)]
+struct Files {
+    verdicts: BufWriter<File>,
+    risks: BufWriter<File>,
+    rejects: BufWriter<File>,
+    late: BufWriter<File>,
+}
+
+impl Results {
+    /// Creates the files in a folder, which is made if need be.
+    ///
+    /// # Errors
+    /// If a file cannot be made.
+    pub fn create(folder: Option<&Path>) -> anyhow::Result<Self> {
+        Self::open(folder, false)
+    }
+
+    /// Goes on writing the files in a folder, which is made if need be.
+    ///
+    /// # Errors
+    /// If a file cannot be opened.
+    pub fn go_on(folder: &Path) -> anyhow::Result<Self> {
+        Self::open(Some(folder), true)
+    }
+
+    fn open(folder: Option<&Path>, append: bool) -> anyhow::Result<Self> {
+        let Some(folder) = folder else {
+            return Ok(Self {
+                ledger: Ledger::default(),
+                files: None,
+            });
+        };
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make folder `{}`", folder.display()))?;
+        let create = |name: &str| {
+            let path = folder.join(name);
+            File::options()
+                .create(true)
+                .write(true)
+                .append(append)
+                .truncate(!append)
+                .open(&path)
+                .map(BufWriter::new)
+                .with_context(|| format!("cannot write `{}`", path.display()))
+        };
+        Ok(Self {
+            ledger: Ledger::default(),
+            files: Some(Files {
+                verdicts: create("verdicts.jsonl")?,
+                risks: create("risk.jsonl")?,
+                rejects: create("rejects.jsonl")?,
+                late: create("late.jsonl")?,
+            }),
+        })
+    }
+
+    /// Takes what one chunk of input settled; returns the refusals, which the intake counts.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn take(
+        &mut self,
+        output: Output,
+        mut each: impl FnMut(&Verdict),
+    ) -> anyhow::Result<Vec<Reject>> {
+        let mut refused = Vec::new();
+        for (_, item) in output.items {
+            match item {
+                Item::Verdict(verdict) => {
+                    self.ledger.verdict(&verdict);
+                    each(&verdict);
+                    self.write(|files| &mut files.verdicts, &verdict)?;
+                }
+                Item::Risk(update) => self.risk(&update)?,
+                Item::Late(late) => self.late(&late)?,
+                Item::Refusal(refusal) => refused.push(Reject {
+                    reason: refusal.reason,
+                    detail: refusal.detail,
+                    source: refusal.source,
+                    device: Some(refusal.device),
+                    received_at: refusal.received_at,
+                    excerpt: String::new(),
+                }),
+            }
+        }
+        Ok(refused)
+    }
+
+    fn risk(&mut self, update: &RiskUpdate) -> anyhow::Result<()> {
+        self.ledger.risk_updates += 1;
+        self.write(|files| &mut files.risks, update)
+    }
+
+    fn late(&mut self, late: &LateRow) -> anyhow::Result<()> {
+        self.ledger.late += 1;
+        self.write(|files| &mut files.late, late)
+    }
+
+    /// Writes rejects.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn rejects(&mut self, rejects: &[Reject]) -> anyhow::Result<()> {
+        rejects
+            .iter()
+            .try_for_each(|reject| self.write(|files| &mut files.rejects, reject))
+    }
+
+    fn write(
+        &mut self,
+        file: impl Fn(&mut Files) -> &mut BufWriter<File>,
+        line: &impl Serialize,
+    ) -> anyhow::Result<()> {
+        let Some(files) = &mut self.files else {
+            return Ok(());
+        };
+        let file = file(files);
+        serde_json::to_writer(&mut *file, line)?;
+        file.write_all(b"\n")?;
+        Ok(())
+    }
+
+    /// Writes out what is buffered.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn flush(&mut self) -> anyhow::Result<()> {
+        if let Some(files) = &mut self.files {
+            files.verdicts.flush()?;
+            files.risks.flush()?;
+            files.rejects.flush()?;
+            files.late.flush()?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a JSON document to a file, indented.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_json(path: &Path, document: &impl Serialize) -> anyhow::Result<()> {
+    let mut text = serde_json::to_string_pretty(document)?;
+    text.push('\n');
+    std::fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))
+}

@@ -1,0 +1,104 @@
+//! What everything is measured against, read once at the start: inventory and profiles, from
+//! files or built in.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use andon_detectors::catalog::CATALOG;
+use andon_engine::Plant;
+use andon_schemas::builtin;
+use andon_schemas::command::Mode;
+use andon_schemas::inventory::{self, Inventory};
+use andon_schemas::profile::{self, ProfileSet, SourceFile};
+use anyhow::Context as _;
+
+use crate::args::PlantArgs;
+use crate::exit::usage;
+
+/// Names of all detectors, for checking profiles.
+pub fn detector_names() -> Vec<&'static str> {
+    CATALOG.iter().map(|entry| entry.name).collect()
+}
+
+/// Reads profiles: every `.yaml` below the paths, or the built-in ones if there are no paths.
+///
+/// # Errors
+/// Every problem of every file at once.
+pub fn profiles(paths: &[PathBuf]) -> anyhow::Result<ProfileSet> {
+    let known = detector_names();
+    if paths.is_empty() {
+        return builtin::profiles(&known).map_err(usage);
+    }
+    let mut texts = Vec::new();
+    for path in paths {
+        gather(path, &mut texts)?;
+    }
+    let files: Vec<SourceFile> = texts
+        .iter()
+        .map(|(path, text)| SourceFile { path, text })
+        .collect();
+    profile::parse(&files, &known).map_err(usage)
+}
+
+/// Profile files lie in the folder itself; subfolders hold other things, such as inventories.
+fn gather(path: &Path, texts: &mut Vec<(String, String)>) -> anyhow::Result<()> {
+    if path.is_dir() {
+        let mut entries = std::fs::read_dir(path)
+            .and_then(|entries| {
+                entries
+                    .map(|e| e.map(|e| e.path()))
+                    .collect::<Result<Vec<_>, _>>()
+            })
+            .with_context(|| format!("cannot read folder of profiles `{}`", path.display()))
+            .map_err(usage)?;
+        entries.sort();
+        for entry in entries {
+            let yaml = entry.extension().is_some_and(|e| e == "yaml" || e == "yml");
+            if yaml && entry.is_file() {
+                gather(&entry, texts)?;
+            }
+        }
+        return Ok(());
+    }
+    texts.push((path.display().to_string(), read(path, "profile")?));
+    Ok(())
+}
+
+fn read(path: &Path, what: &str) -> anyhow::Result<String> {
+    std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read {what} `{}`", path.display()))
+        .map_err(usage)
+}
+
+/// Reads an inventory, or takes the built-in one.
+///
+/// # Errors
+/// Every problem of the file at once.
+pub fn inventory(path: Option<&Path>) -> anyhow::Result<Inventory> {
+    match path {
+        None => builtin::inventory().map_err(usage),
+        Some(path) => {
+            let text = read(path, "inventory")?;
+            let path = path.display().to_string();
+            inventory::parse(SourceFile {
+                path: &path,
+                text: &text,
+            })
+            .map_err(usage)
+        }
+    }
+}
+
+/// Reads and compiles what the arguments name.
+///
+/// # Errors
+/// Every problem of every file at once.
+pub fn plant(args: &PlantArgs, mode: Mode) -> anyhow::Result<Arc<Plant>> {
+    let inventory = inventory(args.inventory.as_deref())?;
+    let folders: Vec<PathBuf> = args.profiles.iter().cloned().collect();
+    Ok(Arc::new(Plant::compile(
+        inventory,
+        &profiles(&folders)?,
+        mode,
+    )))
+}

@@ -1,0 +1,216 @@
+//! Several engines side by side, one per thread, each owning a set of virtual nodes.
+//!
+//! A chunk of input goes to all of them, each takes the rows of its own devices and every tick,
+//! and what comes out is put in one order. The number of shards changes nothing but the speed.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use andon_engine::{Counts, Engine, Input, Output, Plant, SnapshotError, routed_to, vnode_of};
+use andon_schemas::identity::DeviceId;
+use andon_schemas::verdict::Risk;
+use anyhow::{Context as _, anyhow};
+
+/// What a shard's thread is asked.
+enum Ask {
+    Run(Arc<[Input]>),
+    Snapshot,
+    Status,
+}
+
+/// What it answers.
+enum Answer {
+    Ran(Output),
+    Snapshot(Result<Vec<u8>, String>),
+    Status(Box<Status>),
+}
+
+/// What can be told about a shard without stopping it.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    /// Its counts.
+    pub counts: Counts,
+    /// Number of devices seen.
+    pub devices: usize,
+    /// Risk of every device seen.
+    pub risks: Vec<(DeviceId, Risk)>,
+}
+
+struct Shard {
+    asks: Option<SyncSender<Ask>>,
+    answers: Receiver<Answer>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Engines side by side.
+pub struct Shards {
+    shards: Vec<Shard>,
+}
+
+/// The shard, of so many, that owns a device.
+fn owner(device: &str, shards: usize) -> usize {
+    usize::from(vnode_of(device)) % shards
+}
+
+impl Shards {
+    /// Engines that have seen nothing.
+    pub fn new(plant: &Arc<Plant>, shards: usize) -> Self {
+        let shards = shards.max(1);
+        Self::start((0..shards).map(|_| Engine::new(plant.clone())).collect())
+    }
+
+    /// Engines that go on where the snapshots of some number of shards were taken.
+    pub fn restore(
+        plant: &Arc<Plant>,
+        shards: usize,
+        snapshots: &[Vec<u8>],
+    ) -> Result<Self, SnapshotError> {
+        let shards = shards.max(1);
+        let engines = (0..shards)
+            .map(|at| {
+                let own = |vnode| usize::from(vnode) % shards == at;
+                Engine::restore(plant.clone(), snapshots, own, at == 0)
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self::start(engines))
+    }
+
+    fn start(engines: Vec<Engine>) -> Self {
+        let count = engines.len();
+        let shards = engines
+            .into_iter()
+            .enumerate()
+            .map(|(at, engine)| {
+                let (asks, inbox) = sync_channel(2);
+                let (outbox, answers) = sync_channel(2);
+                let thread = std::thread::Builder::new()
+                    .name(format!("shard-{at}"))
+                    .spawn(move || serve(engine, at, count, &inbox, &outbox))
+                    .ok();
+                Shard {
+                    asks: Some(asks),
+                    answers,
+                    thread,
+                }
+            })
+            .collect();
+        Self { shards }
+    }
+
+    /// Takes a chunk of input, in order, and returns everything it settled, in order.
+    ///
+    /// # Errors
+    /// If a shard's thread is gone.
+    pub fn run(&self, inputs: Vec<Input>) -> anyhow::Result<Output> {
+        let inputs: Arc<[Input]> = inputs.into();
+        let outputs = self.ask(|| Ask::Run(inputs.clone()))?;
+        Ok(Output::merge(outputs.into_iter().filter_map(
+            |answer| match answer {
+                Answer::Ran(output) => Some(output),
+                Answer::Snapshot(_) | Answer::Status(_) => None,
+            },
+        )))
+    }
+
+    /// The state of all shards at this point of the input.
+    ///
+    /// # Errors
+    /// If a shard cannot write its state.
+    pub fn snapshot(&self) -> anyhow::Result<Vec<Vec<u8>>> {
+        let answers = self.ask(|| Ask::Snapshot)?;
+        answers
+            .into_iter()
+            .map(|answer| match answer {
+                Answer::Snapshot(bytes) => bytes.map_err(|e| anyhow!(e)),
+                Answer::Ran(_) | Answer::Status(_) => Err(anyhow!("a shard answered out of turn")),
+            })
+            .collect()
+    }
+
+    /// Counts and risks of all shards.
+    ///
+    /// # Errors
+    /// If a shard's thread is gone.
+    pub fn status(&self) -> anyhow::Result<Status> {
+        let mut all = Status::default();
+        for answer in self.ask(|| Ask::Status)? {
+            if let Answer::Status(status) = answer {
+                all.counts.add(&status.counts);
+                all.devices += status.devices;
+                all.risks.extend(status.risks);
+            }
+        }
+        all.risks.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(all)
+    }
+
+    fn ask(&self, question: impl Fn() -> Ask) -> anyhow::Result<Vec<Answer>> {
+        for shard in &self.shards {
+            let asks = shard.asks.as_ref().context("the shards have stopped")?;
+            asks.send(question())
+                .map_err(|_| anyhow!("a shard's thread is gone"))?;
+        }
+        self.shards
+            .iter()
+            .map(|shard| shard.answers.recv().context("a shard's thread is gone"))
+            .collect()
+    }
+}
+
+impl Drop for Shards {
+    fn drop(&mut self) {
+        for shard in &mut self.shards {
+            shard.asks = None;
+            if let Some(thread) = shard.thread.take()
+                && thread.join().is_err()
+            {
+                tracing::error!("a shard's thread ended by a panic");
+            }
+        }
+    }
+}
+
+fn serve(
+    mut engine: Engine,
+    at: usize,
+    count: usize,
+    inbox: &Receiver<Ask>,
+    outbox: &SyncSender<Answer>,
+) {
+    while let Ok(ask) = inbox.recv() {
+        let answer = match ask {
+            Ask::Run(inputs) => Answer::Ran(run(&mut engine, &inputs, at, count)),
+            Ask::Snapshot => Answer::Snapshot(engine.snapshot()),
+            Ask::Status => Answer::Status(Box::new(Status {
+                counts: engine.counts(),
+                devices: engine.device_count(),
+                risks: engine.risks(),
+            })),
+        };
+        if outbox.send(answer).is_err() {
+            return;
+        }
+    }
+}
+
+fn run(engine: &mut Engine, inputs: &[Input], at: usize, count: usize) -> Output {
+    let mut all = Output::default();
+    for input in inputs {
+        let output = match input {
+            Input::Bundle(bundle) if count > 1 => {
+                let plant = engine.plant().clone();
+                let own = bundle
+                    .order
+                    .iter()
+                    .filter(|row| owner(routed_to(&plant, bundle, row), count) == at)
+                    .copied()
+                    .collect();
+                engine.step(&Input::Bundle(bundle.with_order(own)))
+            }
+            other => engine.step(other),
+        };
+        all.items.extend(output.items);
+    }
+    all
+}

@@ -1,0 +1,150 @@
+//! Verdicts against the ground truth: what was found, how fast, and what was cried for nothing.
+
+use std::path::Path;
+
+use andon_detectors::stats::bounds::{proportion_lower, proportion_upper};
+use andon_schemas::grade::Grade;
+use andon_schemas::identity::DeviceId;
+use andon_schemas::time::{EventTime, Span};
+use andon_simulator::Label;
+use anyhow::Context as _;
+use serde::Serialize;
+
+use crate::exit::usage;
+use crate::results::{Episode, Ledger};
+
+/// An episode belongs to an attack if it opens between its first moment and this long after its
+/// end: windows close, and silence is noticed, after the fact.
+const AFTERMATH: Span = Span::from_secs(2 * 3600);
+
+/// One attack and what was made of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Found {
+    /// Name of the attack.
+    pub attack: String,
+    /// The device it was carried out on.
+    pub device: DeviceId,
+    /// The grade it should reach.
+    pub expected_grade: Grade,
+    /// The worst grade its episode reached; null if none opened.
+    pub grade: Option<Grade>,
+    /// From its first moment to the opening finding, seconds of event time.
+    pub delay_s: Option<f64>,
+    /// Episodes it caused; one is right.
+    pub episodes: usize,
+    /// Detectors that should be among the findings and are not.
+    pub missing: Vec<String>,
+    /// It reached the expected grade with all its detectors, or it is not due yet.
+    pub as_expected: bool,
+    /// Labelled, but not due yet.
+    pub later: bool,
+}
+
+/// Device-hours in which an episode first reached MEDIUM for nothing.
+#[derive(Clone, Debug, Serialize)]
+pub struct FalsePositives {
+    /// How many.
+    pub count: u64,
+    /// Out of so many device-hours.
+    pub device_hours: u64,
+    /// The point estimate.
+    pub rate: f64,
+    /// Exact two-sided 95 % interval (Clopper–Pearson).
+    pub interval_95: [f64; 2],
+    /// Episodes that never rose above LOW, outside every attack.
+    pub low_episodes: u64,
+    /// LOW episodes per device-hour.
+    pub low_rate: f64,
+}
+
+/// What detection came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Detection {
+    /// Every attack.
+    pub attacks: Vec<Found>,
+    /// What was cried for nothing.
+    pub false_positives: FalsePositives,
+}
+
+/// Reads labels as `simulate` writes them.
+///
+/// # Errors
+/// Names the line that is no label.
+pub fn read_labels(path: &Path) -> anyhow::Result<Vec<Label>> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read labels `{}`", path.display()))
+        .map_err(usage)?;
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(at, line)| {
+            serde_json::from_str(line)
+                .with_context(|| format!("labels `{}`, line {}", path.display(), at + 1))
+                .map_err(usage)
+        })
+        .collect()
+}
+
+fn belongs(episode: &Episode, label: &Label) -> bool {
+    let opened: EventTime = episode.last.event_time;
+    episode.last.device_id == label.device
+        && opened >= label.start - Span::MINUTE
+        && opened <= label.end + AFTERMATH
+}
+
+/// Holds what came out against the ground truth.
+#[expect(clippy::cast_precision_loss, reason = "rates are for people")]
+pub fn judge(labels: &[Label], ledger: &Ledger, device_hours: u64) -> Detection {
+    let attacks = labels.iter().map(|label| found(label, ledger)).collect();
+    let innocent = || {
+        ledger
+            .episodes
+            .values()
+            .filter(|e| !labels.iter().any(|l| belongs(e, l)))
+    };
+    let count = innocent().filter(|e| e.medium_at.is_some()).count() as u64;
+    let low_episodes = innocent().filter(|e| e.medium_at.is_none()).count() as u64;
+    let hours = device_hours.max(1);
+    Detection {
+        attacks,
+        false_positives: FalsePositives {
+            count,
+            device_hours,
+            rate: count as f64 / hours as f64,
+            interval_95: [
+                proportion_lower(count, hours, 0.025),
+                proportion_upper(count, hours, 0.025),
+            ],
+            low_episodes,
+            low_rate: low_episodes as f64 / hours as f64,
+        },
+    }
+}
+
+fn found(label: &Label, ledger: &Ledger) -> Found {
+    let mut episodes: Vec<&Episode> = ledger
+        .episodes
+        .values()
+        .filter(|e| belongs(e, label))
+        .collect();
+    episodes.sort_by_key(|e| (std::cmp::Reverse(e.worst), e.last.event_time));
+    let best = episodes.first();
+    let missing: Vec<String> = label
+        .detectors
+        .iter()
+        .filter(|name| !best.is_some_and(|e| e.last.findings.iter().any(|f| f.detector == **name)))
+        .cloned()
+        .collect();
+    let grade = best.map(|e| e.worst);
+    Found {
+        attack: label.attack.clone(),
+        device: label.device.clone(),
+        expected_grade: label.expected_grade,
+        grade,
+        delay_s: best.map(|e| e.last.event_time.since(label.start).as_secs_f64()),
+        episodes: episodes.len(),
+        as_expected: label.later || grade == Some(label.expected_grade) && missing.is_empty(),
+        missing,
+        later: label.later,
+    }
+}
