@@ -47,33 +47,39 @@ pub fn beta_binomial_z(k: u32, n: u32, share: f64, concentration: f64, u: f64) -
     ))
 }
 
-/// The law below `k` and at `k`: the mass at `k` from gamma functions, the rest by the ratio of
-/// neighbouring masses, outward so that small terms are added to small sums.
+/// The law below `k` and at `k`: the mass at `k` from gamma functions, then the masses on the side
+/// away from the mean by the ratio of neighbours, until they no longer count.
 fn exact_tails(k: u32, n: u32, a: f64, b: f64) -> (Tails, Tails) {
     let (kf, nf) = (f64::from(k), f64::from(n));
     let ln_choose = ln_gamma(nf + 1.0) - ln_gamma(kf + 1.0) - ln_gamma(nf - kf + 1.0);
     let ln_beta = |x: f64, y: f64| ln_gamma(x) + ln_gamma(y) - ln_gamma(x + y);
-    let mass = (ln_choose + ln_beta(a + kf, b + nf - kf) - ln_beta(a, b)).exp();
+    let mass = (ln_choose + ln_beta(a + kf, b + nf - kf) - ln_beta(a, b))
+        .exp()
+        .min(1.0);
     // P(j + 1) / P(j)
     let ratio = |j: f64| (nf - j) * (a + j) / ((j + 1.0) * (b + nf - j - 1.0));
-    let (mut below, mut term) = (0.0, mass);
-    for j in (0..k).rev() {
-        term /= ratio(f64::from(j));
-        below += term;
+    let (mut sum, mut term) = (0.0, mass);
+    let mut add = |factor: f64| {
+        term *= factor;
+        sum += term;
+        term > sum * 1e-17
+    };
+    let is_low = kf * (a + b) < nf * a;
+    if is_low {
+        (0..k).rev().map(f64::from).all(|j| add(ratio(j).recip()));
+    } else {
+        (k..n).map(f64::from).all(|j| add(ratio(j)));
     }
-    let (mut above, mut term) = (0.0, mass);
-    for j in k..n {
-        term *= ratio(f64::from(j));
-        above += term;
-    }
-    let (below, above) = (f64::min(below, 1.0), f64::min(above, 1.0));
+    let side = f64::min(sum, 1.0 - mass);
+    let rest = 1.0 - mass - side;
+    let (below, above) = if is_low { (side, rest) } else { (rest, side) };
     (
         Tails {
             lower: below,
-            upper: f64::min(above + mass, 1.0),
+            upper: 1.0 - below,
         },
         Tails {
-            lower: f64::min(below + mass, 1.0),
+            lower: 1.0 - above,
             upper: above,
         },
     )

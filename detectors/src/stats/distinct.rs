@@ -79,7 +79,7 @@ impl DistinctSet {
         if self.len == SKETCH {
             self.estimate()
         } else {
-            u32::from(self.len)
+            u32::from(self.len).min(16)
         }
     }
 

@@ -128,7 +128,7 @@ impl<'de, const K: usize> Visitor<'de> for BetsVisitor<K> {
 }
 
 /// What a detector may put in per device-day, and in which portions.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stake {
     per_day: f32,
     per_step: f32,

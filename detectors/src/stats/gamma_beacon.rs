@@ -119,7 +119,12 @@ impl Beacon {
     ///
     /// It is multiplied by the stake put on the key when it was opened.
     pub fn evidence(&self) -> f32 {
-        narrow(self.mean_e().min(1e30))
+        let mean = self.mean_e();
+        if mean.is_nan() {
+            0.0
+        } else {
+            narrow(mean.min(1e30))
+        }
     }
 
     fn mean_e(&self) -> f64 {

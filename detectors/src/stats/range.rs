@@ -89,7 +89,7 @@ impl LogNormalNull {
                 upper: 1.0,
             };
         }
-        student_tails((x.ln() - self.mu) / self.scale, PRIOR_FREEDOM)
+        prior_tails((x.ln() - self.mu) / self.scale)
     }
 
     /// The standard normal score of a window's value: `PhiInv(T(x))` through the smaller tail,
@@ -134,6 +134,48 @@ impl LogNormalNull {
             1.0
         } else {
             sf((x.ln() - self.mu) / self.sigma)
+        }
+    }
+}
+
+/// Both tails of Student's t with [`PRIOR_FREEDOM`] degrees of freedom, in closed form: this runs
+/// for every signal of every window, and is twenty times as fast as the incomplete beta function.
+///
+/// With `c = ν/(ν+t²)`, both tails together are `1 - sqrt(1-c) Σ_{j<ν/2} a_j c^j`, where `a_j` are
+/// the coefficients of `1/sqrt(1-c)`; far out, where that cancels, the rest of the same series.
+fn prior_tails(t: f64) -> Tails {
+    const HEAD: [f64; 4] = [1.0, 0.5, 0.375, 0.3125];
+    let square = t * t;
+    let (c, root) = if square.is_finite() {
+        (
+            PRIOR_FREEDOM / (PRIOR_FREEDOM + square),
+            t.abs() / (PRIOR_FREEDOM + square).sqrt(),
+        )
+    } else {
+        (0.0, 1.0)
+    };
+    let both = if c > 0.1 {
+        1.0 - root * HEAD.iter().rev().fold(0.0, |sum, a| sum * c + a)
+    } else {
+        let (mut sum, mut j) = (0.0, 4.0);
+        let mut term = HEAD[3] * c * c * c;
+        while j < 24.0 {
+            term *= c * (j - 0.5) / j;
+            sum += term;
+            j += 1.0;
+        }
+        root * sum
+    };
+    let outer = (0.5 * both).clamp(0.0, 0.5);
+    if t > 0.0 {
+        Tails {
+            lower: 1.0 - outer,
+            upper: outer,
+        }
+    } else {
+        Tails {
+            lower: outer,
+            upper: 1.0 - outer,
         }
     }
 }
@@ -221,6 +263,20 @@ mod tests {
             (0.05, 1.0, 6.313_751_515),
         ] {
             assert!((student_upper_quantile(p, freedom) - t).abs() < 1e-8);
+        }
+    }
+
+    #[test]
+    fn the_closed_form_is_the_distribution() {
+        for t in [0.0, 1e-9, 0.3, 1.0, 2.306, 5.0, 8.4, 8.6, 30.0, 1e3, 1e9] {
+            for t in [t, -t] {
+                let (fast, slow) = (prior_tails(t), student_tails(t, PRIOR_FREEDOM));
+                let close = |a: f64, b: f64| (a - b).abs() <= 1e-11 * b;
+                assert!(
+                    close(fast.lower, slow.lower) && close(fast.upper, slow.upper),
+                    "{t}"
+                );
+            }
         }
     }
 
