@@ -233,8 +233,10 @@ impl Driver {
         loop {
             tokio::select! {
                 room = &mut room => {
-                    // The answer to a ping may wait behind what was not read.
+                    // The broker's answers may wait behind what was not read.
                     self.events.state.await_pingresp = false;
+                    let later = Instant::now() + ANSWER_WITHIN;
+                    self.answer_due = self.answer_due.map(|_| later);
                     return room.map(drop).map_err(|_| Ended::Stopped);
                 }
                 () = self.flight.changed() => self.acknowledge().await?,

@@ -168,6 +168,9 @@ impl Subscriber {
     /// Starts a subscriber. It need not be able to reach the broker yet: it tries until it can, and
     /// [`health`](Self::health) tells. Must be called within a tokio runtime.
     ///
+    /// Take deliveries at once, not only when the state is [`Health::Connected`]: what the broker
+    /// has kept comes before its answer to the subscription.
+    ///
     /// # Errors
     /// The options cannot work.
     pub fn start(options: Options) -> Result<(Self, mpsc::Receiver<Delivery>), OptionsError> {
