@@ -270,11 +270,11 @@ mod tests {
         assert_eq!(raised(&mut arming, 150.0), 0b10);
     }
 
-    /// 400 devices for 400 days on two clocks, 24 windows and 48 episodes a day, as honest as the
+    /// 200 devices for 200 days on two clocks, 24 windows and 48 episodes a day, as honest as the
     /// null: the promise is 1.11 alarms per `A` device-days.
     #[test]
     fn honest_devices_alarm_less_often_than_promised() {
-        let (devices, days, level) = (400, 400, [20.0]);
+        let (devices, days, level) = (200, 200, [20.0]);
         let window = Stake::new(0.5, 24.0);
         let episode = Stake::new(0.5, 48.0);
         let tilts = Tilts::default();

@@ -16,7 +16,7 @@ struct Honest {
 impl Honest {
     /// Alarms times level per device-day, with scores taken as `score` says.
     fn load(&self, level: f32, mut score: impl FnMut(&mut Whitener, f64) -> f64) -> f64 {
-        let (devices, days) = (300, 300);
+        let (devices, days) = (200, 200);
         let within = (1.0 - self.tau * self.tau).sqrt();
         let stake = Stake::new(1.0, 24.0);
         let mut dice = Dice(77);
