@@ -281,6 +281,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn any_written_range_gives_a_law_and_any_count_a_score(
             low in 0.1..500.0_f64, factor in 1.01..100.0_f64, coverage in 0.5..0.999_f64,
