@@ -41,6 +41,13 @@ pub struct Entry {
     pub assess: fn(&Plans, &Value) -> Result<Evidence, String>,
 }
 
+impl Entry {
+    /// Its share of one false alarm per device-day; 0 for a rule.
+    pub fn stake(&self) -> f32 {
+        stake(self.clock, self.weight)
+    }
+}
+
 /// What the engine does with what detectors saw.
 pub trait Sink {
     /// Detector number `index` of the catalogue saw something. `make` puts it into words, with

@@ -167,3 +167,6 @@ fn seen(plan: &Plan, inputs: Inputs) -> Signal<Inputs> {
         inputs,
     })
 }
+
+#[cfg(test)]
+mod tests;

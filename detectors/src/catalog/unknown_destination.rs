@@ -176,3 +176,80 @@ impl Detector for UnknownDestination {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage::{HISTORIAN, Stage, check, seen, time};
+
+    const PROFILE: &str = "
+controller: true
+destinations: [cnc-historian.mfg.local]
+clients: [10.1.30.0/24]
+";
+
+    /// h the historian, s a stranger, c a client of the profile; capitals: it connects to us; u
+    /// and U: a stranger, unanswered.
+    fn facts(stage: &Stage, symbol: char) -> FlowFacts<'_> {
+        let peer = match symbol.to_ascii_lowercase() {
+            'h' => HISTORIAN,
+            'c' => "10.1.30.9",
+            _ => "203.0.113.77",
+        };
+        let at = time("2025-12-12T09:00:00Z");
+        let mut facts = stage.flow_to(at, peer, Transport::Tcp, 22);
+        if symbol.is_uppercase() {
+            facts.flow.role = Role::Responder;
+            facts.peer_expected = stage.baseline.may_connect(facts.flow.peer);
+        }
+        if symbol.eq_ignore_ascii_case(&'u') {
+            facts.flow.state = ConnState::Attempt;
+            facts.up = 0;
+        }
+        facts
+    }
+
+    #[test]
+    fn strangers_are_seen_on_either_end_of_a_flow() {
+        let stage = Stage::of(PROFILE);
+        let plan = UnknownDestination::plan(&stage.baseline, 0.0).unwrap();
+        check(
+            "
+            h s u c  H S U C
+            . ! ! !  . ! ! .
+            ",
+            |symbol| UnknownDestination::on_flow(&plan, &mut (), &facts(&stage, symbol)),
+        );
+    }
+
+    #[test]
+    fn only_an_answer_makes_a_stranger_at_the_door_critical() {
+        let stage = Stage::of(PROFILE);
+        let plan = UnknownDestination::plan(&stage.baseline, 0.0).unwrap();
+        let floor = |symbol| {
+            let facts = facts(&stage, symbol);
+            let sighting = seen(UnknownDestination::on_flow(&plan, &mut (), &facts));
+            assert_eq!(
+                UnknownDestination::assess(&plan, &sighting.inputs).floor,
+                sighting.floor
+            );
+            sighting.floor
+        };
+        assert_eq!(floor('u'), Some(Grade::Critical));
+        assert_eq!(floor('S'), Some(Grade::Critical));
+        assert_eq!(floor('U'), Some(Grade::Medium));
+    }
+
+    #[test]
+    fn who_is_no_controller_is_graded_high() {
+        let stage = Stage::of("destinations: [cnc-historian.mfg.local]");
+        let plan = UnknownDestination::plan(&stage.baseline, 0.0).unwrap();
+        let sighting = seen(UnknownDestination::on_flow(&plan, &mut (), &facts(&stage, 's')));
+        assert_eq!(sighting.floor, Some(Grade::High));
+        assert_eq!(
+            UnknownDestination::assess(&plan, &sighting.inputs).sentence,
+            "It opened a connection to 203.0.113.77, tcp port 22, which is not among the 1 \
+             destinations of its profile."
+        );
+    }
+}
