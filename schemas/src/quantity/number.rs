@@ -50,6 +50,8 @@ fn split(text: &str) -> Option<(&str, &str)> {
 
 /// A number as written, with the worth of its unit if it bears one.
 struct Written {
+    /// Digits and decimal point, groups joined.
+    digits: String,
     number: f64,
     unit: Option<f64>,
 }
@@ -69,13 +71,17 @@ impl Written {
             .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',' | '_')))
             .unwrap_or(part.len());
         let (digits, unit) = part.split_at(end);
-        let number = number(digits).ok_or_else(|| not_a_number(whole, dimension))?;
+        let (digits, number) = number(digits).ok_or_else(|| not_a_number(whole, dimension))?;
         let unit = unit.trim();
         let unit = match unit {
             "" => None,
             unit => Some(worth(unit, whole, dimension)?),
         };
-        Ok(Self { number, unit })
+        Ok(Self {
+            digits,
+            number,
+            unit,
+        })
     }
 
     fn value(&self, whole: &str, dimension: Dimension, other: Option<f64>) -> Result<f64, Refusal> {
@@ -88,11 +94,13 @@ impl Written {
                 return Err(refusal.hint(dimension.advice()));
             }
         };
-        // Dividing by 100 is exact where multiplying by 0.01 is not; so is 1000 for 0.001.
-        let value = if factor < 1.0 {
-            self.number / (1.0 / factor).round()
-        } else {
-            self.number * factor
+        // A unit below the base unit shifts the decimal point of the text, so that 7 % is the
+        // number nearest to 0.07; multiplying by 0.01 is not.
+        let value = match shift_of(factor) {
+            Some(places) => format!("{}e-{places}", self.digits)
+                .parse()
+                .unwrap_or(self.number),
+            None => self.number * factor,
         };
         if value > 1e18 {
             return Err(Refusal::new(format!("{} is too large", quoted(whole))));
@@ -120,7 +128,7 @@ fn not_a_number(whole: &str, dimension: Dimension) -> Refusal {
 }
 
 /// Digits with an optional fraction; `,` and `_` may part groups of three digits.
-fn number(digits: &str) -> Option<f64> {
+fn number(digits: &str) -> Option<(String, f64)> {
     let (whole, fraction) = match digits.split_once('.') {
         Some((whole, fraction)) => (whole, Some(fraction)),
         None => (digits, None),
@@ -137,7 +145,17 @@ fn number(digits: &str) -> Option<f64> {
         return None;
     }
     let text: String = digits.chars().filter(|c| !matches!(c, ',' | '_')).collect();
-    text.parse::<f64>().ok().filter(|number| number.is_finite())
+    let number = text.parse::<f64>().ok()?;
+    number.is_finite().then_some((text, number))
+}
+
+/// By how many decimal places a unit lies below its base unit; nothing for larger units.
+pub(super) fn shift_of(worth: f64) -> Option<usize> {
+    match worth {
+        0.01 => Some(2),
+        0.001 => Some(3),
+        _ => None,
+    }
 }
 
 fn worth(unit: &str, whole: &str, dimension: Dimension) -> Result<f64, Refusal> {

@@ -103,6 +103,28 @@ fn calendar_days_count_from_1970() {
     }
 }
 
+#[test]
+fn what_is_written_is_what_people_would_write() {
+    let texts = [
+        (0.07, Dimension::Share, "7 %"),
+        (0.0, Dimension::Share, "0 %"),
+        (1.0, Dimension::Share, "100 %"),
+        (1.44e6, Dimension::Bytes, "1.44 MB"),
+        (900.0, Dimension::Seconds, "15 min"),
+        (0.05, Dimension::Seconds, "50 ms"),
+        (0.0, Dimension::Seconds, "0 s"),
+        (8.0, Dimension::Amperes, "8 A"),
+        (12_000.0, Dimension::Rpm, "12000 rpm"),
+        (50.0, Dimension::Count, "50"),
+    ];
+    for (value, dimension, text) in texts {
+        assert_eq!(write_amount(value, dimension), text);
+    }
+    assert_eq!(write_range((0.0, 12_000.0), Dimension::Rpm), "0-12000 rpm");
+    assert_eq!(write_range((500e3, 2e6), Dimension::Bytes), "500 KB-2 MB");
+    assert_eq!(write_range((0.1, 0.35), Dimension::Share), "10-35 %");
+}
+
 const DIMENSIONS: [Dimension; 6] = [
     Dimension::Bytes,
     Dimension::Seconds,
