@@ -1,3 +1,4 @@
 //! Verdicts out: files, terminal, MQTT.
 
+pub mod mqtt;
 pub mod terminal;
