@@ -200,7 +200,16 @@ pub struct PublishArgs {
     /// Capture seconds per second; without it, as fast as the receiver takes them.
     #[arg(long)]
     pub speed: Option<f64>,
-    /// What names the devices of flows that name none.
+    /// User to authenticate as.
+    #[arg(long)]
+    pub user: Option<String>,
+    /// File that holds the user's password.
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub password_file: Option<PathBuf>,
+    /// The sensor in whose name records are published [default: the inventory's first].
+    #[arg(long, value_name = "DEVICE")]
+    pub sensor: Option<String>,
+    /// Names the site and the sensor.
     #[command(flatten)]
     pub plant: PlantArgs,
 }

@@ -25,7 +25,9 @@ fn main() -> ExitCode {
         Command::Devices(args) => commands::devices::list(args, cli.output, &mut out),
         Command::Risk(args) => commands::devices::risk(args, cli.output, &mut out),
         Command::Profile(command) => commands::profile::run(command, cli.output, &mut out),
-        _ => Err(anyhow::anyhow!("not yet")),
+        Command::Demo(args) => commands::demo::run(args, cli.output, &mut out),
+        Command::Run(args) => commands::run::run(args, cli.output, &mut out),
+        Command::Publish(args) => commands::publish::run(args, cli.output, &mut out),
     };
     let flushed = out.flush();
     let status = exit::status(&result);

@@ -271,15 +271,24 @@ impl DeviceType {
                 .any(|device| device.roles.iter().any(|r| essential_role(r))),
             _ => false,
         };
-        let flow = |destination: &Destination| FlowMatch {
-            peer: destination.target.to_string(),
-            transport: None,
-            port: None,
+        let flow = |destination: &Destination| {
+            let peer = destination.target.to_string();
+            match destination.over.as_slice() {
+                [] => vec![FlowMatch { peer, transport: None, port: None }],
+                exact => exact
+                    .iter()
+                    .map(|over| FlowMatch {
+                        peer: peer.clone(),
+                        transport: Some(over.transport),
+                        port: over.port,
+                    })
+                    .collect(),
+            }
         };
         let all = || profile.destinations.iter().chain(&profile.clients);
         Self {
-            protected: all().filter(|d| d.safety).map(flow).collect(),
-            essential: all().filter(|d| is_essential(d)).map(flow).collect(),
+            protected: all().filter(|d| d.safety).flat_map(flow).collect(),
+            essential: all().filter(|d| is_essential(d)).flat_map(flow).collect(),
             plans: Plans::compile(&baseline),
             profile: ProfileRef {
                 name: profile.name.clone(),

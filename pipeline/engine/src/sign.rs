@@ -7,6 +7,7 @@ use andon_schemas::finding::{Evidence, Finding};
 use andon_schemas::grade::Grade;
 use andon_schemas::identity::{DeviceId, address_of_key};
 use andon_schemas::observation::{Role, Source, Transport};
+use andon_schemas::profile::ProtocolMatch;
 use andon_schemas::time::{EventTime, Interval};
 use serde_json::Value;
 
@@ -57,7 +58,13 @@ impl Scene<'_> {
         let cell = baseline.destination(flow.peer);
         let by_profile = cell
             .and_then(|cell| baseline.profile.destinations.get(usize::from(cell)))
-            .is_some_and(|destination| destination.safety);
+            .is_some_and(|destination| {
+                let exact = |over: &ProtocolMatch| {
+                    over.transport == flow.transport && over.port.is_none_or(|p| p == flow.port)
+                };
+                destination.safety
+                    && (destination.over.is_empty() || destination.over.iter().any(exact))
+            });
         let segment = self.plant.facts(self.id, self.place).segment;
         by_profile
             || segment.is_some_and(|segment| {

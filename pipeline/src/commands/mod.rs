@@ -1,7 +1,10 @@
 //! One file per command.
 
 pub mod backtest;
+pub mod demo;
 pub mod devices;
 pub mod explain;
 pub mod profile;
+pub mod publish;
+pub mod run;
 pub mod simulate;

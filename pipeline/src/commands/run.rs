@@ -50,17 +50,22 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         .with_context(|| format!("cannot make folder `{}`", config.data.display()))
         .map_err(usage)?;
     let runtime = Runtime::new().context("cannot start the runtime")?;
-    let stop = Stop { after: args.duration.map(Duration::from_secs_f64) };
+    let stop = Stop {
+        after: args.duration.map(Duration::from_secs_f64),
+    };
     let mut source = Source::open(&runtime, &config, &plant, stop)?;
     for line in &source.welcome {
         writeln!(out, "{line}")?;
     }
     out.flush()?;
     let settle = source.settle.clone();
-    let (log, recovery) =
-        Log::open(&config.data.join("log"), log::Options::default(), move |commit| {
+    let (log, recovery) = Log::open(
+        &config.data.join("log"),
+        log::Options::default(),
+        move |commit| {
             settle.settle(&commit.receipts);
-        })?;
+        },
+    )?;
     if let Some(torn) = &recovery.torn {
         tracing::warn!("the log ended in a torn record, which was cut off: {torn:?}");
     }
@@ -87,6 +92,8 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     run.save()?;
     let summary = run.summary(began)?;
     run.core.finish()?;
+    run.core.close_outlet();
+    source.close(&runtime);
     write_json(&config.data.join("summary.json"), &summary)?;
     match format {
         Format::Json => writeln!(out, "{}", serde_json::to_string(&summary)?)?,
@@ -121,7 +128,12 @@ impl Run<'_> {
             let entry = entry?;
             let received_at = EventTime::from_micros(entry.received_at);
             match entry.body {
-                Body::Message { topic, payload, sender, proven } => {
+                Body::Message {
+                    topic,
+                    payload,
+                    sender,
+                    proven,
+                } => {
                     let message = Message {
                         topic,
                         payload,
@@ -148,9 +160,8 @@ impl Run<'_> {
         let mut last_came = None;
         let mut last_save = Instant::now();
         loop {
-            let next = runtime.block_on(async {
-                tokio::time::timeout(IDLE_EVERY, deliveries.recv()).await
-            });
+            let next = runtime
+                .block_on(async { tokio::time::timeout(IDLE_EVERY, deliveries.recv()).await });
             match next {
                 Ok(Some(delivery)) => {
                     last_came = Some(Instant::now());
@@ -187,13 +198,30 @@ impl Run<'_> {
             let receipt = delivery.receipt;
             let body = Body::from(delivery);
             let sequence = self.log.append(received_at.micros(), &body, receipt)?;
-            if let Body::Message { topic, payload, sender, proven } = body {
-                let message = Message { topic, payload, sender, proven, received_at, sequence };
+            if let Body::Message {
+                topic,
+                payload,
+                sender,
+                proven,
+            } = body
+            {
+                let message = Message {
+                    topic,
+                    payload,
+                    sender,
+                    proven,
+                    received_at,
+                    sequence,
+                };
                 self.take(&message, came)?;
             }
             rows += 1;
             let room = rows < andon_schemas::bundle::BUNDLE_ROWS_MAX;
-            next = if room && came.elapsed() < BUNDLE_OPEN { deliveries.try_recv().ok() } else { None };
+            next = if room && came.elapsed() < BUNDLE_OPEN {
+                deliveries.try_recv().ok()
+            } else {
+                None
+            };
         }
         Ok(())
     }
@@ -203,15 +231,19 @@ impl Run<'_> {
         match message.read(self.plant.inventory()) {
             Ok(record) => self.core.record(record, &source, message.received_at, came),
             Err(refused) => {
-                self.core.reject(refused, source, message.received_at, &message.payload)
+                self.core
+                    .reject(refused, source, message.received_at, &message.payload)
             }
         }
     }
 
     /// The source is connected and drained: time goes on by the wall clock since the newest row.
     fn idle(&mut self) -> anyhow::Result<()> {
-        let Some(at) = self.core.idle_time(Instant::now()) else { return Ok(()) };
-        self.log.append(wall::now().micros(), &Body::Tick { at: at.micros() }, None)?;
+        let Some(at) = self.core.idle_time(Instant::now()) else {
+            return Ok(());
+        };
+        self.log
+            .append(wall::now().micros(), &Body::Tick { at: at.micros() }, None)?;
         self.core.idle(at)
     }
 

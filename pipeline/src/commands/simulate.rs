@@ -56,7 +56,7 @@ pub fn run(args: &SimulateArgs, format: Format, out: &mut impl Write) -> anyhow:
     let mut plant = Plant::new(&inventory, &profiles, &options).map_err(|e| usage(anyhow!(e)))?;
     let inventory_text = match args.devices {
         None => builtin::INVENTORY.text.to_owned(),
-        Some(_) => builtin::INVENTORY.text.to_owned(),
+        Some(_) => plant.inventory().to_yaml(),
     };
     write(&beside(&args.out, ".inventory.yaml"), &inventory_text)?;
     let mut labels = String::new();

@@ -242,6 +242,11 @@ impl<'a> Core<'a> {
         Ok(())
     }
 
+    /// Publishes nothing any more.
+    pub fn close_outlet(&mut self) {
+        self.outlet = Outlet::None;
+    }
+
     /// Where every record went.
     pub fn tally(&self) -> &crate::intake::Tally {
         self.intake.tally()

@@ -6,4 +6,5 @@
 pub mod core;
 pub mod message;
 pub mod outlet;
+pub mod source;
 pub mod state;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use andon_emit::mqtt as publisher;
+use andon_emit::mqtt::{self, Publisher};
 use andon_engine::Plant;
 use andon_ingest::delivery::{Delivery, Settle};
 use andon_ingest::endpoint::{
@@ -15,10 +15,14 @@ use andon_ingest::subscriber::{self, Health, Subscriber};
 use anyhow::{Context as _, anyhow};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
-use crate::config::{Config, Mqtt};
+use crate::config::{Broker, Config, Mqtt};
 use crate::exit::usage;
 use crate::live::outlet::{Outgoing, Outlet};
+
+/// How long the end of a run waits for what it published to be acknowledged.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(5);
 
 /// When a run stops by itself; a signal always stops it.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +40,7 @@ pub struct Source {
     /// What to tell the person at the keyboard.
     pub welcome: Vec<String>,
     outlet: Option<Outlet>,
+    publishing: Option<JoinHandle<()>>,
 }
 
 impl Source {
@@ -61,6 +66,15 @@ impl Source {
         self.outlet.take().unwrap_or(Outlet::None)
     }
 
+    /// Waits until what was published has arrived. The outlet must be gone.
+    pub fn close(mut self, runtime: &Runtime) {
+        if let Some(publishing) = self.publishing.take()
+            && runtime.block_on(publishing).is_err()
+        {
+            tracing::error!("the publisher ended by a panic");
+        }
+    }
+
     fn listen(
         runtime: &Runtime,
         config: &Config,
@@ -75,7 +89,10 @@ impl Source {
             role: Role::Reader,
             secret: Secret::of_password(token.as_bytes()),
         });
-        let anonymous = Anonymous { from: Origin::Loopback, ..Anonymous::default() };
+        let anonymous = Anonymous {
+            from: Origin::Loopback,
+            ..Anonymous::default()
+        };
         let authority = Authority::new(principals, anonymous).map_err(usage)?;
         let (endpoint, deliveries) = runtime
             .block_on(Endpoint::bind(address, authority, Limits::default()))
@@ -98,13 +115,19 @@ impl Source {
             let counts = endpoint.shutdown().await;
             tracing::info!(?counts, "endpoint closed");
         });
-        Ok(Self { deliveries, settle, welcome, outlet })
+        Ok(Self {
+            deliveries,
+            settle,
+            welcome,
+            outlet,
+            publishing: None,
+        })
     }
 
     fn subscribe(
         runtime: &Runtime,
         plant: &Arc<Plant>,
-        broker: &crate::config::Broker,
+        broker: &Broker,
         stop: Stop,
     ) -> anyhow::Result<Self> {
         let site = &plant.inventory().site;
@@ -116,33 +139,60 @@ impl Source {
         let guard = runtime.enter();
         let (subscriber, deliveries) = Subscriber::start(options).map_err(usage)?;
         let (queue, outgoing) = mpsc::channel(1_024);
-        let out = publisher::Publisher::start(publisher_options(broker)).map_err(usage)?;
+        let client_id = format!("{}-out", broker.client_id);
+        let out = Publisher::start(publisher_options(broker, &client_id)).map_err(usage)?;
         drop(guard);
-        let welcome = vec![format!("reading andon/v1/in/{site}/# from {}", broker.address)];
+        let welcome = vec![format!(
+            "reading andon/v1/in/{site}/# from {}",
+            broker.address
+        )];
         let settle = Arc::new(subscriber.settle_handle());
         runtime.spawn(tell_health(subscriber.health()));
-        runtime.spawn(publish(out, outgoing));
+        let publishing = Some(runtime.spawn(publish(out, outgoing)));
         runtime.spawn(async move {
             stopped(stop).await;
             subscriber.shutdown().await;
         });
-        Ok(Self { deliveries, settle, welcome, outlet: Some(Outlet::Broker(queue)) })
+        let outlet = Some(Outlet::Broker(queue));
+        Ok(Self {
+            deliveries,
+            settle,
+            welcome,
+            outlet,
+            publishing,
+        })
     }
 }
 
-fn publisher_options(broker: &crate::config::Broker) -> publisher::Options {
-    publisher::Options::new(broker.address.clone(), &format!("{}-out", broker.client_id))
+/// How to publish to a broker that is read from.
+pub fn publisher_options(broker: &Broker, client_id: &str) -> mqtt::Options {
+    let mut options = mqtt::Options::new(broker.address.host(), broker.address.port(), client_id);
+    options.credentials = broker
+        .credentials
+        .as_ref()
+        .map(|credentials| mqtt::Credentials {
+            user: credentials.user.clone(),
+            password: credentials.password.clone(),
+        });
+    options
 }
 
-/// Publishes what comes out until the run ends, then waits until all of it has arrived.
-async fn publish(publisher: publisher::Publisher, mut outgoing: mpsc::Receiver<Outgoing>) {
+/// Publishes what comes out until the run ends, then waits a while for all of it to arrive.
+async fn publish(publisher: Publisher, mut outgoing: mpsc::Receiver<Outgoing>) {
     while let Some(message) = outgoing.recv().await {
-        let Outgoing { topic, payload, retain } = message;
+        let Outgoing {
+            topic,
+            payload,
+            retain,
+        } = message;
         if let Err(error) = publisher.publish(&topic, payload, retain).await {
             tracing::error!(%topic, "cannot publish: {error}");
         }
     }
-    publisher.flush().await;
+    let left = publisher.shutdown(GOODBYE_WITHIN).await;
+    if left > 0 {
+        tracing::error!(left, "messages were not acknowledged by the broker");
+    }
 }
 
 async fn tell_health(mut health: tokio::sync::watch::Receiver<Health>) {

@@ -1,0 +1,337 @@
+//! `andon demo`: the whole product in one process, on a simulated plant under attack.
+//!
+//! Plant time runs faster than the wall clock. The plant's rows enter in process; clients from
+//! outside reach the same pipeline through the embedded MQTT endpoint. The receive time of every
+//! row is plant time.
+
+use std::io::{IsTerminal as _, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use andon_emit::terminal::verdict_line;
+use andon_engine::Plant;
+use andon_ingest::delivery::{Delivery, Settle as _};
+use andon_ingest::endpoint::{Anonymous, Authority, Endpoint, Limits, SettleHandle};
+use andon_schemas::command::Mode;
+use andon_schemas::observation::{Record, Source};
+use andon_schemas::time::{EventTime, Span};
+use andon_schemas::verdict::{State, Verdict};
+use andon_simulator::{ATTACKS, Label, Options};
+use anyhow::{Context as _, anyhow};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+use crate::args::{DemoArgs, Format, PlantArgs};
+use crate::exit::{Outcome, usage};
+use crate::live::core::Core;
+use crate::live::message::Message;
+use crate::live::outlet::Outlet;
+use crate::results::{Results, write_json};
+use crate::summary::{Latency, Parts, Summary};
+use crate::{devices, setting, text, truth};
+
+/// Sunday 02:20 plant time, ten minutes before the worked anomaly: days since 1970, minute.
+const START: (i32, u16) = (20_436, 140);
+/// So much of the plant's day is simulated; every attack of the demo fits in.
+const HOURS: u32 = 12;
+/// Rows enter the pipeline in steps of this much wall time.
+const STEP: Duration = Duration::from_millis(5);
+
+/// Runs the command.
+///
+/// # Errors
+/// If the endpoint cannot listen or results cannot be written.
+pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let began = Instant::now();
+    let plant = setting::plant(&PlantArgs::default(), Mode::Monitor)?;
+    let inventory = plant.inventory();
+    let start = inventory.clock.moment(START.0, START.1);
+    let simulated = simulate(&plant, start, args.seed)?;
+    let labels = simulated.labels().to_vec();
+    let runtime = Runtime::new().context("cannot start the runtime")?;
+    let authority = Authority::new([], Anonymous::default()).map_err(usage)?;
+    let (endpoint, deliveries) = runtime
+        .block_on(Endpoint::bind(
+            args.mqtt.as_str(),
+            authority,
+            Limits::default(),
+        ))
+        .with_context(|| format!("cannot listen on `{}`", args.mqtt))
+        .map_err(usage)?;
+    let core = Core::new(
+        &plant,
+        args.shards,
+        Results::create(args.out.as_deref())?,
+        Outlet::Endpoint(endpoint.publisher()),
+    )?;
+    let mut show = Show {
+        plant: &plant,
+        core,
+        deliveries,
+        settle: endpoint.settle_handle(),
+        received: 0,
+        simulated: 0,
+        screen: Screen::new(args.headless || format == Format::Json),
+    };
+    show.screen.welcome(
+        args,
+        &endpoint.local_addr().to_string(),
+        &plant,
+        labels.len(),
+        out,
+    )?;
+    let end = show.play(args, start, simulated, out)?;
+    show.core.end(|_| {})?;
+    runtime.block_on(endpoint.shutdown());
+    let due: Vec<Label> = labels
+        .into_iter()
+        .filter(|label| label.end <= end)
+        .collect();
+    show.finish(args, format, began, start, &due, out)
+}
+
+fn simulate(
+    plant: &Arc<Plant>,
+    start: EventTime,
+    seed: u64,
+) -> anyhow::Result<andon_simulator::Plant> {
+    let options = Options {
+        seed,
+        start: Some(start),
+        hours: HOURS,
+        devices: None,
+        attacks: ATTACKS
+            .iter()
+            .filter(|a| !a.later)
+            .map(|a| a.name.to_owned())
+            .collect(),
+        only: None,
+        limit: None,
+    };
+    let profiles = setting::profiles(&[])?;
+    andon_simulator::Plant::new(plant.inventory(), &profiles, &options).map_err(|e| anyhow!(e))
+}
+
+/// The demo while it runs.
+struct Show<'a> {
+    plant: &'a Arc<Plant>,
+    core: Core<'a>,
+    deliveries: mpsc::Receiver<Delivery>,
+    settle: SettleHandle,
+    received: u64,
+    simulated: u64,
+    screen: Screen,
+}
+
+impl Show<'_> {
+    /// Lets plant time pass until the time is up or the simulation ends; returns how far it came.
+    fn play(
+        &mut self,
+        args: &DemoArgs,
+        start: EventTime,
+        simulated: andon_simulator::Plant,
+        out: &mut impl Write,
+    ) -> anyhow::Result<EventTime> {
+        let speed = if args.speed.is_finite() && args.speed > 0.0 {
+            args.speed
+        } else {
+            1.0
+        };
+        let limit = args.duration.unwrap_or(f64::INFINITY);
+        let began = Instant::now();
+        let mut rows = simulated.peekable();
+        loop {
+            let wall = began.elapsed().as_secs_f64().min(limit);
+            #[expect(clippy::cast_possible_truncation, reason = "µs of plant time fit i64")]
+            let now = start + Span::from_micros((wall * speed * 1e6) as i64);
+            let came = Instant::now();
+            while let Some(record) = rows.next_if(|record| record.event_time <= now) {
+                self.row(record, came)?;
+            }
+            while let Ok(delivery) = self.deliveries.try_recv() {
+                self.message(delivery, now, came)?;
+            }
+            self.flush(now, out)?;
+            if wall >= limit || rows.peek().is_none() {
+                return Ok(now);
+            }
+            std::thread::sleep(STEP);
+        }
+    }
+
+    fn row(&mut self, record: Record, came: Instant) -> anyhow::Result<()> {
+        self.simulated += 1;
+        let source = Source {
+            topic: "plant".into(),
+            partition: 0,
+            offset: self.simulated,
+        };
+        let received_at = record.event_time;
+        self.core.record(record, &source, received_at, came)
+    }
+
+    fn message(&mut self, delivery: Delivery, now: EventTime, came: Instant) -> anyhow::Result<()> {
+        self.received += 1;
+        let message = Message {
+            topic: delivery.topic,
+            payload: delivery.payload,
+            sender: Some(delivery.sender.name),
+            proven: delivery.sender.proven,
+            received_at: now,
+            sequence: self.received,
+        };
+        let source = message.source();
+        match message.read(self.plant.inventory()) {
+            Ok(record) => self.core.record(record, &source, now, came)?,
+            Err(refused) => self.core.reject(refused, source, now, &message.payload)?,
+        }
+        if let Some(receipt) = delivery.receipt {
+            self.settle.settle(&[receipt]);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, now: EventTime, out: &mut impl Write) -> anyhow::Result<()> {
+        let mut news = Vec::new();
+        self.core.flush(|verdict| news.push(verdict.clone()))?;
+        for verdict in &news {
+            self.screen.verdict(verdict, self.plant, out)?;
+        }
+        self.screen
+            .status(self.plant, now, self.simulated + self.received, &self.core);
+        Ok(())
+    }
+
+    fn finish(
+        mut self,
+        args: &DemoArgs,
+        format: Format,
+        began: Instant,
+        start: EventTime,
+        due: &[Label],
+        out: &mut impl Write,
+    ) -> anyhow::Result<Outcome> {
+        self.core.finish()?;
+        self.screen.done();
+        let status = self.core.status()?;
+        let mut summary = Summary::of(Parts {
+            tally: self.core.tally(),
+            ledger: &self.core.results.ledger,
+            counts: status.counts,
+            devices: status.devices,
+            plant: self.plant,
+            order: "recorded".to_owned(),
+            as_of: start,
+            latency: Latency::of(&self.core.latency),
+            elapsed_s: began.elapsed().as_secs_f64(),
+        });
+        summary.detection = Some(truth::judge(
+            due,
+            &self.core.results.ledger,
+            status.counts.device_hours,
+        ));
+        if let Some(folder) = &args.out {
+            write_json(&folder.join("summary.json"), &summary)?;
+            devices::write(folder, self.plant, &status)?;
+        }
+        match format {
+            Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?,
+            Format::Text => {
+                text::summary(&summary, &self.core.results.ledger, out)?;
+                if let Some(folder) = &args.out {
+                    let folder = folder.display();
+                    writeln!(out, "\nnext: andon explain all --data {folder}")?;
+                }
+            }
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+/// What the person at the terminal sees.
+struct Screen {
+    quiet: bool,
+    bar: ProgressBar,
+}
+
+impl Screen {
+    fn new(quiet: bool) -> Self {
+        let visible = !quiet && std::io::stderr().is_terminal();
+        let target = if visible {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{spinner:.green} {msg}") {
+            bar.set_style(style);
+        }
+        Self { quiet, bar }
+    }
+
+    fn welcome(
+        &self,
+        args: &DemoArgs,
+        address: &str,
+        plant: &Plant,
+        attacks: usize,
+        out: &mut impl Write,
+    ) -> anyhow::Result<()> {
+        if self.quiet {
+            return Ok(());
+        }
+        let site = &plant.inventory().site;
+        writeln!(
+            out,
+            "A simulated plant of 500 devices, from Sunday 02:20, {:.0} times as fast as life; \
+             {attacks} attacks will come.\nMonitor mode: responses are said, not carried out. \
+             MQTT on {address}: publish to andon/v1/in/{site}/DEVICE/flow.\n",
+            args.speed
+        )?;
+        out.flush()?;
+        Ok(())
+    }
+
+    /// Prints what a person would want to be told: openings, escalations and ends above LOW.
+    fn verdict(
+        &self,
+        verdict: &Verdict,
+        plant: &Plant,
+        out: &mut impl Write,
+    ) -> anyhow::Result<()> {
+        if self.quiet || verdict.state == State::Updated {
+            return Ok(());
+        }
+        let at = text::plant_time(&plant.inventory().clock, verdict.window.end);
+        let line = verdict_line(verdict, &at, text::colour());
+        self.bar
+            .suspend(|| writeln!(out, "{line}").and_then(|()| out.flush()))?;
+        Ok(())
+    }
+
+    fn status(&self, plant: &Plant, now: EventTime, records: u64, core: &Core) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        let grades: Vec<String> = core
+            .results
+            .ledger
+            .by_grade()
+            .iter()
+            .rev()
+            .map(|(grade, n)| format!("{n} {grade}"))
+            .collect();
+        self.bar.set_message(format!(
+            "{}   {} records   {}",
+            text::plant_time(&plant.inventory().clock, now),
+            text::count(records),
+            grades.join("  ")
+        ));
+        self.bar.tick();
+    }
+
+    fn done(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,168 @@
+//! `andon publish`: a capture played to a broker or to a running endpoint.
+//!
+//! Everything is published in the name of a sensor, below its own topic: that is who sees the
+//! flows of others. A record that says who sent it is published below that sender's topic.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use andon_emit::mqtt::{Credentials, Options, Publisher};
+use andon_ingest::files::{self, Item, OpenOptions};
+use andon_ingest::subscriber::BrokerAddress;
+use andon_schemas::inventory::{Function, Inventory};
+use andon_schemas::observation::{Record, RecordBody};
+use andon_schemas::time::EventTime;
+use andon_schemas::wire;
+use anyhow::{Context as _, anyhow};
+use tokio::runtime::Runtime;
+
+use crate::args::{Format, PublishArgs};
+use crate::exit::{Outcome, usage};
+use crate::progress::Progress;
+use crate::text::count;
+use crate::{setting, wall};
+
+/// Records taken from the capture at a time.
+const CHUNK: usize = 1_024;
+/// How long the end waits for acknowledgements.
+const SETTLE_WITHIN: Duration = Duration::from_secs(60);
+
+/// Runs the command.
+///
+/// # Errors
+/// If the capture cannot be read, the address is none, or not everything was acknowledged.
+pub fn run(args: &PublishArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let inventory = setting::inventory(args.plant.inventory.as_deref())?;
+    let sensor = sensor(args, &inventory)?;
+    let runtime = Runtime::new().context("cannot start the runtime")?;
+    let publisher = {
+        let _inside = runtime.enter();
+        Publisher::start(options(args)?).map_err(usage)?
+    };
+    let options = OpenOptions::as_of(wall::now());
+    let mut captures = files::open(std::slice::from_ref(&args.capture), options).map_err(usage)?;
+    let progress = Progress::new("records");
+    let (mut published, mut skipped) = (0_u64, 0_u64);
+    let mut pace = Pace::new(args.speed);
+    loop {
+        let items = captures.next_batch(CHUNK).map_err(usage)?;
+        if items.is_empty() {
+            break;
+        }
+        for item in items {
+            let Item::Record { record, .. } = item else {
+                skipped += 1;
+                continue;
+            };
+            pace.wait_for(record.event_time);
+            let (topic, payload) = message(&record, &inventory.site, &sensor);
+            runtime.block_on(publisher.publish(&topic, payload, false))?;
+            published += 1;
+        }
+        progress.set(published);
+    }
+    let left = runtime.block_on(publisher.shutdown(SETTLE_WITHIN));
+    progress.done();
+    match format {
+        Format::Json => writeln!(
+            out,
+            "{}",
+            serde_json::json!({
+                "published": published, "skipped": skipped, "unacknowledged": left,
+            })
+        )?,
+        Format::Text => writeln!(
+            out,
+            "{} records published, {} not records and skipped, {left} not acknowledged",
+            count(published),
+            count(skipped)
+        )?,
+    }
+    Ok(if left == 0 {
+        Outcome::Done
+    } else {
+        Outcome::Failed
+    })
+}
+
+fn options(args: &PublishArgs) -> anyhow::Result<Options> {
+    let text = if args.mqtt.contains("://") {
+        args.mqtt.clone()
+    } else {
+        format!("mqtt://{}", args.mqtt)
+    };
+    let address: BrokerAddress = text.parse().map_err(usage)?;
+    let client_id = format!("andon-publish-{}", std::process::id());
+    let mut options = Options::new(address.host(), address.port(), &client_id);
+    if let Some(user) = &args.user {
+        let password = match &args.password_file {
+            None => String::new(),
+            Some(path) => std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read password `{}`", path.display()))
+                .map_err(usage)?
+                .trim_end()
+                .to_owned(),
+        };
+        options.credentials = Some(Credentials {
+            user: user.clone(),
+            password,
+        });
+    }
+    Ok(options)
+}
+
+fn sensor(args: &PublishArgs, inventory: &Inventory) -> anyhow::Result<String> {
+    if let Some(sensor) = &args.sensor {
+        return Ok(sensor.to_lowercase());
+    }
+    inventory
+        .devices
+        .iter()
+        .find(|device| device.function == Function::Sensor)
+        .map(|device| device.id.to_string())
+        .ok_or_else(|| {
+            usage(anyhow!(
+                "the inventory lists no sensor; name one with --sensor"
+            ))
+        })
+}
+
+fn message(record: &Record, site: &str, sensor: &str) -> (String, Vec<u8>) {
+    let mut bare = record.clone();
+    let speaker = match bare.sender.take() {
+        Some(sender) => sender.name.to_string(),
+        None => sensor.to_owned(),
+    };
+    bare.received_at = None;
+    let kind = match &bare.body {
+        RecordBody::Flow(_) => andon_schemas::observation::Kind::Flow,
+        RecordBody::Single(body) => body.kind(),
+    };
+    (
+        format!("andon/v1/in/{site}/{speaker}/{kind}"),
+        wire::encode(&bare).into_bytes(),
+    )
+}
+
+/// Lets capture time pass at a given speed.
+struct Pace {
+    speed: Option<f64>,
+    began: Option<(Instant, EventTime)>,
+}
+
+impl Pace {
+    fn new(speed: Option<f64>) -> Self {
+        Self {
+            speed: speed.filter(|s| *s > 0.0),
+            began: None,
+        }
+    }
+
+    fn wait_for(&mut self, at: EventTime) {
+        let Some(speed) = self.speed else { return };
+        let (wall, first) = *self.began.get_or_insert((Instant::now(), at));
+        let after = at.since(first).as_secs_f64().max(0.0) / speed;
+        let due = Duration::try_from_secs_f64(after).unwrap_or(Duration::MAX);
+        std::thread::sleep(due.saturating_sub(wall.elapsed()));
+    }
+}
