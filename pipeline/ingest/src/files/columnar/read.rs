@@ -1,8 +1,10 @@
 //! Parquet captures back to records. Each different text of a column is read once per batch.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io;
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use andon_schemas::identity::DeviceId;
@@ -14,6 +16,8 @@ use andon_schemas::reject::RejectReason;
 use andon_schemas::time::EventTime;
 use andon_schemas::wire::{CURRENT_A_MAX, SPINDLE_RPM_MAX};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use super::BATCH_ROWS;
 use super::cells::{Cells, Lists, Words, cells};
@@ -27,6 +31,8 @@ pub(in crate::files) struct ColumnRows {
     batch: Option<Batch>,
     row: usize,
     number: u64,
+    /// Set by damage: the reader would report it again and again.
+    ended: bool,
 }
 
 impl std::fmt::Debug for ColumnRows {
@@ -44,14 +50,18 @@ impl ColumnRows {
     /// What the operating system says.
     pub(in crate::files) fn open(path: &Path) -> io::Result<Result<Self, Refused>> {
         let file = File::open(path)?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-            .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build());
+        let reader = guarded(|| {
+            let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+            check_places(builder.metadata())?;
+            builder.with_batch_size(BATCH_ROWS).build()
+        });
         Ok(match reader {
             Ok(reader) => Ok(Self {
                 reader,
                 batch: None,
                 row: 0,
                 number: 0,
+                ended: false,
             }),
             Err(e) => Err(Refused::new(
                 RejectReason::Malformed,
@@ -70,15 +80,18 @@ impl ColumnRows {
                 self.row += 1;
                 return Some(self.numbered(content));
             }
-            let next = self.reader.next()?;
-            let batch = next
-                .map_err(|e| e.to_string())
-                .and_then(|batch| Batch::of(&batch));
+            if self.ended {
+                return None;
+            }
+            let batch = guarded(|| self.reader.next().transpose())
+                .and_then(|batch| batch.map(|batch| Batch::of(&batch)).transpose());
             self.row = 0;
             match batch {
-                Ok(batch) => self.batch = Some(batch),
+                Ok(Some(batch)) => self.batch = Some(batch),
+                Ok(None) => return None,
                 Err(e) => {
                     self.batch = None;
+                    self.ended = true;
                     let refused = Refused::new(
                         RejectReason::Malformed,
                         format!("parquet capture cannot be read on: {e}"),
@@ -96,6 +109,36 @@ impl ColumnRows {
             content: content.map_err(|refused| (refused, String::new())),
         }
     }
+}
+
+/// Runs a step of the Parquet library, which checks some damage with assertions: a file that is
+/// not whole must cost its own rows, not the run.
+fn guarded<T, E: Display>(step: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(step)) {
+        Ok(result) => result.map_err(|e| e.to_string()),
+        Err(_) => Err("its structure contradicts itself".to_owned()),
+    }
+}
+
+/// Refuses the most common damage before the library stumbles over it.
+fn check_places(metadata: &ParquetMetaData) -> Result<(), ParquetError> {
+    let chunks = metadata
+        .row_groups()
+        .iter()
+        .flat_map(RowGroupMetaData::columns);
+    for chunk in chunks {
+        let start = chunk
+            .dictionary_page_offset()
+            .unwrap_or_else(|| chunk.data_page_offset());
+        if start < 0 || chunk.compressed_size() < 0 {
+            return Err(ParquetError::General(format!(
+                "column `{}` lies at {start} and has {} bytes",
+                chunk.column_path(),
+                chunk.compressed_size()
+            )));
+        }
+    }
+    Ok(())
 }
 
 cells! {

@@ -1,13 +1,14 @@
 //! Files that are not what they should be: nothing panics, nothing is lost silently.
 
 use std::io::Write as _;
+use std::sync::LazyLock;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 
 use super::*;
-use crate::files::CaptureError;
+use crate::files::{CaptureError, CaptureWriter};
 
 const LINE: &str =
     r#"{"v":1,"kind":"reading","device":"d","time":"2026-01-01T00:00:00Z","current_a":1}"#;
@@ -163,6 +164,26 @@ fn captures_can_be_read_on_another_thread() {
     sent(&captures(&[folder.put("x", LINE)]));
 }
 
+const PARQUET_ROWS: usize = 40;
+
+/// A small Parquet capture.
+fn parquet() -> &'static Vec<u8> {
+    static CAPTURE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let rows: Vec<&str> = WHOLE[1..].to_vec();
+        let folder = Folder::new();
+        let path = folder.path().join("x.parquet");
+        let mut writer = CaptureWriter::create(&path).unwrap();
+        let records: Vec<Record> = rows.iter().flat_map(|row| read("x", row).records).collect();
+        for record in records.iter().cycle().take(PARQUET_ROWS - 1) {
+            writer.record(record, None).unwrap();
+        }
+        writer.tick(AS_OF).unwrap();
+        writer.finish().unwrap();
+        fs::read(&path).unwrap()
+    });
+    &CAPTURE
+}
+
 fn starts() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "",
@@ -176,7 +197,7 @@ fn starts() -> impl Strategy<Value = &'static str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn no_bytes_panic(start in starts(), bytes in prop::collection::vec(any::<u8>(), 0..300)) {
@@ -205,5 +226,17 @@ proptest! {
         content[at] = byte;
         let read = read("x", content);
         prop_assert!(read.records.len() + read.rejects.len() >= 1, "{:?}", read.items);
+    }
+
+    #[test]
+    fn no_damage_to_a_parquet_capture_panics(at: usize, byte: u8, cut: usize) {
+        let mut content = parquet().clone();
+        let at = at % content.len();
+        content[at] = byte;
+        if cut % 4 == 0 {
+            content.drain(at..(at + cut % 64).min(content.len()));
+        }
+        let read = read("x.parquet", &content);
+        prop_assert!(read.items.len() <= 2 * PARQUET_ROWS, "{}", read.items.len());
     }
 }
