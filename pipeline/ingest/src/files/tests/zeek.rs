@@ -227,6 +227,18 @@ fn bad_rows_are_rejected_with_their_number_and_the_rest_is_kept() {
 }
 
 #[test]
+fn a_log_that_is_still_written_ends_in_a_truncated_row() {
+    let read = tsv(&format!("{ROW}{}", &ROW[..60]));
+    assert_eq!(read.numbers, [1]);
+    assert_eq!(read.reasons(), [(RejectReason::Truncated, 2)]);
+}
+
+#[test]
+fn a_log_without_rows_holds_nothing_and_is_no_error() {
+    assert_eq!(tsv("#close\t2026-11-22-11-00-00\n").items, []);
+}
+
+#[test]
 fn json_comes_dotted_underscored_nested_and_tagged() {
     let lines = [
         r#"{"ts":1795341540.000001,"uid":"C1","id.orig_h":"10.0.0.1","id.orig_p":1,"id.resp_h":"10.0.0.2","id.resp_p":2,"proto":"tcp","service":["SSL","http"],"conn_state":"SF","duration":9.5e-05,"orig_bytes":null}"#,
