@@ -31,7 +31,7 @@ macro_rules! view {
             /// Types the columns of a batch.
             ///
             /// # Errors
-            /// Says how the schema of the batch differs from [`schema`] of this kind.
+            /// Says how the schema of the batch differs from [`schema`](crate::columns::schema) of this kind.
             pub fn of(batch: &RecordBatch) -> Result<Self, String> {
                 check_schema(batch, $kind)?;
                 Ok(Self {

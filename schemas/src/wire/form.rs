@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use super::WIRE_VERSION;
 use crate::identity::DeviceId;
 use crate::observation::{ByteKind, ConnState, Kind, Source, Transport};
 use crate::time::EventTime;
@@ -30,8 +31,10 @@ pub enum EndpointForm {
 /// `resp` and `transport`; a reading at least one value; an attestation `firmware`; a resolution
 /// `server`, `name`, `addresses` and `ttl_s`. Fields that are not listed are ignored.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[schemars(extend("required" = ["time"]))]
 pub struct WireRecord<'a> {
-    /// Version of this form: 1.
+    /// Version of this form: 1, also if left out.
+    #[schemars(extend("const" = WIRE_VERSION))]
     pub v: u64,
     /// Which kind of record. May be left out where the topic says it.
     pub kind: Kind,
