@@ -104,7 +104,8 @@ impl Plant {
         })
     }
 
-    /// The inventory of the plant as it is simulated: the given one, or it scaled.
+    /// The inventory of the plant as it is simulated: the given one, or it scaled. Scaled, it has
+    /// an empty `hash`; [`Inventory::content_hash`] works it out.
     pub fn inventory(&self) -> &Inventory {
         &self.inventory
     }

@@ -72,6 +72,8 @@ pub(crate) fn scaled(inventory: &Inventory, wanted: usize) -> Result<Inventory, 
         clones.join(&mut resized)?;
     }
     resized.devices.sort_by(|a, b| a.id.cmp(&b.id));
+    // Of a million devices the hash costs gigabytes: whoever needs it works it out.
+    resized.hash.clear();
     resized.index();
     Ok(resized)
 }

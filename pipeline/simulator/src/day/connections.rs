@@ -1,5 +1,8 @@
-//! The connections of an hour: over-dispersed in number, log-normal in size, their bytes adding
-//! up to the volume of the hour.
+//! The connections of an hour: over-dispersed in number, skewed in size, their bytes adding up to
+//! the volume of the hour.
+//!
+//! All of them are drawn for every slice of the hour, since each weighs in the sum; what only a
+//! record needs is drawn when it is written.
 
 use andon_schemas::observation::Record;
 use andon_schemas::time::{EventTime, Span};
@@ -19,7 +22,6 @@ struct Connection<'a> {
     pair: &'a Pair,
     weight: f64,
     at: EventTime,
-    lasts: Span,
     dice: Stream,
 }
 
@@ -71,18 +73,17 @@ impl DeviceHour<'_> {
                 break;
             };
             let at = self.on + seconds(part * length);
-            let lasts = (1.0 + 1.2 * dice.normal()).exp().min(240.0);
+            // A Pareto tail with exponent 1, cut at 20 times the smallest: few carry most.
             let weight = if pair.small {
                 0.0
             } else {
-                (0.7 * dice.normal()).exp()
+                1.0 / (1.05 - dice.unit())
             };
             let own = Stream::new(dice.bits(), Purpose::Connections, number, 0);
             drawn.push(Connection {
                 pair,
                 weight,
                 at,
-                lasts: seconds(lasts).min(at.since(self.on)),
                 dice: own,
             });
         }
@@ -96,12 +97,9 @@ impl DeviceHour<'_> {
         }
         let bytes = bytes(&mut connection, per_weight);
         let Connection {
-            pair,
-            at,
-            lasts,
-            mut dice,
-            ..
+            pair, at, mut dice, ..
         } = connection;
+        let lasts = seconds((1.0 + 1.2 * dice.normal()).exp().min(240.0)).min(at.since(self.on));
         let flow = self.opened(pair, at - lasts, &mut dice);
         out.push(Self::told(flow, at, bytes, false));
     }

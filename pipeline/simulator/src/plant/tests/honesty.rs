@@ -14,6 +14,7 @@ const FORTNIGHT: u32 = 14 * 24;
 /// Bytes and new connections of every whole working hour of every device.
 fn hourly(options: &Options) -> BTreeMap<(DeviceId, i64), (f64, f64)> {
     let (inventory, profiles) = builtin();
+    let mut whole: BTreeMap<(String, i64), bool> = BTreeMap::new();
     let mut hours: BTreeMap<(DeviceId, i64), (f64, f64)> = BTreeMap::new();
     for record in plant(&Options {
         only: Some(Kind::Flow),
@@ -21,17 +22,19 @@ fn hourly(options: &Options) -> BTreeMap<(DeviceId, i64), (f64, f64)> {
     }) {
         let flow = flow(&record).unwrap();
         let device = subject(&inventory, &record);
-        let index = record.event_time.floor(Span::HOUR).micros() / Span::HOUR.micros();
-        let spans = profiles.get(&device.device_type).unwrap().hours.as_ref();
         let start = record.event_time.floor(Span::HOUR);
-        if flow.interim
-            || !(0..60).all(|m| working(&inventory, spans, start + Span::MINUTE.times(m)))
-        {
-            continue;
+        let index = start.micros() / Span::HOUR.micros();
+        let works = *whole
+            .entry((device.device_type.clone(), index))
+            .or_insert_with(|| {
+                let spans = profiles.get(&device.device_type).unwrap().hours.as_ref();
+                (0..60).all(|m| working(&inventory, spans, start + Span::MINUTE.times(m)))
+            });
+        if works && !flow.interim {
+            let entry = hours.entry((device.id.clone(), index)).or_default();
+            entry.0 += bytes_of(flow);
+            entry.1 += 1.0;
         }
-        let entry = hours.entry((device.id.clone(), index)).or_default();
-        entry.0 += bytes_of(flow);
-        entry.1 += 1.0;
     }
     hours
 }

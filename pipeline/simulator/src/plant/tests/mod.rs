@@ -2,16 +2,16 @@
 
 mod honesty;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use andon_schemas::identity::DeviceId;
-use andon_schemas::inventory::{Device, Inventory};
+use andon_schemas::inventory::{Device, Function, Inventory};
 use andon_schemas::observation::{Body, FlowRecord, Kind, Record, RecordBody};
-use andon_schemas::profile::{Destination, Profile, ProfileSet, Target};
+use andon_schemas::profile::{Destination, Profile, ProfileSet, SourceFile, Target};
 use andon_schemas::time::{EventTime, Span};
 
-use super::{Options, Plant};
+use super::{Options, Plant, SLICE_ROWS};
 use crate::shifts::working;
 
 pub(crate) fn builtin() -> (Inventory, ProfileSet) {
@@ -252,18 +252,72 @@ fn kind_and_limit_choose_records() {
 
 #[test]
 fn a_million_devices_stand_and_their_first_slice_is_bounded() {
-    let options = Options {
+    let mut plant = plant(&Options {
         devices: Some(1_000_000),
         ..small(1)
-    };
-    let noon = EventTime::parse("2025-12-12T11:00:00Z").unwrap();
-    let mut plant = plant(&Options {
-        start: Some(noon),
-        ..options
     });
     assert!(plant.inventory().devices.len() >= 1_000_000);
     assert!(plant.slice <= Span::from_secs(30));
-    assert!(plant.next_slice().unwrap().len() < 2_000_000);
+    assert!(plant.next_slice().unwrap().len() < 2 * SLICE_ROWS);
+}
+
+#[test]
+fn a_busy_slice_is_bounded_too() {
+    let noon = EventTime::parse("2025-12-12T11:00:00Z").unwrap();
+    let mut plant = plant(&Options {
+        devices: Some(12_000),
+        start: Some(noon),
+        ..small(1)
+    });
+    let records = plant.next_slice().unwrap().len();
+    assert!(
+        records > SLICE_ROWS / 8 && records < 2 * SLICE_ROWS,
+        "{records}"
+    );
+}
+
+#[test]
+fn a_plant_of_another_size_is_one_whole_inventory() {
+    let (inventory, profiles) = builtin();
+    let count = |inventory: &Inventory| {
+        let is_device = |d: &&Device| d.function == Function::Device;
+        inventory.devices.iter().filter(is_device).count()
+    };
+    assert_eq!(count(&inventory), 503);
+    // The annex of three is kept and not counted.
+    for (wanted, stand) in [(60, 63), (500, 503), (503, 503), (1_200, 1_203)] {
+        let options = Options {
+            devices: Some(wanted),
+            ..small(1)
+        };
+        let plant = Plant::new(&inventory, &profiles, &options).unwrap();
+        let scaled = plant.inventory();
+        assert_eq!(count(scaled), stand, "{wanted}");
+        assert!(scaled.devices.is_sorted_by(|a, b| a.id < b.id));
+        let mut addresses = BTreeSet::new();
+        for device in &scaled.devices {
+            assert!(device.addresses.iter().all(|a| addresses.insert(*a)));
+            let speaker = device.gateway.as_ref().unwrap_or(&device.id);
+            assert!(scaled.may_speak_for(speaker.as_str(), device.id.as_str()));
+            let segment = device.addresses.first().and_then(|a| scaled.segment_of(*a));
+            assert_eq!(segment, Some(device.segment), "{}", device.id);
+        }
+        let yaml = scaled.to_yaml();
+        let file = SourceFile {
+            path: "scaled.yaml",
+            text: &yaml,
+        };
+        let again = andon_schemas::inventory::parse(file).unwrap();
+        assert_eq!(again.hash, scaled.content_hash(), "{wanted}");
+    }
+    let error = |wanted| {
+        let options = Options {
+            devices: Some(wanted),
+            ..small(1)
+        };
+        Plant::new(&inventory, &profiles, &options).unwrap_err()
+    };
+    assert!(error(0).contains("0 devices"));
 }
 
 #[test]
