@@ -12,13 +12,14 @@
 //! ## Method
 //! Two rules. The states (off, idle, gap, active, over) count per visit, after three samples and
 //! again each hour, never per sample: one Bernoulli step per visit against the share that the
-//! written coverage leaves outside (stats.md §5.7).
+//! written coverage leaves outside (stats.md §5.7). Only what lies clearly beyond a written end
+//! counts, by an eighth of the range, so that the share is an upper bound.
 
 use std::sync::Arc;
 
 use andon_schemas::finding::Evidence;
 use andon_schemas::grade::{Grade, Plane};
-use andon_schemas::profile::Current;
+use andon_schemas::profile::{Current, Range};
 use andon_schemas::time::{EventTime, PlantClock, Span};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -48,6 +49,7 @@ pub(crate) struct CurrentDraw;
 /// What it compiled from a profile.
 pub(crate) struct Plan {
     current: Current,
+    ends: Ends,
     /// The profile writes active hours, so there is an outside.
     has_hours: bool,
     clock: Arc<PlantClock>,
@@ -64,6 +66,35 @@ pub(crate) struct State {
     /// Samples in a row of a working current outside the hours.
     working_off_hours: u8,
     weight: Weight<3>,
+}
+
+/// Where states end, in amperes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Ends {
+    off_below: f64,
+    idle_to: f64,
+    active_from: f64,
+    active_to: f64,
+}
+
+impl Ends {
+    /// Every written end gives way by an eighth of its range, on the scale of ratios: honest
+    /// currents that wander about an end would visit the other side of it again and again.
+    fn of(current: &Current) -> Self {
+        let slack = |range: &Range| match range.hi / range.lo {
+            ratio if ratio.is_finite() && ratio > 1.0 => ratio.powf(0.125),
+            _ => 1.0,
+        };
+        let (idle, active) = (slack(&current.idle), slack(&current.active));
+        let (idle_to, active_from) = (current.idle.hi * idle, current.active.lo / active);
+        let meet = idle_to >= active_from;
+        Self {
+            off_below: current.idle.lo / 4.0,
+            idle_to: if meet { current.idle.hi } else { idle_to },
+            active_from: if meet { current.active.lo } else { active_from },
+            active_to: current.active.hi * active,
+        }
+    }
 }
 
 /// What the current says the machine is doing.
@@ -83,12 +114,12 @@ pub(crate) enum Doing {
 }
 
 impl Doing {
-    fn of(amperes: f64, current: &Current) -> Self {
+    fn of(amperes: f64, ends: &Ends) -> Self {
         match amperes {
-            a if a > current.active.hi => Self::Over,
-            a if a >= current.active.lo => Self::Active,
-            a if a > current.idle.hi => Self::Gap,
-            a if a >= current.idle.lo / 4.0 => Self::Idle,
+            a if a > ends.active_to => Self::Over,
+            a if a >= ends.active_from => Self::Active,
+            a if a > ends.idle_to => Self::Gap,
+            a if a >= ends.off_below => Self::Idle,
             _ => Self::Off,
         }
     }
@@ -150,6 +181,7 @@ impl Detector for CurrentDraw {
         let current = baseline.profile.current?;
         let coverage = current.active.coverage;
         Some(Plan {
+            ends: Ends::of(&current),
             current,
             has_hours: baseline.profile.hours.is_some(),
             clock: baseline.clock.clone(),
@@ -168,11 +200,11 @@ impl Detector for CurrentDraw {
             return Signal::Quiet;
         };
         let value = f64::from(amperes);
-        let doing = Doing::of(value, &plan.current);
+        let doing = Doing::of(value, &plan.ends);
         let visit = visit(plan, state, doing, amperes, facts.at);
 
         let above = plan.current.limit.is_some_and(|limit| value > limit);
-        let working = matches!(doing, Doing::Active | Doing::Over);
+        let working = value >= plan.current.active.lo;
         let off_hours = working && plan.has_hours && !facts.in_hours;
         state.above = in_a_row(state.above, above);
         state.working_off_hours = in_a_row(state.working_off_hours, off_hours);

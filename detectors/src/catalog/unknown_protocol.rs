@@ -24,7 +24,7 @@ use andon_schemas::grade::{Grade, Plane};
 use andon_schemas::identity::address_of_key;
 use andon_schemas::observation::{ConnState, Role, Transport};
 use andon_schemas::profile::Profile;
-use andon_schemas::protocol::REGISTRY;
+use andon_schemas::protocol::{Known, REGISTRY};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -74,28 +74,35 @@ impl Inputs {
         self.bytes as f64
     }
 
-    /// The name people know the protocol by: by its application, else by its port.
+    /// The name people know the protocol by. Several run over one application (TLS), so the port
+    /// chooses among those; an application that only one protocol has needs no port.
     fn known_as(&self) -> Option<String> {
-        let by_service = self.service.as_deref().and_then(|service| {
-            let service = service.split(',').next().unwrap_or(service);
-            let known = REGISTRY.iter().find(|k| k.services.contains(&service));
-            known
-                .map(|k| k.name)
-                .or(Some(service))
-                .filter(|name| !name.is_empty())
-        });
-        let by_port = || {
-            let here = (self.transport, Some(self.port));
+        let service = self
+            .service
+            .as_deref()
+            .and_then(|names| names.split(',').next());
+        let service = service.filter(|name| !name.is_empty());
+        let here = |known: &&Known| {
+            known.ports.contains(&(self.transport, Some(self.port)))
+                || known.ports.contains(&(self.transport, None))
+        };
+        let Some(service) = service else {
+            return REGISTRY
+                .iter()
+                .find(here)
+                .map(|known| known.name.to_uppercase());
+        };
+        let speak = || {
             REGISTRY
                 .iter()
-                .find(|k| k.ports.contains(&here))
-                .map(|k| k.name)
+                .filter(|known| known.services.contains(&service))
         };
-        let portless = || (self.transport == Transport::Icmp).then_some("icmp");
-        by_service
-            .or_else(by_port)
-            .or_else(portless)
-            .map(str::to_uppercase)
+        let only = speak().next().filter(|_| speak().count() == 1);
+        let known = speak()
+            .find(here)
+            .or(only)
+            .map_or(service, |known| known.name);
+        Some(known.to_uppercase())
     }
 }
 
@@ -273,6 +280,26 @@ protocols: { modbus: 80 %, ntp: 5 % }
             sentence('j'),
             "It spoke ICMP to 203.0.113.77, which is none of the 2 protocols of its profile."
         );
+    }
+
+    #[test]
+    fn an_application_that_many_protocols_run_over_is_named_by_its_port() {
+        let known_as = |service: Option<&str>, port| {
+            let inputs = Inputs {
+                peer: "203.0.113.77".parse().unwrap(),
+                port,
+                transport: Transport::Tcp,
+                service: service.map(str::to_owned),
+                role: Role::Originator,
+                bytes: 0,
+            };
+            inputs.known_as()
+        };
+        assert_eq!(known_as(Some("ssl"), 443).as_deref(), Some("HTTPS"));
+        assert_eq!(known_as(Some("ssl"), 4444).as_deref(), Some("SSL"));
+        assert_eq!(known_as(Some("modbus"), 8080).as_deref(), Some("MODBUS"));
+        assert_eq!(known_as(Some(""), 22).as_deref(), Some("SSH"));
+        assert_eq!(known_as(None, 4444), None);
     }
 
     #[test]

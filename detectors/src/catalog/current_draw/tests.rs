@@ -13,7 +13,7 @@ fn amperes(symbol: char) -> f32 {
         'o' => 0.0,
         'g' => 1.5,
         'w' => 5.0,
-        'v' => 9.0,
+        'v' => 9.6,
         'L' => 12.0,
         _ => 0.7,
     }
@@ -133,7 +133,7 @@ fn a_stuck_state_counts_again_each_hour_but_never_per_sample() {
     let mut first = None;
     for minute in 0..24 * 60 {
         let at = start + Span::MINUTE.times(minute);
-        let reading = stage.reading(at, Some(9.0), None);
+        let reading = stage.reading(at, Some(9.6), None);
         if let Signal::Seen(_) = CurrentDraw::on_reading(&plan, &mut memory, &reading) {
             first.get_or_insert(minute);
         }
@@ -150,7 +150,7 @@ fn evidence_explains_itself_from_its_inputs() {
     let mut at = time(DAY);
     let signals = (0..60).map(|sample| {
         at = at + Span::SECOND;
-        let amperes = if sample / 3 % 2 == 0 { 9.0 } else { 0.7 };
+        let amperes = if sample / 3 % 2 == 0 { 9.6 } else { 0.7 };
         CurrentDraw::on_reading(&plan, &mut memory, &stage.reading(at, Some(amperes), None))
     });
     let last = signals
@@ -163,7 +163,7 @@ fn evidence_explains_itself_from_its_inputs() {
     assert!(evidence.score >= 25);
     assert_eq!(
         evidence.sentence,
-        "Its current keeps staying above its working current of 8 A at most, now at 9 A, more \
+        "Its current keeps staying above its working current of 8 A at most, now at 9.6 A, more \
          often than its profile allows."
     );
 }
