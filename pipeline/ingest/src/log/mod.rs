@@ -191,9 +191,9 @@ impl Log {
     /// asynchronous task that others share a thread with.
     ///
     /// # Errors
-    /// [`LogError::Full`] and [`LogError::TooLong`] concern this entry only; after
-    /// [`LogError::GivenUp`] nothing will be appended any more. The entry is not in the log then,
-    /// and its receipt must not be settled.
+    /// The entry is not in the log then. After [`LogError::Full`] try it again, before any later
+    /// one, once something is released. After [`LogError::TooLong`] it never will be: reject it.
+    /// After [`LogError::GivenUp`] nothing will be appended any more.
     pub fn append(
         &self,
         received_at: i64,

@@ -2,12 +2,13 @@
 //!
 //! Every record is read and checked. A crash can leave one commit half written at the very end;
 //! that was never reported as durable, so it is cut off and reported. Any other damage is an
-//! error, and nothing is changed then.
+//! error, and nothing is changed then. (Damage done later to the very last commit looks the same
+//! as a crash; it is cut off and reported too.)
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::error::{Damage, LogError};
@@ -67,7 +68,7 @@ pub(super) struct Recovered {
 
 /// Takes the directory, creating it if need be, and checks what is in it.
 pub(super) fn recover(directory: &Path) -> Result<Recovered, LogError> {
-    fs::create_dir_all(directory).map_err(LogError::disk("create log directory", directory))?;
+    create(directory)?;
     let lock = own(directory)?;
     let mut walk = Walk::default();
     let paths = segments_in(directory)?;
@@ -99,6 +100,24 @@ pub(super) fn recover(directory: &Path) -> Result<Recovered, LogError> {
         salt,
         recovery,
     })
+}
+
+/// Creates the directory and those above it, each of them durable.
+fn create(directory: &Path) -> Result<(), LogError> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let above = match directory.parent() {
+        Some(above) if !above.as_os_str().is_empty() => above,
+        _ => Path::new("."),
+    };
+    create(above)?;
+    match fs::create_dir(directory) {
+        // Somebody else was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        result => result.map_err(LogError::disk("create log directory", directory))?,
+    }
+    segment::sync_directory(above)
 }
 
 fn own(directory: &Path) -> Result<File, LogError> {

@@ -160,10 +160,6 @@ impl Driver {
     /// Reads and acknowledges until told to stop.
     async fn serve(&mut self) -> Result<(), Ended> {
         loop {
-            // Far enough to be never, if no answer is due.
-            let answer_due = self
-                .answer_due
-                .unwrap_or_else(|| Instant::now() + Duration::from_secs(3_600));
             tokio::select! {
                 event = self.events.poll() => match event {
                     Ok(Event::Incoming(packet)) => self.take(packet).await?,
@@ -172,7 +168,7 @@ impl Driver {
                 },
                 () = self.flight.changed() => self.acknowledge().await?,
                 _ = self.stop.changed() => return Ok(()),
-                () = sleep_until(answer_due), if self.answer_due.is_some() => {
+                () = reached(self.answer_due) => {
                     return Err(Ended::Lost("the broker did not answer the subscription".to_owned()));
                 }
             }
@@ -307,6 +303,14 @@ impl Driver {
         self.events.clean();
         self.events.pending.clear();
         self.events.state.events.clear();
+    }
+}
+
+/// Waits until the time, for ever if there is none.
+async fn reached(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -12,6 +12,8 @@
 //! **Back-pressure.** While nobody takes deliveries the socket is not read; the connection is kept
 //! alive and acknowledgements still go out.
 //!
+//! **Retained messages** come as any others, at most once per new subscription.
+//!
 //! **Who is speaking.** A subscriber does not see who published. The sender is the device that the
 //! topic names, unproven, unless [`Options::trusted_topics`] says that the broker's access rules
 //! let nobody publish below another one's topic.

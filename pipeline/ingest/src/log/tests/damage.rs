@@ -1,19 +1,24 @@
 //! What a crash leaves behind is cut off and reported; any other damage is an error with a place.
 
+use super::segment::HEADER_BYTES;
 use super::*;
 
 /// Some messages in several segments, and where the last commit begins in the last one.
 fn several_segments(directory: &Path) -> (Vec<Entry>, u64) {
-    fill(directory, 30, 3);
+    fill(directory, 33, 3);
     let (log, _) = open(directory).unwrap();
     let entries = read(&log, 1);
     drop(log);
     let last = segments(directory).pop().unwrap();
     let mut reader = segment::SegmentReader::open(&last).unwrap();
     let mut body = Vec::new();
-    while reader.next_sequence() <= 27 {
+    while reader.next_sequence() <= 30 {
         reader.read(&mut body).unwrap();
     }
+    assert!(
+        reader.offset() > HEADER_BYTES as u64,
+        "it must not be alone"
+    );
     (entries, reader.offset())
 }
 
@@ -52,7 +57,7 @@ fn cutting_the_last_segment_anywhere_loses_only_the_tail() {
         assert!(kept.len() as u64 >= first_of_last - 1, "cut at {length}");
         let torn = recovered.recovery.torn.map_or(0, |torn| torn.bytes);
         let left = length as u64 - torn;
-        let header = segment::HEADER_BYTES as u64;
+        let header = HEADER_BYTES as u64;
         assert_eq!(fs::metadata(&last).unwrap().len(), left.max(header));
         // Only a record that was cut is lost.
         let whole = recovered.recovery.last + 1 - first_of_last;
@@ -74,7 +79,7 @@ fn cutting_the_last_segment_anywhere_loses_only_the_tail() {
 /// Lengths of the records of a segment, heads included.
 fn frame_lengths(segment: &[u8]) -> Vec<u64> {
     let mut lengths = Vec::new();
-    let mut at = segment::HEADER_BYTES;
+    let mut at = HEADER_BYTES;
     while at < segment.len() {
         let length = u32::from_le_bytes(segment[at + 8..at + 12].try_into().unwrap());
         let whole = HEAD_BYTES + length as usize;
@@ -117,7 +122,7 @@ fn flipping_any_byte_is_detected() {
                     let torn = recovered.recovery.torn.as_ref().unwrap();
                     assert!(torn.offset <= at as u64, "byte {at}");
                     let kept = entries_in(&recovered);
-                    assert!(kept.len() >= 27 && kept.len() < 30, "byte {at}");
+                    assert!(kept.len() >= 30 && kept.len() < 33, "byte {at}");
                     assert_eq!(kept, entries[..kept.len()], "byte {at}");
                 }
             }
@@ -164,7 +169,7 @@ fn damage_is_named_with_file_and_offset_and_nothing_is_changed() {
     fill(directory.path(), 30, 3);
     let first = segments(directory.path()).remove(0);
     let mut bytes = fs::read(&first).unwrap();
-    let second_record = segment::HEADER_BYTES + usize::try_from(frame_lengths(&bytes)[0]).unwrap();
+    let second_record = HEADER_BYTES + usize::try_from(frame_lengths(&bytes)[0]).unwrap();
     bytes[second_record + HEAD_BYTES + 3] ^= 0x40;
     fs::write(&first, &bytes).unwrap();
 

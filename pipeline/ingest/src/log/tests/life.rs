@@ -46,6 +46,46 @@ fn receipts_come_back_in_order_after_their_record_is_durable() {
 }
 
 #[test]
+fn appenders_on_several_threads_share_one_numbering() {
+    const EACH: usize = 250;
+    let directory = tempfile::tempdir().unwrap();
+    let (log, _) = open(directory.path()).unwrap();
+    thread::scope(|scope| {
+        for appender in 0..4 {
+            let log = &log;
+            scope.spawn(move || {
+                for number in 0..EACH {
+                    let at = i64::try_from(number).unwrap();
+                    log.append(appender, &Body::Tick { at }, None).unwrap();
+                }
+            });
+        }
+    });
+    log.sync().unwrap();
+    let entries = read(&log, 1);
+    let numbers: Vec<u64> = entries.iter().map(|entry| entry.sequence).collect();
+    assert_eq!(numbers, (1..=4 * EACH as u64).collect::<Vec<_>>());
+    for appender in 0..4 {
+        let own = entries.iter().filter(|entry| entry.received_at == appender);
+        let expected = (0..).map(|at| Body::Tick { at }).take(EACH);
+        assert!(own.map(|entry| entry.body.clone()).eq(expected));
+    }
+}
+
+#[test]
+fn missing_directories_are_created() {
+    let directory = tempfile::tempdir().unwrap();
+    let below = directory.path().join("state/log");
+    assert_eq!(open(&below).unwrap().0.sync().unwrap(), 0);
+    let file = segments(&below).remove(0);
+    let error = open(&file.join("log")).unwrap_err();
+    assert!(
+        error.to_string().starts_with("cannot create log directory"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_large_commit_does_not_wait_for_its_time() {
     let directory = tempfile::tempdir().unwrap();
     let options = Options {
@@ -68,7 +108,7 @@ fn a_large_commit_does_not_wait_for_its_time() {
 #[test]
 fn segments_rotate_and_released_ones_are_deleted() {
     let directory = tempfile::tempdir().unwrap();
-    fill(directory.path(), 30, 3);
+    fill(directory.path(), 40, 2);
     let paths = segments(directory.path());
     assert!(paths.len() > 3);
     let second = segment::first_of(&paths[1]).unwrap();
@@ -82,7 +122,7 @@ fn segments_rotate_and_released_ones_are_deleted() {
     assert_eq!(log.used_bytes(), before - released.bytes);
     assert_eq!(log.first_sequence(), second);
     assert_eq!(segments(directory.path()), paths[1..]);
-    assert_eq!(read(&log, second).len() as u64, 30 + 1 - second);
+    assert_eq!(read(&log, second).len() as u64, 40 + 1 - second);
     let error = log.replay(second - 1).unwrap_err();
     assert!(matches!(error, LogError::Released { oldest, .. } if oldest == second));
     assert_eq!(log.release(third - 1).unwrap().segments, 1);
@@ -92,21 +132,21 @@ fn segments_rotate_and_released_ones_are_deleted() {
 #[test]
 fn numbers_go_on_when_everything_has_been_released() {
     let directory = tempfile::tempdir().unwrap();
-    fill(directory.path(), 30, 3);
+    fill(directory.path(), 40, 2);
     let (log, _) = open(directory.path()).unwrap();
     log.release(u64::MAX).unwrap();
     assert_eq!(segments(directory.path()).len(), 1);
     drop(log);
     let (log, recovery) = open(directory.path()).unwrap();
-    assert_eq!(recovery.last, 30);
-    assert_eq!(log.append(0, &message(31), None).unwrap(), 31);
+    assert_eq!(recovery.last, 40);
+    assert_eq!(log.append(0, &message(41), None).unwrap(), 41);
 }
 
 #[test]
 fn a_full_directory_refuses_until_something_is_released() {
     let directory = tempfile::tempdir().unwrap();
     let options = Options {
-        directory_bytes: 2_000,
+        directory_bytes: 3_000,
         ..small()
     };
     let (log, commits) = watched(directory.path(), options);
@@ -119,7 +159,7 @@ fn a_full_directory_refuses_until_something_is_released() {
         log.sync().unwrap();
     };
     assert!(
-        matches!(refused, LogError::Full { limit: 2_000, .. }),
+        matches!(refused, LogError::Full { limit: 3_000, .. }),
         "{refused}"
     );
     let on_disk: u64 = segments(directory.path())
@@ -127,7 +167,7 @@ fn a_full_directory_refuses_until_something_is_released() {
         .map(|path| fs::metadata(path).unwrap().len())
         .sum();
     assert_eq!(log.used_bytes(), on_disk);
-    assert!(on_disk <= 2_000);
+    assert!(on_disk <= 3_000);
 
     log.release(appended).unwrap();
     assert_eq!(log.append(0, &message(1), None).unwrap(), appended + 1);

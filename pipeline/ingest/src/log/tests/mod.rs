@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
-/// Small segments, so that a few records make several.
+/// Small segments, so that a few records make several; a few commits fit into each.
 fn small() -> Options {
     Options {
-        segment_bytes: 400,
+        segment_bytes: 1_000,
         directory_bytes: 100_000,
         ..Options::default()
     }
@@ -35,7 +35,12 @@ fn message(number: usize) -> Body {
 
 /// Appends so many messages, with a commit after every `commit` of them, and closes the log.
 fn fill(directory: &Path, messages: usize, commit: usize) {
-    let (log, _) = open(directory).unwrap();
+    let options = Options {
+        // Not before it is told to.
+        commit_every: Duration::from_secs(3_600),
+        ..small()
+    };
+    let (log, _) = Log::open(directory, options, |_| {}).unwrap();
     for number in 1..=messages {
         log.append(1_000, &message(number), None).unwrap();
         if number % commit == 0 {
