@@ -85,11 +85,27 @@ pub fn read_labels(path: &Path) -> anyhow::Result<Vec<Label>> {
         .collect()
 }
 
+/// The device and the time are the attack's: the episode opened during it, or stood already and
+/// holds a finding of it. The other end of the attack counts as well, where the plant knows it.
 fn belongs(episode: &Episode, label: &Label) -> bool {
-    let opened: EventTime = episode.last.event_time;
-    episode.last.device_id == label.device
-        && opened >= label.start - Span::MINUTE
-        && opened <= label.end + AFTERMATH
+    let last = &episode.last;
+    let device = &last.device_id;
+    let at_peer = label
+        .peer
+        .is_some_and(|peer| *device == DeviceId::of_address(peer));
+    (*device == label.device || at_peer) && first_finding(episode, label).is_some()
+}
+
+/// When the first finding that the attack explains was seen.
+fn first_finding(episode: &Episode, label: &Label) -> Option<EventTime> {
+    let during = |at: &EventTime| *at >= label.start - Span::MINUTE && *at <= label.end + AFTERMATH;
+    let findings = episode
+        .last
+        .findings
+        .iter()
+        .map(|finding| finding.window.end);
+    let opened = Some(episode.last.event_time).filter(during);
+    opened.or_else(|| findings.filter(during).min())
 }
 
 /// Holds what came out against the ground truth.
@@ -141,7 +157,9 @@ fn found(label: &Label, ledger: &Ledger) -> Found {
         device: label.device.clone(),
         expected_grade: label.expected_grade,
         grade,
-        delay_s: best.map(|e| e.last.event_time.since(label.start).as_secs_f64()),
+        delay_s: best
+            .and_then(|e| first_finding(e, label))
+            .map(|at| at.since(label.start).as_secs_f64().max(0.0)),
         episodes: episodes.len(),
         as_expected: label.later || grade == Some(label.expected_grade) && missing.is_empty(),
         missing,

@@ -128,6 +128,10 @@ impl Detector for Silence {
 
     fn plan(baseline: &Baseline, _: f32) -> Option<Plan> {
         let profile = &baseline.profile;
+        // Servers and strangers have no profile: nobody said that they must speak.
+        if profile.name.is_empty() {
+            return None;
+        }
         #[expect(
             clippy::cast_possible_truncation,
             reason = "a float beyond i64 saturates"

@@ -19,7 +19,7 @@ use andon_schemas::finding::{Basis, Confidence, Evidence};
 use andon_schemas::grade::{Grade, Plane};
 use andon_schemas::identity::address_of_key;
 use andon_schemas::observation::{ConnState, Role, Transport};
-use andon_schemas::profile::Profile;
+use andon_schemas::profile::{Destination, Profile};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -133,8 +133,8 @@ impl Detector for UnknownDestination {
         let sentence = match inputs.role {
             Role::Originator => format!(
                 "It opened a connection to {named}, {transport} port {port}, which is not among \
-                 the {} destinations of its profile.",
-                list.len()
+                 the destinations of its profile ({}).",
+                list_text(list)
             ),
             Role::Responder => format!(
                 "{named} connected to it, {transport} port {port}, and is not among those its \
@@ -175,6 +175,17 @@ impl Detector for UnknownDestination {
             },
         }
     }
+}
+
+/// The first few targets by name, and how many more there are.
+fn list_text(targets: &[Destination]) -> String {
+    const NAMED: usize = 4;
+    let mut names: Vec<String> =
+        targets.iter().take(NAMED).map(|d| d.target.to_string()).collect();
+    if targets.len() > NAMED {
+        names.push(format!("and {} more", targets.len() - NAMED));
+    }
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 #[cfg(test)]
@@ -248,8 +259,8 @@ clients: [10.1.30.0/24]
         assert_eq!(sighting.floor, Some(Grade::High));
         assert_eq!(
             UnknownDestination::assess(&plan, &sighting.inputs).sentence,
-            "It opened a connection to 203.0.113.77, tcp port 22, which is not among the 1 \
-             destinations of its profile."
+            "It opened a connection to 203.0.113.77, tcp port 22, which is not among the \
+             destinations of its profile (cnc-historian.mfg.local)."
         );
     }
 }

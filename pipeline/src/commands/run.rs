@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use andon_emit::terminal::verdict_line;
 use andon_engine::Plant;
-use andon_ingest::delivery::{Delivery, Settle};
+use andon_ingest::delivery::Delivery;
 use andon_ingest::log::{self, Body, Log};
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Verdict;

@@ -9,7 +9,6 @@ use andon_engine::Plant;
 use andon_ingest::files::CaptureWriter;
 use andon_ingest::refused::Refused;
 use andon_schemas::observation::{Record, Source};
-use andon_schemas::reject::Reject;
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Verdict;
 use hdrhistogram::Histogram;

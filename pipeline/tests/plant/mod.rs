@@ -1,0 +1,62 @@
+//! What the end-to-end tests share: running the binary, captures of the simulated plant.
+#![expect(dead_code, reason = "every test uses a part of it")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The binary under test.
+pub fn andon() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_andon"))
+}
+
+/// Runs the binary and insists that it ends with status 0.
+pub fn run(args: &[&str]) -> Output {
+    let output = andon().args(args).output().expect("the binary starts");
+    assert!(
+        output.status.success(),
+        "andon {args:?} ended with {}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// A capture of the plant, from Sunday 02:20 plant time, with attacks.
+pub fn simulate(folder: &Path, hours: &str, limit: &str, attacks: &[&str]) -> PathBuf {
+    let capture = folder.join("capture.ndjson");
+    let text = capture.to_string_lossy().into_owned();
+    let mut args = vec![
+        "simulate",
+        "--plant",
+        "precision-parts",
+        "--start",
+        "2025-12-14T01:20:00Z",
+        "--hours",
+        hours,
+        "--seed",
+        "5",
+        "--out",
+        &text,
+        "--limit",
+        limit,
+    ];
+    for attack in attacks {
+        args.extend(["--attack", attack]);
+    }
+    run(&args);
+    capture
+}
+
+/// The bytes of a file of a run.
+pub fn read(folder: &Path, file: &str) -> Vec<u8> {
+    fs::read(folder.join(file)).expect("the run wrote it")
+}
+
+/// Lines of JSON.
+pub fn lines(bytes: &[u8]) -> Vec<serde_json::Value> {
+    String::from_utf8_lossy(bytes)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line is JSON"))
+        .collect()
+}
