@@ -116,7 +116,7 @@ impl Engine {
             .map(|(slot, id)| {
                 (
                     id.clone(),
-                    self.devices.cold[slot].case.risk(self.last_tick),
+                    self.devices.cold[slot].case.risk(self.last_tick, false),
                 )
             })
             .collect();
@@ -296,7 +296,7 @@ impl Engine {
         let site = &self.plant.inventory.site;
         let update = self.devices.cold[slot]
             .case
-            .risk_update(device, listed, site, now);
+            .risk_update(device, listed, site, now, false);
         if let Some(update) = update {
             output.items.push((cause(), Item::Risk(update)));
         }

@@ -129,7 +129,7 @@ impl Sink for Signer<'_> {
         };
         let (grade, score) = self.grade(&brief);
         let Some(grade) = grade else {
-            self.case.statistical_score(score);
+            self.case.statistical_score(score, self.at);
             return;
         };
         if SILENCED_IN_MAINTENANCE.contains(&entry.name)
@@ -189,6 +189,7 @@ impl Sink for Signer<'_> {
                 port: Some(flow.port),
             }),
             cause: self.cause,
+            source,
             make: &words,
         };
         self.case

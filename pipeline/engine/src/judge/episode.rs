@@ -1,437 +1,321 @@
-//! One episode of one device: its findings, its grade, its revisions.
+//! One episode of one device: its findings, their grade together, and when they end.
 
-use andon_schemas::command::{Action, FlowMatch};
-use andon_schemas::finding::{Confidence, Finding};
-use andon_schemas::grade::{Grade, Plane};
+use andon_schemas::command::Response;
+use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
-use andon_schemas::observation::{Role, Source};
-use andon_schemas::time::{EventTime, Interval, Span};
-use andon_schemas::verdict::{State, VERDICT_SCHEMA, Verdict};
+use andon_schemas::time::{EventTime, Span};
+use andon_schemas::verdict::{State, Verdict};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::response::{Cause, respond};
-use super::{Sighting, Subject};
+use super::held::{Facet, Held};
+use super::response::{self, respond};
+use super::{Sighting, Subject, revision};
 use crate::hex;
 
 /// A rule finding ends so long after its last repeat.
 const ENDS_AFTER: Span = Span::HOUR;
-/// A CRITICAL one, or a person ends it.
+/// A CRITICAL one: whoever is cut off is quiet, and that proves nothing.
 const CRITICAL_ENDS_AFTER: Span = Span::DAY;
-/// Findings on two planes this close together corroborate each other.
-const CORROBORATES_WITHIN: Span = Span::from_secs(15 * 60);
-
-/// A finding of the episode and what the judge needs to know about it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Held {
-    detector: u8,
-    plane: Plane,
-    pub(super) rule: bool,
-    holds: bool,
-    pub(super) grade: Grade,
-    score: u8,
-    magnitude: f64,
-    /// The magnitude that the last revision told.
-    told: f64,
-    first: EventTime,
-    last: EventTime,
-    first_cause: u64,
-    proven: bool,
-    pub(super) active: bool,
-    pub(super) role: Option<Role>,
-    pub(super) flow: Option<FlowMatch>,
-    pub(super) safety_flow: bool,
-    #[serde(with = "as_json")]
-    finding: Finding,
-}
-
-/// Postcard cannot read values that describe themselves, so findings are kept as JSON in
-/// snapshots.
-mod as_json {
-    use andon_schemas::finding::Finding;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(finding: &Finding, s: S) -> Result<S::Ok, S::Error> {
-        let text = serde_json::to_string(finding).map_err(serde::ser::Error::custom)?;
-        s.serialize_str(&text)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Finding, D::Error> {
-        let text = String::deserialize(d)?;
-        serde_json::from_str(&text).map_err(serde::de::Error::custom)
-    }
-}
-
-impl Held {
-    fn new(sighting: &Sighting) -> Self {
-        Self {
-            detector: sighting.detector,
-            plane: sighting.plane,
-            rule: sighting.rule,
-            holds: sighting.holds,
-            grade: sighting.grade,
-            score: sighting.score,
-            magnitude: sighting.magnitude,
-            told: sighting.magnitude,
-            first: sighting.at,
-            last: sighting.at,
-            first_cause: sighting.cause,
-            proven: sighting.proven,
-            active: true,
-            role: sighting.role,
-            flow: sighting.flow.clone(),
-            safety_flow: sighting.safety_flow,
-            finding: (sighting.make)(),
-        }
-    }
-
-    /// Folds another sighting in; says whether it is news by itself.
-    fn fold(&mut self, sighting: &Sighting) -> bool {
-        let returned = !self.active;
-        let worse = sighting.grade > self.grade;
-        // A statistic's latest word counts; of a rule the worst sighting is the one to show.
-        if !sighting.rule || worse || returned || sighting.magnitude > self.magnitude {
-            self.replace((sighting.make)());
-            self.rule = sighting.rule;
-            self.grade = if returned || !sighting.rule {
-                sighting.grade
-            } else {
-                self.grade.max(sighting.grade)
-            };
-            self.score = sighting.score;
-            self.magnitude = sighting.magnitude;
-            self.role = sighting.role;
-            self.flow.clone_from(&sighting.flow);
-            self.safety_flow = sighting.safety_flow;
-        }
-        if returned {
-            self.first = sighting.at;
-            self.first_cause = sighting.cause;
-        }
-        self.holds = sighting.holds;
-        self.proven |= sighting.proven;
-        self.active = true;
-        self.finding.active = true;
-        self.finding.count += 1;
-        self.first = self.first.min(sighting.at);
-        self.last = self.last.max(sighting.at);
-        self.finding.window.start = self.finding.window.start.min(sighting.at);
-        self.finding.window.end = self.finding.window.end.max(sighting.at);
-        returned || worse || (self.magnitude >= 2.0 * self.told && self.magnitude > self.told)
-    }
-
-    /// Takes over what was seen now, keeping how often and where it was first seen.
-    fn replace(&mut self, mut latest: Finding) {
-        latest.count = self.finding.count;
-        latest.window.start = latest.window.start.min(self.finding.window.start);
-        latest.window.end = latest.window.end.max(self.finding.window.end);
-        latest.source = merge_sources(&self.finding.source, latest.source);
-        self.finding = latest;
-    }
-
-    fn ends(&self) -> EventTime {
-        if !self.active || self.holds {
-            return EventTime::MAX;
-        }
-        match self.grade {
-            Grade::Critical => self.last + CRITICAL_ENDS_AFTER,
-            Grade::Low | Grade::Medium | Grade::High => self.last + ENDS_AFTER,
-        }
-    }
-
-    fn end(&mut self) {
-        self.active = false;
-        self.finding.active = false;
-    }
-
-    /// How far apart in event time two findings stand; nothing if their stretches overlap.
-    fn gap(&self, other: &Self) -> Span {
-        let between = self.first.max(other.first).since(self.last.min(other.last));
-        between.max(Span::from_micros(0))
-    }
-}
-
-/// The first and the latest row.
-fn merge_sources(known: &[Source], latest: Vec<Source>) -> Vec<Source> {
-    match (known.first(), latest.into_iter().next_back()) {
-        (Some(first), Some(last)) if *first != last => vec![first.clone(), last],
-        (Some(first), _) => vec![first.clone()],
-        (None, last) => last.into_iter().collect(),
-    }
-}
 
 /// One episode.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Episode {
-    id: String,
-    opened: EventTime,
-    newest: EventTime,
-    revision: u32,
-    grade: Grade,
-    action: Action,
-    findings: Vec<Held>,
+    pub(super) id: String,
+    /// Event time of the finding that opened it.
+    pub(super) opened: EventTime,
+    /// The latest moment it knows of: a sighting, or the end of a finding.
+    pub(super) newest: EventTime,
+    pub(super) revision: u32,
+    /// In order of facet, which is catalogue order first.
+    pub(super) findings: Vec<Held>,
+    /// What the latest revision said; nothing before the first.
+    told: Option<Told>,
     /// Something is to be told at once.
     news: bool,
-    /// Something was sighted since the last revision, to be told when its window closes.
-    touched: bool,
+    /// Something was sighted that no revision has told; the earliest moment of it.
+    untold: Option<EventTime>,
     /// Grade or response may have changed.
     changed: bool,
+    /// Of the standing findings together; 0 if none stands.
+    score: u8,
+    /// No finding ends by time before this.
+    deadline: EventTime,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Told {
+    grade: Grade,
+    response: Response,
+}
+
+/// What is left of an episode that is over, so that its id is never given twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Past {
+    id: String,
+    opened: EventTime,
+    cleared: EventTime,
+    revision: u32,
+}
+
+impl Past {
+    /// Whether this moment lies before the end of what is over: seen late, it belongs there.
+    pub(super) fn covers(&self, at: EventTime) -> bool {
+        at <= self.cleared
+    }
 }
 
 impl Episode {
-    pub(super) fn open(site: &str, device: &DeviceId, sighting: &Sighting) -> Self {
+    /// Opens an episode with its first sighting. `again` is the past episode that a late sighting
+    /// belongs to: its id and its numbering go on.
+    pub(super) fn open(
+        site: &str,
+        device: &DeviceId,
+        sighting: &Sighting,
+        again: Option<&Past>,
+    ) -> Self {
+        let (id, opened, revision) = match again {
+            Some(past) => (past.id.clone(), past.opened, past.revision),
+            None => (verdict_id(site, device, sighting), sighting.at, 0),
+        };
         Self {
-            id: verdict_id(site, device, sighting),
-            opened: sighting.at,
+            id,
+            opened,
             newest: sighting.at,
-            revision: 0,
-            grade: Grade::Low,
-            action: Action::Log,
+            revision,
             findings: Vec::new(),
+            told: None,
             news: true,
-            touched: false,
+            untold: None,
             changed: true,
+            score: 0,
+            deadline: EventTime::MAX,
         }
     }
 
-    pub(super) fn id(&self) -> &str {
-        &self.id
+    pub(super) fn past(&self) -> Past {
+        Past {
+            id: self.id.clone(),
+            opened: self.opened,
+            cleared: self.newest,
+            revision: self.revision,
+        }
     }
 
     pub(super) fn take(&mut self, sighting: &Sighting) {
         self.newest = self.newest.max(sighting.at);
-        self.touched = true;
-        self.changed = true;
-        match self
+        self.untold = Some(self.untold.map_or(sighting.at, |at| at.min(sighting.at)));
+        let facet = Facet::of(sighting);
+        let standing = match self
             .findings
-            .iter_mut()
-            .find(|held| held.detector == sighting.detector)
+            .binary_search_by_key(&facet, |held| held.facet)
         {
-            Some(held) => self.news |= held.fold(sighting),
-            None => {
-                self.findings.push(Held::new(sighting));
-                self.findings.sort_by_key(|held| held.detector);
+            Ok(at) => {
+                let change = self.findings[at].fold(sighting);
+                self.news |= change.news;
+                change.standing
+            }
+            Err(at) => {
+                self.findings.insert(at, Held::new(sighting));
                 self.news = true;
+                true
+            }
+        };
+        if standing {
+            self.refresh();
+        }
+    }
+
+    /// A detector reported that what it saw holds no longer. Findings that end by time still do.
+    pub(super) fn over(&mut self, detector: u8, at: EventTime) {
+        let mut any = false;
+        for held in &mut self.findings {
+            if held.ends_by_word(detector) {
+                held.active = false;
+                any = true;
+            }
+        }
+        if any {
+            self.newest = self.newest.max(at);
+            self.refresh();
+        }
+    }
+
+    /// Ends, one after the other, what ends at or before `now`.
+    pub(super) fn fire(&mut self, now: EventTime) {
+        while self.deadline <= now {
+            let due = (0..self.findings.len()).map(|at| (self.ends(at), at)).min();
+            if let Some((end, at)) = due.filter(|(end, _)| *end <= now) {
+                self.findings[at].active = false;
+                self.newest = self.newest.max(end);
+                self.refresh();
+            } else {
+                // A repeat put the end off: the deadline was only a lower bound.
+                self.set_deadline();
             }
         }
     }
 
-    pub(super) fn over(&mut self, detector: u8, at: EventTime) {
-        let held = self
-            .findings
-            .iter_mut()
-            .find(|held| held.detector == detector);
-        if let Some(held) = held.filter(|held| held.active) {
-            held.end();
-            self.newest = self.newest.max(at);
-            self.changed = true;
-        }
+    fn refresh(&mut self) {
+        self.changed = true;
+        self.score = self.settled_score();
+        self.set_deadline();
+    }
+
+    fn set_deadline(&mut self) {
+        let ends = (0..self.findings.len()).map(|at| self.ends(at));
+        self.deadline = ends.min().unwrap_or(EventTime::MAX);
     }
 
     pub(super) fn deadline(&self) -> EventTime {
-        self.findings
-            .iter()
-            .map(Held::ends)
-            .min()
-            .unwrap_or(EventTime::MAX)
-    }
-
-    pub(super) fn fire(&mut self, now: EventTime) {
-        for held in self.findings.iter_mut().filter(|held| held.ends() <= now) {
-            held.end();
-            self.changed = true;
-        }
-    }
-
-    /// Whether there may be something to tell.
-    pub(super) fn is_due(&self, window_closed: bool) -> bool {
-        self.news || self.changed || window_closed && self.touched
+        self.deadline
     }
 
     pub(super) fn is_over(&self) -> bool {
         !self.findings.iter().any(|held| held.active)
     }
 
-    /// Rule findings of MEDIUM or worse on two planes, close together, from different input.
-    /// What rests on an unproven sender corroborates nothing.
-    fn corroborated(&self) -> bool {
-        let counts =
-            |held: &&Held| held.active && held.rule && held.proven && held.grade >= Grade::Medium;
-        self.findings.iter().filter(counts).any(|one| {
-            self.findings.iter().filter(counts).any(|other| {
-                one.plane != other.plane
-                    && one.first_cause != other.first_cause
-                    && one.gap(other) <= CORROBORATES_WITHIN
-            })
-        })
+    /// 0–100: the worst of the floors of rules and the scores of statistics that stand.
+    pub(super) fn score(&self) -> u8 {
+        self.score
     }
 
-    /// The standing findings of the worst grade.
-    fn worst(&self) -> impl Iterator<Item = &Held> {
-        let standing = |held: &&Held| held.active || self.is_over();
-        let grade = self
+    /// Whether [`Self::conclude`] may have something to tell. A closing window is always worth
+    /// the question: maintenance may be over, or the response be due for renewal.
+    pub(super) fn is_due(&self, window_closed: bool) -> bool {
+        self.news || self.changed || window_closed
+    }
+
+    /// Its grade as the episode counts it: one step worse if it is the worse one of two that
+    /// corroborate each other.
+    pub(super) fn grade_of(&self, held: &Held) -> Grade {
+        let raised = self
             .findings
             .iter()
-            .filter(standing)
-            .map(|held| held.grade)
-            .max();
-        self.findings
-            .iter()
-            .filter(standing)
-            .filter(move |held| Some(held.grade) == grade)
-    }
-
-    fn settled_grade(&self) -> Grade {
-        let worst = self
-            .worst()
-            .map(|held| held.grade)
-            .next()
-            .unwrap_or(Grade::Low);
-        if self.corroborated() {
-            worst.raised()
+            .any(|other| held.corroborates(other) && held.grade >= other.grade);
+        if raised {
+            held.grade.raised()
         } else {
-            worst
+            held.grade
         }
     }
 
-    /// 0–100: the floor of what rules found, corroboration included, or a statistic's own score.
-    pub(super) fn score(&self) -> u8 {
-        let by_rule = self.findings.iter().any(|held| held.active && held.rule);
-        let floor = if by_rule && self.corroborated() {
-            self.settled_grade().risk_floor()
-        } else {
-            0
-        };
-        let standing = self
-            .findings
+    /// Whether two planes agree on what sets this grade.
+    pub(super) fn is_corroborated(&self, grade: Grade) -> bool {
+        self.findings
             .iter()
-            .filter(|held| held.active || self.is_over());
-        standing
-            .map(|held| held.score)
-            .max()
-            .unwrap_or(0)
-            .max(floor)
+            .any(|held| held.active && held.grade < grade && self.grade_of(held) == grade)
     }
 
-    /// Writes a revision if there is something to tell.
+    fn ends(&self, at: usize) -> EventTime {
+        let held = &self.findings[at];
+        let critical = self.grade_of(held) == Grade::Critical
+            || self
+                .findings
+                .iter()
+                .any(|other| held.corroborates(other) && self.grade_of(other) == Grade::Critical);
+        held.ends(if critical {
+            CRITICAL_ENDS_AFTER
+        } else {
+            ENDS_AFTER
+        })
+    }
+
+    fn settled_score(&self) -> u8 {
+        let standing = self.findings.iter().filter(|held| held.active);
+        standing
+            .map(|held| {
+                let rule = held.facet.rule;
+                let floor = if rule {
+                    self.grade_of(held).risk_floor()
+                } else {
+                    0
+                };
+                held.score.max(floor).min(100)
+            })
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// What stands, or everything if nothing does, with the grade it counts with.
+    fn graded(&self) -> Vec<(&Held, Grade)> {
+        let over = self.is_over();
+        self.findings
+            .iter()
+            .filter(|held| held.active || over)
+            .map(|held| (held, self.grade_of(held)))
+            .collect()
+    }
+
+    /// Writes what changed until `at`: a revision if there is something to tell, and the clear if
+    /// nothing stands any more. `closed` says when the window that just closed ended.
     pub(super) fn conclude(
         &mut self,
         subject: &Subject,
         at: EventTime,
-        window_closed: bool,
-    ) -> Option<Verdict> {
-        let over = self.is_over();
-        let grade = if over {
-            self.grade
-        } else {
-            self.settled_grade()
-        };
-        let cause = Cause {
-            grade,
-            findings: &self.worst().collect::<Vec<_>>(),
-        };
-        let response = respond(subject, &cause, at);
+        closed: Option<EventTime>,
+        out: &mut Vec<Verdict>,
+    ) {
         self.changed = false;
-        let moved = grade != self.grade || response.action != self.action;
-        if !(self.news || moved || over || window_closed && self.touched) {
-            return None;
+        let over = self.is_over();
+        if !over || self.told.is_none() {
+            self.newest = self.newest.max(at);
+            self.tell(subject, at, closed, out);
         }
-        self.revision += 1;
-        let state = match self.revision {
-            _ if over && self.revision > 1 => State::Cleared,
-            1 => State::Raised,
-            _ if grade > self.grade => State::Escalated,
-            _ => State::Updated,
-        };
-        self.grade = grade;
-        self.action = response.action;
-        self.news = false;
-        self.touched = false;
-        for held in &mut self.findings {
-            held.told = held.magnitude;
+        if over {
+            let at = self.newest.max(at);
+            let response = response::released(subject, self.told.as_ref().map(|t| &t.response));
+            let grade = self.told.as_ref().map_or(Grade::Low, |told| told.grade);
+            self.newest = at;
+            self.revision += 1;
+            out.push(revision::write(
+                self,
+                subject,
+                State::Cleared,
+                grade,
+                response,
+            ));
         }
-        Some(self.verdict(subject, at, state, response))
     }
 
-    fn verdict(
-        &self,
+    fn tell(
+        &mut self,
         subject: &Subject,
         at: EventTime,
-        state: State,
-        response: andon_schemas::command::Response,
-    ) -> Verdict {
-        let mut held: Vec<&Held> = self.findings.iter().collect();
-        held.sort_by_key(|held| (!held.active, std::cmp::Reverse(held.grade), held.detector));
-        Verdict {
-            schema: VERDICT_SCHEMA.to_owned(),
-            verdict_id: self.id.clone(),
-            revision: self.revision,
-            state,
-            device_id: subject.device.clone(),
-            device_type: subject.device_type.to_owned(),
-            segment: subject
-                .segment
-                .map_or_else(String::new, |segment| segment.name.clone()),
-            risk_class: subject.inventory.map(|device| device.risk_class),
-            site: subject.site.to_owned(),
-            event_time: self.opened,
-            window: Interval {
-                start: held
-                    .iter()
-                    .map(|h| h.finding.window.start)
-                    .min()
-                    .unwrap_or(self.opened),
-                end: self.newest.max(if state == State::Cleared {
-                    at
-                } else {
-                    self.newest
-                }),
-            },
-            grade: self.grade,
-            confidence: self.confidence(),
-            risk: andon_schemas::verdict::Risk::of_score(self.score()),
-            sentence: sentence(&held, state, self.corroborated()),
-            findings: held.into_iter().map(|held| held.finding.clone()).collect(),
-            response,
-            profile: subject.profile.clone(),
-            end_of_input: false,
+        closed: Option<EventTime>,
+        out: &mut Vec<Verdict>,
+    ) {
+        let graded = self.graded();
+        let grade = graded
+            .iter()
+            .map(|(_, grade)| *grade)
+            .max()
+            .unwrap_or(Grade::Low);
+        let response = respond(subject, &graded, grade, at);
+        let told_in_window = closed.is_some_and(|end| self.untold.is_some_and(|at| at <= end));
+        let differs = self.told.as_ref().is_none_or(|told| {
+            told.grade != grade
+                || !response::same(&told.response, &response)
+                || closed.is_some() && response::wants_renewal(&told.response, at)
+        });
+        if !(self.news || differs || told_in_window) {
+            return;
         }
+        let state = match &self.told {
+            None => State::Raised,
+            Some(told) if grade > told.grade => State::Escalated,
+            Some(_) => State::Updated,
+        };
+        self.revision += 1;
+        self.news = false;
+        self.untold = None;
+        self.findings.iter_mut().for_each(Held::tell);
+        self.told = Some(Told {
+            grade,
+            response: response.clone(),
+        });
+        out.push(revision::write(self, subject, state, grade, response));
     }
-
-    /// Of the worst finding that rests on most.
-    fn confidence(&self) -> Confidence {
-        self.worst()
-            .map(|held| held.finding.confidence)
-            .max_by_key(|confidence| (confidence.basis, confidence.n))
-            .unwrap_or(Confidence {
-                basis: andon_schemas::finding::Basis::Policy,
-                n: 0,
-            })
-    }
-}
-
-/// The worst finding's sentence, and what else there is.
-fn sentence(held: &[&Held], state: State, corroborated: bool) -> String {
-    let Some((first, rest)) = held.split_first() else {
-        return String::new();
-    };
-    let mut text = first.finding.sentence.clone();
-    let others: Vec<String> = rest
-        .iter()
-        .map(|held| held.finding.detector.replace('_', " "))
-        .collect();
-    if !others.is_empty() {
-        text.push_str(" Also: ");
-        text.push_str(&others.join(", "));
-        text.push('.');
-    }
-    if corroborated {
-        text.push_str(" Two independent planes agree, so the grade is one step worse.");
-    }
-    if state == State::Cleared {
-        text.insert_str(0, "It is over. ");
-    }
-    text
 }
 
 /// Site, device, and event time and detector of the opening finding; nothing else.
@@ -439,6 +323,7 @@ fn verdict_id(site: &str, device: &DeviceId, sighting: &Sighting) -> String {
     let mut digest = Sha256::new();
     for part in [site, device.as_str(), sighting.name] {
         digest.update(part.as_bytes());
+        // No part can hold a zero, so no two lists of parts run together to the same text.
         digest.update([0]);
     }
     digest.update(sighting.at.micros().to_le_bytes());

@@ -5,7 +5,16 @@
 //! updated, cleared. Whatever one row, window or deadline changes is written as one revision.
 
 mod episode;
+mod held;
 mod response;
+mod revision;
+mod risk;
+mod value;
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod response_tests;
 #[cfg(test)]
 mod tests;
 
@@ -14,17 +23,13 @@ use andon_schemas::finding::Finding;
 use andon_schemas::grade::{Grade, Plane};
 use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::{Device, Segment};
-use andon_schemas::observation::Role;
+use andon_schemas::observation::{Role, Source};
 use andon_schemas::time::{EventTime, Interval, Span};
 use andon_schemas::verdict::{ProfileRef, RISK_SCHEMA, Risk, RiskUpdate, Verdict};
 use serde::{Deserialize, Serialize};
 
-use self::episode::Episode;
-
-/// After an episode the risk falls by half in this time.
-const HALF_LIFE: Span = Span::HOUR;
-/// A risk that moved by this much is published even if its band stays.
-const PUBLISH_STEP: u8 = 5;
+use self::episode::{Episode, Past};
+use self::risk::Level;
 
 /// Whom a verdict is about.
 pub(crate) struct Subject<'a> {
@@ -64,6 +69,8 @@ pub(crate) struct Sighting<'a> {
     pub(crate) safety_flow: bool,
     /// Ordinal of the input that showed it.
     pub(crate) cause: u64,
+    /// The row that showed it, if one did; cheap.
+    pub(crate) source: &'a dyn Fn() -> Option<Source>,
     /// Puts it into words; expensive.
     pub(crate) make: &'a dyn Fn() -> Finding,
 }
@@ -72,59 +79,92 @@ pub(crate) struct Sighting<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Case {
     episode: Option<Box<Episode>>,
-    /// Score of statistics that are no finding yet.
-    statistic: u8,
-    /// Risk when the last episode ended, and when that was.
-    after: u8,
-    ended: EventTime,
-    /// The score published last; `None` before the first row.
-    published: Option<u8>,
+    /// An episode that ended before the sighting that opened the present one, until its clear is
+    /// written: never between two steps.
+    lapsed: Option<Box<Episode>>,
+    /// The episode before.
+    past: Option<Box<Past>>,
+    level: Level,
 }
 
 impl Case {
-    /// Whether [`Case::conclude`] may have something to write.
-    pub(crate) fn is_due(&self, window_closed: bool) -> bool {
-        self.episode
-            .as_ref()
-            .is_some_and(|episode| episode.is_due(window_closed))
+    /// Whether an episode is open.
+    fn standing(&self) -> Option<u8> {
+        self.episode.as_ref().map(|episode| episode.score())
     }
 
-    /// Takes a sighting; [`Case::conclude`] writes what it changed.
+    /// Whether [`Case::conclude`] may have something to write.
+    pub(crate) fn is_due(&self, window_closed: bool) -> bool {
+        self.lapsed.is_some()
+            || self
+                .episode
+                .as_ref()
+                .is_some_and(|episode| episode.is_due(window_closed))
+    }
+
+    /// Takes a sighting; [`Case::conclude`] writes what it changed. What ended before the
+    /// sighting ends first, so that it does not matter whether a tick came in between.
     pub(crate) fn sighting(&mut self, site: &str, device: &DeviceId, sighting: &Sighting) {
+        let before = self.standing();
+        if let Some(mut episode) = self.episode.take() {
+            episode.fire(sighting.at - Span::from_micros(1));
+            if episode.is_over() && episode.newest < sighting.at {
+                self.past = Some(Box::new(episode.past()));
+                self.lapsed = Some(episode);
+            } else {
+                self.episode = Some(episode);
+            }
+        }
+        let past = self.past.as_deref().filter(|past| past.covers(sighting.at));
         self.episode
-            .get_or_insert_with(|| Box::new(Episode::open(site, device, sighting)))
+            .get_or_insert_with(|| Box::new(Episode::open(site, device, sighting, past)))
             .take(sighting);
+        self.moved(sighting.at, before);
     }
 
     /// What a detector reported holds no longer.
     pub(crate) fn over(&mut self, detector: u8, at: EventTime) {
-        self.statistic = 0;
+        let before = self.standing();
         if let Some(episode) = &mut self.episode {
             episode.over(detector, at);
+            self.moved(at, before);
         }
     }
 
     /// Evidence that is no finding yet: it only moves the risk.
-    pub(crate) fn statistical_score(&mut self, score: u8) {
-        self.statistic = score;
+    pub(crate) fn statistical_score(&mut self, score: u8, at: EventTime) {
+        self.level.lift(score, at, self.standing());
     }
 
-    /// The next moment a finding ends by time.
+    /// The next moment a finding ends by time, or fading risk is worth publishing. It may be too
+    /// early: asked again after [`Case::fire`] it is later.
     pub(crate) fn deadline(&self) -> EventTime {
-        self.episode
+        let ends = self
+            .episode
             .as_ref()
-            .map_or(EventTime::MAX, |episode| episode.deadline())
+            .map_or(EventTime::MAX, |episode| episode.deadline());
+        ends.min(self.level.alarm())
     }
 
     /// Ends what ends at or before `now`.
     pub(crate) fn fire(&mut self, now: EventTime) {
+        let before = self.standing();
         if let Some(episode) = &mut self.episode {
             episode.fire(now);
         }
+        self.moved(now, before);
     }
 
-    /// Writes what the row, window or deadline at `at` changed, as one revision at most. `closed`
-    /// is the window that closed, if one did.
+    fn moved(&mut self, at: EventTime, before: Option<u8>) {
+        let standing = self.standing();
+        if before != standing || self.level.alarm() <= at {
+            self.level.moved(at, before, standing);
+        }
+    }
+
+    /// Writes what the row, window or deadline at `at` changed: one revision of the open episode
+    /// at most, and the clear of an episode that is over. `closed` is the window that closed, if
+    /// one did.
     pub(crate) fn conclude(
         &mut self,
         subject: &Subject,
@@ -132,69 +172,56 @@ impl Case {
         closed: Option<Interval>,
         out: &mut Vec<Verdict>,
     ) {
-        let Some(episode) = &mut self.episode else {
-            return;
-        };
-        let verdict = episode.conclude(subject, at, closed.is_some());
-        if episode.is_over() {
-            self.after = episode.score();
-            self.ended = at;
-            self.episode = None;
+        let written = out.len();
+        if let Some(mut lapsed) = self.lapsed.take() {
+            let ended = lapsed.newest;
+            lapsed.conclude(subject, ended, None, out);
+            self.past = Some(Box::new(lapsed.past()));
         }
-        if let Some(mut verdict) = verdict {
-            verdict.risk = self.risk(at);
-            out.push(verdict);
+        if let Some(episode) = &mut self.episode {
+            episode.conclude(subject, at, closed.map(|window| window.end), out);
+            if episode.is_over() {
+                self.past = Some(Box::new(episode.past()));
+                let before = self.standing();
+                self.episode = None;
+                self.moved(at, before);
+            }
+        }
+        for verdict in out.iter_mut().skip(written) {
+            verdict.risk = self.level.risk(verdict.window.end, self.standing(), false);
         }
     }
 
-    /// The risk at a moment. An open episode sets it; after one it falls by half every hour, and
-    /// never below what the statistics say.
-    pub(crate) fn risk(&self, at: EventTime) -> Risk {
-        Risk::of_score(self.score(at))
+    /// The risk at a moment: that of the open episode, or what was shown before and is fading.
+    /// `stale` says that nothing was heard of the device for too long.
+    pub(crate) fn risk(&self, at: EventTime, stale: bool) -> Risk {
+        self.level.risk(at, self.standing(), stale)
     }
 
-    fn score(&self, at: EventTime) -> u8 {
-        if let Some(episode) = &self.episode {
-            return episode.score().max(self.statistic);
-        }
-        if self.after == 0 {
-            return self.statistic;
-        }
-        let half_lives = at.since(self.ended).as_secs_f64().max(0.0) / HALF_LIFE.as_secs_f64();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share of a number from 0 to 100"
-        )]
-        let decayed = (f64::from(self.after) * (-half_lives).exp2()) as u8;
-        decayed.max(self.statistic)
-    }
-
-    /// The risk, if it moved enough since it was published last.
+    /// The risk, if it moved enough since it was published last: into another band, or by five
+    /// points.
     pub(crate) fn risk_update(
         &mut self,
         device: &DeviceId,
         listed: Option<&Device>,
         site: &str,
         at: EventTime,
+        stale: bool,
     ) -> Option<RiskUpdate> {
-        let score = self.score(at);
-        let moved = self.published.is_none_or(|published| {
-            score.abs_diff(published) >= PUBLISH_STEP
-                || Risk::of_score(score).band != Risk::of_score(published).band
-        });
-        if !moved {
+        let standing = self.standing();
+        if !self.level.is_news(at, standing, stale) {
             return None;
         }
-        self.published = Some(score);
+        let risk = self.risk(at, stale);
+        self.level.tell(risk, at, standing);
         Some(RiskUpdate {
             schema: RISK_SCHEMA.to_owned(),
             device_id: device.clone(),
             site: site.to_owned(),
             event_time: at,
-            risk: Risk::of_score(score),
+            risk,
             risk_class: listed.map(|device| device.risk_class),
-            verdict_id: self.episode.as_ref().map(|episode| episode.id().to_owned()),
+            verdict_id: self.episode.as_ref().map(|episode| episode.id.clone()),
         })
     }
 }

@@ -1,54 +1,85 @@
 //! What follows from a verdict: the rung of the ladder, and everything that keeps it safe.
 //!
-//! | grade | by | response |
-//! |---|---|---|
-//! | LOW | | log |
-//! | MEDIUM | | watch |
-//! | HIGH | statistics, or a peer's doing | restrict |
-//! | HIGH | a rule | isolate |
-//! | CRITICAL | a rule on what the device did | quarantine |
+//! | grade | by | response | stands for |
+//! |---|---|---|---|
+//! | LOW | | log | |
+//! | MEDIUM | | watch | 24 h |
+//! | HIGH | statistics, or a peer's doing | restrict | 4 h |
+//! | HIGH | a rule on what the device did | isolate | 24 h |
+//! | CRITICAL | a peer's doing | restrict | 4 h |
+//! | CRITICAL | what the device did | quarantine | 24 h |
+//!
+//! Every finding asks for a rung of its own, and the highest is taken: a safety flow among the
+//! offending ones spares that flow, not the device.
 
 use andon_schemas::command::{Action, Approval, FlowMatch, Response};
 use andon_schemas::grade::Grade;
 use andon_schemas::inventory::Function;
-use andon_schemas::observation::Role;
 use andon_schemas::time::{EventTime, Span};
 
 use super::Subject;
-use super::episode::Held;
+use super::held::Held;
 
-/// What a response answers.
-pub(super) struct Cause<'a> {
-    /// The settled grade.
-    pub(super) grade: Grade,
-    /// The standing findings that set it.
-    pub(super) findings: &'a [&'a Held],
+/// What one finding asks for.
+struct Rung<'a> {
+    action: Action,
+    /// The offending flows; empty for the whole device.
+    flows: &'a [FlowMatch],
+    /// Why it is lower than the grade asks for.
+    note: Option<&'static str>,
+    /// A person has to look at it.
+    call: bool,
 }
 
-impl Cause<'_> {
-    /// All of it was done *to* the device, by peers.
-    fn is_a_peers_doing(&self) -> bool {
-        !self.findings.is_empty()
-            && self
-                .findings
-                .iter()
-                .all(|held| held.role == Some(Role::Responder))
-    }
-
-    fn rung(&self) -> Action {
-        match self.grade {
-            Grade::Low => Action::Log,
-            Grade::Medium => Action::Watch,
-            Grade::High | Grade::Critical if self.is_a_peers_doing() => Action::Restrict,
-            Grade::High if self.findings.iter().any(|held| held.rule) => Action::Isolate,
-            Grade::High => Action::Restrict,
-            Grade::Critical => Action::Quarantine,
+impl<'a> Rung<'a> {
+    fn of(held: &'a Held, grade: Grade) -> Self {
+        let plain = |action| Self {
+            action,
+            flows: &[],
+            note: None,
+            call: false,
+        };
+        let lowered = |note, call| Self {
+            note: Some(note),
+            call,
+            ..plain(Action::Watch)
+        };
+        match grade {
+            Grade::Low => return plain(Action::Log),
+            Grade::Medium => return plain(Action::Watch),
+            Grade::High | Grade::Critical => {}
+        }
+        if !held.facet.proven {
+            return lowered("it rests on a sender that nothing proves", false);
+        }
+        if held.only_safety_flows {
+            let note = "the offending flow is a declared safety flow: only a person may cut it";
+            return lowered(note, true);
+        }
+        let by_evidence = grade == Grade::High && !held.facet.rule;
+        if !held.facet.responder && !by_evidence {
+            let action = if grade == Grade::High {
+                Action::Isolate
+            } else {
+                Action::Quarantine
+            };
+            return plain(action);
+        }
+        if held.facet.responder && held.flows.is_empty() {
+            return lowered(
+                "it is a peer's doing and no flow of that peer is known",
+                true,
+            );
+        }
+        Self {
+            flows: &held.flows,
+            ..plain(Action::Restrict)
         }
     }
 }
 
 /// How long a response stands unless it is renewed.
-fn lasts(action: Action) -> Option<Span> {
+const fn lasts(action: Action) -> Option<Span> {
     match action {
         Action::Log => None,
         Action::Watch | Action::Isolate | Action::Quarantine => Some(Span::DAY),
@@ -56,80 +87,146 @@ fn lasts(action: Action) -> Option<Span> {
     }
 }
 
-/// Whom to tell.
-fn notify(grade: Grade) -> Vec<String> {
+/// What should be done about the standing findings, with everything that must stay open left
+/// open. `graded` holds each with the grade it counts with, `grade` is the worst of them.
+pub(super) fn respond(
+    subject: &Subject,
+    graded: &[(&Held, Grade)],
+    grade: Grade,
+    at: EventTime,
+) -> Response {
+    let rungs: Vec<Rung> = graded
+        .iter()
+        .map(|(held, grade)| Rung::of(held, *grade))
+        .collect();
+    let action = rungs
+        .iter()
+        .map(|rung| rung.action)
+        .max()
+        .unwrap_or(Action::Log);
+    let scope = scope(action, &rungs);
+    let whole = action >= Action::Isolate || action == Action::Restrict && scope.is_empty();
+    let mut notes: Vec<&str> = Vec::new();
+    for note in rungs.iter().filter_map(|rung| rung.note) {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    let waits = waits_for_a_person(subject, action);
+    notes.extend(waits);
+    let call = waits.is_some() || rungs.iter().any(|rung| rung.call);
+    Response {
+        action,
+        mode: subject.mode,
+        scope,
+        exceptions: exceptions(action, whole, subject),
+        expires: lasts(action).map(|span| at + span),
+        approval: if waits.is_some() {
+            Approval::Required
+        } else {
+            Approval::Automatic
+        },
+        note: notes.join("; "),
+        notify: notify(grade, call || action >= Action::Isolate),
+    }
+}
+
+/// What is left to do when an episode is over: those who were told of it are told.
+pub(super) fn released(subject: &Subject, told: Option<&Response>) -> Response {
+    Response {
+        action: Action::Log,
+        mode: subject.mode,
+        scope: Vec::new(),
+        exceptions: exceptions(Action::Log, false, subject),
+        expires: None,
+        approval: Approval::Automatic,
+        note: String::new(),
+        notify: told.map(|told| told.notify.clone()).unwrap_or_default(),
+    }
+}
+
+/// Whether two responses ask for the same, whenever they lapse.
+pub(super) fn same(one: &Response, other: &Response) -> bool {
+    one.action == other.action
+        && one.mode == other.mode
+        && one.scope == other.scope
+        && one.exceptions == other.exceptions
+        && one.approval == other.approval
+}
+
+/// Whether half of its time is gone: a state can stand for days without a repeat, and the
+/// response must not lapse under it.
+pub(super) fn wants_renewal(told: &Response, at: EventTime) -> bool {
+    let (Some(expires), Some(lasts)) = (told.expires, lasts(told.action)) else {
+        return false;
+    };
+    expires.since(at).micros() < lasts.micros() / 2
+}
+
+/// Why a person has to agree first, if one has to.
+fn waits_for_a_person(subject: &Subject, action: Action) -> Option<&'static str> {
+    let is = |function| {
+        subject
+            .inventory
+            .is_some_and(|device| device.function == function)
+    };
+    let safety_critical = subject
+        .inventory
+        .is_some_and(|device| device.safety_critical);
+    let maintained = subject.in_maintenance && action < Action::Quarantine;
+    if action >= Action::Isolate {
+        if is(Function::Gateway) && (safety_critical || !subject.protected.is_empty()) {
+            return Some("the gateway carries safety flows: only a person may cut it");
+        }
+        if is(Function::Server) {
+            return Some("others depend on the server: only a person may cut it");
+        }
+        if safety_critical && subject.protected.is_empty() {
+            return Some(
+                "the device is safety-critical and declares no safety flow to spare: only a \
+                 person may cut it",
+            );
+        }
+    }
+    (maintained && action > Action::Log).then_some("declared maintenance: it waits for a person")
+}
+
+/// Only `restrict` names flows; the other rungs are about the whole device, and so is a
+/// restriction of which one finding names no flow.
+fn scope(action: Action, rungs: &[Rung]) -> Vec<FlowMatch> {
+    let asking = || rungs.iter().filter(|rung| rung.action == Action::Restrict);
+    if action != Action::Restrict || asking().any(|rung| rung.flows.is_empty()) {
+        return Vec::new();
+    }
+    let mut flows: Vec<FlowMatch> = asking().flat_map(|rung| rung.flows).cloned().collect();
+    flows.sort();
+    flows.dedup();
+    flows
+}
+
+/// Safety flows stay open whatever is done. What production cannot do without stays open as
+/// well, short of quarantine.
+fn exceptions(action: Action, whole: bool, subject: &Subject) -> Vec<FlowMatch> {
+    let mut flows = subject.protected.to_vec();
+    if whole && action < Action::Quarantine {
+        flows.extend_from_slice(subject.essential);
+    }
+    flows.sort();
+    flows.dedup();
+    flows
+}
+
+/// Whom to tell; `production` if production feels it, or a person has to decide.
+fn notify(grade: Grade, production: bool) -> Vec<String> {
     let names: &[&str] = match grade {
         Grade::Low => &[],
         Grade::Medium => &["operator"],
         Grade::High => &["operator", "soc"],
-        Grade::Critical => &["soc", "operator", "plant-operations"],
+        Grade::Critical => &["operator", "soc", "plant-operations"],
     };
-    names.iter().map(|name| (*name).to_owned()).collect()
-}
-
-/// What should be done, with everything that must stay open left open.
-pub(super) fn respond(subject: &Subject, cause: &Cause, at: EventTime) -> Response {
-    let mut action = cause.rung();
-    let mut approval = Approval::Automatic;
-    let mut note = String::new();
-    let mut told = notify(cause.grade);
-    if action > Action::Watch && cause.findings.iter().any(|held| held.safety_flow) {
-        action = Action::Watch;
-        approval = Approval::Required;
-        "the offending flow is a declared safety flow: only a person may cut it"
-            .clone_into(&mut note);
-        if !told.iter().any(|name| name == "plant-operations") {
-            told.push("plant-operations".to_owned());
-        }
-    } else if action >= Action::Isolate && carries_safety_flows(subject) {
-        approval = Approval::Required;
-        "this gateway carries safety flows of the devices it serves: only a person may cut it"
-            .clone_into(&mut note);
-    } else if subject.in_maintenance && matches!(action, Action::Restrict | Action::Isolate) {
-        approval = Approval::Required;
-        "declared maintenance: waits for a person".clone_into(&mut note);
+    let mut names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    if production && grade < Grade::Critical {
+        names.push("plant-operations".to_owned());
     }
-    Response {
-        action,
-        mode: subject.mode,
-        scope: scope(action, cause),
-        exceptions: exceptions(action, subject),
-        expires: lasts(action).map(|span| at + span),
-        approval,
-        note,
-        notify: told,
-    }
-}
-
-fn carries_safety_flows(subject: &Subject) -> bool {
-    subject
-        .inventory
-        .is_some_and(|device| device.function == Function::Gateway)
-        && !subject.protected.is_empty()
-}
-
-/// Only `restrict` names flows; the other rungs are about the whole device.
-fn scope(action: Action, cause: &Cause) -> Vec<FlowMatch> {
-    if action != Action::Restrict {
-        return Vec::new();
-    }
-    let mut flows: Vec<FlowMatch> = cause
-        .findings
-        .iter()
-        .filter_map(|held| held.flow.clone())
-        .collect();
-    flows.sort();
-    flows.dedup();
-    flows
-}
-
-fn exceptions(action: Action, subject: &Subject) -> Vec<FlowMatch> {
-    let mut flows = match action {
-        Action::Log | Action::Watch => Vec::new(),
-        Action::Restrict | Action::Quarantine => subject.protected.to_vec(),
-        Action::Isolate => [subject.protected, subject.essential].concat(),
-    };
-    flows.sort();
-    flows.dedup();
-    flows
+    names
 }
