@@ -1,1 +1,35 @@
-//! Placeholder.
+//! The life cycle of commands, pure: from the revisions of verdicts to what enforcement points
+//! are told, and to the little of it that the device itself may see.
+//!
+//! ```text
+//! Verdict (revisions, in order) ──▶ Commands ──▶ Command ──▶ enforcement points, audit
+//!                                                   └──▶ DeviceCommand ──▶ the device
+//! ```
+//!
+//! No clock: a command is issued at the event time its revision speaks of, and says itself when
+//! it lapses.
+#![warn(clippy::disallowed_methods)]
+
+mod commands;
+mod device;
+
+pub use commands::Commands;
+pub use device::{DeviceCommand, device_view};
+
+use sha2::{Digest, Sha256};
+
+/// The first `bytes` of a SHA-256 over the parts, lower-case hex. A zero byte ends each part, and
+/// no part holds one.
+fn digest(parts: &[&str], bytes: usize) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update(part.as_bytes());
+        digest.update([0]);
+    }
+    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or('0');
+    let hash = digest.finalize();
+    hash.iter()
+        .take(bytes)
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
+}
