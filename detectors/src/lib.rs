@@ -13,8 +13,11 @@ pub mod stats;
 pub mod words;
 
 mod distinct;
+mod mix;
 mod rare;
 mod rule;
+mod shift;
 #[cfg(test)]
 mod stage;
+mod standing;
 mod visits;

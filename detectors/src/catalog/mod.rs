@@ -235,11 +235,14 @@ macro_rules! catalog {
 }
 
 catalog! {
+    connection_rate::ConnectionRate,
     current_draw::CurrentDraw,
+    destination_mix::DestinationMix,
     firmware_mismatch::FirmwareMismatch,
     forbidden_flow::ForbiddenFlow,
     identity_mismatch::IdentityMismatch,
     off_hours::OffHours,
+    protocol_mix::ProtocolMix,
     scan::Scan,
     silence::Silence,
     spindle_speed::SpindleSpeed,

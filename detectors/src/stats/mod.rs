@@ -42,7 +42,7 @@ pub mod beta_binomial;
 pub mod bounds;
 pub mod count;
 #[cfg(test)]
-mod dice;
+pub(crate) mod dice;
 pub mod distinct;
 pub mod evidence;
 pub mod gamma_beacon;

@@ -1,0 +1,160 @@
+//! # Does it speak one of its protocols more often than it should?
+//!
+//! ## What it sees
+//! The share of new connections in each protocol of the profile, hour after hour: an engineering
+//! or update protocol that takes over from the one that carries the data.
+//!
+//! ## When it cries wolf
+//! A changed driver that renews its sessions more often in one protocol than in the others.
+//!
+//! ## Method
+//! Binomial likelihood ratios per closed window and cell against the upper bound that the written
+//! share allows, tempered for connections that come in runs (stats.md §5.4; `mix.rs`).
+
+use andon_schemas::finding::Evidence;
+use andon_schemas::grade::Plane;
+
+use crate::baseline::Baseline;
+use crate::detector::{Clock, Detector, Signal};
+use crate::facts::CloseFacts;
+use crate::mix::{self, Inputs, Mix, MixPlan, Wording};
+
+const WORDING: Wording = Wording {
+    verb: "spoke",
+    others: "other protocols",
+    techniques: &["T0869", "T0885"],
+};
+
+pub(crate) struct ProtocolMix;
+
+impl Detector for ProtocolMix {
+    const NAME: &'static str = "protocol_mix";
+    const QUESTION: &'static str = "Does it speak one of its protocols more often than it should?";
+    const CRIES_WOLF: &'static str =
+        "A driver that renews its sessions in one protocol more often than in others.";
+    const READS: &'static str = "protocols";
+    const GRADE: &'static str = "by evidence";
+    const PLANE: Plane = Plane::Network;
+    const CLOCK: Clock = Clock::Window;
+    const WEIGHT: f32 = 3.0;
+
+    type Plan = MixPlan;
+    type State = Mix;
+    type Inputs = Inputs;
+
+    fn plan(baseline: &Baseline, stake: f32) -> Option<MixPlan> {
+        let profile = &baseline.profile;
+        let shares = profile
+            .protocols
+            .iter()
+            .map(|one| (one.name.clone(), one.share));
+        MixPlan::new(shares, stake, baseline.clock.clone())
+    }
+
+    fn on_close(plan: &MixPlan, state: &mut Mix, facts: &CloseFacts) -> Signal<Inputs> {
+        mix::close(plan, state, facts.pane.hour, facts.pane.protocols)
+    }
+
+    fn assess(plan: &MixPlan, inputs: &Inputs) -> Evidence {
+        mix::assess(plan, inputs, &WORDING)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Pane;
+    use crate::stage::{Stage, check, seen, time};
+    use andon_schemas::time::{Interval, Span};
+
+    const PROFILE: &str = "
+protocols: { modbus: 80 %, ethernet-ip: 15 %, ntp: 5 % }
+";
+
+    /// Plays closed hours: each symbol is an hour, looked up as its counters.
+    fn play(mut counts: impl FnMut(char) -> [u16; 8], drawing: &str) -> Vec<Inputs> {
+        let stage = Stage::of(PROFILE);
+        let plan = ProtocolMix::plan(&stage.baseline, 0.05).unwrap();
+        let mut state = Mix::default();
+        let (mut hour, mut come) = (490_000, Vec::new());
+        check(drawing, |symbol| {
+            hour += 1;
+            let pane = Pane {
+                hour,
+                protocols: counts(symbol),
+                ..Pane::default()
+            };
+            let start = time("2025-11-24T16:00:00Z");
+            let facts = CloseFacts {
+                device: stage.device(),
+                pane: &pane,
+                window: Interval {
+                    start,
+                    end: start + Span::HOUR,
+                },
+                active_share: 1.0,
+                partial: false,
+            };
+            let signal = ProtocolMix::on_close(&plan, &mut state, &facts);
+            if let Signal::Seen(sighting) = &signal {
+                assert!(sighting.floor.is_none() && sighting.score >= 25);
+                let evidence = ProtocolMix::assess(&plan, &sighting.inputs);
+                assert_eq!(evidence.score, sighting.score);
+                come.push(seen(Signal::Seen(*sighting)).inputs);
+            }
+            signal
+        });
+        come
+    }
+
+    // h an honest hour, e an empty one, s one with a share that has grown fivefold.
+    fn counts(symbol: char) -> [u16; 8] {
+        match symbol {
+            'h' => [20, 4, 1, 0, 0, 0, 0, 0],
+            's' => [11, 4, 10, 0, 0, 0, 0, 0],
+            _ => [0; 8],
+        }
+    }
+
+    #[test]
+    fn honest_shares_are_silent_whatever_the_number_of_connections() {
+        play(
+            counts,
+            "
+            hhhhhhhhehhhhhhhhhhhhhehhhhh
+            ............................
+            ",
+        );
+        play(
+            |_| [8_000, 1_500, 500, 0, 0, 0, 0, 0],
+            "
+            hhhhhhhhhhhhhhhhhhhhhhhh
+            ........................
+            ",
+        );
+    }
+
+    #[test]
+    fn a_share_that_grows_is_seen_told_and_over() {
+        let come = play(
+            counts,
+            "
+            hhhh ssssssssss hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh
+            .... ..!!!!!!!! !.o.................................
+            ",
+        );
+        let stage = Stage::of(PROFILE);
+        let plan = ProtocolMix::plan(&stage.baseline, 0.05).unwrap();
+        let sentence = ProtocolMix::assess(&plan, come.last().unwrap()).sentence;
+        assert!(
+            sentence.contains("ntp") && sentence.contains("where 4.98 % are expected"),
+            "{sentence}"
+        );
+    }
+
+    #[test]
+    fn without_written_shares_there_is_nothing_to_compare_with() {
+        let stage = Stage::of("protocols: [modbus, ntp]");
+        assert!(ProtocolMix::plan(&stage.baseline, 0.05).is_none());
+    }
+}

@@ -1,0 +1,228 @@
+//! Has the level of an hourly number shifted for good? What volume and connection rate share:
+//! score, whiten, bet on both sides, remember for how long.
+//!
+//! A detector turns the number of a closed window into a standard normal score; this takes the
+//! device's own level and the hour before out of it, and accumulates the rest as evidence
+//! (stats.md §4.1, §5.1). More than usual is bet on with three quarters of the stake.
+
+use std::sync::Arc;
+
+use andon_schemas::time::PlantClock;
+use serde::{Deserialize, Serialize};
+
+use crate::facts::CloseFacts;
+use crate::standing::{Standing, step};
+use crate::stats::evidence::{Arming, Bets, Purse, Stake};
+use crate::stats::score::LEVELS;
+use crate::stats::tilts::{Side, Tilts};
+use crate::stats::whiten::{WhitenPlan, Whitener};
+use crate::words::multiple_text;
+
+/// Part of the stake that is put on more than usual.
+const UP_PART: f32 = 0.75;
+/// A written range without width is read as so much either way.
+const UNWRITTEN_WIDTH: f64 = 1.1;
+/// The level learns nothing while evidence is this strong, but for so many hours at most.
+const HOLD_FROM: f32 = LEVELS[2];
+const HOLD_HOURS_MAX: u16 = 72;
+/// Hourly windows of a day.
+pub(crate) const WINDOWS_PER_DAY: f32 = 24.0;
+
+/// How an hourly number of a device type is weighed; shared by all its devices.
+#[derive(Clone, Debug)]
+pub(crate) struct ShiftPlan {
+    whiten: WhitenPlan,
+    stake: Stake,
+    clock: Arc<PlantClock>,
+}
+
+/// What a device remembers of an hourly number: 72 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Shift {
+    whitener: Whitener,
+    up: Bets<4>,
+    down: Bets<4>,
+    purse: Purse,
+    /// Hour of the last window taken.
+    hour: i32,
+    /// Sum of the log ratios to the middle of the type since evidence began to rise.
+    ln_sum: f32,
+    /// Windows in that sum.
+    hours: u16,
+    arming: Arming,
+}
+
+/// A window as it is taken.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Look {
+    /// Hours since the epoch.
+    pub hour: i32,
+    /// Standard normal score of the number against the written range.
+    pub score: f64,
+    /// Logarithm of the number over the middle of its range.
+    pub ln_ratio: f64,
+}
+
+impl ShiftPlan {
+    /// Weighs scores against a written range whose logarithm has standard deviation `sigma_log`.
+    pub(crate) fn written(sigma_log: f64, stake: f32, clock: Arc<PlantClock>) -> Self {
+        Self {
+            whiten: WhitenPlan::written(sigma_log),
+            stake: Stake::new(stake, WINDOWS_PER_DAY),
+            clock,
+        }
+    }
+}
+
+impl Shift {
+    /// What is remembered after a window. Pure, so that a stored state explains itself.
+    pub(crate) fn after(&self, plan: &ShiftPlan, look: Look) -> Self {
+        let mut next = *self;
+        let start = andon_schemas::time::Span::HOUR.times(i64::from(look.hour));
+        let moment = andon_schemas::time::EventTime::from_micros(start.micros());
+        let staked = plan
+            .stake
+            .draw(&mut next.purse, plan.clock.local(moment).day);
+        let gap = u32::try_from(look.hour.saturating_sub(self.hour)).unwrap_or(1);
+        let hold = self.evidence() >= HOLD_FROM && self.hours < HOLD_HOURS_MAX;
+        let z = next.whitener.step(&plan.whiten, look.score, gap, hold);
+        let e = |side| Tilts::WRITTEN.e_values(z, side);
+        step(&mut next.up, staked * UP_PART, &e(Side::Up));
+        step(&mut next.down, staked * (1.0 - UP_PART), &e(Side::Down));
+        next.hour = look.hour;
+        if next.evidence() < plan.stake.per_day() {
+            (next.hours, next.ln_sum) = (0, 0.0);
+        } else {
+            next.hours = self.hours.saturating_add(1);
+            next.ln_sum = self.ln_sum + narrow(look.ln_ratio);
+        }
+        next
+    }
+
+    /// Takes a window in; says what that came to.
+    pub(crate) fn take(&mut self, plan: &ShiftPlan, look: Look) -> Standing {
+        *self = self.after(plan, look);
+        let evidence = self.evidence();
+        Standing::of(&mut self.arming, evidence)
+    }
+
+    /// Evidence of both sides, in device-days per false alarm.
+    pub(crate) fn evidence(&self) -> f32 {
+        self.up.total() + self.down.total()
+    }
+
+    /// The side on which more evidence lies.
+    pub(crate) fn side(&self) -> Side {
+        if self.up.total() >= self.down.total() {
+            Side::Up
+        } else {
+            Side::Down
+        }
+    }
+
+    /// For how many hours evidence has been rising; the present one is the first.
+    pub(crate) fn hours(&self) -> u16 {
+        self.hours.max(1)
+    }
+
+    /// How many times the middle of its type, on average over these hours.
+    pub(crate) fn ratio(&self) -> f64 {
+        (f64::from(self.ln_sum) / f64::from(self.hours())).exp()
+    }
+
+    /// `For 9 hours it has DONE about 1.6 times what its type does`
+    pub(crate) fn sentence(&self, done: &str) -> String {
+        let span = match self.hours() {
+            1 => "For an hour".to_owned(),
+            hours => format!("For {hours} hours"),
+        };
+        let ratio = multiple_text(self.ratio());
+        format!("{span} it has {done} about {ratio} times what its type does")
+    }
+}
+
+/// Whether a window can be compared with a full hour of work.
+pub(crate) fn is_whole(facts: &CloseFacts) -> bool {
+    facts.active_share >= 1.0 && !facts.partial && facts.hours() == 1 && !facts.pane.is_empty()
+}
+
+/// A written range as ends with a geometric middle: a single value is given a width, and the lower
+/// end of a range that begins at 0 is what mirrors the upper one in the baseline.
+pub(crate) fn ends(lo: f64, hi: f64, baseline: f64) -> (f64, f64) {
+    if lo <= 0.0 {
+        (baseline * (baseline / hi).min(1.0), hi.max(baseline))
+    } else if hi > lo {
+        (lo, hi)
+    } else {
+        (lo / UNWRITTEN_WIDTH, lo * UNWRITTEN_WIDTH)
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "state is single precision by design"
+)]
+fn narrow(x: f64) -> f32 {
+    x as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::dice::Dice;
+
+    fn plan() -> ShiftPlan {
+        let clock = Arc::new(PlantClock::new("Europe/Berlin").unwrap());
+        ShiftPlan::written(0.28, 0.2, clock)
+    }
+
+    /// Hours of a device at level 0.3 with a memory of 0.4, on which `shift` comes after a week.
+    fn hours_to_find(seed: u64, shift: f64) -> Option<i32> {
+        let (plan, mut dice, mut state) = (plan(), Dice(seed), Shift::default());
+        let mut noise = 0.0;
+        for hour in 0..168 * 3 {
+            noise = 0.4 * noise + 0.916 * 0.85 * dice.normal();
+            let moved = if hour < 168 { 0.0 } else { shift };
+            let look = Look {
+                hour: 490_000 + hour,
+                score: 0.3 + noise + moved,
+                ln_ratio: 0.28 * (0.3 + noise + moved),
+            };
+            if state.take(&plan, look) == Standing::Stands {
+                return Some(hour - 168);
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn half_as_much_again_is_found_within_two_days_and_an_honest_device_is_silent() {
+        // ln 1.5 / 0.28
+        let found: Vec<_> = (0..40).map(|seed| hours_to_find(seed, 1.45)).collect();
+        let in_time = found.iter().flatten().filter(|h| (0..48).contains(*h));
+        assert!(in_time.count() >= 36, "{found:?}");
+        let honest = (100..140).filter_map(|seed| hours_to_find(seed, 0.0));
+        assert!(honest.count() <= 2);
+    }
+
+    #[test]
+    fn state_is_compact_and_survives_a_snapshot() {
+        assert!(size_of::<Shift>() <= 72, "{}", size_of::<Shift>());
+        let look = Look {
+            hour: 490_000,
+            score: 2.0,
+            ln_ratio: 0.6,
+        };
+        let state = Shift::default().after(&plan(), look);
+        let text = serde_json::to_string(&state).unwrap();
+        assert_eq!(serde_json::from_str::<Shift>(&text).unwrap(), state);
+    }
+
+    #[test]
+    fn ranges_without_a_middle_or_a_width_get_one() {
+        assert_eq!(ends(50.0, 150.0, 86.6), (50.0, 150.0));
+        assert_eq!(ends(0.0, 40.0, 20.0), (10.0, 40.0));
+        let (lo, hi) = ends(10.0, 10.0, 10.0);
+        assert!(lo < 10.0 && hi > 10.0);
+    }
+}
