@@ -235,6 +235,7 @@ macro_rules! catalog {
 }
 
 catalog! {
+    cadence::Cadence,
     connection_rate::ConnectionRate,
     current_draw::CurrentDraw,
     destination_mix::DestinationMix,
