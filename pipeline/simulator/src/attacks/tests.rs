@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use andon_schemas::observation::{Body, ConnState, Kind, Record, RecordBody};
+use andon_schemas::observation::{Body, ConnState, FlowRecord, Kind, Record, RecordBody};
 use andon_schemas::time::{EventTime, Span};
 
 use super::ATTACKS;
@@ -61,7 +61,12 @@ fn the_night_exfiltration_is_the_worked_anomaly_figure_by_figure() {
     let baseline = 1_440_000;
     // The first row already proves all four findings; the last holds the exact figure.
     assert!(rows[0].1.originator_bytes.unwrap() > 3 * baseline);
-    assert_eq!(rows[39].1.originator_bytes, Some(500_000_000));
+    let both = |row: &FlowRecord| {
+        row.originator_bytes
+            .zip(row.responder_bytes)
+            .map(|(a, b)| a + b)
+    };
+    assert_eq!(both(&rows[39].1), Some(500_000_000));
     assert_eq!(500_000_000 / 2_000, 250_000);
     assert_eq!(500_000_000 / baseline, 347);
 }
