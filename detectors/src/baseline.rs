@@ -2,6 +2,8 @@
 //!
 //! One per device type. Names and roles have become addresses, protocols have become a table.
 
+mod week;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use andon_schemas::time::{EventTime, PlantClock};
 use hashbrown::HashMap;
 use ipnet::IpNet;
 
+use self::week::Week;
 use crate::policy::Policy;
 
 /// Number of a cell of a profile: the index of a destination or protocol in the order written.
@@ -97,6 +100,8 @@ pub struct Baseline {
     clients: Directory,
     ports: HashMap<(Transport, u16), Cell>,
     portless: Vec<(Transport, Cell)>,
+    /// The active hours; `None` if the profile has none.
+    week: Option<Week>,
 }
 
 impl Baseline {
@@ -124,6 +129,7 @@ impl Baseline {
             clients: Directory::compile(&profile.clients, inventory),
             ports,
             portless,
+            week: profile.hours.as_ref().map(Week::of),
             clock,
             profile,
         }
@@ -175,11 +181,11 @@ impl Baseline {
     /// Whether the device is expected to be active at this moment. A holiday is outside all hours
     /// of a profile that has any; without hours it always is.
     pub fn active_at(&self, at: EventTime) -> bool {
-        let Some(hours) = &self.profile.hours else {
+        let Some(week) = &self.week else {
             return true;
         };
         let local = self.clock.local(at);
-        hours.hold(local.weekday, local.minute) && !self.is_holiday(local.day)
+        week.holds(local.weekday, local.minute) && !self.is_holiday(local.day)
     }
 
     /// Whether a local calendar day (since 1970) is a day without production.

@@ -188,7 +188,13 @@ pub struct PlantClock {
     name: String,
     /// `(from, offset µs)` in ascending order; the first entry covers everything before it.
     offsets: Vec<(i64, i64)>,
+    /// For each stretch of 2^51 µs (26 days) since the epoch, which entry holds at its start:
+    /// from there it is hardly more than one change to any time in it.
+    hints: Vec<u16>,
 }
+
+/// Width of the stretches that [`PlantClock`] has hints for, as a power of two.
+const HINT_BITS: u32 = 51;
 
 impl PlantClock {
     /// The clock of an IANA time zone such as `Europe/Berlin`.
@@ -208,9 +214,16 @@ impl PlantClock {
                 .take_while(|t| t.timestamp().as_second() < horizon)
                 .map(|t| (t.timestamp().as_microsecond(), offset(t.timestamp()))),
         );
+        let hints = (0..horizon * 1_000_000 >> HINT_BITS)
+            .map(|stretch| {
+                let after = offsets.partition_point(|(from, _)| *from <= stretch << HINT_BITS);
+                u16::try_from(after - 1).unwrap_or(0)
+            })
+            .collect();
         Ok(Self {
             name: zone.to_owned(),
             offsets,
+            hints,
         })
     }
 
@@ -248,9 +261,18 @@ impl PlantClock {
         EventTime(by(after).max(by(before)))
     }
 
+    #[inline]
     fn offset_at(&self, micros: i64) -> i64 {
-        let after = self.offsets.partition_point(|(from, _)| *from <= micros);
-        self.offsets[after.saturating_sub(1)].1
+        let stretch = usize::try_from(micros >> HINT_BITS).unwrap_or(usize::MAX);
+        let Some(hint) = self.hints.get(stretch) else {
+            let after = self.offsets.partition_point(|(from, _)| *from <= micros);
+            return self.offsets[after.saturating_sub(1)].1;
+        };
+        let from_hint = &self.offsets[usize::from(*hint)..];
+        let passed = from_hint[1..]
+            .iter()
+            .take_while(|(from, _)| *from <= micros);
+        from_hint[passed.count()].1
     }
 }
 
@@ -276,6 +298,31 @@ mod tests {
             EventTime(3_600_000_001).floor(Span::HOUR),
             EventTime(3_600_000_000)
         );
+    }
+
+    #[test]
+    fn hints_change_no_offset() {
+        for zone in ["Europe/Berlin", "Africa/Casablanca", "Asia/Kolkata", "UTC"] {
+            let clock = PlantClock::new(zone).unwrap();
+            let searched = PlantClock {
+                hints: Vec::new(),
+                ..clock.clone()
+            };
+            let stretch = 1 << HINT_BITS;
+            let changes = clock.offsets.iter().map(|(from, _)| *from);
+            let times = changes
+                .chain((-3..2_000).map(|n| n * stretch))
+                .chain([i64::MIN, i64::MAX]);
+            for time in times {
+                for micros in [time.saturating_sub(1), time, time.saturating_add(1)] {
+                    assert_eq!(
+                        clock.offset_at(micros),
+                        searched.offset_at(micros),
+                        "{micros}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]
