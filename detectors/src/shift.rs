@@ -178,7 +178,7 @@ mod tests {
 
     /// Hours of a device at level 0.3 with a memory of 0.4, on which `shift` comes after a week.
     fn hours_to_find(seed: u64, shift: f64) -> Option<i32> {
-        let (plan, mut dice, mut state) = (plan(), Dice(seed), Shift::default());
+        let (plan, mut dice, mut memory) = (plan(), Dice(seed), Shift::default());
         let mut noise = 0.0;
         for hour in 0..168 * 3 {
             noise = 0.4 * noise + 0.916 * 0.85 * dice.normal();
@@ -188,7 +188,7 @@ mod tests {
                 score: 0.3 + noise + moved,
                 ln_ratio: 0.28 * (0.3 + noise + moved),
             };
-            if state.take(&plan, look) == Standing::Stands {
+            if memory.take(&plan, look) == Standing::Stands {
                 return Some(hour - 168);
             }
         }
@@ -213,9 +213,9 @@ mod tests {
             score: 2.0,
             ln_ratio: 0.6,
         };
-        let state = Shift::default().after(&plan(), look);
-        let text = serde_json::to_string(&state).unwrap();
-        assert_eq!(serde_json::from_str::<Shift>(&text).unwrap(), state);
+        let memory = Shift::default().after(&plan(), look);
+        let text = serde_json::to_string(&memory).unwrap();
+        assert_eq!(serde_json::from_str::<Shift>(&text).unwrap(), memory);
     }
 
     #[test]

@@ -153,7 +153,7 @@ mod tests {
 
     /// Plays hours of a day that begins at midnight, each with so many connections.
     fn play(stage: &Stage, plan: &Plan, counts: &[u32]) -> Vec<Signal<Inputs>> {
-        let mut state = Shift::default();
+        let mut memory = Shift::default();
         let start = time("2025-12-12T00:00:00Z");
         (0..)
             .zip(counts)
@@ -175,7 +175,7 @@ mod tests {
                     active_share: 1.0,
                     partial: false,
                 };
-                ConnectionRate::on_close(plan, &mut state, &facts)
+                ConnectionRate::on_close(plan, &mut memory, &facts)
             })
             .collect()
     }

@@ -79,7 +79,7 @@ destinations:
     fn play(mut counts: impl FnMut(char) -> [u16; 8], drawing: &str) -> Vec<Inputs> {
         let stage = Stage::of(PROFILE);
         let plan = DestinationMix::plan(&stage.baseline, 0.05).unwrap();
-        let mut state = Mix::default();
+        let mut memory = Mix::default();
         let (mut hour, mut come) = (490_000, Vec::new());
         check(drawing, |symbol| {
             hour += 1;
@@ -99,7 +99,7 @@ destinations:
                 active_share: 1.0,
                 partial: false,
             };
-            let signal = DestinationMix::on_close(&plan, &mut state, &facts);
+            let signal = DestinationMix::on_close(&plan, &mut memory, &facts);
             if let Signal::Seen(sighting) = &signal {
                 assert!(sighting.floor.is_none() && sighting.score >= 25);
                 let evidence = DestinationMix::assess(&plan, &sighting.inputs);

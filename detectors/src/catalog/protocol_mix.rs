@@ -75,7 +75,7 @@ protocols: { modbus: 80 %, ethernet-ip: 15 %, ntp: 5 % }
     fn play(mut counts: impl FnMut(char) -> [u16; 8], drawing: &str) -> Vec<Inputs> {
         let stage = Stage::of(PROFILE);
         let plan = ProtocolMix::plan(&stage.baseline, 0.05).unwrap();
-        let mut state = Mix::default();
+        let mut memory = Mix::default();
         let (mut hour, mut come) = (490_000, Vec::new());
         check(drawing, |symbol| {
             hour += 1;
@@ -95,7 +95,7 @@ protocols: { modbus: 80 %, ethernet-ip: 15 %, ntp: 5 % }
                 active_share: 1.0,
                 partial: false,
             };
-            let signal = ProtocolMix::on_close(&plan, &mut state, &facts);
+            let signal = ProtocolMix::on_close(&plan, &mut memory, &facts);
             if let Signal::Seen(sighting) = &signal {
                 assert!(sighting.floor.is_none() && sighting.score >= 25);
                 let evidence = ProtocolMix::assess(&plan, &sighting.inputs);

@@ -15,13 +15,13 @@ const MORNING: &str = "2025-12-12T08:00:00Z";
 fn play(profile: &str, messages: impl Iterator<Item = (i64, u64)>) -> (Vec<(i64, Inputs)>, usize) {
     let stage = Stage::of(profile);
     let plan = Cadence::plan(&stage.baseline, 0.3).unwrap();
-    let (mut state, mut at) = (State::default(), time(MORNING));
+    let (mut memory, mut at) = (State::default(), time(MORNING));
     let (mut told, mut ends) = (Vec::new(), 0);
     for (number, (seconds, size)) in (0..).zip(messages) {
         at = at + Span::from_secs(seconds);
         let mut facts = stage.flow(at);
         facts.up = size;
-        match Cadence::on_flow(&plan, &mut state, &facts) {
+        match Cadence::on_flow(&plan, &mut memory, &facts) {
             Signal::Quiet => {}
             Signal::Over => ends += 1,
             Signal::Seen(sighting) => {
@@ -103,7 +103,7 @@ fn missed_slots_and_other_sizes_are_seen_and_are_over_when_it_is_right_again() {
 fn nights_late_rows_and_other_destinations_are_no_steps() {
     let stage = Stage::of(&format!("{PROFILE}active_hours: 06:00-22:00\n"));
     let plan = Cadence::plan(&stage.baseline, 0.3).unwrap();
-    let mut state = State::default();
+    let mut memory = State::default();
     let mut at = time(MORNING);
     // n one at night, l a late one, o one to somebody else, g in rhythm, e far too early.
     let drawing = "
@@ -123,9 +123,9 @@ fn nights_late_rows_and_other_destinations_are_no_steps() {
         if symbol == 'o' {
             facts.destination = None;
         }
-        let before = state.weight;
-        let signal = Cadence::on_flow(&plan, &mut state, &facts);
-        assert_eq!(state.weight == before, "nlo".contains(symbol), "{symbol}");
+        let before = memory.weight;
+        let signal = Cadence::on_flow(&plan, &mut memory, &facts);
+        assert_eq!(memory.weight == before, "nlo".contains(symbol), "{symbol}");
         signal
     });
     let mut facts = stage.flow(at + Span::SECOND);

@@ -35,7 +35,7 @@ fn the_row_that_crosses_three_times_the_upper_end_is_seen_at_once() {
             let pane = running(megabytes);
             let mut facts = stage.flow(time("2025-12-12T09:30:00Z"));
             facts.pane = Some(&pane);
-            TrafficVolume::on_flow(&plan, &mut Default::default(), &facts)
+            TrafficVolume::on_flow(&plan, &mut Shift::default(), &facts)
         },
     );
 }
@@ -60,7 +60,7 @@ fn a_late_row_says_nothing_about_the_hour_and_a_long_flow_counts_by_its_mean() {
                 1_000_000_000
             });
             facts.pane = (symbol != 'l').then_some(&pane);
-            TrafficVolume::on_flow(&plan, &mut Default::default(), &facts)
+            TrafficVolume::on_flow(&plan, &mut Shift::default(), &facts)
         },
     );
 }
@@ -72,7 +72,7 @@ fn the_sentence_compares_with_the_baseline_and_the_message() {
     let pane = running(500);
     let mut facts = stage.flow(time("2025-12-14T01:30:00Z"));
     facts.pane = Some(&pane);
-    let signal = TrafficVolume::on_flow(&plan, &mut Default::default(), &facts);
+    let signal = TrafficVolume::on_flow(&plan, &mut Shift::default(), &facts);
     let sentence = TrafficVolume::assess(&plan, &seen(signal).inputs).sentence;
     assert!(
         sentence.contains("500 MB")
@@ -83,7 +83,7 @@ fn the_sentence_compares_with_the_baseline_and_the_message() {
 }
 
 /// Full hours that each moved so many megabytes.
-fn hours(plan: &Plan, state: &mut Shift, stage: &Stage, megabytes: &[u64]) -> Vec<Signal<Inputs>> {
+fn hours(plan: &Plan, memory: &mut Shift, stage: &Stage, megabytes: &[u64]) -> Vec<Signal<Inputs>> {
     let start = time("2025-12-12T00:00:00Z");
     (0..)
         .zip(megabytes)
@@ -103,7 +103,7 @@ fn hours(plan: &Plan, state: &mut Shift, stage: &Stage, megabytes: &[u64]) -> Ve
                 active_share: 1.0,
                 partial: false,
             };
-            TrafficVolume::on_close(plan, state, &facts)
+            TrafficVolume::on_close(plan, memory, &facts)
         })
         .collect()
 }
@@ -183,16 +183,16 @@ fn an_hour_that_cannot_be_compared_is_no_step() {
             ..whole
         },
     ] {
-        let mut state = Shift::default();
+        let mut memory = Shift::default();
         assert_eq!(
-            TrafficVolume::on_close(&plan, &mut state, &facts),
+            TrafficVolume::on_close(&plan, &mut memory, &facts),
             Signal::Quiet
         );
-        assert_eq!(state, Shift::default());
+        assert_eq!(memory, Shift::default());
     }
-    let mut state = Shift::default();
-    TrafficVolume::on_close(&plan, &mut state, &whole);
-    assert!(state != Shift::default());
+    let mut memory = Shift::default();
+    TrafficVolume::on_close(&plan, &mut memory, &whole);
+    assert!(memory != Shift::default());
 }
 
 #[test]
