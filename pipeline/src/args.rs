@@ -6,9 +6,14 @@ use andon_schemas::grade::Grade;
 use andon_schemas::observation::Kind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Behavioural analytics for zero-trust industrial IoT.
+/// Behavioural analytics for zero-trust industrial `IoT`.
 #[derive(Debug, Parser)]
-#[command(name = "andon", version, about, max_term_width = 100)]
+#[command(
+    name = "andon",
+    version,
+    about = "Behavioural analytics for zero-trust industrial IoT.",
+    max_term_width = 100
+)]
 pub struct Cli {
     /// How results are printed.
     #[arg(

@@ -32,8 +32,7 @@ pub enum Outcome {
 pub fn status(result: &anyhow::Result<Outcome>) -> u8 {
     match result {
         Ok(Outcome::Done) => 0,
-        Ok(Outcome::Failed) => 1,
         Err(error) if error.is::<Usage>() => 2,
-        Err(_) => 1,
+        Ok(Outcome::Failed) | Err(_) => 1,
     }
 }

@@ -42,6 +42,7 @@ impl Tally {
 }
 
 /// Takes records and makes the engine's input of them.
+#[derive(Debug)]
 pub struct Intake<'a> {
     plant: &'a Plant,
     splitter: Splitter<'a>,
@@ -105,9 +106,9 @@ impl<'a> Intake<'a> {
     /// Ends the input, unless it is the record of a run, which says itself how it ended.
     pub fn end(&mut self) {
         if self.recorded {
-            self.feed.flush()
+            self.feed.flush();
         } else {
-            self.feed.end()
+            self.feed.end();
         }
     }
 

@@ -1,4 +1,5 @@
-//! What a run leaves behind: `verdicts.jsonl`, `rejects.jsonl`, `late.jsonl`, `summary.json`.
+//! What a run leaves behind: `verdicts.jsonl`, `commands.jsonl`, `risk.jsonl`, `rejects.jsonl`,
+//! `late.jsonl`, and `summary.json`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -6,6 +7,8 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use andon_engine::{Item, LateRow, Output};
+use andon_respond::Commands;
+use andon_schemas::command::Command;
 use andon_schemas::grade::Grade;
 use andon_schemas::reject::Reject;
 use andon_schemas::verdict::{RiskUpdate, State, Verdict};
@@ -71,12 +74,17 @@ impl Ledger {
 pub struct Results {
     /// What came out.
     pub ledger: Ledger,
+    /// What follows from the verdicts.
+    pub commands: Commands,
+    /// Commands that nobody has taken yet.
+    fresh: Vec<Command>,
     files: Option<Files>,
 }
 
 #[derive(Debug)]
 struct Files {
     verdicts: BufWriter<File>,
+    commands: BufWriter<File>,
     risks: BufWriter<File>,
     rejects: BufWriter<File>,
     late: BufWriter<File>,
@@ -103,6 +111,8 @@ impl Results {
         let Some(folder) = folder else {
             return Ok(Self {
                 ledger: Ledger::default(),
+                commands: Commands::new(),
+                fresh: Vec::new(),
                 files: None,
             });
         };
@@ -121,8 +131,11 @@ impl Results {
         };
         Ok(Self {
             ledger: Ledger::default(),
+            commands: Commands::new(),
+            fresh: Vec::new(),
             files: Some(Files {
                 verdicts: create("verdicts.jsonl")?,
+                commands: create("commands.jsonl")?,
                 risks: create("risk.jsonl")?,
                 rejects: create("rejects.jsonl")?,
                 late: create("late.jsonl")?,
@@ -146,6 +159,7 @@ impl Results {
                     self.ledger.verdict(&verdict);
                     each(&verdict);
                     self.write(|files| &mut files.verdicts, &verdict)?;
+                    self.command(&verdict)?;
                 }
                 Item::Risk(update) => self.risk(&update)?,
                 Item::Late(late) => self.late(&late)?,
@@ -160,6 +174,19 @@ impl Results {
             }
         }
         Ok(refused)
+    }
+
+    fn command(&mut self, verdict: &Verdict) -> anyhow::Result<()> {
+        for command in self.commands.take(verdict) {
+            self.write(|files| &mut files.commands, &command)?;
+            self.fresh.push(command);
+        }
+        Ok(())
+    }
+
+    /// The commands that followed since the last time.
+    pub fn take_commands(&mut self) -> Vec<Command> {
+        std::mem::take(&mut self.fresh)
     }
 
     fn risk(&mut self, update: &RiskUpdate) -> anyhow::Result<()> {
@@ -203,6 +230,7 @@ impl Results {
     pub fn flush(&mut self) -> anyhow::Result<()> {
         if let Some(files) = &mut self.files {
             files.verdicts.flush()?;
+            files.commands.flush()?;
             files.risks.flush()?;
             files.rejects.flush()?;
             files.late.flush()?;

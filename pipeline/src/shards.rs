@@ -13,6 +13,7 @@ use andon_schemas::verdict::Risk;
 use anyhow::{Context as _, anyhow};
 
 /// What a shard's thread is asked.
+#[derive(Debug)]
 enum Ask {
     Run(Arc<[Input]>),
     Snapshot,
@@ -20,6 +21,7 @@ enum Ask {
 }
 
 /// What it answers.
+#[derive(Debug)]
 enum Answer {
     Ran(Output),
     Snapshot(Result<Vec<u8>, String>),
@@ -37,6 +39,7 @@ pub struct Status {
     pub risks: Vec<(DeviceId, Risk)>,
 }
 
+#[derive(Debug)]
 struct Shard {
     asks: Option<SyncSender<Ask>>,
     answers: Receiver<Answer>,
@@ -44,6 +47,7 @@ struct Shard {
 }
 
 /// Engines side by side.
+#[derive(Debug)]
 pub struct Shards {
     shards: Vec<Shard>,
 }

@@ -94,6 +94,7 @@ pub struct Summary {
 }
 
 /// What a summary is made from.
+#[derive(Debug)]
 pub struct Parts<'a> {
     /// Where every record went.
     pub tally: &'a Tally,

@@ -120,6 +120,8 @@ impl<'a> Play<'a> {
             for reject in results.take(output, |_| {})? {
                 self.intake.refused(reject);
             }
+            // They are in `commands.jsonl`; a backtest orders nobody about.
+            drop(results.take_commands());
             results.rejects(&self.intake.take_rejects())?;
             progress.set(self.intake.tally().records);
             if ended {

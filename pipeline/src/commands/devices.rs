@@ -112,11 +112,11 @@ fn unknown(wanted: &str, rows: &[DeviceRow]) -> anyhow::Error {
 /// If the file cannot be read, or a line is no verdict.
 pub fn verdicts(folder: &Path, test: impl Fn(&Verdict) -> bool) -> anyhow::Result<Vec<Verdict>> {
     let path = folder.join("verdicts.jsonl");
-    let text = std::fs::read_to_string(&path)
+    let lines = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read `{}`", path.display()))
         .map_err(usage)?;
     let mut found = Vec::new();
-    for (at, line) in text.lines().enumerate() {
+    for (at, line) in lines.lines().enumerate() {
         let verdict: Verdict = serde_json::from_str(line)
             .with_context(|| format!("`{}`, line {}", path.display(), at + 1))
             .map_err(usage)?;

@@ -67,7 +67,7 @@ fn assess(plant: &Plant, verdict: &Verdict, finding: &Finding) -> Again {
         return Again::CannotSay(format!("this build has no detector `{}`", finding.detector));
     };
     let name = &verdict.profile.name;
-    let (Some(plans), Some(profile)) = (plant.plans(name), plant.profile(name)) else {
+    let (Some(compiled), Some(profile)) = (plant.plans(name), plant.profile(name)) else {
         return Again::CannotSay(format!("there is no profile `{name}`"));
     };
     if profile.hash != verdict.profile.hash {
@@ -76,7 +76,7 @@ fn assess(plant: &Plant, verdict: &Verdict, finding: &Finding) -> Again {
             verdict.profile.hash, profile.hash
         ));
     }
-    let evidence = match (entry.assess)(plans, &finding.inputs) {
+    let evidence = match (entry.assess)(compiled, &finding.inputs) {
         Ok(evidence) => evidence,
         Err(cause) => return Again::CannotSay(cause),
     };

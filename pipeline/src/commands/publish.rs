@@ -42,7 +42,7 @@ pub fn run(args: &PublishArgs, format: Format, out: &mut impl Write) -> anyhow::
     let options = OpenOptions::as_of(wall::now());
     let mut captures = files::open(std::slice::from_ref(&args.capture), options).map_err(usage)?;
     let progress = Progress::new("records");
-    let (mut published, mut skipped) = (0_u64, 0_u64);
+    let (mut sent, mut skipped) = (0_u64, 0_u64);
     let mut pace = Pace::new(args.speed);
     loop {
         let items = captures.next_batch(CHUNK).map_err(usage)?;
@@ -57,9 +57,9 @@ pub fn run(args: &PublishArgs, format: Format, out: &mut impl Write) -> anyhow::
             pace.wait_for(record.event_time);
             let (topic, payload) = message(&record, &inventory.site, &sensor);
             runtime.block_on(publisher.publish(&topic, payload, false))?;
-            published += 1;
+            sent += 1;
         }
-        progress.set(published);
+        progress.set(sent);
     }
     let left = runtime.block_on(publisher.shutdown(SETTLE_WITHIN));
     progress.done();
@@ -68,13 +68,13 @@ pub fn run(args: &PublishArgs, format: Format, out: &mut impl Write) -> anyhow::
             out,
             "{}",
             serde_json::json!({
-                "published": published, "skipped": skipped, "unacknowledged": left,
+                "published": sent, "skipped": skipped, "unacknowledged": left,
             })
         )?,
         Format::Text => writeln!(
             out,
             "{} records published, {} not records and skipped, {left} not acknowledged",
-            count(published),
+            count(sent),
             count(skipped)
         )?,
     }

@@ -77,6 +77,17 @@ pub fn run(args: &SimulateArgs, format: Format, out: &mut impl Write) -> anyhow:
     }
     progress.done();
     writer.finish()?;
+    report(args, &plant, records, format, out)?;
+    Ok(Outcome::Done)
+}
+
+fn report(
+    args: &SimulateArgs,
+    plant: &Plant,
+    records: u64,
+    format: Format,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     match format {
         Format::Json => writeln!(
             out,
@@ -99,7 +110,7 @@ pub fn run(args: &SimulateArgs, format: Format, out: &mut impl Write) -> anyhow:
             }
         }
     }
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 fn list(format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {

@@ -8,6 +8,8 @@ use std::time::Instant;
 use andon_engine::Plant;
 use andon_ingest::files::CaptureWriter;
 use andon_ingest::refused::Refused;
+use andon_respond::device_view;
+use andon_schemas::command::Command;
 use andon_schemas::observation::{Record, Source};
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Verdict;
@@ -21,6 +23,7 @@ use crate::results::Results;
 use crate::shards::Shards;
 
 /// Everything between a message and what comes of it.
+#[derive(Debug)]
 pub struct Core<'a> {
     plant: &'a Arc<Plant>,
     intake: Intake<'a>,
@@ -68,6 +71,7 @@ impl<'a> Core<'a> {
     /// If the snapshots do not fit this plant or are damaged.
     pub fn resume(&mut self, state: State, shards: usize) -> anyhow::Result<()> {
         self.shards = Shards::restore(self.plant, shards, &state.shards)?;
+        self.results.commands = state.commands;
         self.intake.resume(state.feed, state.tally);
         Ok(())
     }
@@ -188,6 +192,9 @@ impl<'a> Core<'a> {
             verdicts += 1;
             each(verdict);
         })?;
+        for command in self.results.take_commands() {
+            outgoing.extend(order_of(&command)?);
+        }
         for message in outgoing {
             self.outlet.publish(message)?;
         }
@@ -225,6 +232,7 @@ impl<'a> Core<'a> {
             through,
             feed: self.intake.feed().state(),
             tally: self.intake.tally().clone(),
+            commands: self.results.commands.clone(),
             shards: self.shards.snapshot()?,
         })
     }
@@ -258,6 +266,21 @@ impl<'a> Core<'a> {
     pub fn status(&self) -> anyhow::Result<crate::shards::Status> {
         self.shards.status()
     }
+}
+
+/// What a command tells its device and the enforcement points; nothing in monitor mode.
+fn order_of(command: &Command) -> anyhow::Result<Option<Outgoing>> {
+    let Some(order) = device_view(command) else {
+        return Ok(None);
+    };
+    Ok(Some(Outgoing {
+        topic: format!(
+            "andon/v1/out/{}/{}/enforcement",
+            command.site, command.device_id
+        ),
+        payload: serde_json::to_vec(&order)?,
+        retain: false,
+    }))
 }
 
 /// The messages of one thing that came out.

@@ -32,6 +32,10 @@ pub struct Stop {
 }
 
 /// An open source.
+#[expect(
+    missing_debug_implementations,
+    reason = "the way back is a trait object"
+)]
 pub struct Source {
     /// What comes in; ends once the source has been stopped and everything was taken.
     pub deliveries: mpsc::Receiver<Delivery>,
@@ -134,7 +138,7 @@ impl Source {
         let filters = vec![format!("andon/v1/in/{site}/#")];
         let mut options =
             subscriber::Options::new(broker.address.clone(), &broker.client_id, filters);
-        options.credentials = broker.credentials.clone();
+        options.credentials.clone_from(&broker.credentials);
         options.trusted_topics = broker.trusted_topics;
         let guard = runtime.enter();
         let (subscriber, deliveries) = Subscriber::start(options).map_err(usage)?;
@@ -246,7 +250,7 @@ fn reader_token(folder: &Path) -> anyhow::Result<String> {
     }
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).map_err(|e| anyhow!("no randomness for a token: {e}"))?;
-    let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let token = format!("{:032x}", u128::from_be_bytes(bytes));
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create_new(true)

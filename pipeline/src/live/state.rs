@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use andon_engine::FeedState;
+use andon_respond::Commands;
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,8 @@ pub struct State {
     pub feed: FeedState,
     /// Where every record went.
     pub tally: Tally,
+    /// The commands that stand.
+    pub commands: Commands,
     /// Snapshots of the shards, each with its own checksums.
     pub shards: Vec<Vec<u8>>,
 }

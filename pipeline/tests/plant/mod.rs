@@ -1,17 +1,18 @@
 //! What the end-to-end tests share: running the binary, captures of the simulated plant.
-#![expect(dead_code, reason = "every test uses a part of it")]
+#![allow(dead_code, reason = "every test uses a part of it")]
+#![allow(clippy::allow_attributes, reason = "one test may use all of it")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The binary under test.
-pub fn andon() -> Command {
+pub(crate) fn andon() -> Command {
     Command::new(env!("CARGO_BIN_EXE_andon"))
 }
 
 /// Runs the binary and insists that it ends with status 0.
-pub fn run(args: &[&str]) -> Output {
+pub(crate) fn run(args: &[&str]) -> Output {
     let output = andon().args(args).output().expect("the binary starts");
     assert!(
         output.status.success(),
@@ -23,7 +24,7 @@ pub fn run(args: &[&str]) -> Output {
 }
 
 /// A capture of the plant, from Sunday 02:20 plant time, with attacks.
-pub fn simulate(folder: &Path, hours: &str, limit: &str, attacks: &[&str]) -> PathBuf {
+pub(crate) fn simulate(folder: &Path, hours: &str, limit: &str, attacks: &[&str]) -> PathBuf {
     let capture = folder.join("capture.ndjson");
     let text = capture.to_string_lossy().into_owned();
     let mut args = vec![
@@ -49,12 +50,12 @@ pub fn simulate(folder: &Path, hours: &str, limit: &str, attacks: &[&str]) -> Pa
 }
 
 /// The bytes of a file of a run.
-pub fn read(folder: &Path, file: &str) -> Vec<u8> {
+pub(crate) fn read(folder: &Path, file: &str) -> Vec<u8> {
     fs::read(folder.join(file)).expect("the run wrote it")
 }
 
 /// Lines of JSON.
-pub fn lines(bytes: &[u8]) -> Vec<serde_json::Value> {
+pub(crate) fn lines(bytes: &[u8]) -> Vec<serde_json::Value> {
     String::from_utf8_lossy(bytes)
         .lines()
         .map(|line| serde_json::from_str(line).expect("a line is JSON"))
