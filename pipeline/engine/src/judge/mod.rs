@@ -12,10 +12,6 @@ mod risk;
 mod value;
 
 #[cfg(test)]
-mod laws;
-#[cfg(test)]
-mod response_tests;
-#[cfg(test)]
 mod tests;
 
 use andon_schemas::command::{FlowMatch, Mode};
@@ -48,6 +44,10 @@ pub(crate) struct Subject<'a> {
 }
 
 /// A finding on its way in, before it is put into words.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one sighting"
+)]
 pub(crate) struct Sighting<'a> {
     /// Number in the catalogue.
     pub(crate) detector: u8,
@@ -88,7 +88,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// Whether an episode is open.
+    /// Score of the open episode, if there is one.
     fn standing(&self) -> Option<u8> {
         self.episode.as_ref().map(|episode| episode.score())
     }

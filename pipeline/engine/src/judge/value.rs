@@ -46,9 +46,9 @@ fn flatten(value: &Value, depth: usize, tokens: &mut Vec<Token>) {
         Value::Array(items) => match length(items.len()) {
             Some(n) => {
                 tokens.push(Token::List(n));
-                items
-                    .iter()
-                    .for_each(|item| flatten(item, depth - 1, tokens));
+                for item in items {
+                    flatten(item, depth - 1, tokens);
+                }
             }
             None => tokens.push(Token::Null),
         },
