@@ -46,6 +46,7 @@ impl Issued {
 }
 
 /// What should become of one command.
+#[derive(Clone, Copy)]
 enum Wish<'a> {
     Keep,
     Lift,
@@ -61,9 +62,9 @@ impl Commands {
     /// Takes the next revision of a verdict; returns the commands that follow from it, in the
     /// order in which they are to be obeyed. A revision that was taken before yields nothing.
     ///
-    /// `log` is no command. A worse response replaces the one that stands; a milder one is given
-    /// after that is lifted. A verdict that takes the place of another one of the same device
-    /// lifts what that one left behind.
+    /// `log` is no command. A release lifts the command of the same action; what is replaced by
+    /// another action is lifted once that is given. A verdict that takes the place of another one
+    /// of the same device lifts what that one left behind.
     pub fn take(&mut self, verdict: &Verdict) -> Vec<Command> {
         let mut out = Vec::new();
         let standing = self
@@ -129,17 +130,17 @@ impl Standing {
         out: &mut Vec<Command>,
     ) {
         let mut slot = self.proposed.take();
-        self.bring(&mut slot, &proposed, verdict, out);
+        self.bring(&mut slot, proposed, verdict, out);
         self.proposed = slot;
         let mut slot = self.in_force.take();
-        self.bring(&mut slot, &in_force, verdict, out);
+        self.bring(&mut slot, in_force, verdict, out);
         self.in_force = slot;
     }
 
     fn bring(
         &mut self,
         slot: &mut Option<Issued>,
-        wish: &Wish,
+        wish: Wish,
         verdict: &Verdict,
         out: &mut Vec<Command>,
     ) {
@@ -147,7 +148,7 @@ impl Standing {
         let wanted = match wish {
             Wish::Keep => return,
             Wish::Lift => None,
-            Wish::Give(response) => Some(*response),
+            Wish::Give(response) => Some(response),
         };
         if let (Some(stands), Some(wanted)) = (&*slot, wanted)
             && same(&stands.response, wanted)
@@ -155,25 +156,34 @@ impl Standing {
         {
             return;
         }
-        // What was given in one mode is not replaced by a command of the other.
-        let ends = |stands: &Issued| {
-            wanted
-                .is_none_or(|w| w.action < stands.response.action || w.mode != stands.response.mode)
-        };
-        if let Some(lifted) = slot.take_if(|stands| ends(stands)) {
-            let response = Response {
-                expires: Some(at),
-                ..lifted.response
-            };
-            out.push(self.command(verdict, true, response));
+        // A command of the same action replaces the one that stands, unless one of the two only
+        // says what would be done. Another action is given before the one that stands is lifted,
+        // so that a device is never left alone in between.
+        let before = slot.take().map(|issued| issued.response);
+        let both = before.as_ref().zip(wanted);
+        let another = both.is_some_and(|(before, wanted)| before.action != wanted.action);
+        let replaces = !another && both.is_some_and(|(before, wanted)| before.mode == wanted.mode);
+        let lifted = before.filter(|_| !replaces);
+        if another {
+            out.extend(wanted.map(|response| self.command(verdict, false, response.clone())));
         }
-        if let Some(response) = wanted {
-            out.push(self.command(verdict, false, response.clone()));
-            *slot = Some(Issued {
-                at,
-                response: response.clone(),
-            });
+        out.extend(lifted.map(|response| {
+            self.command(
+                verdict,
+                true,
+                Response {
+                    expires: Some(at),
+                    ..response
+                },
+            )
+        }));
+        if !another {
+            out.extend(wanted.map(|response| self.command(verdict, false, response.clone())));
         }
+        *slot = wanted.map(|response| Issued {
+            at,
+            response: response.clone(),
+        });
     }
 
     fn command(&mut self, verdict: &Verdict, release: bool, response: Response) -> Command {

@@ -12,6 +12,8 @@
 
 mod commands;
 mod device;
+#[cfg(test)]
+mod tests;
 
 pub use commands::Commands;
 pub use device::{DeviceCommand, device_view};
