@@ -132,6 +132,10 @@ impl Held {
 
     /// Folds another sighting in.
     pub(super) fn fold(&mut self, sighting: &Sighting) -> Change {
+        if !self.active {
+            self.flows.clear();
+            self.only_safety_flows = sighting.safety_flow;
+        }
         let other_flows = self.add_flow(sighting);
         let mut change = Change {
             news: false,

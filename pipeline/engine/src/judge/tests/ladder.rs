@@ -219,3 +219,13 @@ fn the_response_to_a_state_is_renewed_before_it_lapses() {
     }
     assert!(revisions < 10, "{revisions}");
 }
+
+#[test]
+fn a_finding_that_returns_does_not_restrict_the_peers_of_its_past() {
+    let mut stage = Stage::new();
+    let attack = |peer: &str| by_peer(peer, &rule(DESTINATION, Grade::High));
+    stage.show(minute(0), &[state(CURRENT, Grade::Low), attack("10.0.0.9")]);
+    stage.pass(minute(60));
+    let out = stage.show(minute(90), &[attack("10.0.0.8")]);
+    assert_eq!(out[0].response.scope, [flow("10.0.0.8")]);
+}
