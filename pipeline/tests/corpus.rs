@@ -1,0 +1,224 @@
+//! Real captures through the binary: whatever is in them, `backtest` ends well, and every row is
+//! either observed or rejected with a reason and a position. The captures are no part of the
+//! project; `ANDON_CORPUS` names the folder that holds them, and without it these tests say that
+//! they were skipped.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "what these functions cannot do fails the test, and a skipped test must say so"
+)]
+
+mod plant;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// Nothing in the captures is younger.
+const AS_OF: &str = "2027-01-01T00:00:00Z";
+
+/// One part of the corpus, and what an inventory of it could say: the plant's own networks, and
+/// the addresses of a few devices.
+struct Part {
+    folder: &'static str,
+    networks: &'static str,
+    devices: &'static [&'static str],
+}
+
+const SLIPS: Part = Part {
+    folder: "01-slips-test-dataset",
+    networks: "10.0.0.0/8, 192.168.0.0/16",
+    devices: &["10.0.2.112", "192.168.1.9", "192.168.1.129"],
+};
+const LABELLED: Part = Part {
+    folder: "02-ctu-labeled-zeek",
+    networks: "10.0.0.0/8, 147.32.0.0/16, 192.168.0.0/16",
+    devices: &[
+        "10.8.0.61",
+        "147.32.81.167",
+        "147.32.83.234",
+        "192.168.1.115",
+    ],
+};
+const MODBUS: Part = Part {
+    folder: "03-ot-pcaps-iti/zeek-twin-of-ModbusTCP.pcap",
+    networks: "141.81.0.0/16, 142.81.0.0/16",
+    devices: &["141.81.0.10", "141.81.0.44", "142.81.0.180"],
+};
+const ROTATED: Part = Part {
+    folder: "10-rita-zeek-rotated",
+    networks: "64.225.56.0/24",
+    devices: &["64.225.56.201"],
+};
+
+fn corpus(folder: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("ANDON_CORPUS");
+    if root.is_none() {
+        eprintln!("skipped: ANDON_CORPUS does not name the folder of real captures");
+    }
+    root.map(|root| PathBuf::from(root).join(folder))
+}
+
+impl Part {
+    fn write_inventory(&self, path: &Path) {
+        let head = format!(
+            "site: corpus\ntime_zone: UTC\nnetworks: [{0}]\n\
+             segments:\n  - {{ name: all, networks: [{0}] }}\ndevices:\n",
+            self.networks
+        );
+        let device = |address: &&str| {
+            format!(
+                "  - type: hmi_station\n    segment: all\n    id: host-{address}\n    \
+                 addresses: {address}\n    assessment: {{ safety_impact: LOW, \
+                 production_impact: SUPPORT, data_sensitivity: PUBLIC, attack_surface: LOW }}\n"
+            )
+        };
+        let text: String = [head]
+            .into_iter()
+            .chain(self.devices.iter().map(device))
+            .collect();
+        fs::write(path, text).unwrap();
+    }
+}
+
+/// A run's summary, after checking that every record is accounted for.
+fn backtest(capture: &Path, out: &Path, extra: &[&str]) -> Value {
+    let (capture, folder) = (capture.to_string_lossy(), out.to_string_lossy());
+    let mut args = vec!["backtest", &*capture, "--out", &*folder, "--as-of", AS_OF];
+    args.extend(extra);
+    let output = plant::run(&args);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains("panicked"), "{said}");
+    let summary: Value = serde_json::from_slice(&plant::read(out, "summary.json")).unwrap();
+    let rejects = plant::lines(&plant::read(out, "rejects.jsonl"));
+    let counted = summary["rejects"].as_object().unwrap();
+    let counted: u64 = counted.values().map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!(counted, rejects.len() as u64, "{capture}");
+    let of = |name: &str| summary[name].as_u64().unwrap();
+    assert_eq!(of("records"), of("records_observed") + counted, "{summary}");
+    for reject in &rejects {
+        check_reject(reject, &capture);
+    }
+    summary
+}
+
+/// It says why, and where: in which file, at which record; 0 is the file as a whole.
+fn check_reject(reject: &Value, capture: &str) {
+    assert!(reject["reason"].is_string(), "{reject}");
+    assert!(!reject["detail"].as_str().unwrap().is_empty(), "{reject}");
+    let file = reject["source"]["topic"].as_str().unwrap();
+    assert!(
+        file.starts_with(capture) && Path::new(file).is_file(),
+        "{reject}"
+    );
+    assert!(reject["source"]["offset"].is_u64(), "{reject}");
+}
+
+/// Ids of the devices that a run saw.
+fn seen(out: &Path) -> Vec<String> {
+    let rows: Vec<Value> = serde_json::from_slice(&plant::read(out, "devices.json")).unwrap();
+    let seen = rows.iter().filter(|row| row["seen"] == true);
+    seen.map(|row| row["device_id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn check_with_and_without_inventory(part: &Part) {
+    let Some(capture) = corpus(part.folder) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let inventory = folder.path().join("inventory.yaml");
+    part.write_inventory(&inventory);
+    let out = folder.path().join("with");
+    let with = backtest(
+        &capture,
+        &out,
+        &["--inventory", &inventory.to_string_lossy()],
+    );
+    let known = seen(&out);
+    for address in part.devices {
+        assert!(
+            known.contains(&format!("host-{address}")),
+            "{address} is not in {known:?}"
+        );
+    }
+    let out = folder.path().join("without");
+    let without = backtest(&capture, &out, &[]);
+    let by_address = seen(&out);
+    assert!(
+        by_address.iter().all(|id| id.starts_with("ip:")),
+        "{by_address:?}"
+    );
+    for address in part.devices {
+        assert!(by_address.contains(&format!("ip:{address}")), "{address}");
+    }
+    // What is read does not depend on whom it is attributed to; how much has an owner does.
+    assert_eq!(with["records"], without["records"]);
+    assert!(with["records_observed"].as_u64() <= without["records_observed"].as_u64());
+}
+
+#[test]
+fn every_row_of_the_slips_inputs_is_accounted_for() {
+    check_with_and_without_inventory(&SLIPS);
+}
+
+#[test]
+fn every_row_of_the_labelled_logs_is_accounted_for() {
+    check_with_and_without_inventory(&LABELLED);
+}
+
+#[test]
+fn every_row_of_the_modbus_twin_is_accounted_for() {
+    check_with_and_without_inventory(&MODBUS);
+}
+
+#[test]
+fn every_row_of_the_rotated_logs_is_accounted_for() {
+    check_with_and_without_inventory(&ROTATED);
+}
+
+/// Files whose rows are the records: connection and DNS logs, and EVE.
+fn is_read_by_row(name: &str) -> bool {
+    ["conn.log", "conn.log.labeled", "dns.log", "dns.log.labeled"].contains(&name)
+        || name.ends_with(".suricata.json")
+}
+
+fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy();
+        if path.is_dir() {
+            files_below(&path, found);
+        } else if is_read_by_row(&name) {
+            found.push(path);
+        }
+    }
+}
+
+/// Lines that are neither empty nor a header, counted without knowing the format.
+fn rows_of(path: &Path) -> u64 {
+    let bytes = fs::read(path).unwrap();
+    let rows = bytes.split(|byte| *byte == b'\n').filter(|line| {
+        let line = line.trim_ascii();
+        !line.is_empty() && !line.starts_with(b"#")
+    });
+    rows.count() as u64
+}
+
+#[test]
+fn a_log_has_as_many_records_as_rows() {
+    let mut files = Vec::new();
+    for part in [SLIPS, LABELLED, MODBUS, ROTATED] {
+        let Some(folder) = corpus(part.folder) else {
+            return;
+        };
+        files_below(&folder, &mut files);
+    }
+    assert!(files.len() > 20, "only {} files", files.len());
+    let folder = tempfile::tempdir().unwrap();
+    for file in files {
+        let summary = backtest(&file, folder.path(), &[]);
+        assert_eq!(summary["records"], rows_of(&file), "{}", file.display());
+    }
+}
