@@ -4,6 +4,10 @@
 //! A sample is no step: samples of one visit depend on each other, so counting them would multiply
 //! one event into many. A visit counts once it has settled, and a long one again after each
 //! further stretch, so that a state which never ends does not count only once.
+//!
+//! Where one state is the rule and the others are rare, every rare visit is followed by one to the
+//! rule, so that half of all visits would be rare however short they are. Such states count at
+//! most once in a stretch of time: what counts is then a fair sample of the time spent in each.
 
 use andon_schemas::time::{EventTime, Span};
 use serde::{Deserialize, Serialize};
@@ -18,6 +22,8 @@ pub(crate) struct Counting {
     pub settle: Span,
     /// A visit counts again after each stretch of this length.
     pub again: Span,
+    /// A new visit counts no sooner than this after whatever counted last.
+    pub apart: Span,
 }
 
 /// What the samples are in: 12 bytes. States are small numbers that the detector names.
@@ -57,8 +63,11 @@ impl Visits {
         }
         self.settled = state;
         self.run = 0;
-        self.counted_s = now_s;
-        Some(state)
+        let due = lasted(self.counted_s, now_s) >= counting.apart;
+        if due {
+            self.counted_s = now_s;
+        }
+        due.then_some(state)
     }
 }
 
@@ -78,10 +87,11 @@ mod tests {
     use crate::stage::time;
 
     /// Plays states ten seconds apart; the upper row names them, the lower marks what counts.
-    fn play(settle: i64, drawing: &str) {
+    fn play(settle: i64, apart: i64, drawing: &str) {
         let counting = Counting {
             settle: Span::from_secs(settle),
             again: Span::from_secs(100),
+            apart: Span::from_secs(apart),
         };
         let mut visits = Visits::default();
         let mut at = time("2025-12-12T09:00:00Z");
@@ -108,6 +118,7 @@ mod tests {
     fn a_visit_counts_with_its_third_sample_and_blips_do_not() {
         play(
             0,
+            0,
             "
             aaabaabbabbbb
             ..!........!.
@@ -118,6 +129,7 @@ mod tests {
     #[test]
     fn a_long_visit_counts_again() {
         play(
+            0,
             0,
             "
             aaaaaaaaaaaaaaaaaaaaaaaa
@@ -130,9 +142,22 @@ mod tests {
     fn a_state_must_last_to_settle() {
         play(
             45,
+            0,
             "
             aaaaaaabbbbaaabbbbbbb
             .....!.............!.
+            ",
+        );
+    }
+
+    #[test]
+    fn visits_that_must_lie_apart_are_a_sample_of_time() {
+        play(
+            0,
+            100,
+            "
+            aaaaabbbaaaaaaaaaabbbaaaaaaa
+            ..!.........!..........!....
             ",
         );
     }

@@ -10,9 +10,11 @@
 //! really absolute.
 //!
 //! ## Method
-//! Two rules. The states (off, idle, gap, active, over) count per visit, after three samples and
-//! again each hour, never per sample: one Bernoulli step per visit against the share that the
-//! written coverage leaves outside (stats.md §5.7). Only what lies clearly beyond a written end
+//! Two rules. Of the states (off, idle, gap, active, over) a visit counts after three samples in a
+//! row, never a single sample: one Bernoulli step a quarter of an hour, for the visit that is due,
+//! against the share that the written coverage leaves outside (stats.md §5.7). Off, idle and
+//! active are one visit: sampled twice a minute, idling between two cycles does not settle, and
+//! gap or over would otherwise seem to last until it does. Only what lies clearly beyond a written end
 //! counts, by an eighth of the range, so that the share is an upper bound.
 
 use std::sync::Arc;
@@ -35,13 +37,15 @@ use crate::words::{moment_text, three_digits};
 /// How much likelier than written a wrong visit is bet to be.
 const FACTORS: [f64; 3] = [2.5, 5.0, 10.0];
 
-/// Visits of a busy day; a day's stake is spent on no more.
-const VISITS_PER_DAY: f32 = 100.0;
+/// Steps of a day of work without end.
+const VISITS_PER_DAY: f32 = 96.0;
 
-/// A state counts after three samples, however fast they come, and again each hour.
+/// A state counts after three samples, however fast they come, once in a quarter of an hour: far
+/// enough apart that a workpiece which draws much does not count with each of its cycles.
 const COUNTING: Counting = Counting {
     settle: Span::from_micros(0),
-    again: Span::HOUR,
+    again: Span::from_secs(15 * 60),
+    apart: Span::from_secs(15 * 60),
 };
 
 pub(crate) struct CurrentDraw;
@@ -124,9 +128,13 @@ impl Doing {
         }
     }
 
-    /// Its number for [`Visits`].
+    /// Its number for [`Visits`]: all that is right is one.
     const fn number(self) -> u8 {
-        self as u8 + 1
+        match self {
+            Self::Off | Self::Idle | Self::Active => 1,
+            Self::Gap => 2,
+            Self::Over => 3,
+        }
     }
 
     /// An honest machine passes through it and does not stay.

@@ -43,6 +43,7 @@ const STRETCHES_PER_DAY: f32 = 96.0;
 const COUNTING: Counting = Counting {
     settle: Span::from_secs(30),
     again: Span::from_secs(900),
+    apart: Span::from_micros(0),
 };
 
 /// Below this share of the limit the spindle stands: sensors show a little speed at rest.
