@@ -210,7 +210,7 @@ fn run(engine: &mut Engine, inputs: &[Input], at: usize, count: usize) -> Output
                     .filter(|row| owner(routed_to(&plant, bundle, row), count) == at)
                     .copied()
                     .collect();
-                engine.step(&Input::Bundle(bundle.with_order(own)))
+                engine.step(&Input::Bundle(Box::new(bundle.with_order(own))))
             }
             other => engine.step(other),
         };

@@ -3,9 +3,9 @@
 use andon_detectors::facts::{CloseFacts, DeadlineFacts, Pane};
 use andon_schemas::time::{EventTime, Interval, Span};
 
+use crate::count::{LAST_HOUR, hour_of, start_of};
 use crate::device::FLOW_ALLOWANCE;
 use crate::engine::Engine;
-use crate::look::{hour_of, start_of};
 use crate::output::Output;
 use crate::plant::DeviceType;
 use crate::sign::{Scene, Signer};
@@ -41,11 +41,10 @@ impl Engine {
     }
 
     fn next_due(&self, slot: usize) -> Option<(EventTime, Due)> {
-        let cold = &self.devices.cold[slot];
         [
             (self.pane_due(slot), Due::Pane),
-            (cold.detectors_due, Due::Detectors),
-            (cold.case.deadline(), Due::Judge),
+            (self.detectors_due(slot), Due::Detectors),
+            (self.devices.cold[slot].case.deadline(), Due::Judge),
         ]
         .into_iter()
         .filter(|(at, _)| *at != EventTime::MAX)
@@ -54,9 +53,17 @@ impl Engine {
 
     fn pane_due(&self, slot: usize) -> EventTime {
         match self.devices.hot[slot].open_from {
-            i32::MIN => EventTime::MAX,
+            i32::MIN | LAST_HOUR.. => EventTime::MAX,
             hour => start_of(hour + 1),
         }
+    }
+
+    /// When the input ends nobody is missed: the detectors that wait for something are not asked.
+    fn detectors_due(&self, slot: usize) -> EventTime {
+        if self.ending {
+            return EventTime::MAX;
+        }
+        self.devices.cold[slot].detectors_due
     }
 
     /// Sets a device's alarm clock to whatever comes first.
@@ -71,39 +78,27 @@ impl Engine {
     /// Closes the oldest open hour; a run of empty hours, up to the next thing that is due,
     /// closes in one step.
     fn close_next(&mut self, slot: usize, now: EventTime, ordinal: u64, output: &mut Output) {
+        let horizon = now
+            .min(self.detectors_due(slot))
+            .min(self.devices.cold[slot].case.deadline());
         let hot = &mut self.devices.hot[slot];
         let hour = hot.open_from;
-        let used = hot.panes.iter().position(|pane| pane.hour == hour);
-        let (pane, until) = match used {
-            Some(at) => {
-                let pane = hot.panes[at];
-                hot.panes[at] = Pane {
-                    hour: i32::MIN,
-                    ..Pane::default()
-                };
-                (pane, hour + 1)
-            }
-            None => {
-                let next_used = hot.panes.iter().map(|p| p.hour).filter(|h| *h > hour).min();
-                let cold = &self.devices.cold[slot];
-                let horizon = now.min(cold.detectors_due).min(cold.case.deadline());
-                let until = hour_of(horizon)
-                    .min(next_used.unwrap_or(i32::MAX))
-                    .max(hour + 1);
-                (
-                    Pane {
-                        hour,
-                        ..Pane::default()
-                    },
-                    until,
-                )
-            }
+        let used = hot.take_pane(hour);
+        hot.open_from = if used.is_some() {
+            hour + 1
+        } else {
+            let next_used = hot.panes.iter().map(|p| p.hour).filter(|h| *h > hour).min();
+            let empty_until = next_used.unwrap_or(LAST_HOUR).min(hour_of(horizon));
+            empty_until.max(hour + 1)
         };
-        self.devices.hot[slot].open_from = until;
         let window = Interval {
             start: start_of(hour),
-            end: start_of(until),
+            end: start_of(hot.open_from),
         };
+        let pane = used.unwrap_or(Pane {
+            hour,
+            ..Pane::default()
+        });
         let partial = self.devices.cold[slot].first_hour >= hour;
         self.close(slot, &pane, window, partial, ordinal, output);
     }
@@ -116,22 +111,21 @@ impl Engine {
         ordinal: u64,
         output: &mut Output,
     ) {
-        let mut panes = self.devices.hot[slot].panes;
-        panes.sort_by_key(|pane| pane.hour);
-        for pane in panes.into_iter().filter(|pane| pane.hour != i32::MIN) {
-            let end = start_of(pane.hour + 1).min(at).max(start_of(pane.hour));
-            let window = Interval {
-                start: start_of(pane.hour),
-                end,
+        let mut hours = self.devices.hot[slot].panes.map(|pane| pane.hour);
+        hours.sort_unstable();
+        for hour in hours.into_iter().filter(|hour| *hour != i32::MIN) {
+            let hot = &mut self.devices.hot[slot];
+            let Some(pane) = hot.take_pane(hour) else {
+                continue;
             };
-            self.devices.hot[slot].open_from = pane.hour + 1;
+            hot.open_from = hour + 1;
+            let start = start_of(hour);
+            let window = Interval {
+                start,
+                end: at.clamp(start, start_of(hour + 1)),
+            };
             self.close(slot, &pane, window, true, ordinal, output);
         }
-        let hot = &mut self.devices.hot[slot];
-        hot.panes = [Pane {
-            hour: i32::MIN,
-            ..Pane::default()
-        }; 2];
         self.rearm(slot);
     }
 
@@ -144,39 +138,30 @@ impl Engine {
         ordinal: u64,
         output: &mut Output,
     ) {
-        let plant = self.plant.clone();
-        let (id, place) = (self.devices.ids[slot].clone(), self.devices.places[slot]);
         let scene = Scene {
-            plant: &plant,
-            id: &id,
-            place,
+            plant: &self.plant,
+            id: &self.devices.ids[slot],
+            place: self.devices.places[slot],
         };
-        let device_type = plant.device_type(place);
+        let device_type = scene.device_type();
         let cold = &mut self.devices.cold[slot];
         let facts = CloseFacts {
-            device: plant.facts(&id, place),
+            device: scene.facts(),
             pane,
             window,
             active_share: active_share(device_type, window),
             partial,
         };
-        let hours = facts.hours().max(1);
-        self.counts.device_hours += hours.unsigned_abs();
-        let mut signer = Signer {
+        self.counts.device_hours += facts.hours().max(1).unsigned_abs();
+        let mut signer = Signer::without_row(
             scene,
-            case: &mut cold.case,
-            at: window.end,
+            &mut cold.case,
             window,
-            role: None,
-            proven: true,
-            flow: None,
-            cause: ordinal,
-            source: &|| None,
-            in_maintenance: &mut self.counts.in_maintenance,
-        };
-        device_type
-            .plans
-            .on_close(&mut cold.states, &facts, &mut signer);
+            ordinal,
+            &mut self.counts.in_maintenance,
+        );
+        let states = &mut cold.states;
+        device_type.plans.on_close(states, &facts, &mut signer);
         self.conclude(slot, window.end, Some(window));
         self.settle(slot, ordinal, window.end, output);
     }
@@ -188,40 +173,32 @@ impl Engine {
         ordinal: u64,
         output: &mut Output,
     ) {
-        let plant = self.plant.clone();
-        let (id, place) = (self.devices.ids[slot].clone(), self.devices.places[slot]);
+        let scene = Scene {
+            plant: &self.plant,
+            id: &self.devices.ids[slot],
+            place: self.devices.places[slot],
+        };
         let last_seen = self.devices.hot[slot].last_seen();
-        let plans = &plant.device_type(place).plans;
+        let detectors = &scene.device_type().plans;
         let cold = &mut self.devices.cold[slot];
-        let device = plant.facts(&id, place);
         let facts = DeadlineFacts {
-            device,
+            device: scene.facts(),
             now: deadline,
             last_seen,
         };
-        let mut signer = Signer {
-            scene: Scene {
-                plant: &plant,
-                id: &id,
-                place,
-            },
-            case: &mut cold.case,
-            at: deadline,
-            window: Interval {
-                start: last_seen.min(deadline),
-                end: deadline,
-            },
-            role: None,
-            proven: true,
-            flow: None,
-            cause: ordinal,
-            source: &|| None,
-            in_maintenance: &mut self.counts.in_maintenance,
+        let window = Interval {
+            start: last_seen.min(deadline),
+            end: deadline,
         };
-        plans.on_deadline(&mut cold.states, &facts, &mut signer);
-        let next = plans.deadline(&cold.states, &device, last_seen);
-        // A detector that asks for the past would be asked for ever.
-        cold.detectors_due = next.max(deadline + Span::from_micros(1));
+        let mut signer = Signer::without_row(
+            scene,
+            &mut cold.case,
+            window,
+            ordinal,
+            &mut self.counts.in_maintenance,
+        );
+        detectors.on_deadline(&mut cold.states, &facts, &mut signer);
+        cold.ask_after(deadline, detectors, &facts.device, last_seen);
         self.conclude(slot, deadline, None);
         self.settle(slot, ordinal, deadline, output);
     }
@@ -251,3 +228,6 @@ fn active_share(device_type: &DeviceType, window: Interval) -> f32 {
     }
     f32::from(inside) / f32::from(all.max(1))
 }
+
+#[cfg(test)]
+mod tests;

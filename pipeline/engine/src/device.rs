@@ -1,8 +1,8 @@
 //! What the engine remembers of one device: a hot block for what every row touches, a cold block
 //! for the rest.
 
-use andon_detectors::catalog::States;
-use andon_detectors::facts::Pane;
+use andon_detectors::catalog::{Plans, States};
+use andon_detectors::facts::{DeviceFacts, Pane};
 use andon_schemas::identity::DeviceId;
 use andon_schemas::observation::Kind;
 use andon_schemas::time::{EventTime, Span};
@@ -13,6 +13,7 @@ use crate::flows::{OpenFlows, RecentFlows};
 use crate::judge::Case;
 use crate::names::Names;
 use crate::plant::{Place, Plant};
+use crate::vnode::{VNODES, vnode_of};
 
 /// How far behind its own clock a row of a kind may come and still be in time.
 pub const fn allowance(kind: Kind) -> Span {
@@ -38,22 +39,39 @@ pub(crate) struct Hot {
     pub(crate) panes: [Pane; 2],
 }
 
-impl Hot {
-    fn new() -> Self {
-        let unused = Pane {
-            hour: i32::MIN,
-            ..Pane::default()
-        };
+/// A pane that is not in use.
+fn unused() -> Pane {
+    Pane {
+        hour: i32::MIN,
+        ..Pane::default()
+    }
+}
+
+impl Default for Hot {
+    fn default() -> Self {
         Self {
             clocks: [EventTime::MIN; 4],
             open_from: i32::MIN,
-            panes: [unused; 2],
+            panes: [unused(); 2],
         }
     }
+}
 
+impl Hot {
     /// Event time of the newest accepted row of any kind.
     pub(crate) fn last_seen(&self) -> EventTime {
         self.clocks.iter().copied().max().unwrap_or(EventTime::MIN)
+    }
+
+    /// The pane of an hour, if it is open and in use.
+    pub(crate) fn open_pane(&self, hour: i32) -> Option<&Pane> {
+        self.panes.iter().find(|pane| pane.hour == hour)
+    }
+
+    /// Takes the pane of an hour out of use.
+    pub(crate) fn take_pane(&mut self, hour: i32) -> Option<Pane> {
+        let pane = self.panes.iter_mut().find(|pane| pane.hour == hour)?;
+        Some(std::mem::replace(pane, unused()))
     }
 
     /// The open pane of an hour, made anew if the hour is open and not in use yet.
@@ -91,6 +109,10 @@ pub(crate) struct Cold {
     pub(crate) first_hour: i32,
     /// The next moment a detector wants to be asked at; [`EventTime::MAX`] if none does.
     pub(crate) detectors_due: EventTime,
+    /// What [`Hot::last_seen`] was when that moment was set.
+    pub(crate) asked_since: EventTime,
+    /// Nothing was heard between the last two times the detectors were asked.
+    pub(crate) asked_again: bool,
 }
 
 impl Cold {
@@ -104,7 +126,39 @@ impl Cold {
             case: Case::default(),
             first_hour: i32::MIN,
             detectors_due: EventTime::MAX,
+            asked_since: EventTime::MIN,
+            asked_again: false,
         }
+    }
+
+    /// Asks the detectors when they want to be asked next.
+    pub(crate) fn ask_from(&mut self, plans: &Plans, device: &DeviceFacts, last_seen: EventTime) {
+        self.detectors_due = plans.deadline(&self.states, device, last_seen);
+        self.asked_since = last_seen;
+        self.asked_again = false;
+    }
+
+    /// The same after they were asked at `deadline`. The longer nothing is heard of a device, the
+    /// less often they are asked, each time after twice the time: a gap of years costs a few
+    /// dozen questions.
+    pub(crate) fn ask_after(
+        &mut self,
+        deadline: EventTime,
+        plans: &Plans,
+        device: &DeviceFacts,
+        last_seen: EventTime,
+    ) {
+        let again = self.asked_since == last_seen;
+        self.ask_from(plans, device, last_seen);
+        let pause = if again {
+            deadline.since(last_seen)
+        } else {
+            Span::default()
+        };
+        // A detector that asks for the past would be asked for ever.
+        let next = deadline + pause.max(Span::from_micros(1));
+        self.detectors_due = self.detectors_due.max(next);
+        self.asked_again = again;
     }
 }
 
@@ -150,6 +204,19 @@ impl NumberWindow {
     }
 }
 
+/// Devices that the inventory does not list, per virtual node: a million in all. Whoever invents
+/// names must not fill the memory.
+pub(crate) const STRANGERS_MAX: u16 = 4_096;
+
+/// Why a device gets no slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoSlot {
+    /// It is not a device id as readers write them, folded to lower case.
+    NotAnId,
+    /// Its virtual node holds [`STRANGERS_MAX`] devices that the inventory does not list.
+    Full,
+}
+
 /// All devices of one engine, in slots.
 #[derive(Default)]
 pub(crate) struct Devices {
@@ -160,6 +227,9 @@ pub(crate) struct Devices {
     pub(crate) cold: Vec<Cold>,
     /// The earliest moment at which something is due, per slot.
     pub(crate) due: Vec<EventTime>,
+    /// Devices that were not listed when they were first seen, per virtual node; empty before the
+    /// first.
+    strangers: Vec<u16>,
 }
 
 impl Devices {
@@ -170,24 +240,37 @@ impl Devices {
     }
 
     /// The slot of a device, made at its first row.
-    pub(crate) fn enter(&mut self, id: &str, plant: &Plant) -> Option<usize> {
-        if let Some(slot) = self.find(id) {
-            return Some(slot);
+    pub(crate) fn enter(&mut self, name: &str, plant: &Plant) -> Result<usize, NoSlot> {
+        if let Some(slot) = self.find(name) {
+            return Ok(slot);
         }
-        let id = DeviceId::new(id).ok()?;
+        let id = DeviceId::new(name).map_err(|_| NoSlot::NotAnId)?;
+        if id.as_str() != name {
+            return Err(NoSlot::NotAnId);
+        }
+        let place = plant.place(name);
+        if plant.listed(place).is_none() {
+            self.strangers.resize(VNODES, 0);
+            let strangers = &mut self.strangers[usize::from(vnode_of(name))];
+            if *strangers >= STRANGERS_MAX {
+                return Err(NoSlot::Full);
+            }
+            *strangers += 1;
+        }
         let slot = self.ids.len();
-        self.slots.insert(id.clone(), u32::try_from(slot).ok()?);
-        self.places.push(plant.place(id.as_str()));
+        let number = u32::try_from(slot).map_err(|_| NoSlot::Full)?;
+        self.slots.insert(id.clone(), number);
+        self.places.push(place);
         self.ids.push(id);
-        self.hot.push(Hot::new());
+        self.hot.push(Hot::default());
         self.cold.push(Cold::new());
         self.due.push(EventTime::MAX);
-        Some(slot)
+        Ok(slot)
     }
 
     /// Puts a device back as a snapshot remembers it.
     pub(crate) fn restore(&mut self, id: &DeviceId, hot: Hot, cold: Cold, plant: &Plant) -> bool {
-        let Some(slot) = self.enter(id.as_str(), plant) else {
+        let Ok(slot) = self.enter(id.as_str(), plant) else {
             return false;
         };
         self.hot[slot] = hot;
@@ -235,5 +318,33 @@ mod tests {
         let mut window = NumberWindow::default();
         assert!(window.admit(0, true));
         assert!(!window.admit(0, true));
+    }
+
+    #[test]
+    fn whoever_invents_names_does_not_fill_the_memory() {
+        let mut devices = Devices::default();
+        let names = (0..).map(|n| format!("stranger-{n}"));
+        let mut names = names.filter(|name| vnode_of(name) == 7);
+        let plant = &*crate::scenes::PLANT;
+        for name in names.by_ref().take(usize::from(STRANGERS_MAX)) {
+            assert!(devices.enter(&name, plant).is_ok());
+        }
+        assert_eq!(
+            devices.enter(&names.next().unwrap(), plant),
+            Err(NoSlot::Full)
+        );
+        for listed in &plant.inventory().devices {
+            assert!(devices.enter(listed.id.as_str(), plant).is_ok());
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_not_folded_gets_no_slot() {
+        let mut devices = Devices::default();
+        let plant = &*crate::scenes::PLANT;
+        for name in ["Conveyor-1", "", "a b", "a/b"] {
+            assert_eq!(devices.enter(name, plant), Err(NoSlot::NotAnId), "{name}");
+        }
+        assert_eq!(devices.len(), 0);
     }
 }

@@ -10,7 +10,7 @@ use andon_schemas::reject::RejectReason;
 use andon_schemas::time::{EventTime, Interval, Span};
 use andon_schemas::verdict::{Risk, Verdict};
 
-use crate::device::{Devices, allowance};
+use crate::device::{Devices, NoSlot, STRANGERS_MAX, allowance};
 use crate::output::{Cause, Counts, Item, LateRow, Output, Refusal};
 use crate::plant::Plant;
 use crate::sign::Scene;
@@ -22,7 +22,7 @@ pub const FAR_FUTURE: Span = Span::from_secs(300);
 #[derive(Clone, Debug)]
 pub enum Input {
     /// Observations.
-    Bundle(Bundle),
+    Bundle(Box<Bundle>),
     /// Time is at least this.
     Tick {
         /// Its number in the whole input.
@@ -100,7 +100,7 @@ impl Engine {
             Input::Bundle(bundle) => self.bundle(bundle, &mut output),
             Input::Tick { ordinal, at } => self.tick(*ordinal, *at, &mut output),
             Input::EndOfInput { ordinal, at } => self.end(*ordinal, *at, &mut output),
-            Input::Control(plant) => self.control(plant.clone()),
+            Input::Control(plant) => self.control(plant),
         }
         output.sort();
         output
@@ -147,17 +147,21 @@ impl Engine {
     fn slot_of(&mut self, bundle: &Bundle, row: &RowRef, output: &mut Output) -> Option<u32> {
         let header = bundle.header(row.kind).row(row.row as usize);
         let concerned = concerned(&self.plant, &header);
-        let slot = self.devices.enter(concerned, &self.plant);
-        if slot.is_none() {
-            self.refuse(
-                bundle,
-                *row,
+        let (reason, detail) = match self.devices.enter(concerned, &self.plant) {
+            Ok(slot) => return u32::try_from(slot).ok(),
+            Err(NoSlot::NotAnId) => (
                 RejectReason::OutOfRange,
-                "not a device id",
-                output,
-            );
-        }
-        slot.and_then(|slot| u32::try_from(slot).ok())
+                format!("`{concerned}` is not a device id"),
+            ),
+            Err(NoSlot::Full) => (
+                RejectReason::Shed,
+                format!(
+                    "more than {STRANGERS_MAX} devices of one virtual node are not in the inventory"
+                ),
+            ),
+        };
+        self.refuse(bundle, *row, reason, &detail, output);
+        None
     }
 
     fn row(&mut self, slot: usize, bundle: &Bundle, row: RowRef, output: &mut Output) {
@@ -174,27 +178,47 @@ impl Engine {
             self.claim(slot, bundle, row, output);
             return;
         }
-        let kind = row.kind as usize;
-        let newer = header.event_time > self.devices.hot[slot].last_seen();
-        if let Some(number) = header.seq
-            && !self.devices.cold[slot].numbers[kind].admit(number, newer)
-        {
+        if self.is_duplicate(slot, bundle, row, &header) {
             self.counts.duplicates += 1;
             return;
         }
-        let clock = self.devices.hot[slot].clocks[kind];
+        let clock = self.devices.hot[slot].clocks[row.kind as usize];
         let late = header.event_time < (clock - allowance(row.kind)).max(self.last_tick);
-        if !late {
-            self.open(slot, header.event_time);
-        }
-        if row.kind == Kind::Flow && !late {
-            let passed = header.event_time.max(clock) - allowance(Kind::Flow);
-            self.fire(slot, passed.max(self.last_tick), row.ordinal, output);
-        }
         if late {
             self.late(bundle, row, &header, output);
+        } else {
+            self.open(slot, header.event_time);
+            if row.kind == Kind::Flow {
+                let passed = header.event_time.max(clock) - allowance(Kind::Flow);
+                self.fire(slot, passed.max(self.last_tick), row.ordinal, output);
+            }
         }
         self.look(slot, bundle, row, &header, late, output);
+    }
+
+    /// Whether a row was told before: the same number in its stream, or without numbers the same
+    /// flow with the same end and totals.
+    fn is_duplicate(
+        &mut self,
+        slot: usize,
+        bundle: &Bundle,
+        row: RowRef,
+        header: &HeaderRow,
+    ) -> bool {
+        let cold = &mut self.devices.cold[slot];
+        let (kind, at) = (row.kind as usize, header.event_time);
+        if let Some(number) = header.seq {
+            let newer = at > self.devices.hot[slot].clocks[kind];
+            return !cold.numbers[kind].admit(number, newer);
+        }
+        if row.kind != Kind::Flow {
+            return false;
+        }
+        let flow = bundle.flows.row(row.row as usize);
+        flow.uid.is_some_and(|uid| {
+            let recent = cold.recent_flows.get_or_insert_default();
+            !recent.admit(uid, &flow, at)
+        })
     }
 
     fn late(&mut self, bundle: &Bundle, row: RowRef, header: &HeaderRow, output: &mut Output) {
@@ -265,11 +289,11 @@ impl Engine {
         self.ending = false;
     }
 
-    fn control(&mut self, plant: Arc<Plant>) {
+    fn control(&mut self, plant: &Arc<Plant>) {
         for (slot, id) in self.devices.ids.iter().enumerate() {
             self.devices.places[slot] = plant.place(id.as_str());
         }
-        self.plant = plant;
+        self.plant = plant.clone();
     }
 
     /// Moves what the judge wrote into the output, under one cause.
@@ -291,7 +315,13 @@ impl Engine {
             verdict.end_of_input = ending;
             output.items.push((cause(), Item::Verdict(verdict)));
         }
-        let now = self.devices.hot[slot].last_seen().max(self.last_tick);
+        // The risk is told as of what caused it, and never goes back behind the device's own time.
+        let caused = if deadline == EventTime::MAX {
+            self.last_tick
+        } else {
+            deadline
+        };
+        let now = self.devices.hot[slot].last_seen().max(caused);
         let listed = self.plant.listed(self.devices.places[slot]);
         let site = &self.plant.inventory.site;
         let update = self.devices.cold[slot]

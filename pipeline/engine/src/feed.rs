@@ -155,7 +155,7 @@ impl Feed {
             return;
         }
         match self.builder.finish() {
-            Ok(bundle) => self.ready.push(Input::Bundle(bundle)),
+            Ok(bundle) => self.ready.push(Input::Bundle(Box::new(bundle))),
             // The builder makes the columns itself; they always fit their own schema.
             Err(error) => debug_assert!(false, "{error}"),
         }

@@ -1,8 +1,8 @@
 //! The pure middle of Andon: observe, window, detect, judge; snapshot and restore.
 //!
 //! ```text
-//! Input ──▶ look (observe, count) ──▶ detectors ──▶ sign ──▶ judge ──▶ Output
-//!              close (windows, deadlines) ──▲
+//! Input ──▶ look (count, flows, names) ──▶ detectors ──▶ sign ──▶ judge ──▶ Output
+//!              close (windows, deadlines) ───────▲
 //! ```
 //!
 //! Same observations in the same order, same verdicts: no clock, no I/O, no randomness, and no
@@ -10,6 +10,7 @@
 #![warn(clippy::disallowed_methods)]
 
 mod close;
+mod count;
 mod device;
 mod engine;
 mod feed;
@@ -19,6 +20,8 @@ mod look;
 mod names;
 mod output;
 mod plant;
+#[cfg(test)]
+mod scenes;
 mod sign;
 mod snapshot;
 mod tick;

@@ -274,7 +274,11 @@ impl DeviceType {
         let flow = |destination: &Destination| {
             let peer = destination.target.to_string();
             match destination.over.as_slice() {
-                [] => vec![FlowMatch { peer, transport: None, port: None }],
+                [] => vec![FlowMatch {
+                    peer,
+                    transport: None,
+                    port: None,
+                }],
                 exact => exact
                     .iter()
                     .map(|over| FlowMatch {

@@ -2,17 +2,20 @@
 //! rests on an unproven sender or an uncalibrated range.
 
 use andon_detectors::catalog::{Brief, CATALOG, Sink};
+use andon_detectors::facts::DeviceFacts;
+use andon_schemas::columns::FlowRow;
 use andon_schemas::command::FlowMatch;
 use andon_schemas::finding::{Evidence, Finding};
 use andon_schemas::grade::Grade;
 use andon_schemas::identity::{DeviceId, address_of_key};
+use andon_schemas::inventory::Maintenance;
 use andon_schemas::observation::{Role, Source, Transport};
 use andon_schemas::profile::ProtocolMatch;
 use andon_schemas::time::{EventTime, Interval};
 use serde_json::Value;
 
 use crate::judge::{Case, Sighting, Subject};
-use crate::plant::{Place, Plant};
+use crate::plant::{DeviceType, Place, Plant};
 
 /// Score of a statistic on an uncalibrated range, at most: it stays LOW (design §5).
 const UNCALIBRATED_SCORE_MAX: u8 = 49;
@@ -29,23 +32,32 @@ pub(crate) struct Scene<'a> {
     pub(crate) place: Place,
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
+    pub(crate) fn device_type(&self) -> &'a DeviceType {
+        self.plant.device_type(self.place)
+    }
+
+    pub(crate) fn facts(&self) -> DeviceFacts<'a> {
+        self.plant.facts(self.id, self.place)
+    }
+
+    /// The declared maintenance that covers the device at a moment.
+    pub(crate) fn maintenance(&self, at: EventTime) -> Option<&'a Maintenance> {
+        self.plant.maintenance(self.id.as_str(), self.place, at)
+    }
+
     /// Shows the judge who it is about. Not for every row: it gathers the flows to protect.
     pub(crate) fn with_subject<T>(&self, at: EventTime, act: impl FnOnce(&Subject) -> T) -> T {
         let protection = self.plant.protection(self.place);
-        let facts = self.plant.facts(self.id, self.place);
-        let device_type = self.plant.device_type(self.place);
+        let facts = self.facts();
         act(&Subject {
             device: self.id,
             inventory: facts.listed,
             device_type: facts.listed.map_or("", |device| &device.device_type),
-            profile: &device_type.profile,
+            profile: &self.device_type().profile,
             site: &self.plant.inventory.site,
             segment: facts.segment,
-            in_maintenance: self
-                .plant
-                .maintenance(self.id.as_str(), self.place, at)
-                .is_some(),
+            in_maintenance: self.maintenance(at).is_some(),
             mode: self.plant.mode,
             protected: &protection.protected,
             essential: &protection.essential,
@@ -54,7 +66,7 @@ impl Scene<'_> {
 
     /// Whether a flow is declared as a safety flow, by the profile or by the segment.
     fn is_safety_flow(&self, flow: &FlowKey) -> bool {
-        let baseline = &self.plant.device_type(self.place).baseline;
+        let baseline = &self.device_type().baseline;
         let cell = baseline.destination(flow.peer);
         let by_profile = cell
             .and_then(|cell| baseline.profile.destinations.get(usize::from(cell)))
@@ -65,7 +77,7 @@ impl Scene<'_> {
                 destination.safety
                     && (destination.over.is_empty() || destination.over.iter().any(exact))
             });
-        let segment = self.plant.facts(self.id, self.place).segment;
+        let segment = self.facts().segment;
         by_profile
             || segment.is_some_and(|segment| {
                 let peer = address_of_key(flow.peer);
@@ -85,6 +97,16 @@ pub(crate) struct FlowKey {
     pub(crate) port: u16,
 }
 
+impl FlowKey {
+    pub(crate) fn of(flow: &FlowRow) -> Self {
+        Self {
+            peer: flow.peer,
+            transport: flow.transport,
+            port: flow.port,
+        }
+    }
+}
+
 /// The circumstances of what the detectors are being asked about.
 pub(crate) struct Signer<'a> {
     pub(crate) scene: Scene<'a>,
@@ -102,18 +124,35 @@ pub(crate) struct Signer<'a> {
     pub(crate) in_maintenance: &'a mut u64,
 }
 
-impl Signer<'_> {
+impl<'a> Signer<'a> {
+    /// For what no row shows: a window that closes, a deadline. It speaks as of the window's end.
+    pub(crate) fn without_row(
+        scene: Scene<'a>,
+        case: &'a mut Case,
+        window: Interval,
+        ordinal: u64,
+        in_maintenance: &'a mut u64,
+    ) -> Self {
+        Self {
+            scene,
+            case,
+            at: window.end,
+            window,
+            role: None,
+            proven: true,
+            flow: None,
+            cause: ordinal,
+            source: &|| None,
+            in_maintenance,
+        }
+    }
+
     fn grade(&self, brief: &Brief) -> (Option<Grade>, u8) {
-        let (mut grade, mut score) = match brief.floor {
-            Some(floor) => (Some(floor), brief.score),
-            None => {
-                let score = brief.score.min(UNCALIBRATED_SCORE_MAX);
-                (
-                    (score >= Grade::Low.risk_floor()).then_some(Grade::Low),
-                    score,
-                )
-            }
-        };
+        let (mut grade, mut score) = (brief.floor, brief.score);
+        if grade.is_none() {
+            score = score.min(UNCALIBRATED_SCORE_MAX);
+            grade = (score >= Grade::Low.risk_floor()).then_some(Grade::Low);
+        }
         if !self.proven {
             grade = grade.map(|g| g.min(Grade::Medium));
             score = score.min(UNPROVEN_SCORE_MAX);
@@ -133,23 +172,19 @@ impl Sink for Signer<'_> {
             return;
         };
         if SILENCED_IN_MAINTENANCE.contains(&entry.name)
-            && self
-                .scene
-                .plant
-                .maintenance(self.scene.id.as_str(), self.scene.place, self.at)
-                .is_some()
+            && self.scene.maintenance(self.at).is_some()
         {
             *self.in_maintenance += 1;
             return;
         }
-        let (window, role, rule) = (self.window, self.role, brief.floor.is_some());
-        let source = self.source;
+        let (window, role, source) = (self.window, self.role, self.source);
+        let by_rule = brief.floor.is_some();
         let words = || {
             let (evidence, inputs) = make();
             Finding {
                 detector: entry.name.to_owned(),
                 grade,
-                rule,
+                rule: by_rule,
                 plane: entry.plane,
                 score,
                 p_value: evidence.p_value,
@@ -171,8 +206,8 @@ impl Sink for Signer<'_> {
             detector: u8::try_from(index).unwrap_or(u8::MAX),
             name: entry.name,
             plane: entry.plane,
-            rule,
-            holds: brief.holds || !rule,
+            rule: by_rule,
+            holds: brief.holds || !by_rule,
             grade,
             score,
             magnitude: brief.magnitude,

@@ -29,6 +29,9 @@ pub enum SnapshotError {
     /// Written by another version.
     #[error("snapshot version {0} is not supported, this build reads version {VERSION}")]
     Version(u32),
+    /// Divided into another number of virtual nodes.
+    #[error("snapshot has {0} virtual nodes, this build has {VNODES}")]
+    VirtualNodes(u16),
     /// Cut off or altered.
     #[error("snapshot is damaged in section {section} at byte {at}: {cause}")]
     Damaged {
@@ -108,12 +111,11 @@ impl Engine {
         own: impl Fn(u8) -> bool,
         carry_counts: bool,
     ) -> Result<Self, SnapshotError> {
-        let mut engine = Self::new(plant.clone());
+        let mut engine = Self::new(plant);
         for bytes in snapshots {
             let mut reader = Reader::open(bytes)?;
             let header: Header = reader.section()?;
-            check_control("profiles", &header.profile_hash, plant.profile_hash())?;
-            check_control("inventory", &header.inventory_hash, plant.inventory_hash())?;
+            header.check(&engine.plant)?;
             engine.last_tick = engine.last_tick.max(header.last_tick);
             if carry_counts {
                 engine.counts.add(&header.counts);
@@ -124,14 +126,25 @@ impl Engine {
                     continue;
                 }
                 for (id, hot, cold) in devices {
-                    engine.devices.restore(&id, hot, cold, &plant);
+                    engine.devices.restore(&id, hot, cold, &engine.plant);
                 }
             }
+            reader.finish()?;
         }
         for slot in 0..engine.devices.len() {
             engine.rearm(slot);
         }
         Ok(engine)
+    }
+}
+
+impl Header {
+    fn check(&self, plant: &Plant) -> Result<(), SnapshotError> {
+        if usize::from(self.vnodes) != VNODES {
+            return Err(SnapshotError::VirtualNodes(self.vnodes));
+        }
+        check_control("profiles", &self.profile_hash, plant.profile_hash())?;
+        check_control("inventory", &self.inventory_hash, plant.inventory_hash())
     }
 }
 
@@ -196,6 +209,14 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
+    /// Nothing may follow the last section.
+    fn finish(&self) -> Result<(), SnapshotError> {
+        if self.at == self.bytes.len() {
+            return Ok(());
+        }
+        Err(self.damaged(self.at, "it goes on after its last section"))
+    }
+
     fn number(&mut self) -> Result<u32, SnapshotError> {
         let bytes: [u8; 4] = self
             .bytes
@@ -214,3 +235,6 @@ impl<'a> Reader<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

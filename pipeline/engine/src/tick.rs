@@ -71,21 +71,15 @@ impl Ticker {
             .iter_mut()
             .flatten()
             .find(|(id, _)| id == device);
-        match known {
-            Some((_, newest)) => *newest = at.max(*newest),
-            None => {
-                self.crowd |= self.leaders.iter().all(Option::is_some);
-                let newest = |leader: &Option<(DeviceId, EventTime)>| {
-                    leader
-                        .as_ref()
-                        .map_or(EventTime::MIN, |(_, newest)| *newest)
-                };
-                if self.leaders[1].is_none() || at > newest(&self.leaders[1]) {
-                    self.leaders[1] = Some((device.clone(), at));
-                }
+        let newest = |leader: &Option<(DeviceId, EventTime)>| leader.as_ref().map(|(_, t)| *t);
+        if let Some((_, known)) = known {
+            *known = at.max(*known);
+        } else {
+            self.crowd |= self.leaders.iter().all(Option::is_some);
+            if newest(&self.leaders[1]).is_none_or(|second| at > second) {
+                self.leaders[1] = Some((device.clone(), at));
             }
         }
-        let newest = |leader: &Option<(DeviceId, EventTime)>| leader.as_ref().map(|(_, t)| *t);
         if newest(&self.leaders[1]) > newest(&self.leaders[0]) {
             self.leaders.swap(0, 1);
         }

@@ -1,0 +1,180 @@
+//! The engine as the pipeline runs it: a feed, some number of engines, and now and then an end
+//! with no warning and a start from what was saved.
+
+use std::sync::{Arc, LazyLock};
+
+use andon_detectors::catalog::CATALOG;
+use andon_engine::{Cause, Counts, Engine, Feed, Input, Item, Output, Plant, routed_to, vnode_of};
+use andon_schemas::builtin;
+use andon_schemas::command::Mode;
+use andon_schemas::time::EventTime;
+
+use crate::rows::Record;
+
+/// The shipped plant.
+pub(crate) static PLANT: LazyLock<Arc<Plant>> = LazyLock::new(|| {
+    let names: Vec<_> = CATALOG.iter().map(|entry| entry.name).collect();
+    let profiles = builtin::profiles(&names).unwrap();
+    let inventory = builtin::inventory().unwrap();
+    Arc::new(Plant::compile(inventory, &profiles, Mode::Monitor))
+});
+
+/// How the input is cut and dealt out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cut {
+    /// Most rows in one bundle.
+    pub(crate) batch: usize,
+    /// Number of engines.
+    pub(crate) shards: usize,
+}
+
+/// Before this record everything stops and goes on from what was saved, cut in another way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kill {
+    pub(crate) record: usize,
+    pub(crate) then: Cut,
+}
+
+/// Everything that came out.
+#[derive(Debug, Default)]
+pub(crate) struct Played {
+    pub(crate) items: Vec<(Cause, Item)>,
+    pub(crate) counts: Counts,
+    pub(crate) devices: usize,
+    /// Tick after a record, by the record's number.
+    pub(crate) ticks: Vec<(usize, EventTime)>,
+    /// Snapshots of all engines at the end.
+    pub(crate) saved: Vec<Vec<u8>>,
+}
+
+impl Played {
+    /// What came out as text, causes included.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.items
+            .iter()
+            .map(|(cause, item)| {
+                let Cause {
+                    ordinal,
+                    deadline,
+                    device,
+                } = cause;
+                format!("{ordinal} {deadline} {device} {}", line(item))
+            })
+            .collect()
+    }
+}
+
+/// An item as it is written.
+pub(crate) fn line(item: &Item) -> String {
+    match item {
+        Item::Verdict(verdict) => serde_json::to_string(verdict).unwrap(),
+        Item::Risk(update) => serde_json::to_string(update).unwrap(),
+        Item::Late(row) => serde_json::to_string(row).unwrap(),
+        Item::Refusal(refusal) => format!("{refusal:?}"),
+    }
+}
+
+struct Run {
+    feed: Feed,
+    engines: Vec<Engine>,
+    played: Played,
+}
+
+impl Run {
+    fn new(cut: Cut) -> Self {
+        Self {
+            feed: Feed::new(PLANT.clone(), cut.batch),
+            engines: (0..cut.shards)
+                .map(|_| Engine::new(PLANT.clone()))
+                .collect(),
+            played: Played::default(),
+        }
+    }
+
+    /// Every engine takes the rows of its own virtual nodes, and every tick.
+    fn step(&mut self) {
+        for input in self.feed.take() {
+            let shards = self.engines.len();
+            let outputs: Vec<Output> = self
+                .engines
+                .iter_mut()
+                .enumerate()
+                .map(|(at, engine)| match &input {
+                    Input::Bundle(bundle) => {
+                        let own = bundle.order.iter().filter(|row| {
+                            let device = routed_to(&PLANT, bundle, row);
+                            usize::from(vnode_of(device)) % shards == at
+                        });
+                        let own = bundle.with_order(own.copied().collect());
+                        engine.step(&Input::Bundle(Box::new(own)))
+                    }
+                    other => engine.step(other),
+                })
+                .collect();
+            self.played.items.extend(Output::merge(outputs).items);
+        }
+    }
+
+    fn save(&self) -> Vec<Vec<u8>> {
+        let engines = self.engines.iter();
+        engines.map(|engine| engine.snapshot().unwrap()).collect()
+    }
+
+    fn kill(&mut self, then: Cut) {
+        self.feed.flush();
+        self.step();
+        let (saved, stood) = (self.save(), self.feed.state());
+        self.feed = Feed::new(PLANT.clone(), then.batch);
+        self.feed.resume(stood);
+        self.engines = (0..then.shards)
+            .map(|at| {
+                let own = |vnode| usize::from(vnode) % then.shards == at;
+                Engine::restore(PLANT.clone(), &saved, own, at == 0).unwrap()
+            })
+            .collect();
+    }
+
+    fn finish(mut self) -> Played {
+        self.step();
+        for engine in &self.engines {
+            self.played.counts.add(&engine.counts());
+            self.played.devices += engine.device_count();
+        }
+        self.played.saved = self.save();
+        self.played
+    }
+}
+
+/// Plays records to their end.
+pub(crate) fn play(records: &[Record], cut: Cut, kills: &[Kill]) -> Played {
+    let mut run = Run::new(cut);
+    for (number, record) in records.iter().enumerate() {
+        for kill in kills.iter().filter(|kill| kill.record == number) {
+            run.kill(kill.then);
+        }
+        run.feed.push(record);
+        if let Some(tick) = run.feed.take_tick() {
+            run.played.ticks.push((number, tick));
+        }
+        run.step();
+    }
+    run.feed.end();
+    run.finish()
+}
+
+/// Plays records with the ticks of an earlier run, and does not end the input.
+pub(crate) fn replay(records: &[Record], ticks: &[(usize, EventTime)]) -> Played {
+    let mut run = Run::new(Cut {
+        batch: 64,
+        shards: 1,
+    });
+    run.feed.recorded();
+    for (number, record) in records.iter().enumerate() {
+        run.feed.push(record);
+        for (_, tick) in ticks.iter().filter(|(at, _)| *at == number) {
+            run.feed.tick(*tick);
+        }
+    }
+    run.feed.flush();
+    run.finish()
+}
