@@ -42,7 +42,10 @@ pub struct RowFacts<'a> {
 
 /// One flow.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent answers, not a state")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent answers, not a state"
+)]
 pub struct FlowFacts<'a> {
     /// Its device.
     pub device: DeviceFacts<'a>,

@@ -43,7 +43,9 @@ impl Plan {
             return self.policies.get(listed.segment);
         }
         let segment = device.segment?;
-        self.policies.iter().find(|policy| *policy.segment == *segment.name)
+        self.policies
+            .iter()
+            .find(|policy| *policy.segment == *segment.name)
     }
 }
 

@@ -180,12 +180,19 @@ impl Detector for UnknownDestination {
 /// The first few targets by name, and how many more there are.
 fn list_text(targets: &[Destination]) -> String {
     const NAMED: usize = 4;
-    let mut names: Vec<String> =
-        targets.iter().take(NAMED).map(|d| d.target.to_string()).collect();
+    let mut names: Vec<String> = targets
+        .iter()
+        .take(NAMED)
+        .map(|d| d.target.to_string())
+        .collect();
     if targets.len() > NAMED {
         names.push(format!("and {} more", targets.len() - NAMED));
     }
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 #[cfg(test)]
@@ -255,7 +262,11 @@ clients: [10.1.30.0/24]
     fn who_is_no_controller_is_graded_high() {
         let stage = Stage::of("destinations: [cnc-historian.mfg.local]");
         let plan = UnknownDestination::plan(&stage.baseline, 0.0).unwrap();
-        let sighting = seen(UnknownDestination::on_flow(&plan, &mut (), &facts(&stage, 's')));
+        let sighting = seen(UnknownDestination::on_flow(
+            &plan,
+            &mut (),
+            &facts(&stage, 's'),
+        ));
         assert_eq!(sighting.floor, Some(Grade::High));
         assert_eq!(
             UnknownDestination::assess(&plan, &sighting.inputs).sentence,
