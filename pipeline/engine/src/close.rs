@@ -30,6 +30,9 @@ impl Engine {
 
     /// Fires everything that is due at or before `now`, in the order of the deadlines.
     pub(crate) fn fire(&mut self, slot: usize, now: EventTime, ordinal: u64, output: &mut Output) {
+        if self.devices.due[slot] > now {
+            return;
+        }
         while let Some((deadline, due)) = self.next_due(slot).filter(|(at, _)| *at <= now) {
             match due {
                 Due::Pane => self.close_next(slot, now, ordinal, output),

@@ -10,7 +10,7 @@ use andon_schemas::reject::RejectReason;
 use andon_schemas::time::{EventTime, Interval, Span};
 use andon_schemas::verdict::{Risk, Verdict};
 
-use crate::device::{Devices, NoSlot, STRANGERS_MAX, allowance};
+use crate::device::{Cold, Devices, Hot, NoSlot, STRANGERS_MAX, allowance};
 use crate::output::{Cause, Counts, Item, LateRow, Output, Refusal};
 use crate::plant::Plant;
 use crate::sign::Scene;
@@ -65,6 +65,9 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
+    /// Bytes that every device takes in place; what it holds beyond them is allocated when needed.
+    pub const DEVICE_BYTES: usize = size_of::<Hot>() + size_of::<Cold>();
+
     /// An engine that has seen nothing.
     pub fn new(plant: Arc<Plant>) -> Self {
         Self {

@@ -79,7 +79,7 @@ impl OpenFlow {
 impl OpenFlows {
     /// Counts a record of a flow with an id.
     pub(crate) fn tell(&mut self, uid: &str, flow: &FlowRow, at: EventTime) -> Increment {
-        let uid = fingerprint(&[uid.as_bytes()]);
+        let uid = fingerprint(uid, &[]);
         let known = self.0.iter().position(|open| open.uid == uid);
         let mut open = known.map_or(
             OpenFlow {
@@ -124,14 +124,14 @@ impl Default for RecentFlows {
 impl RecentFlows {
     /// Takes a record; `false` if the same id, end and totals were seen lately.
     pub(crate) fn admit(&mut self, uid: &str, flow: &FlowRow, at: EventTime) -> bool {
-        let print = fingerprint(&[
-            uid.as_bytes(),
-            &at.micros().to_le_bytes(),
-            &flow.up.unwrap_or(0).to_le_bytes(),
-            &flow.down.unwrap_or(0).to_le_bytes(),
+        let numbers = [
+            at.micros().cast_unsigned(),
+            flow.up.unwrap_or(0),
+            flow.down.unwrap_or(0),
             // A device that talks to itself tells both ends of one flow.
-            &[u8::from(flow.interim), flow.role as u8],
-        ]);
+            u64::from(flow.interim) << 8 | flow.role as u64,
+        ];
+        let print = fingerprint(uid, &numbers);
         if self.seen.contains(&print) {
             return false;
         }

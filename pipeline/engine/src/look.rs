@@ -98,8 +98,8 @@ impl Engine {
             cold.ask_from(&device_type.plans, &look.scene.facts(), hot.last_seen());
         }
         self.conclude(slot, header.event_time, None);
-        self.rearm(slot);
         self.settle(slot, row.ordinal, EventTime::MAX, output);
+        self.rearm(slot);
     }
 
     /// A row in which the slot's device, the sender, spoke for somebody else: refused, and shown
@@ -140,8 +140,8 @@ impl Engine {
         let plans = &scene.device_type().plans;
         plans.on_claim(&mut cold.states, &facts, &mut signer);
         self.conclude(slot, at, None);
-        self.rearm(slot);
         self.settle(slot, row.ordinal, EventTime::MAX, output);
+        self.rearm(slot);
     }
 }
 

@@ -204,7 +204,6 @@ impl Sink for Signer<'_> {
         };
         let sighting = Sighting {
             detector: u8::try_from(index).unwrap_or(u8::MAX),
-            name: entry.name,
             plane: entry.plane,
             rule: by_rule,
             holds: brief.holds || !by_rule,
@@ -227,8 +226,7 @@ impl Sink for Signer<'_> {
             source,
             make: &words,
         };
-        self.case
-            .sighting(&self.scene.plant.inventory.site, self.scene.id, &sighting);
+        self.case.sighting(&sighting);
     }
 
     fn over(&mut self, index: usize) {

@@ -2,7 +2,6 @@
 
 use andon_schemas::command::Response;
 use andon_schemas::grade::Grade;
-use andon_schemas::identity::DeviceId;
 use andon_schemas::time::{EventTime, Span};
 use andon_schemas::verdict::{State, Verdict};
 use serde::{Deserialize, Serialize};
@@ -67,22 +66,22 @@ impl Past {
 
 impl Episode {
     /// Opens an episode with its first sighting. `again` is the past episode that a late sighting
-    /// belongs to: its id and its numbering go on.
-    pub(super) fn open(
-        site: &str,
-        device: &DeviceId,
-        sighting: &Sighting,
-        again: Option<&Past>,
-    ) -> Self {
-        let (id, opened, revision) = match again {
-            Some(past) => (past.id.clone(), past.opened, past.revision),
-            None => (verdict_id(site, device, sighting), sighting.at, 0),
+    /// belongs to: its id and its numbering go on. A new id is given with the first revision.
+    pub(super) fn open(sighting: &Sighting, again: Option<&Past>) -> Self {
+        let new = Past {
+            id: String::new(),
+            opened: sighting.at,
+            cleared: sighting.at,
+            revision: 0,
         };
+        let begun = again.cloned().unwrap_or(new);
         Self {
-            id,
-            opened,
-            newest: sighting.at,
-            revision,
+            id: begun.id,
+            opened: begun.opened,
+            // Never before the end it had: what an id covers only grows, so that no later episode
+            // can open at the moment that an earlier one opened at.
+            newest: begun.cleared.max(sighting.at),
+            revision: begun.revision,
             findings: Vec::new(),
             told: None,
             news: true,
@@ -306,6 +305,11 @@ impl Episode {
             Some(told) if grade > told.grade => State::Escalated,
             Some(_) => State::Updated,
         };
+        if self.revision == 0
+            && let Some(first) = self.findings.first()
+        {
+            self.id = verdict_id(subject, first.name(), self.opened);
+        }
         self.revision += 1;
         self.news = false;
         self.untold = None;
@@ -318,14 +322,15 @@ impl Episode {
     }
 }
 
-/// Site, device, and event time and detector of the opening finding; nothing else.
-fn verdict_id(site: &str, device: &DeviceId, sighting: &Sighting) -> String {
+/// Site, device, and event time and detector of the opening finding, the first in catalogue order
+/// if one row showed several; nothing else.
+fn verdict_id(subject: &Subject, detector: &str, opened: EventTime) -> String {
     let mut digest = Sha256::new();
-    for part in [site, device.as_str(), sighting.name] {
+    for part in [subject.site, subject.device.as_str(), detector] {
         digest.update(part.as_bytes());
         // No part can hold a zero, so no two lists of parts run together to the same text.
         digest.update([0]);
     }
-    digest.update(sighting.at.micros().to_le_bytes());
+    digest.update(opened.micros().to_le_bytes());
     hex(&digest.finalize()[..16])
 }

@@ -157,7 +157,9 @@ impl Held {
         let exceeds = |by: f64, magnitude: f64| {
             sighting.magnitude > magnitude && sighting.magnitude >= by * magnitude
         };
-        change.news = grade > self.grade || exceeds(2.0, self.told);
+        // Of a statistic only the grade is told: evidence doubles all the time.
+        let doubled = sighting.rule && exceeds(2.0, self.told);
+        change.news = grade > self.grade || doubled;
         change.standing |= grade != self.grade || score != self.score;
         // Words are dear: a running total is not put into new ones for every row.
         let reworded =

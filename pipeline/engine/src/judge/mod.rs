@@ -51,7 +51,6 @@ pub(crate) struct Subject<'a> {
 pub(crate) struct Sighting<'a> {
     /// Number in the catalogue.
     pub(crate) detector: u8,
-    pub(crate) name: &'static str,
     pub(crate) plane: Plane,
     /// Whether a rule set the grade.
     pub(crate) rule: bool,
@@ -104,7 +103,7 @@ impl Case {
 
     /// Takes a sighting; [`Case::conclude`] writes what it changed. What ended before the
     /// sighting ends first, so that it does not matter whether a tick came in between.
-    pub(crate) fn sighting(&mut self, site: &str, device: &DeviceId, sighting: &Sighting) {
+    pub(crate) fn sighting(&mut self, sighting: &Sighting) {
         let before = self.standing();
         if let Some(mut episode) = self.episode.take() {
             episode.fire(sighting.at - Span::from_micros(1));
@@ -117,7 +116,7 @@ impl Case {
         }
         let past = self.past.as_deref().filter(|past| past.covers(sighting.at));
         self.episode
-            .get_or_insert_with(|| Box::new(Episode::open(site, device, sighting, past)))
+            .get_or_insert_with(|| Box::new(Episode::open(sighting, past)))
             .take(sighting);
         self.moved(sighting.at, before);
     }

@@ -45,13 +45,16 @@ fn the_id_is_that_of_the_first_in_catalogue_order_whatever_else_the_row_shows() 
     let ids: Vec<String> = [
         vec![rule(HOURS, Grade::Low)],
         vec![rule(HOURS, Grade::Low), rule(DESTINATION, Grade::Critical)],
+        // Detectors that look at rows of any kind are asked before those of its own kind.
+        vec![rule(DESTINATION, Grade::Critical), rule(HOURS, Grade::Low)],
         vec![rule(DESTINATION, Grade::Critical)],
     ]
     .iter()
     .map(|shown| Stage::new().show(minute(1), shown)[0].verdict_id.clone())
     .collect();
     assert_eq!(ids[0], ids[1]);
-    assert_ne!(ids[0], ids[2]);
+    assert_eq!(ids[0], ids[2]);
+    assert_ne!(ids[0], ids[3]);
     assert_eq!(ids[0].len(), 32);
 }
 
@@ -236,6 +239,33 @@ fn what_is_seen_late_opens_the_episode_of_its_time_again() {
     );
     let revisions: Vec<u32> = out.iter().map(|v| v.revision).collect();
     assert_eq!(revisions, [1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn what_is_seen_very_late_does_not_shorten_what_an_id_covers() {
+    let mut stage = Stage::new();
+    let mut out = stage.show(minute(90), &[rule(HOURS, Grade::Low)]);
+    out.extend(stage.pass(minute(150)));
+    for late in [5, 90] {
+        out.extend(stage.show(minute(late), &[rule(HOURS, Grade::Low)]));
+        out.extend(stage.pass(minute(150)));
+    }
+    let revisions: Vec<u32> = out.iter().map(|v| v.revision).collect();
+    assert_eq!(revisions, [1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn a_statistic_that_doubles_without_another_grade_is_not_told() {
+    let mut stage = Stage::new();
+    let amount = |magnitude| Shown {
+        magnitude,
+        ..statistic(VOLUME, 55)
+    };
+    assert_eq!(stage.show(minute(1), &[amount(1.0)]).len(), 1);
+    for magnitude in [2.0, 4.0, 1_000.0] {
+        assert!(stage.show(minute(2), &[amount(magnitude)]).is_empty());
+    }
+    assert_eq!(stage.close(minute(60)).len(), 1);
 }
 
 #[test]

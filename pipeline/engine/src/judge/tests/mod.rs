@@ -167,28 +167,23 @@ impl Stage {
                 })
             };
             let make = || finding(shown, at);
-            self.case.sighting(
-                &self.site,
-                &self.device.id,
-                &Sighting {
-                    detector: shown.detector,
-                    name: DETECTORS[usize::from(shown.detector)].0,
-                    plane: DETECTORS[usize::from(shown.detector)].1,
-                    rule: shown.rule,
-                    holds: shown.holds,
-                    grade: shown.grade,
-                    score: shown.score,
-                    magnitude: shown.magnitude,
-                    at,
-                    role: shown.role,
-                    proven: shown.proven,
-                    flow: shown.flow.clone(),
-                    safety_flow: shown.safety_flow,
-                    cause: ordinal,
-                    source: &source,
-                    make: &make,
-                },
-            );
+            self.case.sighting(&Sighting {
+                detector: shown.detector,
+                plane: DETECTORS[usize::from(shown.detector)].1,
+                rule: shown.rule,
+                holds: shown.holds,
+                grade: shown.grade,
+                score: shown.score,
+                magnitude: shown.magnitude,
+                at,
+                role: shown.role,
+                proven: shown.proven,
+                flow: shown.flow.clone(),
+                safety_flow: shown.safety_flow,
+                cause: ordinal,
+                source: &source,
+                make: &make,
+            });
         }
         self.conclude(at, None)
     }
