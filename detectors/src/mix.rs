@@ -227,3 +227,61 @@ pub(crate) fn assess(plan: &MixPlan, inputs: &Inputs, wording: &Wording) -> Evid
 fn total(counts: &Counts) -> u32 {
     counts.iter().copied().map(u32::from).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::dice::Dice;
+
+    const SHARES: [f64; 3] = [0.90, 0.08, 0.02];
+
+    /// Windows of so many connections, each made `run` times to the same cell.
+    fn draw(dice: &mut Dice, run: u16, shares: [f64; 3]) -> Counts {
+        let mut counts = Counts::default();
+        for _ in 0..dice.poisson(20.0 / f64::from(run)) {
+            let (mut left, mut cell) = (dice.uniform(), 0);
+            while cell < 2 && left >= shares[cell] {
+                left -= shares[cell];
+                cell += 1;
+            }
+            counts[cell] += run;
+        }
+        counts
+    }
+
+    /// How many of 40 devices stand at some hour of so many days.
+    fn alarms(days: i32, run: u16, shares: [f64; 3]) -> usize {
+        let named = SHARES.iter().map(|share| (share.to_string(), Some(*share)));
+        let clock = Arc::new(PlantClock::new("Europe/Berlin").unwrap());
+        let plan = MixPlan::new(named, 0.1, clock).unwrap();
+        let mut dice = Dice(11);
+        let devices = (0..40).filter(|_| {
+            let mut mix = Mix::default();
+            (0..days * 24).any(|hour| {
+                let counts = draw(&mut dice, run, shares);
+                mix.take(&plan, 490_000 + hour, &counts) == Standing::Stands
+            })
+        });
+        devices.count()
+    }
+
+    #[test]
+    fn runs_of_two_stay_within_the_promise_and_a_share_that_triples_is_found() {
+        // 1.11 alarms per 10 device-days of stake: 40 devices, 30 days, a tenth of the stake.
+        assert!(alarms(30, 1, SHARES) <= 13);
+        assert!(alarms(30, 2, SHARES) <= 13);
+        assert!(alarms(7, 1, [0.74, 0.24, 0.02]) >= 36);
+    }
+
+    #[test]
+    fn cells_without_a_share_are_counted_together() {
+        let named = [("a", Some(0.5)), ("b", None), ("c", Some(0.3))];
+        let named = named.map(|(name, share)| (name.to_owned(), share));
+        let clock = Arc::new(PlantClock::new("Europe/Berlin").unwrap());
+        let plan = MixPlan::new(named.into_iter(), 0.1, clock).unwrap();
+        let counts = [5, 7, 3, 0, 0, 0, 0, 2];
+        let cells: Vec<u32> = (0..3).map(|cell| plan.count(cell, &counts)).collect();
+        assert_eq!(cells, [5, 3, 9]);
+        assert!(size_of::<Mix>() <= 132, "{}", size_of::<Mix>());
+    }
+}

@@ -14,6 +14,15 @@ pub fn bytes_text(bytes: f64) -> String {
     format!("{} {}", three_digits(value), UNITS[unit])
 }
 
+/// A range of bytes: `50–150 MB`, `800 KB–2.4 MB`.
+pub fn bytes_range_text(lo: f64, hi: f64) -> String {
+    let (lo, hi) = (bytes_text(lo), bytes_text(hi));
+    match (lo.split_once(' '), hi.split_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same => format!("{number}\u{2013}{hi}"),
+        _ => format!("{lo}\u{2013}{hi}"),
+    }
+}
+
 /// A multiple: `3.5`, `347`, `250,000`. Three digits below a thousand, whole numbers above.
 pub fn multiple_text(multiple: f64) -> String {
     if multiple < 999.5 {
@@ -95,6 +104,8 @@ mod tests {
         assert_eq!(bytes_text(1_440_000.0), "1.44 MB");
         assert_eq!(bytes_text(500e6), "500 MB");
         assert_eq!(bytes_text(999_999.0), "1 MB");
+        assert_eq!(bytes_range_text(50e6, 150e6), "50\u{2013}150 MB");
+        assert_eq!(bytes_range_text(8e5, 2.4e6), "800 KB\u{2013}2.4 MB");
     }
 
     #[test]

@@ -29,7 +29,7 @@ use crate::shift::ends;
 use crate::standing::{self, Standing, step};
 use crate::stats::bernoulli::{BernoulliBets, Chance};
 use crate::stats::evidence::{Arming, Bets, Purse, Stake};
-use crate::words::{bytes_text, span_text, three_digits};
+use crate::words::{bytes_range_text, bytes_text, span_text, three_digits};
 
 /// Before it is due by so many jitters: four standard deviations of the difference of two moments
 /// that both vary.
@@ -235,10 +235,9 @@ impl Detector for Cadence {
             ),
             _ => format!(
                 "It sends messages of another size more often than its type does: the latest was \
-                 {}, where {}\u{2013}{} are expected.",
+                 {}, where {} are expected.",
                 bytes_text(inputs.bytes()),
-                bytes_text(plan.sizes.0),
-                bytes_text(plan.sizes.1)
+                bytes_range_text(plan.sizes.0, plan.sizes.1)
             ),
         };
         Evidence {

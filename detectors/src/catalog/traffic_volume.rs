@@ -34,7 +34,7 @@ use crate::shift::{Look, Shift, ShiftPlan, ends, is_whole};
 use crate::standing;
 use crate::stats::range::LogNormalNull;
 use crate::stats::tilts::Side;
-use crate::words::{bytes_text, multiple_text};
+use crate::words::{bytes_range_text, bytes_text, multiple_text};
 
 /// Automated exfiltration and its kin: what moves is data.
 const TECHNIQUES: &[&str] = &["T0882"];
@@ -290,10 +290,9 @@ fn assess_hour(plan: &Plan, hour: i32, moved: &Moved, before: &Shift) -> Evidenc
         observed: Value::Object(seen),
         expected: expected(plan),
         sentence: format!(
-            "{sentence}: {} this hour, {}\u{2013}{} expected.",
+            "{sentence}: {} this hour, {} expected.",
             bytes_text(bytes),
-            bytes_text(range.lo),
-            bytes_text(range.hi)
+            bytes_range_text(range.lo, range.hi)
         ),
         clears: "Hours like those of its type, until the evidence has fallen tenfold.".to_owned(),
         techniques: TECHNIQUES.iter().map(|id| (*id).to_owned()).collect(),
