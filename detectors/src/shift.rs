@@ -130,14 +130,15 @@ impl Shift {
         (f64::from(self.ln_sum) / f64::from(self.hours())).exp()
     }
 
-    /// `For 9 hours it has DONE about 1.6 times what its type does`
-    pub(crate) fn sentence(&self, done: &str) -> String {
+    /// `For 9 hours it has moved about 1.6 times what its type does`: `done` is what it has done,
+    /// `of` what the multiple is of.
+    pub(crate) fn sentence(&self, done: &str, of: &str) -> String {
         let span = match self.hours() {
             1 => "For an hour".to_owned(),
             hours => format!("For {hours} hours"),
         };
         let ratio = multiple_text(self.ratio());
-        format!("{span} it has {done} about {ratio} times what its type does")
+        format!("{span} it has {done} about {ratio} times {of} its type does")
     }
 }
 

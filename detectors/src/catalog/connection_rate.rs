@@ -119,8 +119,8 @@ impl Detector for ConnectionRate {
                 "coverage": plan.range.coverage, "mean_per_hour": law.mean,
             }),
             sentence: format!(
-                "{} in new connections: {} this hour, {lo}\u{2013}{hi} expected.",
-                after.sentence("opened"),
+                "{}: {} this hour, {lo}\u{2013}{hi} expected.",
+                after.sentence("opened", "as many connections as"),
                 inputs.opened
             ),
             clears: "Hours like those of its type, until the evidence has fallen tenfold."
@@ -215,7 +215,8 @@ mod tests {
         let inputs = seen(last).inputs;
         let sentence = ConnectionRate::assess(&plan, &inputs).sentence;
         assert!(
-            sentence.contains("about 0.1") && sentence.contains("3 this hour, 10\u{2013}50"),
+            sentence.contains("times as many connections as its type does: ")
+                && sentence.contains("3 this hour, 10\u{2013}50"),
             "{sentence}"
         );
     }

@@ -277,7 +277,7 @@ fn assess_hour(plan: &Plan, hour: i32, moved: &Moved, before: &Shift) -> Evidenc
             Side::Up => tails.upper,
             Side::Down => tails.lower,
         });
-        sentence = after.sentence("moved");
+        sentence = after.sentence("moved", "what");
         seen.insert("hours".into(), json!(after.hours()));
         seen.insert("times_type".into(), json!(after.ratio()));
         seen.insert("device_days_per_false_alarm".into(), json!(evidence));
