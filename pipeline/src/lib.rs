@@ -9,6 +9,7 @@ pub mod exit;
 pub mod intake;
 pub mod live;
 pub mod progress;
+pub mod readme;
 pub mod results;
 pub mod setting;
 pub mod shards;

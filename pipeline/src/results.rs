@@ -37,9 +37,26 @@ pub struct Ledger {
     pub risk_updates: u64,
     /// Rows that came late.
     pub late: u64,
+    /// Episodes that are over are only counted: a live run goes on for ever.
+    forgets: bool,
+    /// Of forgotten episodes, how many were of which worst grade.
+    forgotten: BTreeMap<Grade, u64>,
 }
 
 impl Ledger {
+    /// A ledger that remembers open episodes only.
+    fn of_a_live_run() -> Self {
+        Self {
+            forgets: true,
+            ..Self::default()
+        }
+    }
+
+    /// Number of verdict ids.
+    pub fn episode_count(&self) -> u64 {
+        self.episodes.len() as u64 + self.forgotten.values().sum::<u64>()
+    }
+
     /// Takes a revision.
     pub fn verdict(&mut self, verdict: &Verdict) {
         self.revisions += 1;
@@ -57,11 +74,20 @@ impl Ledger {
                 last: verdict.clone(),
                 medium_at: medium,
             });
+        if self.forgets
+            && verdict.state == State::Cleared
+            && let Some(episode) = self.episodes.remove(&verdict.verdict_id)
+        {
+            *self.forgotten.entry(episode.worst).or_default() += 1;
+        }
     }
 
     /// Verdict ids by worst grade, all grades named.
     pub fn by_grade(&self) -> BTreeMap<Grade, u64> {
         let mut grades: BTreeMap<Grade, u64> = Grade::ALL.iter().map(|g| (*g, 0)).collect();
+        for (grade, n) in &self.forgotten {
+            *grades.entry(*grade).or_default() += n;
+        }
         for episode in self.episodes.values() {
             *grades.entry(episode.worst).or_default() += 1;
         }
@@ -104,7 +130,9 @@ impl Results {
     /// # Errors
     /// If a file cannot be opened.
     pub fn go_on(folder: &Path) -> anyhow::Result<Self> {
-        Self::open(Some(folder), true)
+        let mut results = Self::open(Some(folder), true)?;
+        results.ledger = Ledger::of_a_live_run();
+        Ok(results)
     }
 
     fn open(folder: Option<&Path>, append: bool) -> anyhow::Result<Self> {
@@ -234,6 +262,26 @@ impl Results {
             files.risks.flush()?;
             files.rejects.flush()?;
             files.late.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes out what is buffered, down to the disk.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn sync(&mut self) -> anyhow::Result<()> {
+        self.flush()?;
+        if let Some(files) = &self.files {
+            for file in [
+                &files.verdicts,
+                &files.commands,
+                &files.risks,
+                &files.rejects,
+                &files.late,
+            ] {
+                file.get_ref().sync_data()?;
+            }
         }
         Ok(())
     }

@@ -135,7 +135,7 @@ impl Summary {
             duplicates: counts.duplicates,
             spread_late: counts.spread_late,
             verdicts: ledger.by_grade(),
-            episodes: ledger.episodes.len() as u64,
+            episodes: ledger.episode_count(),
             revisions: ledger.revisions,
             device_hours: counts.device_hours,
             devices: parts.devices,

@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 
 use andon_emit::terminal::verdict_line;
 use andon_engine::Plant;
-use andon_ingest::delivery::Delivery;
-use andon_ingest::log::{self, Body, Log};
+use andon_ingest::delivery::{Delivery, Receipt};
+use andon_ingest::endpoint::Refusal;
+use andon_ingest::log::{self, Body, Log, LogError};
+use andon_ingest::refused::Refused;
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Verdict;
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
@@ -25,7 +27,7 @@ use crate::exit::{Outcome, usage};
 use crate::live::core::Core;
 use crate::live::message::Message;
 use crate::live::source::{Source, Stop};
-use crate::live::state;
+use crate::live::state::{self, State};
 use crate::results::{Results, write_json};
 use crate::summary::{Latency, Parts, Summary};
 use crate::text;
@@ -70,6 +72,14 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         tracing::warn!("the log ended in a torn record, which was cut off: {torn:?}");
     }
     let results = Results::go_on(&config.data)?;
+    let state = state::load(&config.data)?;
+    if args.capture.is_some() && (state.is_some() || log.last_sequence() > 0) {
+        let folder = config.data.display();
+        return Err(usage(anyhow!(
+            "a capture repeats a run from its beginning, and `{folder}` holds the state of an \
+             earlier one; name another folder with --data"
+        )));
+    }
     let outlet = source.outlet();
     let mut run = Run {
         core: Core::new(&plant, config.shards, results, outlet)?,
@@ -84,8 +94,8 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     if let Some(path) = &args.capture {
         run.core.record_to(path)?;
     }
-    run.recover(config.shards, out)?;
-    run.serve(&runtime, &mut source.deliveries, out)?;
+    run.recover(state, config.shards, out)?;
+    run.serve(&runtime, &mut source, out)?;
     if args.drain {
         run.core.end(|_| {})?;
     }
@@ -118,8 +128,13 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Goes on where the last run stood: its saved state, then the log from there.
-    fn recover(&mut self, shards: usize, out: &mut impl Write) -> anyhow::Result<()> {
-        if let Some(state) = state::load(self.folder)? {
+    fn recover(
+        &mut self,
+        state: Option<State>,
+        shards: usize,
+        out: &mut impl Write,
+    ) -> anyhow::Result<()> {
+        if let Some(state) = state {
             self.saved = state.through;
             self.core.resume(state, shards)?;
         }
@@ -154,18 +169,22 @@ impl Run<'_> {
     fn serve(
         &mut self,
         runtime: &Runtime,
-        deliveries: &mut mpsc::Receiver<Delivery>,
+        source: &mut Source,
         out: &mut impl Write,
     ) -> anyhow::Result<()> {
         let mut last_came = None;
         let mut last_save = Instant::now();
         loop {
-            let next = runtime
-                .block_on(async { tokio::time::timeout(IDLE_EVERY, deliveries.recv()).await });
+            let next = runtime.block_on(async {
+                tokio::time::timeout(IDLE_EVERY, source.deliveries.recv()).await
+            });
+            while let Some(refusal) = source.next_refusal() {
+                self.refused(&refusal)?;
+            }
             match next {
                 Ok(Some(delivery)) => {
                     last_came = Some(Instant::now());
-                    self.bundle(delivery, deliveries)?;
+                    self.bundle(delivery, &mut source.deliveries)?;
                 }
                 Ok(None) => break,
                 Err(_) if self.drain => {
@@ -197,7 +216,7 @@ impl Run<'_> {
             let received_at = wall::now();
             let receipt = delivery.receipt;
             let body = Body::from(delivery);
-            let sequence = self.log.append(received_at.micros(), &body, receipt)?;
+            let sequence = self.append(received_at, &body, receipt)?;
             if let Body::Message {
                 topic,
                 payload,
@@ -224,6 +243,50 @@ impl Run<'_> {
             };
         }
         Ok(())
+    }
+
+    /// Writes an entry to the log. A full log is let go of as far as the state can cover it; if
+    /// that frees nothing, the run waits and the source stops being read.
+    fn append(
+        &mut self,
+        received_at: EventTime,
+        body: &Body,
+        receipt: Option<Receipt>,
+    ) -> anyhow::Result<u64> {
+        loop {
+            match self.log.append(received_at.micros(), body, receipt) {
+                Err(LogError::Full { .. }) => {
+                    self.core.flush(|_| {})?;
+                    self.save()?;
+                    std::thread::sleep(IDLE_EVERY);
+                }
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    /// A message that the endpoint turned away is a reject like any other.
+    fn refused(&mut self, refusal: &Refusal) -> anyhow::Result<()> {
+        let topic = refusal.topic.as_deref().unwrap_or("mqtt");
+        let source = andon_schemas::observation::Source {
+            topic: topic.into(),
+            partition: 0,
+            offset: 0,
+        };
+        let detail = format!(
+            "{} from {} at {}: {}",
+            if refusal.sender.proven {
+                "client"
+            } else {
+                "unproven client"
+            },
+            refusal.sender.name,
+            refusal.peer,
+            refusal.reason
+        );
+        let refused = Refused::new(refusal.reason.as_reject(), detail);
+        self.core
+            .reject(refused, source, wall::now(), &refusal.head)
     }
 
     fn take(&mut self, message: &Message, came: Instant) -> anyhow::Result<()> {
@@ -273,7 +336,10 @@ impl Run<'_> {
     /// Saves the state and lets go of the log that it covers.
     fn save(&mut self) -> anyhow::Result<()> {
         let through = self.log.sync()?;
-        self.core.results.flush()?;
+        if !self.core.effects_are_out()? {
+            tracing::warn!("the broker has not acknowledged what was published; keeping the log");
+            return Ok(());
+        }
         let state = self.core.state(through)?;
         state::save(self.folder, &state)?;
         self.saved = through;

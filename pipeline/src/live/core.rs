@@ -249,6 +249,16 @@ impl<'a> Core<'a> {
         Ok(())
     }
 
+    /// Makes sure that everything handed out so far is on disk and has arrived. `false` if the
+    /// broker does not say so in time.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn effects_are_out(&mut self) -> anyhow::Result<bool> {
+        self.results.sync()?;
+        Ok(self.outlet.has_arrived())
+    }
+
     /// Publishes nothing any more.
     pub fn close_outlet(&mut self) {
         self.outlet = Outlet::None;

@@ -9,7 +9,7 @@ use andon_emit::mqtt::{self, Publisher};
 use andon_engine::Plant;
 use andon_ingest::delivery::{Delivery, Settle};
 use andon_ingest::endpoint::{
-    Anonymous, Authority, Endpoint, Limits, Origin, Principal, Role, Secret,
+    Anonymous, Authority, Endpoint, Limits, Origin, Principal, Refusal, Role, Secret,
 };
 use andon_ingest::subscriber::{self, Health, Subscriber};
 use anyhow::{Context as _, anyhow};
@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::{Broker, Config, Mqtt};
 use crate::exit::usage;
-use crate::live::outlet::{Outgoing, Outlet};
+use crate::live::outlet::{Errand, Outgoing, Outlet};
 
 /// How long the end of a run waits for what it published to be acknowledged.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(5);
@@ -45,6 +45,7 @@ pub struct Source {
     pub welcome: Vec<String>,
     outlet: Option<Outlet>,
     publishing: Option<JoinHandle<()>>,
+    refusals: Option<mpsc::Receiver<Refusal>>,
 }
 
 impl Source {
@@ -68,6 +69,11 @@ impl Source {
     /// The way out, once.
     pub fn outlet(&mut self) -> Outlet {
         self.outlet.take().unwrap_or(Outlet::None)
+    }
+
+    /// The next message that the endpoint turned away, if there is one.
+    pub fn next_refusal(&mut self) -> Option<Refusal> {
+        self.refusals.as_mut()?.try_recv().ok()
     }
 
     /// Waits until what was published has arrived. The outlet must be gone.
@@ -98,7 +104,7 @@ impl Source {
             ..Anonymous::default()
         };
         let authority = Authority::new(principals, anonymous).map_err(usage)?;
-        let (endpoint, deliveries) = runtime
+        let (mut endpoint, deliveries) = runtime
             .block_on(Endpoint::bind(address, authority, Limits::default()))
             .with_context(|| format!("cannot listen on `{address}`"))
             .map_err(usage)?;
@@ -112,6 +118,7 @@ impl Source {
                 config.data.join("reader.token").display()
             ),
         ];
+        let refusals = endpoint.refusals();
         let settle = Arc::new(endpoint.settle_handle());
         let outlet = Some(Outlet::Endpoint(endpoint.publisher()));
         runtime.spawn(async move {
@@ -125,6 +132,7 @@ impl Source {
             welcome,
             outlet,
             publishing: None,
+            refusals,
         })
     }
 
@@ -164,6 +172,7 @@ impl Source {
             welcome,
             outlet,
             publishing,
+            refusals: None,
         })
     }
 }
@@ -182,15 +191,22 @@ pub fn publisher_options(broker: &Broker, client_id: &str) -> mqtt::Options {
 }
 
 /// Publishes what comes out until the run ends, then waits a while for all of it to arrive.
-async fn publish(publisher: Publisher, mut outgoing: mpsc::Receiver<Outgoing>) {
-    while let Some(message) = outgoing.recv().await {
-        let Outgoing {
-            topic,
-            payload,
-            retain,
-        } = message;
-        if let Err(error) = publisher.publish(&topic, payload, retain).await {
-            tracing::error!(%topic, "cannot publish: {error}");
+async fn publish(publisher: Publisher, mut errands: mpsc::Receiver<Errand>) {
+    while let Some(errand) = errands.recv().await {
+        match errand {
+            Errand::Publish(Outgoing {
+                topic,
+                payload,
+                retain,
+            }) => {
+                if let Err(error) = publisher.publish(&topic, payload, retain).await {
+                    tracing::error!(%topic, "cannot publish: {error}");
+                }
+            }
+            Errand::Flush(told) => {
+                // Whoever asked may have stopped waiting.
+                let _heard = publisher.flush().await.is_ok() && told.try_send(()).is_ok();
+            }
         }
     }
     let left = publisher.shutdown(GOODBYE_WITHIN).await;
