@@ -29,7 +29,7 @@ pub(crate) fn fingerprint(text: &str, numbers: &[u64]) -> u64 {
     last[..rest.len()].copy_from_slice(rest);
     let words = words.iter().copied().chain([last]).map(u64::from_le_bytes);
     // The length tells a text from the same text with zeros behind it.
-    let hash = words.fold(text.len() as u64, absorb);
+    let hash = words.fold(!(text.len() as u64), absorb);
     let hash = numbers.iter().copied().fold(hash, absorb);
     (hash ^ hash >> 29).wrapping_mul(0xc4ce_b9fe_1a85_ec53)
 }
