@@ -214,7 +214,7 @@ impl PlantClock {
                 .take_while(|t| t.timestamp().as_second() < horizon)
                 .map(|t| (t.timestamp().as_microsecond(), offset(t.timestamp()))),
         );
-        let hints = (0..horizon * 1_000_000 >> HINT_BITS)
+        let hints = (0..(horizon * 1_000_000) >> HINT_BITS)
             .map(|stretch| {
                 let after = offsets.partition_point(|(from, _)| *from <= stretch << HINT_BITS);
                 u16::try_from(after - 1).unwrap_or(0)

@@ -32,9 +32,17 @@ fn path(name: &str) -> PathBuf {
 fn the_published_contracts_are_up_to_date() {
     let update = std::env::var_os("UPDATE_CONTRACTS").is_some();
     let mut stale = Vec::new();
-    for (name, title, mut schema) in contracts() {
+    let wire_forms = contracts().map(|(name, title, mut schema)| {
         schema.insert("title".to_owned(), title.into());
-        let generated = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
+        (name, serde_json::to_string_pretty(&schema).unwrap())
+    });
+    let files = [
+        ("profile", andon_schemas::profile::json_schema()),
+        ("inventory", andon_schemas::inventory::json_schema()),
+    ]
+    .map(|(name, schema)| (name, serde_json::to_string_pretty(&schema).unwrap()));
+    for (name, text) in wire_forms.into_iter().chain(files) {
+        let generated = format!("{text}\n");
         if update {
             fs::create_dir_all(path(name).parent().unwrap()).unwrap();
             fs::write(path(name), &generated).unwrap();
