@@ -376,18 +376,15 @@ fn options_that_cannot_work_are_refused() {
         let error = OptionsError::Filter(bad.to_owned());
         assert_eq!(refused(with_filters(&["a/+/#", bad])), error);
     }
-    let client_id = String::new();
-    let nameless = Options {
-        client_id,
-        ..good.clone()
+    let changed = |change: fn(&mut Options)| {
+        let mut options = good.clone();
+        change(&mut options);
+        refused(options)
     };
-    assert_eq!(refused(nameless), OptionsError::NoClientId);
-    let deliveries = 0;
-    let roomless = Options {
-        deliveries,
-        ..good.clone()
-    };
-    assert_eq!(refused(roomless), OptionsError::Deliveries(0));
+    let nameless = changed(|options| options.client_id.clear());
+    assert_eq!(nameless, OptionsError::NoClientId);
+    let roomless = changed(|options| options.deliveries = 0);
+    assert_eq!(roomless, OptionsError::Deliveries(0));
     let keep_alive = Duration::from_millis(999);
     let hectic = Options { keep_alive, ..good };
     assert_eq!(refused(hectic), OptionsError::KeepAlive(keep_alive));
