@@ -229,7 +229,7 @@ pub(crate) fn records() -> impl Strategy<Value = Vec<Record>> {
     );
     // Few devices at a time, so that each of them has a history.
     let crew = prop::collection::vec(any::<Index>(), 1..6);
-    let drafts = prop::collection::vec(draft(), 1..220);
+    let drafts = prop::collection::vec(draft(), 1..150);
     (begin, crew, drafts).prop_map(|(begin, crew, drafts)| {
         let all = devices();
         let crew: Vec<DeviceId> = crew.iter().map(|at| at.get(&all).clone()).collect();
