@@ -6,9 +6,11 @@ pub const VNODES: usize = 256;
 /// The virtual node of a device. Part of the snapshot format: FNV-1a over the bytes of the id,
 /// folded to eight bits.
 pub fn vnode_of(device: &str) -> u8 {
-    let hash = device.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = device
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
     #[expect(
         clippy::cast_possible_truncation,
         reason = "folding to the low byte is the point"

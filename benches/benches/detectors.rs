@@ -1,0 +1,299 @@
+//! What each detector of the catalogue costs on honest rows, alone: all others are switched off by
+//! the profiles. The first line is what asking nobody costs, and is part of every other line.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::sync::Arc;
+
+use andon_benches::{Runs, Sheet, Stage};
+use andon_detectors::baseline::Baseline;
+use andon_detectors::catalog::{Brief, CATALOG, Plans, Sink, States};
+use andon_detectors::facts::{
+    CELLS, CloseFacts, DeviceFacts, FlowFacts, Pane, ReadingFacts, RowFacts,
+};
+use andon_engine::Input;
+use andon_schemas::bundle::{Bundle, RowRef};
+use andon_schemas::columns::{FlowRow, HeaderRow};
+use andon_schemas::finding::Evidence;
+use andon_schemas::inventory::Inventory;
+use andon_schemas::observation::{Kind, Role};
+use andon_schemas::profile::{DetectorSetting, Profile, ProfileSet};
+use andon_schemas::time::{EventTime, Interval, Span};
+use serde_json::Value;
+
+const ROWS: usize = 400_000;
+const REPEATS: usize = 7;
+
+fn main() -> Result<(), String> {
+    let mut sheet = Sheet::new("detectors, one core, 500 devices, honest rows");
+    let mut stage = Stage::new(500)?;
+    let inputs = stage.inputs(ROWS)?;
+    let bundles: Vec<&Bundle> = inputs
+        .iter()
+        .filter_map(|input| match input {
+            Input::Bundle(bundle) => Some(bundle.as_ref()),
+            Input::Tick { .. } | Input::EndOfInput { .. } | Input::Control(_) => None,
+        })
+        .collect();
+    let inventory = stage.plant.inventory();
+    let nobody = Types::compile(inventory, &stage.profiles, None);
+    let panes = panes(inventory, &nobody, &bundles);
+    let facts = Facts::gather(inventory, &nobody, &bundles, &panes);
+    let names = CATALOG.iter().map(|entry| entry.name);
+    facts.time(&mut sheet, "(nobody)", &nobody, "");
+    for name in names {
+        let types = Types::compile(inventory, &stage.profiles, Some(name));
+        facts.time(&mut sheet, name, &types, "≤ 15 ns a row");
+    }
+    sheet.print();
+    Ok(())
+}
+
+/// The device types with one detector switched on, or none.
+struct Types {
+    index: BTreeMap<String, usize>,
+    baselines: Vec<Baseline>,
+    plans: Vec<Plans>,
+}
+
+impl Types {
+    fn compile(inventory: &Inventory, profiles: &ProfileSet, only: Option<&str>) -> Self {
+        let clock = Arc::new(inventory.clock.clone());
+        let baseline = |profile: &Profile| {
+            let mut profile = profile.clone();
+            for entry in CATALOG.iter().filter(|entry| Some(entry.name) != only) {
+                let setting = profile.detectors.entry(entry.name.to_owned()).or_default();
+                *setting = DetectorSetting {
+                    off: true,
+                    ..*setting
+                };
+            }
+            Baseline::compile(Arc::new(profile), inventory, clock.clone())
+        };
+        let baselines: Vec<Baseline> = profiles.iter().map(baseline).collect();
+        let numbered = profiles.iter().zip(0..);
+        Self {
+            index: numbered
+                .map(|(profile, at)| (profile.name.clone(), at))
+                .collect(),
+            plans: baselines.iter().map(Plans::compile).collect(),
+            baselines,
+        }
+    }
+}
+
+/// Where a row belongs.
+#[derive(Clone, Copy)]
+struct Place {
+    device: usize,
+    device_type: usize,
+}
+
+/// Everything honest there is to look at.
+struct Facts<'a> {
+    rows: Vec<(Place, RowFacts<'a>)>,
+    flows: Vec<(Place, FlowFacts<'a>)>,
+    readings: Vec<(Place, ReadingFacts<'a>)>,
+    closes: Vec<(Place, CloseFacts<'a>)>,
+    devices: usize,
+}
+
+/// Takes what is seen and does nothing with it.
+struct Nothing;
+
+impl Sink for Nothing {
+    fn seen(&mut self, index: usize, brief: Brief, _: &dyn Fn() -> (Evidence, Value)) {
+        black_box((index, brief));
+    }
+    fn over(&mut self, index: usize) {
+        black_box(index);
+    }
+}
+
+/// Every row whose device has a profile, with the place of the device.
+fn placed<'a>(
+    inventory: &'a Inventory,
+    types: &'a Types,
+    bundles: &'a [&'a Bundle],
+) -> impl Iterator<Item = (Place, &'a Bundle, RowRef, HeaderRow<'a>)> {
+    bundles.iter().flat_map(move |bundle| {
+        bundle.order.iter().filter_map(move |row| {
+            let header = bundle.header(row.kind).row(row.row as usize);
+            let device = inventory.position(header.device)?;
+            let device_type = *types.index.get(&inventory.devices[device].device_type)?;
+            let place = Place {
+                device,
+                device_type,
+            };
+            Some((place, *bundle, *row, header))
+        })
+    })
+}
+
+fn device_facts<'a>(inventory: &'a Inventory, types: &'a Types, place: Place) -> DeviceFacts<'a> {
+    let device = &inventory.devices[place.device];
+    DeviceFacts {
+        id: &device.id,
+        listed: Some(device),
+        segment: inventory.segments.get(device.segment),
+        baseline: &types.baselines[place.device_type],
+    }
+}
+
+/// What each device did on average in an hour.
+fn panes(inventory: &Inventory, types: &Types, bundles: &[&Bundle]) -> Vec<Pane> {
+    let mut panes = vec![Pane::default(); inventory.devices.len()];
+    for (place, bundle, row, _) in placed(inventory, types, bundles) {
+        if row.kind != Kind::Flow {
+            continue;
+        }
+        let flow = bundle.flows.row(row.row as usize);
+        let baseline = &types.baselines[place.device_type];
+        let pane = &mut panes[place.device];
+        match flow.role {
+            Role::Originator => {
+                let cell = |cell: Option<u8>| usize::from(cell.unwrap_or(u8::MAX)).min(CELLS - 1);
+                pane.opened += 1;
+                pane.destinations[cell(baseline.destination(flow.peer))] += 1;
+            }
+            Role::Responder => pane.accepted += 1,
+        }
+    }
+    panes
+}
+
+impl<'a> Facts<'a> {
+    fn gather(
+        inventory: &'a Inventory,
+        types: &'a Types,
+        bundles: &'a [&'a Bundle],
+        panes: &'a [Pane],
+    ) -> Self {
+        let mut facts = Self {
+            rows: Vec::new(),
+            flows: Vec::new(),
+            readings: Vec::new(),
+            closes: Vec::new(),
+            devices: inventory.devices.len(),
+        };
+        for (place, bundle, row, header) in placed(inventory, types, bundles) {
+            let device = device_facts(inventory, types, place);
+            let (at, kind) = (header.event_time, row.kind);
+            let index = row.row as usize;
+            let late = false;
+            facts.rows.push((
+                place,
+                RowFacts {
+                    device,
+                    kind,
+                    at,
+                    late,
+                },
+            ));
+            if kind == Kind::Flow {
+                let flow = flow_facts(device, bundle.flows.row(index), at, &panes[place.device]);
+                facts.flows.push((place, flow));
+            } else if kind == Kind::Reading {
+                let (reading, in_hours) = (bundle.readings.row(index), true);
+                let reading = ReadingFacts {
+                    device,
+                    reading,
+                    at,
+                    in_hours,
+                    late,
+                };
+                facts.readings.push((place, reading));
+            }
+        }
+        facts.close(inventory, types, panes);
+        facts
+    }
+
+    /// Every device closes a day of hours.
+    fn close(&mut self, inventory: &'a Inventory, types: &'a Types, panes: &'a [Pane]) {
+        for hour in 0..24 {
+            let start = EventTime::default() + Span::HOUR.times(490_000 + hour);
+            for (device, pane) in panes.iter().enumerate() {
+                let name = &inventory.devices[device].device_type;
+                let Some(device_type) = types.index.get(name).copied() else {
+                    continue;
+                };
+                let place = Place {
+                    device,
+                    device_type,
+                };
+                let close = CloseFacts {
+                    device: device_facts(inventory, types, place),
+                    pane,
+                    window: Interval {
+                        start,
+                        end: start + Span::HOUR,
+                    },
+                    active_share: 1.0,
+                    partial: false,
+                };
+                self.closes.push((place, close));
+            }
+        }
+    }
+
+    fn time(&self, sheet: &mut Sheet, name: &str, types: &Types, goal: &str) {
+        let mut line = |what: &str, count: usize, ask: &mut dyn FnMut(&mut [States])| {
+            let runs = Runs::timed(REPEATS, || {
+                let mut states = vec![States::default(); self.devices];
+                let began = std::time::Instant::now();
+                ask(&mut states);
+                black_box(&states);
+                began.elapsed()
+            });
+            sheet.each(&format!("{name}, {what}"), count, &runs, goal);
+        };
+        let plans = |place: &Place| &types.plans[place.device_type];
+        let mut sink = Nothing;
+        line("row", self.rows.len(), &mut |states| {
+            for (place, facts) in &self.rows {
+                plans(place).on_row(&mut states[place.device], facts, &mut sink);
+            }
+        });
+        line("flow", self.flows.len(), &mut |states| {
+            for (place, facts) in &self.flows {
+                plans(place).on_flow(&mut states[place.device], facts, &mut sink);
+            }
+        });
+        line("reading", self.readings.len(), &mut |states| {
+            for (place, facts) in &self.readings {
+                plans(place).on_reading(&mut states[place.device], facts, &mut sink);
+            }
+        });
+        line("close", self.closes.len(), &mut |states| {
+            for (place, facts) in &self.closes {
+                plans(place).on_close(&mut states[place.device], facts, &mut sink);
+            }
+        });
+    }
+}
+
+/// A flow as the engine works it out.
+fn flow_facts<'a>(
+    device: DeviceFacts<'a>,
+    flow: FlowRow<'a>,
+    at: EventTime,
+    pane: &'a Pane,
+) -> FlowFacts<'a> {
+    let baseline = device.baseline;
+    let destination = baseline.destination(flow.peer);
+    FlowFacts {
+        device,
+        flow,
+        at,
+        destination,
+        protocol: baseline.protocol(flow.transport, flow.port, flow.service),
+        peer_expected: destination.is_some() || baseline.may_connect(flow.peer),
+        up: flow.up.unwrap_or(0),
+        down: flow.down.unwrap_or(0),
+        first: true,
+        in_hours: true,
+        late: false,
+        pane: Some(pane),
+    }
+}
