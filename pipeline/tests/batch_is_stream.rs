@@ -24,7 +24,7 @@ fn verdicts(capture: &Path, out: &Path, extra: &[&str]) -> Vec<u8> {
 fn batches_shards_and_restarts_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let attacks = ["plc-night-exfil", "silent-sensor", "idle-current-mining"];
-    let capture = plant::simulate(folder.path(), "2", "16000", &attacks);
+    let capture = plant::simulate(folder.path(), "3", "16000", &attacks);
     let reference = verdicts(&capture, &folder.path().join("reference"), &[]);
     let found = plant::lines(&reference);
     assert!(
