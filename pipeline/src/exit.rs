@@ -8,7 +8,7 @@ pub struct Usage(anyhow::Error);
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#}", self.0)
+        f.write_str(&words(&self.0))
     }
 }
 
@@ -17,6 +17,19 @@ impl std::error::Error for Usage {}
 /// Marks an error as one of usage or input.
 pub fn usage(error: impl Into<anyhow::Error>) -> anyhow::Error {
     Usage(error.into()).into()
+}
+
+/// An error with its causes, each said once: some errors name their cause themselves.
+pub fn words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if words.is_empty() {
+            words = cause;
+        } else if !words.ends_with(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
 }
 
 /// How a command ended.

@@ -1,6 +1,6 @@
 //! `andon`: reads the command line, calls the command, says how it ended.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use andon::args::{Cli, Command};
@@ -14,6 +14,7 @@ fn main() -> ExitCode {
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
         )
         .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .init();
     let cli = Cli::parse();
     let stdout = io::stdout();
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
         let broken = error
             .downcast_ref::<io::Error>()
             .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe);
-        if !broken && writeln!(io::stderr(), "error: {error:#}").is_err() {
+        if !broken && writeln!(io::stderr(), "error: {}", exit::words(error)).is_err() {
             return ExitCode::from(status);
         }
     }

@@ -233,3 +233,46 @@ fn profile_schema_and_detectors_serve_editors_and_people() {
         assert_says(&said, &[strings[0].unwrap(), strings[1].unwrap()]);
     }
 }
+
+#[test]
+fn a_verdict_is_a_result_and_a_failure_only_on_demand() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = plant::simulate(folder.path(), "2", "2000", &["plc-night-exfil"]);
+    let capture = capture.to_string_lossy();
+    let status = |extra: &[&str]| {
+        let mut command = plant::andon();
+        command
+            .args(["backtest", &*capture, "--as-of", "2026-01-01T00:00:00Z"])
+            .args(extra);
+        command.output().unwrap().status.code()
+    };
+    assert_eq!(status(&[]), Some(0));
+    assert_eq!(status(&["--fail-on", "CRITICAL"]), Some(1));
+    let calm = plant::simulate(folder.path(), "1", "500", &[]);
+    assert_eq!(calm.to_string_lossy(), capture);
+    assert_eq!(status(&["--fail-on", "CRITICAL"]), Some(0));
+}
+
+#[test]
+fn backtest_reads_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = plant::simulate(folder.path(), "2", "2000", &["plc-night-exfil"]);
+    let from_file = json(&["backtest", &capture.to_string_lossy()]);
+    let mut command = plant::andon();
+    command.args(["backtest", "-", "-o", "json"]);
+    let output = command
+        .stdin(std::fs::File::open(&capture).unwrap())
+        .output()
+        .unwrap();
+    let piped: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for field in [
+        "records",
+        "observations",
+        "rejects",
+        "verdicts",
+        "revisions",
+    ] {
+        assert_eq!(piped[field], from_file[field], "{field}");
+    }
+    assert_eq!(piped["records"], 2_000);
+}

@@ -7,176 +7,22 @@
     reason = "what these functions cannot do fails the test, and a skipped test must say so"
 )]
 
+mod broker;
 mod plant;
 mod watched;
 
 use std::fs;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
+use self::broker::{Broker, tool};
 use self::watched::Watched;
 
-/// An ingest broker drops nothing that it has acknowledged, and keeps it on disk. It logs
-/// everything: the tests wait for what it says.
-const CONFIG: &str = "\
-    allow_anonymous true\n\
-    max_inflight_messages 0\n\
-    max_queued_messages 0\n\
-    persistence true\n\
-    autosave_on_changes true\n\
-    autosave_interval 1\n\
-    log_dest stderr\n\
-    log_type all\n\
-    user root\n";
-
-/// How many ports are tried: another process may take a free one first.
-const PORTS: usize = 5;
+const SHA256_OF_SECRET: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
 
 const CONTROLLER: &str = "cnc-controller-01-0001";
 const OTHER: &str = "cnc-controller-01-0002";
-
-/// A broker that may run or not.
-struct Broker {
-    binary: PathBuf,
-    folder: TempDir,
-    port: u16,
-    process: Option<Watched>,
-}
-
-impl Broker {
-    /// A broker that does not run yet; `None`, after saying so, if the machine has no Mosquitto.
-    fn absent() -> Option<Self> {
-        let found = tool("mosquitto")
-            .filter(|_| tool("mosquitto_pub").is_some() && tool("mosquitto_sub").is_some());
-        let Some(binary) = found else {
-            eprintln!("skipped: mosquitto and its clients are not installed");
-            return None;
-        };
-        let mut broker = Self {
-            binary,
-            folder: tempfile::tempdir().unwrap(),
-            port: 0,
-            process: None,
-        };
-        broker.take_a_port();
-        Some(broker)
-    }
-
-    fn take_a_port(&mut self) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        self.port = listener.local_addr().unwrap().port();
-        let config = format!(
-            "listener {} 127.0.0.1\npersistence_location {}/\n{CONFIG}",
-            self.port,
-            self.folder.path().display()
-        );
-        fs::write(self.folder.path().join("mosquitto.conf"), config).unwrap();
-    }
-
-    /// A broker that runs.
-    fn running() -> Option<Self> {
-        let mut broker = Self::absent()?;
-        for _ in 0..PORTS {
-            if broker.try_to_start() {
-                return Some(broker);
-            }
-            broker.take_a_port();
-        }
-        panic!("mosquitto does not start");
-    }
-
-    fn start(&mut self) {
-        assert!(self.try_to_start(), "mosquitto does not start");
-    }
-
-    fn try_to_start(&mut self) -> bool {
-        let config = self.folder.path().join("mosquitto.conf");
-        let mut command = Command::new(&self.binary);
-        let mut process = Watched::start("mosquitto", command.arg("-c").arg(config));
-        let is_running = process.find(|line| line.ends_with(" running")).is_some();
-        self.process = is_running.then_some(process);
-        is_running
-    }
-
-    /// Ends it as an administrator would, so that it saves what it holds.
-    fn stop(&mut self) {
-        self.process.take().unwrap().terminate();
-    }
-
-    fn wait_for(&mut self, text: &str) {
-        self.process.as_mut().unwrap().wait_for(text);
-    }
-
-    /// One of Mosquitto's clients, told where the broker is.
-    fn client(&self, name: &str) -> Command {
-        let mut command = Command::new(tool(name).unwrap());
-        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
-        command
-    }
-
-    /// Publishes and waits until the broker has acknowledged it.
-    fn publish(&self, device: &str, payload: &str) {
-        let topic = format!("andon/v1/in/precision-parts/{device}/flow");
-        let mut client = self.client("mosquitto_pub");
-        client.args(["-q", "1", "-t", &topic, "-m", payload]);
-        assert!(client.status().unwrap().success());
-    }
-
-    /// A subscriber to everything that comes out, once the broker has accepted it.
-    fn reader(&mut self) -> Watched {
-        let mut client = self.client("mosquitto_sub");
-        client.args(["-i", "reader", "-v", "-t", "andon/v1/out/#"]);
-        let reader = Watched::start("mosquitto_sub", &mut client);
-        self.wait_for("reader 0 andon/v1/out/#");
-        reader
-    }
-
-    /// `andon run` on this broker, which may not run yet.
-    fn andon(&self, data: &Path, is_trusted: bool) -> Watched {
-        let config = self.folder.path().join("andon.toml");
-        fs::write(&config, format!("[mqtt]\ntrusted_topics = {is_trusted}\n")).unwrap();
-        let address = format!("mqtt://127.0.0.1:{}", self.port);
-        let mut command = plant::andon();
-        command
-            .args(["run", "--mqtt", &address, "--config"])
-            .arg(config);
-        command.arg("--data").arg(data);
-        let mut run = Watched::start("andon", &mut command);
-        let said = run.wait_for("reading andon/v1/in/precision-parts/#");
-        assert!(said.ends_with(&address), "{said}");
-        run
-    }
-
-    /// Waits until `andon run` may be sent something.
-    fn wait_for_andon(&mut self) {
-        self.wait_for("andon 1 andon/v1/in/precision-parts/#");
-    }
-
-    /// The message that the broker keeps for a topic.
-    fn retained(&self, topic: &str) -> Value {
-        let mut client = self.client("mosquitto_sub");
-        client.args(["--retained-only", "-C", "1", "-W", "60", "-t", topic]);
-        let output = client.output().unwrap();
-        assert!(
-            output.status.success(),
-            "the broker keeps nothing for {topic}"
-        );
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-}
-
-fn tool(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        // Debian keeps the broker where only root looks.
-        .chain([PathBuf::from("/usr/sbin")])
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
-}
 
 /// A flow of a controller on a Friday morning.
 fn flow(from: &str, to: &str, seq: u64) -> String {
@@ -284,6 +130,10 @@ fn a_broker_that_comes_later_is_waited_for() {
         said.contains(&format!("mqtt://127.0.0.1:{}", broker.port)),
         "{said}"
     );
+    assert!(
+        !said.contains('\x1b'),
+        "it is coloured for no terminal: {said}"
+    );
     broker.start();
     broker.wait_for_andon();
     broker.publish(CONTROLLER, &to_unknown("10.1.10.1", 1));
@@ -363,4 +213,54 @@ fn what_cannot_be_read_is_rejected_with_its_topic_and_number() {
         );
         assert!(!reject["detail"].as_str().unwrap().is_empty(), "{reject}");
     }
+}
+
+#[test]
+fn the_embedded_endpoint_serves_clients_that_are_not_ours() {
+    let (Some(publisher), Some(reader)) = (tool("mosquitto_pub"), tool("mosquitto_sub")) else {
+        eprintln!("skipped: the clients of mosquitto are not installed");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("andon.toml");
+    let principal = format!(
+        "[[mqtt.principals]]\nname = \"{CONTROLLER}\"\nrole = \"device\"\n\
+         password_sha256 = \"{SHA256_OF_SECRET}\"\n"
+    );
+    fs::write(&config, principal).unwrap();
+    let data = folder.path().join("data");
+    let mut command = plant::andon();
+    command.args(["run", "--mqtt", "127.0.0.1:0", "--config"]);
+    command.arg(&config).arg("--data").arg(&data);
+    let mut run = Watched::start("andon", &mut command);
+    let said = run.wait_for("listening on mqtt://127.0.0.1:");
+    let port = said.rsplit(':').next().unwrap().to_owned();
+    let at = ["-h", "127.0.0.1", "-p", &port];
+    let topic = format!("andon/v1/in/precision-parts/{CONTROLLER}/flow");
+    let publish = |user: &[&str]| {
+        let payload = to_unknown("10.1.10.1", 1);
+        let mut client = Command::new(&publisher);
+        client
+            .args(at)
+            .args(user)
+            .args(["-q", "1", "-t", &topic, "-m", &payload]);
+        client.stderr(Stdio::null()).status().unwrap().success()
+    };
+    assert!(!publish(&["-u", CONTROLLER, "-P", "guessed"]));
+    assert!(publish(&["-u", CONTROLLER, "-P", "secret"]));
+    run.wait_for("CRITICAL");
+    // Verdicts and risk are for those who may read them.
+    let token = fs::read_to_string(data.join("reader.token")).unwrap();
+    let topic = format!("andon/v1/out/precision-parts/{CONTROLLER}/risk");
+    let mut client = Command::new(&reader);
+    client.args(at).args(["-u", "reader", "-P", token.trim()]);
+    let output = client
+        .args(["-C", "1", "-W", "60", "-t", &topic])
+        .output()
+        .unwrap();
+    let risk: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(risk["band"], "critical");
+    assert!(run.terminate().success());
+    let summary: Value = serde_json::from_slice(&plant::read(&data, "summary.json")).unwrap();
+    assert_eq!(summary["records"], 1, "the guess was let in: {summary}");
 }

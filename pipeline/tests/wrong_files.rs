@@ -101,7 +101,12 @@ fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
         (&["run", "--config", "nowhere.toml"], "nowhere.toml"),
     ];
     for (args, name) in cases {
-        assert_says(&refused(args), &[name]);
+        let said = refused(args);
+        assert_says(&said, &[name]);
+        assert!(
+            said.matches("(os error").count() <= 1,
+            "it repeats itself: {said}"
+        );
     }
 }
 
