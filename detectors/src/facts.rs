@@ -10,6 +10,7 @@ use andon_schemas::time::{EventTime, Interval};
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::{Baseline, Cell};
+use crate::policy::Policy;
 
 /// Cells counted per pane; the last one gathers all others.
 pub const CELLS: usize = 8;
@@ -23,6 +24,8 @@ pub struct DeviceFacts<'a> {
     pub listed: Option<&'a Device>,
     /// Its segment.
     pub segment: Option<&'a Segment>,
+    /// The flow policy of that segment.
+    pub policy: Option<&'a Policy>,
     /// What it is measured against.
     pub baseline: &'a Baseline,
 }

@@ -63,6 +63,7 @@ impl Stage {
             id: &listed.id,
             listed: Some(listed),
             segment: Some(&self.inventory.segments[listed.segment]),
+            policy: self.baseline.policies.get(listed.segment),
             baseline: &self.baseline,
         }
     }

@@ -178,14 +178,21 @@ impl HeaderColumns {
     }
 
     /// The device of one row.
+    #[inline]
     pub fn device(&self, row: usize) -> &str {
         self.device.value(row)
+    }
+
+    /// Who sent one row.
+    #[inline]
+    pub fn sender(&self, row: usize) -> Option<&str> {
+        optional(&self.sender, row)
     }
 
     /// One row.
     #[inline]
     pub fn row(&self, row: usize) -> HeaderRow<'_> {
-        let sender = optional(&self.sender, row);
+        let sender = self.sender(row);
         HeaderRow {
             device: self.device.value(row),
             event_time: EventTime::from_micros(self.event_time.value(row)),

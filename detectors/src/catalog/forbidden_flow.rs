@@ -25,28 +25,14 @@ use serde_json::json;
 
 use crate::baseline::Baseline;
 use crate::detector::{Clock, Detector, Signal};
-use crate::facts::{DeviceFacts, FlowFacts};
-use crate::policy::Policy;
+use crate::facts::FlowFacts;
 use crate::rule::{self, Words};
 
 pub(crate) struct ForbiddenFlow;
 
-/// What it compiled: the policies of all segments, in the order of the inventory.
+/// What it compiled from a profile.
 pub(crate) struct Plan {
-    policies: Arc<[Policy]>,
     grade: Grade,
-}
-
-impl Plan {
-    fn policy(&self, device: &DeviceFacts) -> Option<&Policy> {
-        if let Some(listed) = device.listed {
-            return self.policies.get(listed.segment);
-        }
-        let segment = device.segment?;
-        self.policies
-            .iter()
-            .find(|policy| *policy.segment == *segment.name)
-    }
 }
 
 /// One forbidden flow and the rule that forbids it.
@@ -84,7 +70,6 @@ impl Detector for ForbiddenFlow {
 
     fn plan(baseline: &Baseline, _: f32) -> Option<Plan> {
         Some(Plan {
-            policies: baseline.policies.clone(),
             grade: baseline.grade(Self::NAME, Grade::High),
         })
     }
@@ -94,7 +79,7 @@ impl Detector for ForbiddenFlow {
             return Signal::Quiet;
         }
         let flow = &facts.flow;
-        let Some((policy, rule)) = plan.policy(&facts.device).and_then(|policy| {
+        let Some((policy, rule)) = facts.device.policy.and_then(|policy| {
             let rule = policy.forbids(flow.peer, flow.transport, flow.port)?;
             Some((policy, rule))
         }) else {

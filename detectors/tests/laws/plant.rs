@@ -115,6 +115,7 @@ pub(crate) fn a_device(baseline: &Baseline) -> DeviceFacts<'_> {
         id: &device.id,
         listed: Some(device),
         segment: INVENTORY.segments.get(device.segment),
+        policy: baseline.policies.get(device.segment),
         baseline,
     }
 }

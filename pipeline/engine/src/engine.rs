@@ -10,7 +10,8 @@ use andon_schemas::reject::RejectReason;
 use andon_schemas::time::{EventTime, Interval, Span};
 use andon_schemas::verdict::{Risk, Verdict};
 
-use crate::device::{Cold, Devices, Hot, NoSlot, STRANGERS_MAX, allowance};
+use crate::device::{Cold, Devices, Hot, allowance};
+use crate::group::Grouped;
 use crate::output::{Cause, Counts, Item, LateRow, Output, Refusal};
 use crate::plant::Plant;
 use crate::sign::Scene;
@@ -48,8 +49,8 @@ pub struct Engine {
     pub(crate) devices: Devices,
     pub(crate) last_tick: EventTime,
     pub(crate) counts: Counts,
-    /// Reused between bundles: (slot, position in the bundle).
-    grouped: Vec<(u32, u32)>,
+    /// Reused between bundles.
+    pub(crate) grouped: Vec<Grouped>,
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) ending: bool,
 }
@@ -127,47 +128,15 @@ impl Engine {
         risks
     }
 
-    /// Rows are taken device by device, so that each device's state is fetched once per bundle;
-    /// the order of one device's rows is the order of arrival, and no device looks at another.
-    fn bundle(&mut self, bundle: &Bundle, output: &mut Output) {
-        let mut grouped = std::mem::take(&mut self.grouped);
-        grouped.clear();
-        for (position, row) in bundle.order.iter().enumerate() {
-            if let Some(slot) = self.slot_of(bundle, row, output) {
-                grouped.push((slot, u32::try_from(position).unwrap_or(u32::MAX)));
-            }
-        }
-        grouped.sort_unstable();
-        for (slot, position) in &grouped {
-            let row = bundle.order[*position as usize];
-            self.row(*slot as usize, bundle, row, output);
-        }
-        self.grouped = grouped;
-    }
-
-    /// The slot whose state a row concerns: that of its device, or of a sender that spoke for
-    /// somebody it may not speak for.
-    fn slot_of(&mut self, bundle: &Bundle, row: &RowRef, output: &mut Output) -> Option<u32> {
-        let header = bundle.header(row.kind).row(row.row as usize);
-        let concerned = concerned(&self.plant, &header);
-        let (reason, detail) = match self.devices.enter(concerned, &self.plant) {
-            Ok(slot) => return u32::try_from(slot).ok(),
-            Err(NoSlot::NotAnId) => (
-                RejectReason::OutOfRange,
-                format!("`{concerned}` is not a device id"),
-            ),
-            Err(NoSlot::Full) => (
-                RejectReason::Shed,
-                format!(
-                    "more than {STRANGERS_MAX} devices of one virtual node are not in the inventory"
-                ),
-            ),
-        };
-        self.refuse(bundle, *row, reason, &detail, output);
-        None
-    }
-
-    fn row(&mut self, slot: usize, bundle: &Bundle, row: RowRef, output: &mut Output) {
+    /// Takes one row; `claim` if the slot's device spoke for somebody else in it.
+    pub(crate) fn row(
+        &mut self,
+        slot: usize,
+        claim: bool,
+        bundle: &Bundle,
+        row: RowRef,
+        output: &mut Output,
+    ) {
         let header = bundle.header(row.kind).row(row.row as usize);
         if header.event_time > header.received_at + FAR_FUTURE {
             let detail = format!(
@@ -177,7 +146,7 @@ impl Engine {
             self.refuse(bundle, row, RejectReason::FarFuture, &detail, output);
             return;
         }
-        if self.devices.ids[slot].as_str() != header.device {
+        if claim {
             self.claim(slot, bundle, row, output);
             return;
         }
@@ -349,21 +318,4 @@ impl Engine {
         let out = &mut self.verdicts;
         scene.with_subject(at, |subject| case.conclude(subject, at, closed, out));
     }
-}
-
-/// The device whose state a row concerns.
-pub(crate) fn concerned<'a>(plant: &Plant, header: &HeaderRow<'a>) -> &'a str {
-    match header.sender {
-        Some(sender)
-            if sender != header.device && !plant.inventory.may_speak_for(sender, header.device) =>
-        {
-            sender
-        }
-        _ => header.device,
-    }
-}
-
-/// The device whose shard a row belongs to: the one its state concerns.
-pub fn routed_to<'a>(plant: &Plant, bundle: &'a Bundle, row: &RowRef) -> &'a str {
-    concerned(plant, &bundle.header(row.kind).row(row.row as usize))
 }

@@ -122,6 +122,11 @@ impl Default for RecentFlows {
 }
 
 impl RecentFlows {
+    /// Some value out of each of its cache lines.
+    pub(crate) fn touch(&self) -> u64 {
+        self.seen[0] ^ self.seen[RECENT / 2] ^ self.seen[RECENT - 1]
+    }
+
     /// Takes a record; `false` if the same id, end and totals were seen lately.
     pub(crate) fn admit(&mut self, uid: &str, flow: &FlowRow, at: EventTime) -> bool {
         let numbers = [

@@ -15,6 +15,7 @@ mod device;
 mod engine;
 mod feed;
 mod flows;
+mod group;
 mod judge;
 mod look;
 mod names;
@@ -28,8 +29,9 @@ mod tick;
 mod vnode;
 
 pub use device::{FLOW_ALLOWANCE, allowance};
-pub use engine::{Engine, FAR_FUTURE, Input, routed_to};
+pub use engine::{Engine, FAR_FUTURE, Input};
 pub use feed::{Feed, FeedState};
+pub use group::routed_to;
 pub use output::{Cause, Counts, Item, LateRow, Output, Refusal};
 pub use plant::Plant;
 pub use snapshot::SnapshotError;

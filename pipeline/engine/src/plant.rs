@@ -184,11 +184,14 @@ impl Plant {
     }
 
     pub(crate) fn facts<'a>(&'a self, id: &'a DeviceId, place: Place) -> DeviceFacts<'a> {
+        let segment = usize::from(place.segment);
+        let baseline = &self.device_type(place).baseline;
         DeviceFacts {
             id,
             listed: self.listed(place),
-            segment: self.inventory.segments.get(usize::from(place.segment)),
-            baseline: &self.device_type(place).baseline,
+            segment: self.inventory.segments.get(segment),
+            policy: baseline.policies.get(segment),
+            baseline,
         }
     }
 
