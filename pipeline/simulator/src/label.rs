@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 /// One attack, as it was carried out. Written as one line of `F.labels.ndjson`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Label {
-    /// Name of the attack, as `--attack` takes it.
+    /// Name of the attack, as `--attack` takes it; on a rung of the volume ladder followed by its
+    /// factor, `volume-ladder-x1.5`.
     pub attack: String,
     /// The device that a verdict must name.
     pub device: DeviceId,
@@ -25,8 +26,26 @@ pub struct Label {
     pub expected_grade: Grade,
     /// Detectors that must be among its findings.
     pub detectors: Vec<String>,
-    /// Found only by evidence that a later release gathers: labelled, not yet due.
+    /// Labelled, but due no grade: found only by evidence that a later release gathers, or there
+    /// to measure what share of devices is found.
     pub later: bool,
     /// One plain sentence for people.
     pub note: String,
+}
+
+/// Begins the name of every rung of the volume ladder; the factor follows.
+const RUNG: &str = "volume-ladder-x";
+
+impl Label {
+    /// The name of the rung with this factor.
+    pub(crate) fn rung(factor: f64) -> String {
+        format!("{RUNG}{factor}")
+    }
+
+    /// On a rung of the volume ladder, how many times its usual bytes the device moves; `None`
+    /// for every other attack.
+    pub fn ladder_factor(&self) -> Option<f64> {
+        let factor: f64 = self.attack.strip_prefix(RUNG)?.parse().ok()?;
+        factor.is_finite().then_some(factor)
+    }
 }

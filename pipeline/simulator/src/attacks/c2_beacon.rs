@@ -56,7 +56,7 @@ fn script(scene: &Scene<'_>) -> Result<Script, String> {
     label.peer = Some(PEER);
     label.detectors = vec!["unknown_destination".to_owned()];
     Ok(Script {
-        label,
+        labels: vec![label],
         needs: end,
         rows,
         changes: Vec::new(),

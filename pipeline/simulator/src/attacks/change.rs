@@ -20,6 +20,9 @@ pub(crate) enum What {
     Reading(Reading),
     /// The device runs this image.
     Firmware(Attestation),
+    /// Its connections move so many times their bytes. One that began before stays as it was: a
+    /// running total that leaps would be more than that.
+    Volume(f64),
 }
 
 impl Change {
@@ -34,8 +37,23 @@ impl Change {
             (What::Firmware(image), RecordBody::Single(Body::Attestation(report))) => {
                 report.clone_from(image);
             }
+            (What::Volume(factor), RecordBody::Flow(flow)) if flow.start >= self.from => {
+                for bytes in [&mut flow.originator_bytes, &mut flow.responder_bytes] {
+                    *bytes = bytes.map(|bytes| times(bytes, *factor));
+                }
+            }
             _ => {}
         }
         Some(record)
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "bytes of one connection, far below 2^53, and a positive factor"
+)]
+fn times(bytes: u64, factor: f64) -> u64 {
+    (bytes as f64 * factor).round() as u64
 }

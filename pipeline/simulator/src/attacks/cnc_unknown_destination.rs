@@ -49,7 +49,7 @@ fn script(scene: &Scene<'_>) -> Result<Script, String> {
     label.peer = Some(PEER);
     label.detectors = vec!["unknown_destination".to_owned()];
     Ok(Script {
-        label,
+        labels: vec![label],
         needs: end,
         rows: vec![talk.ended(over, 1_800_000, 600_000)],
         changes: Vec::new(),

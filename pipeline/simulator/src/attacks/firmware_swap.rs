@@ -56,7 +56,7 @@ fn script(scene: &Scene<'_>) -> Result<Script, String> {
     );
     label.detectors = vec!["firmware_mismatch".to_owned()];
     Ok(Script {
-        label,
+        labels: vec![label],
         needs: start + Span::MINUTE,
         rows: vec![report],
         changes: vec![(

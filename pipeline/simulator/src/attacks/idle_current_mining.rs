@@ -61,7 +61,7 @@ fn script(scene: &Scene<'_>) -> Result<Script, String> {
     );
     label.detectors = vec!["current_draw".to_owned()];
     Ok(Script {
-        label,
+        labels: vec![label],
         needs: end,
         rows: rows.collect(),
         changes: Vec::new(),

@@ -61,7 +61,7 @@ fn script(scene: &Scene<'_>) -> Result<Script, String> {
     label.peer = Some(peer);
     label.detectors = vec!["upload_ratio".to_owned()];
     Ok(Script {
-        label,
+        labels: vec![label],
         needs: end,
         rows,
         changes: Vec::new(),

@@ -19,6 +19,7 @@ mod spindle_overspeed;
 mod spoofed_device;
 mod talk;
 mod volume_3x;
+mod volume_ladder;
 
 use std::collections::BTreeMap;
 
@@ -42,7 +43,8 @@ pub struct AttackKind {
     pub expected: Grade,
     /// When it happens.
     pub when: &'static str,
-    /// Its findings are due in a later release.
+    /// No grade is due: its findings belong to a later release, or it measures what share of
+    /// devices is found.
     pub later: bool,
     script: fn(&Scene<'_>) -> Result<Script, String>,
 }
@@ -50,7 +52,8 @@ pub struct AttackKind {
 /// What an attack leaves behind.
 #[derive(Debug)]
 struct Script {
-    label: Label,
+    /// One for each device that a verdict must name.
+    labels: Vec<Label>,
     /// The capture must reach to here for the attack to be recognisable.
     needs: EventTime,
     rows: Vec<Record>,
@@ -58,7 +61,7 @@ struct Script {
     changes: Vec<(usize, Change)>,
 }
 
-/// Every attack, worst first.
+/// Every attack, worst first; those that are due no grade come last.
 pub const ATTACKS: &[AttackKind] = &[
     plc_night_exfil::KIND,
     cnc_unknown_destination::KIND,
@@ -73,6 +76,7 @@ pub const ATTACKS: &[AttackKind] = &[
     silent_sensor::KIND,
     off_hours_maintenance::KIND,
     low_and_slow_exfil::KIND,
+    volume_ladder::KIND,
 ];
 
 /// All attacks of a simulation together.
@@ -97,7 +101,7 @@ pub(crate) fn plan(scene: &Scene<'_>, names: &[String]) -> Result<Plan, String> 
     for name in names {
         match script(scene, name) {
             Ok(script) => {
-                plan.labels.push(script.label);
+                plan.labels.extend(script.labels);
                 plan.rows.extend(script.rows);
                 for (unit, change) in script.changes {
                     plan.changes.entry(unit).or_default().push(change);
@@ -110,7 +114,7 @@ pub(crate) fn plan(scene: &Scene<'_>, names: &[String]) -> Result<Plan, String> 
         return Err(problems.join("\n"));
     }
     plan.labels
-        .sort_by(|a, b| (a.start, &a.attack).cmp(&(b.start, &b.attack)));
+        .sort_by(|a, b| (a.start, &a.attack, &a.device).cmp(&(b.start, &b.attack, &b.device)));
     plan.rows.sort_by_key(|row| row.event_time);
     plan.rows.retain(|row| row.event_time < scene.end);
     Ok(plan)
@@ -128,12 +132,15 @@ fn script(scene: &Scene<'_>, name: &str) -> Result<Script, String> {
     if script.needs > scene.end {
         let hour = Span::HOUR.micros();
         let hours = (script.needs.since(scene.start).micros() + hour - 1) / hour;
+        let begins = script.labels.first().map_or(scene.start, |l| l.start);
         return Err(format!(
-            "attack `{name}` begins at {} and needs at least {hours} hours from {}",
-            script.label.start, scene.start
+            "attack `{name}` begins at {begins} and needs at least {hours} hours from {}",
+            scene.start
         ));
     }
-    script.label.end = script.label.end.min(scene.end);
+    for label in &mut script.labels {
+        label.end = label.end.min(scene.end);
+    }
     Ok(script)
 }
 

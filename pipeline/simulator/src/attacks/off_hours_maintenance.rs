@@ -54,7 +54,7 @@ fn script(scene: &Scene<'_>) -> Result<Script, String> {
     label.peer = Some(peer);
     label.detectors = vec!["off_hours".to_owned()];
     Ok(Script {
-        label,
+        labels: vec![label],
         needs: end,
         rows,
         changes: Vec::new(),

@@ -68,7 +68,7 @@ fn script(scene: &Scene<'_>) -> Result<Script, String> {
     .map(str::to_owned)
     .to_vec();
     Ok(Script {
-        label,
+        labels: vec![label],
         needs: end,
         rows: rows.collect(),
         changes: Vec::new(),

@@ -52,7 +52,7 @@ fn script(scene: &Scene<'_>) -> Result<Script, String> {
         label.detectors.push("forbidden_flow".to_owned());
     }
     Ok(Script {
-        label,
+        labels: vec![label],
         needs: end,
         rows,
         changes: Vec::new(),

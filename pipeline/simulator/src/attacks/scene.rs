@@ -53,7 +53,8 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn victims(&self) -> impl Iterator<Item = Victim<'a>> {
+    /// Every device of the plant.
+    pub(super) fn victims(&self) -> impl Iterator<Item = Victim<'a>> {
         let classes = self.classes;
         self.units
             .iter()

@@ -42,7 +42,7 @@ fn script(scene: &Scene<'_>) -> Result<Script, String> {
     let mut label = KIND.label(&sensor, start, end, "not one record in all that time");
     label.detectors = vec!["silence".to_owned()];
     Ok(Script {
-        label,
+        labels: vec![label],
         needs: end,
         rows: Vec::new(),
         changes: vec![(

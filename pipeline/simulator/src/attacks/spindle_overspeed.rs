@@ -44,7 +44,7 @@ fn script(scene: &Scene<'_>) -> Result<Script, String> {
     let mut label = KIND.label(&machine, start, end, "spindle at 115 % of its limit");
     label.detectors = vec!["spindle_speed".to_owned()];
     Ok(Script {
-        label,
+        labels: vec![label],
         needs: end,
         rows: Vec::new(),
         changes: vec![(

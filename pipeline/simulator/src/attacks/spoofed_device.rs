@@ -55,7 +55,7 @@ fn script(scene: &Scene<'_>) -> Result<Script, String> {
     let mut label = KIND.label(&sender, start, end, &note);
     label.detectors = vec!["identity_mismatch".to_owned()];
     Ok(Script {
-        label,
+        labels: vec![label],
         needs: end,
         rows: rows.collect(),
         changes: Vec::new(),

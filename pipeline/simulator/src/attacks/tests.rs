@@ -66,14 +66,15 @@ fn the_night_exfiltration_is_the_worked_anomaly_figure_by_figure() {
             .zip(row.responder_bytes)
             .map(|(a, b)| a + b)
     };
-    assert_eq!(both(&rows[39].1), Some(500_000_000));
+    assert_eq!(both(rows[39].1), Some(500_000_000));
     assert_eq!(500_000_000 / 2_000, 250_000);
     assert_eq!(500_000_000 / baseline, 347);
 }
 
 #[test]
 fn every_attack_has_a_label_and_changes_what_is_recorded() {
-    for kind in ATTACKS {
+    // The ladder is many attacks at once, and has tests of its own.
+    for kind in ATTACKS.iter().filter(|kind| kind.name != "volume-ladder") {
         let hours = match kind.name {
             "plc-night-exfil" => 51,
             "low-and-slow-exfil" => 32,
@@ -144,7 +145,8 @@ fn all_attacks_of_the_demo_fit_into_five_hours_from_sunday_night() {
         ..Options::default()
     };
     let plant = Plant::new(&inventory, &profiles, &options).unwrap();
-    assert_eq!(plant.labels().len(), ATTACKS.len() - 1);
+    assert_eq!(plant.labels().len(), options.attacks.len());
+    assert!(plant.labels().iter().all(|label| !label.later));
 }
 
 #[test]

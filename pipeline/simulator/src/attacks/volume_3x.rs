@@ -68,7 +68,7 @@ fn script(scene: &Scene<'_>) -> Result<Script, String> {
     label.peer = Some(peer);
     label.detectors = vec!["traffic_volume".to_owned()];
     Ok(Script {
-        label,
+        labels: vec![label],
         needs: end,
         rows,
         changes: Vec::new(),
