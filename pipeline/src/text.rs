@@ -7,7 +7,7 @@ use andon_schemas::time::{EventTime, PlantClock};
 
 use crate::results::Ledger;
 use crate::summary::Summary;
-use crate::truth::Detection;
+use crate::truth::{Detection, Found, Recall};
 
 /// Most verdicts listed one by one; the rest is in `verdicts.jsonl`.
 const LISTED_MAX: usize = 20;
@@ -130,12 +130,33 @@ fn list(ledger: &Ledger, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn detection(found: &Detection, out: &mut impl Write) -> io::Result<()> {
+    if !found.attacks.is_empty() {
+        attacks(&found.attacks, out)?;
+    }
+    if !found.ladder.is_empty() {
+        ladder(&found.ladder, out)?;
+    }
+    let cried = &found.false_positives;
+    writeln!(
+        out,
+        "\nfalse positives  {} in {} device-hours = {:.4} % (95 %: {:.4}–{:.4} %); LOW {} = {:.4} %",
+        count(cried.count),
+        count(cried.device_hours),
+        cried.rate * 100.0,
+        cried.interval_95[0] * 100.0,
+        cried.interval_95[1] * 100.0,
+        count(cried.low_episodes),
+        cried.low_rate * 100.0,
+    )
+}
+
+fn attacks(found: &[Found], out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
         "\n{:<22} {:<24} {:<9} {:<9} {:>9}",
         "attack", "device", "expected", "found", "delay"
     )?;
-    for attack in &found.attacks {
+    for attack in found {
         let delay = attack
             .delay_s
             .map_or("–".to_owned(), |s| format!("{s:.0} s"));
@@ -159,16 +180,90 @@ fn detection(found: &Detection, out: &mut impl Write) -> io::Result<()> {
             },
         )?;
     }
-    let cried = &found.false_positives;
+    Ok(())
+}
+
+/// What share of devices is found, by how much more they moved.
+fn ladder(rungs: &[Recall], out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "\nfalse positives  {} in {} device-hours = {:.4} % (95 %: {:.4}–{:.4} %); LOW {} = {:.4} %",
-        count(cried.count),
-        count(cried.device_hours),
-        cried.rate * 100.0,
-        cried.interval_95[0] * 100.0,
-        cried.interval_95[1] * 100.0,
-        count(cried.low_episodes),
-        cried.low_rate * 100.0,
-    )
+        "\n{:<22} {:>7} {:>12} {:>12} {:>13}",
+        "times usual volume", "devices", "found", "at MEDIUM", "median delay"
+    )?;
+    for rung in rungs {
+        let share = |n: u64| match (100 * n).checked_div(rung.devices) {
+            Some(percent) => format!("{n} = {percent} %"),
+            None => "–".to_owned(),
+        };
+        let delay = rung
+            .median_delay_h
+            .map_or("–".to_owned(), |hours| format!("{hours:.1} h"));
+        writeln!(
+            out,
+            "{:<22} {:>7} {:>12} {:>12} {:>13}",
+            format!("×{}", rung.factor),
+            rung.devices,
+            share(rung.found_any),
+            share(rung.found_medium),
+            delay
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::truth::FalsePositives;
+
+    fn printed(ladder: Vec<Recall>) -> String {
+        let found = Detection {
+            attacks: Vec::new(),
+            ladder,
+            false_positives: FalsePositives {
+                count: 1,
+                device_hours: 2_000,
+                rate: 0.0005,
+                interval_95: [0.0, 0.002],
+                low_episodes: 4,
+                low_rate: 0.002,
+            },
+        };
+        let mut out = Vec::new();
+        detection(&found, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_ladder_is_a_table_whose_columns_align() {
+        let rung = |factor, found_any, median_delay_h| Recall {
+            factor,
+            devices: 10,
+            found_any,
+            found_medium: 0,
+            median_delay_h,
+        };
+        let text = printed(vec![rung(1.2, 0, None), rung(3.0, 10, Some(31.5))]);
+        let table: Vec<&str> = text.lines().skip(1).take(3).collect();
+        assert!(
+            table[1].starts_with("×1.2 ") && table[1].ends_with(" –"),
+            "{text}"
+        );
+        assert!(
+            table[2].contains("10 = 100 %") && table[2].ends_with(" 31.5 h"),
+            "{text}"
+        );
+        let widths: Vec<usize> = table.iter().map(|line| line.chars().count()).collect();
+        assert!(
+            widths.iter().all(|width| *width == widths[0]),
+            "{widths:?}\n{text}"
+        );
+    }
+
+    #[test]
+    fn without_attacks_only_the_false_positives_are_told() {
+        let text = printed(Vec::new());
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.contains("false positives  1 in 2,000 device-hours = 0.0500 %"));
+    }
 }

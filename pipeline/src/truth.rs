@@ -13,6 +13,10 @@ use serde::Serialize;
 use crate::exit::usage;
 use crate::results::{Episode, Ledger};
 
+mod ladder;
+
+pub use ladder::Recall;
+
 /// An episode belongs to an attack if it opens between its first moment and this long after its
 /// end: windows close, and silence is noticed, after the fact.
 const AFTERMATH: Span = Span::from_secs(2 * 3600);
@@ -45,7 +49,7 @@ pub struct Found {
 pub struct FalsePositives {
     /// How many.
     pub count: u64,
-    /// Out of so many device-hours.
+    /// Out of so many device-hours; those on a ladder are left out.
     pub device_hours: u64,
     /// The point estimate.
     pub rate: f64,
@@ -60,8 +64,11 @@ pub struct FalsePositives {
 /// What detection came to.
 #[derive(Clone, Debug, Serialize)]
 pub struct Detection {
-    /// Every attack.
+    /// Every attack, but for those that make up a ladder.
     pub attacks: Vec<Found>,
+    /// The share of devices found on each rung of the volume ladder, the lowest first; empty
+    /// without one.
+    pub ladder: Vec<Recall>,
     /// What was cried for nothing.
     pub false_positives: FalsePositives,
 }
@@ -96,9 +103,14 @@ fn belongs(episode: &Episode, label: &Label) -> bool {
     (*device == label.device || at_peer) && first_finding(episode, label).is_some()
 }
 
+/// Whether the attack may be the cause of what was seen at this moment.
+fn during(label: &Label, at: EventTime) -> bool {
+    at >= label.start - Span::MINUTE && at <= label.end + AFTERMATH
+}
+
 /// When the first finding that the attack explains was seen.
 fn first_finding(episode: &Episode, label: &Label) -> Option<EventTime> {
-    let during = |at: &EventTime| *at >= label.start - Span::MINUTE && *at <= label.end + AFTERMATH;
+    let during = |at: &EventTime| during(label, *at);
     let findings = episode
         .last
         .findings
@@ -111,18 +123,20 @@ fn first_finding(episode: &Episode, label: &Label) -> Option<EventTime> {
 /// Holds what came out against the ground truth.
 #[expect(clippy::cast_precision_loss, reason = "rates are for people")]
 pub fn judge(labels: &[Label], ledger: &Ledger, device_hours: u64) -> Detection {
-    let attacks = labels.iter().map(|label| found(label, ledger)).collect();
+    let (ladder, attacks): (Vec<&Label>, Vec<&Label>) =
+        labels.iter().partition(|l| l.ladder_factor().is_some());
     let innocent = || {
-        ledger
-            .episodes
-            .values()
-            .filter(|e| !labels.iter().any(|l| belongs(e, l)))
+        ledger.episodes.values().filter(|e| {
+            !attacks.iter().any(|l| belongs(e, l)) && !ladder.iter().any(|l| ladder::causes(l, e))
+        })
     };
     let count = innocent().filter(|e| e.medium_at.is_some()).count() as u64;
     let low_episodes = innocent().filter(|e| e.medium_at.is_none()).count() as u64;
+    let device_hours = device_hours.saturating_sub(ladder::device_hours(&ladder));
     let hours = device_hours.max(1);
     Detection {
-        attacks,
+        attacks: attacks.iter().map(|label| found(label, ledger)).collect(),
+        ladder: ladder::recall(&ladder, ledger),
         false_positives: FalsePositives {
             count,
             device_hours,
@@ -166,3 +180,6 @@ fn found(label: &Label, ledger: &Ledger) -> Found {
         later: label.later,
     }
 }
+
+#[cfg(test)]
+mod tests;
