@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use andon_engine::VNODES;
 use andon_schemas::grade::Grade;
 use andon_schemas::observation::Kind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -80,7 +81,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<f64>,
     /// Plant seconds per second.
-    #[arg(long, default_value_t = 600.0)]
+    #[arg(long, default_value_t = 600.0, value_parser = parse_speed)]
     pub speed: f64,
     /// Print no live view; for machines.
     #[arg(long)]
@@ -95,7 +96,7 @@ pub struct DemoArgs {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Threads of the engine.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = parse_shards)]
     pub shards: usize,
 }
 
@@ -111,18 +112,18 @@ pub struct RunArgs {
     /// A broker to read from, `mqtt://host:port`, or an address to listen on, `host:port`.
     #[arg(long, value_name = "ADDR")]
     pub mqtt: Option<String>,
-    /// Where state, log and verdicts are kept.
-    #[arg(long, value_name = "DIR", default_value = "andon-data")]
-    pub data: PathBuf,
+    /// Where state, log and verdicts are kept [default: andon-data].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
     /// Record the input, so that a backtest of it repeats this run byte for byte.
     #[arg(long, value_name = "FILE")]
     pub capture: Option<PathBuf>,
     /// Read the source to its end, make no clock ticks, and exit.
     #[arg(long)]
     pub drain: bool,
-    /// Threads of the engine.
-    #[arg(long, default_value_t = 1)]
-    pub shards: usize,
+    /// Threads of the engine [default: 1].
+    #[arg(long, value_parser = parse_shards)]
+    pub shards: Option<usize>,
     /// Stop after this long.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<f64>,
@@ -144,7 +145,7 @@ pub struct BacktestArgs {
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
     /// Threads of the engine.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = parse_shards)]
     pub shards: usize,
     /// Most rows in one bundle; changes the speed, never the verdicts.
     #[arg(long, default_value_t = 8192)]
@@ -203,7 +204,7 @@ pub struct PublishArgs {
     #[arg(long, value_name = "ADDR")]
     pub mqtt: String,
     /// Capture seconds per second; without it, as fast as the receiver takes them.
-    #[arg(long)]
+    #[arg(long, value_parser = parse_speed)]
     pub speed: Option<f64>,
     /// User to authenticate as.
     #[arg(long)]
@@ -306,4 +307,31 @@ fn parse_duration(text: &str) -> Result<f64, String> {
         Ok(value) if value.is_finite() && value > 0.0 => Ok(value * factor),
         _ => Err(format!("`{text}` is not a time such as `30s`")),
     }
+}
+
+/// Reads how many times as fast as life something is to run.
+fn parse_speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if speed.is_finite() && speed > 0.0 => Ok(speed),
+        _ => Err(format!("`{text}` is not a number above 0")),
+    }
+}
+
+/// Reads a number of threads.
+fn parse_shards(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(shards) => check_shards(shards),
+        Err(_) => Err(format!("`{text}` is not a whole number")),
+    }
+}
+
+/// A number of threads that the engine can use: there is at most one for every virtual node.
+///
+/// # Errors
+/// If it is none or more than that.
+pub fn check_shards(shards: usize) -> Result<usize, String> {
+    if (1..=VNODES).contains(&shards) {
+        return Ok(shards);
+    }
+    Err(format!("`{shards}` is not between 1 and {VNODES}"))
 }

@@ -29,11 +29,14 @@ use andon_schemas::command::Mode;
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
 
-use crate::args::{PlantArgs, RunArgs};
+use crate::args::{PlantArgs, RunArgs, check_shards};
 use crate::exit::usage;
 
 /// Where the embedded endpoint listens without a configuration.
 const LISTEN: &str = "127.0.0.1:1883";
+
+/// Where a run keeps everything unless it is told.
+const DATA: &str = "andon-data";
 
 /// What a live run is told.
 #[derive(Debug)]
@@ -128,18 +131,24 @@ impl Config {
             .map(PrincipalFile::check)
             .collect::<Result<_, _>>()
             .map_err(usage)?;
+        let shards = file
+            .shards
+            .map(check_shards)
+            .transpose()
+            .map_err(|e| usage(anyhow!("shards: {e}")))?;
         let plant = PlantArgs {
             inventory: args.plant.inventory.clone().or(file.inventory),
             profiles: args.plant.profiles.clone().or(file.profiles),
         };
         Ok(Self {
             mode,
-            data: match file.data {
-                Some(data) if args.data == Path::new("andon-data") => data,
-                _ => args.data.clone(),
-            },
+            data: args
+                .data
+                .clone()
+                .or(file.data)
+                .unwrap_or_else(|| PathBuf::from(DATA)),
             plant,
-            shards: file.shards.unwrap_or(args.shards),
+            shards: args.shards.or(shards).unwrap_or(1),
             mqtt: source(args.mqtt.as_deref(), &file.mqtt)?,
             principals,
         })
@@ -262,6 +271,27 @@ mod tests {
             source(Some("mqtt://b:1883"), &file),
             Ok(Mqtt::Broker(_))
         ));
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file() {
+        use clap::Parser as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("andon.toml");
+        std::fs::write(&path, "data = \"theirs\"\nshards = 3\n").unwrap();
+        let path = path.to_string_lossy();
+        let load = |extra: &[&str]| {
+            let line = ["andon", "run", "--config", &path];
+            let cli = crate::args::Cli::parse_from(line.iter().chain(extra));
+            let crate::args::Command::Run(args) = cli.command else {
+                panic!("it is a run");
+            };
+            let config = Config::load(&args).unwrap();
+            (config.data, config.shards)
+        };
+        assert_eq!(load(&[]), (PathBuf::from("theirs"), 3));
+        let told = load(&["--data", DATA, "--shards", "1"]);
+        assert_eq!(told, (PathBuf::from(DATA), 1));
     }
 
     #[test]

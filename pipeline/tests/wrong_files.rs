@@ -82,7 +82,7 @@ devices:
 
 #[test]
 fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 12] = [
         (&["fly"], "fly"),
         (&["backtest"], "CAPTURE"),
         (&["backtest", "nowhere.ndjson"], "nowhere.ndjson"),
@@ -99,6 +99,13 @@ fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
             "yell",
         ),
         (&["run", "--config", "nowhere.toml"], "nowhere.toml"),
+        (
+            &["backtest", "-", "--shards", "100000"],
+            "between 1 and 256",
+        ),
+        (&["run", "--shards", "0"], "between 1 and 256"),
+        (&["demo", "--speed", "NaN"], "NaN"),
+        (&["demo", "--duration", "0s"], "0s"),
     ];
     for (args, name) in cases {
         let said = refused(args);
