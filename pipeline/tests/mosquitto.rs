@@ -23,6 +23,7 @@ const SHA256_OF_SECRET: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6
 
 const CONTROLLER: &str = "cnc-controller-01-0001";
 const OTHER: &str = "cnc-controller-01-0002";
+const THIRD: &str = "cnc-controller-01-0003";
 
 /// A flow of a controller on a Friday morning.
 fn flow(from: &str, to: &str, seq: u64) -> String {
@@ -171,6 +172,42 @@ fn a_broker_that_restarts_loses_nothing_that_was_acknowledged() {
     // The broker may send some twice. They are recognised.
     assert_eq!(count("records"), sent + count("duplicates"), "{summary}");
     assert_eq!(summary["rejects"], json!({}));
+}
+
+#[test]
+fn a_run_that_is_killed_loses_nothing_that_was_acknowledged() {
+    const EACH: u64 = 25;
+    let Some(mut broker) = Broker::running() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = broker.andon(folder.path(), true);
+    broker.wait_for_andon();
+    for seq in 0..EACH {
+        broker.publish(CONTROLLER, &as_usual("10.1.10.1", seq));
+    }
+    broker.publish(OTHER, &to_unknown("10.1.10.2", 1));
+    run.wait_for("CRITICAL");
+    // Dropping kills: it saves nothing, and only its log knows what it has acknowledged.
+    drop(run);
+    for seq in EACH..2 * EACH {
+        broker.publish(CONTROLLER, &as_usual("10.1.10.1", seq));
+    }
+    broker.publish(THIRD, &to_unknown("10.1.10.3", 1));
+    let mut run = broker.andon(folder.path(), true);
+    run.find(|line| line.contains("CRITICAL") && line.contains(THIRD))
+        .expect("it goes on");
+    assert!(run.terminate().success());
+    let summary: Value =
+        serde_json::from_slice(&plant::read(folder.path(), "summary.json")).unwrap();
+    assert_eq!(summary["observations"], 2 * EACH + 2, "{summary}");
+    let verdicts = plant::lines(&plant::read(folder.path(), "verdicts.jsonl"));
+    for device in [OTHER, THIRD] {
+        assert!(
+            verdicts.iter().any(|v| v["device_id"] == device),
+            "{device}"
+        );
+    }
 }
 
 #[test]
