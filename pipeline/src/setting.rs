@@ -10,7 +10,8 @@ use andon_schemas::builtin;
 use andon_schemas::command::Mode;
 use andon_schemas::inventory::{self, Inventory};
 use andon_schemas::profile::{self, ProfileSet, SourceFile};
-use anyhow::Context as _;
+use andon_schemas::time::PlantClock;
+use anyhow::{Context as _, anyhow};
 
 use crate::args::PlantArgs;
 use crate::exit::usage;
@@ -87,6 +88,31 @@ pub fn inventory(path: Option<&Path>) -> anyhow::Result<Inventory> {
             .map_err(usage)
         }
     }
+}
+
+/// What a capture is measured against whose plant nobody described: devices go by their address,
+/// and no profile applies to them.
+///
+/// # Errors
+/// If the zone database lacks UTC.
+pub fn undescribed() -> anyhow::Result<Arc<Plant>> {
+    let inventory = Inventory {
+        site: "capture".to_owned(),
+        clock: PlantClock::new("UTC").map_err(|e| anyhow!(e))?,
+        zones: Vec::new(),
+        networks: Vec::new(),
+        segments: Vec::new(),
+        devices: Vec::new(),
+        holidays: Vec::new(),
+        maintenance: Vec::new(),
+        hash: String::new(),
+        lookup: inventory::Lookup::default(),
+    };
+    Ok(Arc::new(Plant::compile(
+        inventory,
+        &profiles(&[])?,
+        Mode::Monitor,
+    )))
 }
 
 /// Reads and compiles what the arguments name.

@@ -115,7 +115,15 @@ fn first_finding(episode: &Episode, label: &Label) -> Option<EventTime> {
         .last
         .findings
         .iter()
-        .map(|finding| finding.window.end);
+        .map(|finding| finding.window)
+        // One that began before goes on: when the attack was seen is then known only roughly.
+        .map(|window| {
+            if during(&window.start) {
+                window.start
+            } else {
+                window.end
+            }
+        });
     let opened = Some(episode.last.event_time).filter(during);
     opened.or_else(|| findings.filter(during).min())
 }

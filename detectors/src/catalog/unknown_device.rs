@@ -1,25 +1,27 @@
 //! # Is there a device that nobody wrote into the inventory?
 //!
 //! ## What it sees
-//! Any row about an endpoint that lies in the plant's own networks and that the inventory does not
-//! list. What is not identified cannot be protected.
+//! An endpoint that lies in the plant's own networks, that the inventory does not list, and that is
+//! active: it opened a flow, answered one, or reported something. An address that somebody merely
+//! tried is not a device. What is not identified cannot be protected.
 //!
 //! ## When it cries wolf
 //! A new machine, a replaced network card, a technician's laptop: add it to the inventory.
 //!
 //! ## Method
-//! A rule: the inventory is the list, and every row is compared with it.
+//! A rule: the inventory is the list, and every row is compared with it. Without any inventory
+//! there is no list, and the rule is off.
 
 use andon_schemas::finding::Evidence;
 use andon_schemas::grade::{Grade, Plane};
 use andon_schemas::identity::DeviceId;
-use andon_schemas::observation::Kind;
+use andon_schemas::observation::{ConnState, Kind};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::baseline::Baseline;
 use crate::detector::{Clock, Detector, Signal};
-use crate::facts::RowFacts;
+use crate::facts::{DeviceFacts, FlowFacts, RowFacts};
 use crate::rule::{self, Words};
 
 pub(crate) struct UnknownDevice;
@@ -57,14 +59,15 @@ impl Detector for UnknownDevice {
     }
 
     fn on_row(plan: &Plan, (): &mut (), facts: &RowFacts) -> Signal<Inputs> {
-        if facts.device.listed.is_some() {
-            return Signal::Quiet;
+        match facts.kind {
+            Kind::Flow => Signal::Quiet,
+            kind => seen(plan, &facts.device, kind),
         }
-        let inputs = Inputs {
-            device: facts.device.id.clone(),
-            kind: facts.kind,
-        };
-        rule::broken(plan.grade, 1.0, inputs)
+    }
+
+    fn on_flow(plan: &Plan, (): &mut (), facts: &FlowFacts) -> Signal<Inputs> {
+        let spoke = facts.originated() || facts.up > 0 || facts.flow.state == ConnState::Answered;
+        if spoke { seen(plan, &facts.device, Kind::Flow) } else { Signal::Quiet }
     }
 
     fn assess(plan: &Plan, Inputs { device, kind }: &Inputs) -> Evidence {
@@ -83,13 +86,26 @@ impl Detector for UnknownDevice {
     }
 }
 
+fn seen(plan: &Plan, device: &DeviceFacts, kind: Kind) -> Signal<Inputs> {
+    if device.listed.is_some() {
+        return Signal::Quiet;
+    }
+    let inputs = Inputs {
+        device: device.id.clone(),
+        kind,
+    };
+    rule::broken(plan.grade, 1.0, inputs)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use andon_schemas::observation::Role;
+
     use crate::stage::{Stage, check, time};
 
     #[test]
-    fn every_row_about_a_stranger_is_seen_and_none_about_a_listed_device() {
+    fn a_stranger_that_reports_is_seen_and_a_listed_device_is_not() {
         let stage = Stage::of("");
         let plan = UnknownDevice::plan(&stage.baseline, 0.0).unwrap();
         let stranger = DeviceId::new("ip:10.1.20.99").unwrap();
@@ -100,11 +116,38 @@ mod tests {
             ",
             |symbol| {
                 let mut row = stage.row(time("2025-12-12T09:00:00Z"));
+                row.kind = Kind::Reading;
                 if symbol == 's' {
                     row.device.id = &stranger;
                     row.device.listed = None;
                 }
                 UnknownDevice::on_row(&plan, &mut (), &row)
+            },
+        );
+    }
+
+    #[test]
+    fn an_address_that_was_only_tried_is_not_a_device() {
+        let stage = Stage::of("");
+        let plan = UnknownDevice::plan(&stage.baseline, 0.0).unwrap();
+        let stranger = DeviceId::new("ip:10.1.20.99").unwrap();
+        check(
+            "
+            o a t
+            ! ! .
+            ",
+            |symbol| {
+                let mut facts = stage.flow(time("2025-12-12T09:00:00Z"));
+                facts.device.id = &stranger;
+                facts.device.listed = None;
+                if symbol != 'o' {
+                    facts.flow.role = Role::Responder;
+                }
+                if symbol == 't' {
+                    facts.flow.state = ConnState::Attempt;
+                    facts.up = 0;
+                }
+                UnknownDevice::on_flow(&plan, &mut (), &facts)
             },
         );
     }

@@ -155,7 +155,8 @@ impl Engine {
             active_share: active_share(device_type, window),
             partial,
         };
-        self.counts.device_hours += facts.hours().max(1).unsigned_abs();
+        // A device that is gone for longer than a day is not being watched.
+        self.counts.device_hours += facts.hours().clamp(1, 24).unsigned_abs();
         let mut signer = Signer::without_row(
             scene,
             &mut cold.case,

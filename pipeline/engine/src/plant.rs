@@ -10,7 +10,7 @@ use andon_detectors::facts::DeviceFacts;
 use andon_schemas::command::{FlowMatch, Mode};
 use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::{Device, Function, Inventory, Maintenance};
-use andon_schemas::profile::{Destination, Profile, ProfileSet, ScanLimits, Target};
+use andon_schemas::profile::{Destination, DetectorSetting, Profile, ProfileSet, ScanLimits, Target};
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::ProfileRef;
 
@@ -101,7 +101,12 @@ impl Plant {
         let clock = Arc::new(inventory.clock.clone());
         let mut types = Vec::with_capacity(profiles.len() + 1);
         let mut type_index = BTreeMap::new();
-        let nothing = empty_profile();
+        let mut nothing = empty_profile();
+        if inventory.devices.is_empty() {
+            // Nobody can be missing from a list that does not exist.
+            let off = DetectorSetting { off: true, grade: None };
+            nothing.detectors.insert("unknown_device".to_owned(), off);
+        }
         for profile in std::iter::once(&nothing).chain(profiles.iter()) {
             let Ok(index) = u16::try_from(types.len()) else {
                 break;

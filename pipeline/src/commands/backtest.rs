@@ -34,10 +34,15 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
         Some(text) => EventTime::parse(text).map_err(|e| usage(anyhow::anyhow!(e)))?,
         None => crate::wall::now(),
     };
-    let plant = setting::plant(&args.plant, Mode::Monitor)?;
     let labels = args.labels.as_deref().map(truth::read_labels).transpose()?;
     let captures = files::open(&args.captures, OpenOptions::as_of(as_of)).map_err(usage)?;
-    let mut play = Play::new(args, &plant, &captures, as_of);
+    let by_address = args.plant.inventory.is_none() && captures.order() == Order::Sorted;
+    let plant = if by_address {
+        setting::undescribed()?
+    } else {
+        setting::plant(&args.plant, Mode::Monitor)?
+    };
+    let mut play = Play::new(args, &plant, &captures, by_address, as_of);
     let mut results = Results::create(args.out.as_deref())?;
     play.all(captures, &mut results)?;
     let status = play.shards.status()?;
@@ -87,13 +92,13 @@ impl<'a> Play<'a> {
         args: &'a BacktestArgs,
         plant: &'a Arc<Plant>,
         captures: &Captures,
+        by_address: bool,
         as_of: EventTime,
     ) -> Self {
         let order = match captures.order() {
             Order::Recorded => "recorded",
             Order::Sorted => "sorted",
         };
-        let by_address = args.plant.inventory.is_none() && captures.order() == Order::Sorted;
         Self {
             args,
             plant,

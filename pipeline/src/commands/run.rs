@@ -323,6 +323,7 @@ impl Run<'_> {
                 }
             });
         })?;
+        self.core.results.flush()?;
         if lines.is_empty() {
             return Ok(());
         }
