@@ -113,7 +113,12 @@ impl DeviceHour<'_> {
         per_weight: f64,
         out: &mut Vec<Record>,
     ) {
-        let (long, short): (Vec<_>, Vec<_>) = drawn.into_iter().partition(|c| !c.pair.small);
+        let (mut long, mut short): (Vec<_>, Vec<_>) =
+            drawn.into_iter().partition(|c| !c.pair.small);
+        if long.is_empty() && !short.is_empty() {
+            // Somebody must keep talking, or the device would fall silent.
+            long.push(short.remove(0));
+        }
         for connection in short {
             self.finish(connection, per_weight, out);
         }
@@ -122,7 +127,8 @@ impl DeviceHour<'_> {
         for (number, mut connection) in long.into_iter().enumerate() {
             let last = || self.off - seconds(connection.dice.clone().between(0.0, 5.0));
             let next = starts.get(number).copied().unwrap_or_else(last);
-            let end = next - Span::from_micros(1);
+            // The last one may begin so late that its end would lie before it.
+            let end = (next - Span::from_micros(1)).max(start);
             let (up, down) = bytes(&mut connection, per_weight);
             let flow = self.opened(connection.pair, start, &mut connection.dice);
             let whole_s = end.since(start).as_secs_f64().max(1e-6);
