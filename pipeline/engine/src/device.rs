@@ -1,21 +1,15 @@
 //! What the engine remembers of one device: a hot block for what every row touches, a cold block
 //! for the rest.
 
-use std::hash::BuildHasher as _;
-
 use andon_detectors::catalog::{Plans, States};
 use andon_detectors::facts::{DeviceFacts, Pane};
-use andon_schemas::identity::DeviceId;
 use andon_schemas::observation::Kind;
 use andon_schemas::time::{EventTime, Span};
-use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
 use crate::flows::{OpenFlows, RecentFlows};
 use crate::judge::Case;
 use crate::names::Names;
-use crate::plant::{Place, Plant};
-use crate::vnode::{VNODES, vnode_of};
 
 /// How far behind its own clock a row of a kind may come and still be in time.
 pub const fn allowance(kind: Kind) -> Span {
@@ -118,7 +112,7 @@ pub(crate) struct Cold {
 }
 
 impl Cold {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             states: States::default(),
             numbers: [NumberWindow::default(); 4],
@@ -206,121 +200,6 @@ impl NumberWindow {
     }
 }
 
-/// Devices that the inventory does not list, per virtual node: a million in all. Whoever invents
-/// names must not fill the memory.
-pub(crate) const STRANGERS_MAX: u16 = 4_096;
-
-/// Why a device gets no slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoSlot {
-    /// It is not a device id as readers write them, folded to lower case.
-    NotAnId,
-    /// Its virtual node holds [`STRANGERS_MAX`] devices that the inventory does not list.
-    Full,
-}
-
-/// An id's hash and its slot.
-#[derive(Clone, Copy)]
-struct Entry {
-    hash: u64,
-    slot: u32,
-}
-
-/// The hash of a device id. It is in no snapshot and decides about no order.
-#[inline]
-pub(crate) fn hash_of(id: &str) -> u64 {
-    foldhash::fast::FixedState::default().hash_one(id)
-}
-
-/// All devices of one engine, in slots.
-#[derive(Default)]
-pub(crate) struct Devices {
-    /// The slot of every id, by hash; an id itself is compared where it is kept.
-    slots: HashTable<Entry>,
-    pub(crate) ids: Vec<DeviceId>,
-    pub(crate) places: Vec<Place>,
-    pub(crate) hot: Vec<Hot>,
-    pub(crate) cold: Vec<Cold>,
-    /// The earliest moment at which something is due, per slot.
-    pub(crate) due: Vec<EventTime>,
-    /// Devices that were not listed when they were first seen, per virtual node; empty before the
-    /// first.
-    strangers: Vec<u16>,
-}
-
-impl Devices {
-    /// The slot of a device whose id has this hash, without a look at the id: another device may
-    /// share the hash.
-    #[inline]
-    pub(crate) fn likely(&self, hash: u64) -> Option<u32> {
-        let entry = self.slots.find(hash, |entry| entry.hash == hash)?;
-        Some(entry.slot)
-    }
-
-    /// The slot of a device, made at its first row.
-    pub(crate) fn enter(&mut self, name: &str, plant: &Plant) -> Result<u32, NoSlot> {
-        let hash = hash_of(name);
-        let is_it =
-            |entry: &Entry| entry.hash == hash && self.ids[entry.slot as usize].as_str() == name;
-        if let Some(entry) = self.slots.find(hash, is_it) {
-            return Ok(entry.slot);
-        }
-        let id = DeviceId::new(name).map_err(|_| NoSlot::NotAnId)?;
-        if id.as_str() != name {
-            return Err(NoSlot::NotAnId);
-        }
-        let place = plant.place(name);
-        if plant.listed(place).is_none() {
-            self.strangers.resize(VNODES, 0);
-            let strangers = &mut self.strangers[usize::from(vnode_of(name))];
-            if *strangers >= STRANGERS_MAX {
-                return Err(NoSlot::Full);
-            }
-            *strangers += 1;
-        }
-        let slot = u32::try_from(self.ids.len()).map_err(|_| NoSlot::Full)?;
-        let entry = Entry { hash, slot };
-        self.slots.insert_unique(hash, entry, |entry| entry.hash);
-        self.places.push(place);
-        self.ids.push(id);
-        self.hot.push(Hot::default());
-        self.cold.push(Cold::new());
-        self.due.push(EventTime::MAX);
-        Ok(slot)
-    }
-
-    /// Puts a device back as a snapshot remembers it.
-    pub(crate) fn restore(&mut self, id: &DeviceId, hot: Hot, cold: Cold, plant: &Plant) -> bool {
-        let Ok(slot) = self.enter(id.as_str(), plant) else {
-            return false;
-        };
-        self.hot[slot as usize] = hot;
-        self.cold[slot as usize] = cold;
-        true
-    }
-
-    /// Calls the state of several devices into the cache. The loads do not wait for each other, as
-    /// they would if every row fetched its own.
-    pub(crate) fn call_in(&self, slots: impl Iterator<Item = usize>) {
-        let seen = slots.fold(0, |seen, slot| {
-            let (hot, cold) = (&self.hot[slot], &self.cold[slot]);
-            let [first, second] = &hot.panes;
-            let recent = cold.recent_flows.as_ref();
-            seen ^ hot.clocks[0].micros().cast_unsigned()
-                ^ first.down
-                ^ second.down
-                ^ cold.numbers[0].seen
-                ^ cold.detectors_due.micros().cast_unsigned()
-                ^ recent.map_or(0, |recent| recent.touch())
-        });
-        std::hint::black_box(seen);
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.ids.len()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -356,33 +235,5 @@ mod tests {
         let mut window = NumberWindow::default();
         assert!(window.admit(0, true));
         assert!(!window.admit(0, true));
-    }
-
-    #[test]
-    fn whoever_invents_names_does_not_fill_the_memory() {
-        let mut devices = Devices::default();
-        let names = (0..).map(|n| format!("stranger-{n}"));
-        let mut names = names.filter(|name| vnode_of(name) == 7);
-        let plant = &*crate::scenes::PLANT;
-        for name in names.by_ref().take(usize::from(STRANGERS_MAX)) {
-            assert!(devices.enter(&name, plant).is_ok());
-        }
-        assert_eq!(
-            devices.enter(&names.next().unwrap(), plant),
-            Err(NoSlot::Full)
-        );
-        for listed in &plant.inventory().devices {
-            assert!(devices.enter(listed.id.as_str(), plant).is_ok());
-        }
-    }
-
-    #[test]
-    fn an_id_that_is_not_folded_gets_no_slot() {
-        let mut devices = Devices::default();
-        let plant = &*crate::scenes::PLANT;
-        for name in ["Conveyor-1", "", "a b", "a/b"] {
-            assert_eq!(devices.enter(name, plant), Err(NoSlot::NotAnId), "{name}");
-        }
-        assert_eq!(devices.len(), 0);
     }
 }

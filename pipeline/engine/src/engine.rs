@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use andon_schemas::bundle::{Bundle, RowRef};
-use andon_schemas::columns::HeaderRow;
+use andon_schemas::columns::{FlowRow, HeaderRow};
 use andon_schemas::identity::DeviceId;
 use andon_schemas::observation::Kind;
 use andon_schemas::reject::RejectReason;
 use andon_schemas::time::{EventTime, Interval, Span};
 use andon_schemas::verdict::{Risk, Verdict};
 
-use crate::device::{Cold, Devices, Hot, allowance};
+use crate::device::{Cold, Hot, allowance};
 use crate::group::Grouped;
 use crate::output::{Cause, Counts, Item, LateRow, Output, Refusal};
 use crate::plant::Plant;
 use crate::sign::Scene;
+use crate::slots::Devices;
 
 /// Event time this far after the receive time is refused.
 pub const FAR_FUTURE: Span = Span::from_secs(300);
@@ -150,7 +151,8 @@ impl Engine {
             self.claim(slot, bundle, row, output);
             return;
         }
-        if self.is_duplicate(slot, bundle, row, &header) {
+        let flow = (row.kind == Kind::Flow).then(|| bundle.flows.row(row.row as usize));
+        if self.is_duplicate(slot, row, &header, flow.as_ref()) {
             self.counts.duplicates += 1;
             return;
         }
@@ -165,7 +167,7 @@ impl Engine {
                 self.fire(slot, passed.max(self.last_tick), row.ordinal, output);
             }
         }
-        self.look(slot, bundle, row, &header, late, output);
+        self.look(slot, bundle, row, (&header, flow), late, output);
     }
 
     /// Whether a row was told before: the same number in its stream, or without numbers the same
@@ -173,9 +175,9 @@ impl Engine {
     fn is_duplicate(
         &mut self,
         slot: usize,
-        bundle: &Bundle,
         row: RowRef,
         header: &HeaderRow,
+        flow: Option<&FlowRow>,
     ) -> bool {
         let cold = &mut self.devices.cold[slot];
         let (kind, at) = (row.kind as usize, header.event_time);
@@ -183,13 +185,10 @@ impl Engine {
             let newer = at > self.devices.hot[slot].clocks[kind];
             return !cold.numbers[kind].admit(number, newer);
         }
-        if row.kind != Kind::Flow {
-            return false;
-        }
-        let flow = bundle.flows.row(row.row as usize);
-        flow.uid.is_some_and(|uid| {
+        let named = flow.and_then(|flow| Some((flow, flow.uid?)));
+        named.is_some_and(|(flow, uid)| {
             let recent = cold.recent_flows.get_or_insert_default();
-            !recent.admit(uid, &flow, at)
+            !recent.admit(uid, flow, at)
         })
     }
 

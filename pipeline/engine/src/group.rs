@@ -8,10 +8,10 @@
 use andon_schemas::bundle::{Bundle, RowRef};
 use andon_schemas::reject::RejectReason;
 
-use crate::device::{NoSlot, STRANGERS_MAX, hash_of};
 use crate::engine::Engine;
 use crate::output::Output;
 use crate::plant::Plant;
+use crate::slots::{NoSlot, STRANGERS_MAX, hash_of};
 
 /// How many rows are called in at once: enough to keep the memory busy, few enough for the
 /// smallest cache.
@@ -36,11 +36,11 @@ impl Engine {
         let mut grouped = std::mem::take(&mut self.grouped);
         grouped.clear();
         grouped.extend(bundle.order.iter().zip(0..).map(|(row, position)| {
-            let (concerned, claim) = concerned(&self.plant, bundle, row);
+            let device = bundle.header(row.kind).device(row.row as usize);
             Grouped {
-                slot: self.devices.likely(hash_of(concerned)).unwrap_or(NO_SLOT),
+                slot: self.devices.likely(hash_of(device)).unwrap_or(NO_SLOT),
                 position,
-                claim,
+                claim: false,
             }
         }));
         grouped.retain_mut(|group| self.confirm(group, bundle, output));
@@ -56,21 +56,28 @@ impl Engine {
         self.grouped = grouped;
     }
 
-    /// Makes sure that a row has the slot of its device, making one at the device's first row.
-    /// `false` if the row is refused.
+    /// Makes sure that a row has the slot of the device whose state it concerns: its own, or, and
+    /// then it is a claim, that of a sender who spoke for somebody it may not speak for. A slot is
+    /// made at the device's first row. `false` if the row is refused.
     fn confirm(&mut self, group: &mut Grouped, bundle: &Bundle, output: &mut Output) -> bool {
         let row = bundle.order[group.position as usize];
-        let columns = bundle.header(row.kind);
-        let at = row.row as usize;
-        let name = if group.claim {
-            columns.sender(at).unwrap_or_default()
-        } else {
-            columns.device(at)
-        };
-        let known = self.devices.ids.get(group.slot as usize);
-        if known.is_some_and(|id| id.as_str() == name) {
+        let (columns, at) = (bundle.header(row.kind), row.row as usize);
+        let device = columns.device(at);
+        let is_known = self.devices.is(group.slot, device);
+        let false_sender = columns.sender(at).filter(|sender| {
+            *sender != device
+                && !if is_known {
+                    let place = self.devices.places[group.slot as usize];
+                    self.plant.may_speak_for(sender, device, place)
+                } else {
+                    self.plant.inventory.may_speak_for(sender, device)
+                }
+        });
+        group.claim = false_sender.is_some();
+        if is_known && !group.claim {
             return true;
         }
+        let name = false_sender.unwrap_or(device);
         let (reason, detail) = match self.devices.enter(name, &self.plant) {
             Ok(slot) => {
                 group.slot = slot;
@@ -92,21 +99,10 @@ impl Engine {
     }
 }
 
-/// The device whose state a row concerns: its own, or, and then it is a claim, that of a sender
-/// who spoke for somebody it may not speak for.
-fn concerned<'a>(plant: &Plant, bundle: &'a Bundle, row: &RowRef) -> (&'a str, bool) {
-    let columns = bundle.header(row.kind);
-    let at = row.row as usize;
-    let device = columns.device(at);
-    match columns.sender(at) {
-        Some(sender) if sender != device && !plant.inventory.may_speak_for(sender, device) => {
-            (sender, true)
-        }
-        _ => (device, false),
-    }
-}
-
 /// The device whose shard a row belongs to: the one its state concerns.
 pub fn routed_to<'a>(plant: &Plant, bundle: &'a Bundle, row: &RowRef) -> &'a str {
-    concerned(plant, bundle, row).0
+    let (columns, at) = (bundle.header(row.kind), row.row as usize);
+    let device = columns.device(at);
+    let is_false = |sender: &&str| !plant.inventory.may_speak_for(sender, device);
+    columns.sender(at).filter(is_false).unwrap_or(device)
 }

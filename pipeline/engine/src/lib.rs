@@ -24,6 +24,7 @@ mod plant;
 #[cfg(test)]
 mod scenes;
 mod sign;
+mod slots;
 mod snapshot;
 mod tick;
 mod vnode;

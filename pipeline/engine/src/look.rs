@@ -28,13 +28,13 @@ struct Look<'a> {
 }
 
 impl Engine {
-    /// Shows one accepted row to the detectors.
+    /// Shows one accepted row, with the flow in it if it is one, to the detectors.
     pub(crate) fn look(
         &mut self,
         slot: usize,
         bundle: &Bundle,
         row: RowRef,
-        header: &HeaderRow,
+        (header, flow): (&HeaderRow, Option<FlowRow>),
         late: bool,
         output: &mut Output,
     ) {
@@ -55,8 +55,7 @@ impl Engine {
         if hot.last_seen() == EventTime::MIN {
             cold.first_hour = hour_of(look.at);
         }
-        let flow = (row.kind == Kind::Flow).then(|| {
-            let flow = bundle.flows.row(look.index);
+        let flow = flow.map(|flow| {
             let seen = observe(
                 device_type,
                 hot,

@@ -10,7 +10,9 @@ use andon_detectors::facts::DeviceFacts;
 use andon_schemas::command::{FlowMatch, Mode};
 use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::{Device, Function, Inventory, Maintenance};
-use andon_schemas::profile::{Destination, DetectorSetting, Profile, ProfileSet, ScanLimits, Target};
+use andon_schemas::profile::{
+    Destination, DetectorSetting, Profile, ProfileSet, ScanLimits, Target,
+};
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::ProfileRef;
 
@@ -104,7 +106,10 @@ impl Plant {
         let mut nothing = empty_profile();
         if inventory.devices.is_empty() {
             // Nobody can be missing from a list that does not exist.
-            let off = DetectorSetting { off: true, grade: None };
+            let off = DetectorSetting {
+                off: true,
+                grade: None,
+            };
             nothing.detectors.insert("unknown_device".to_owned(), off);
         }
         for profile in std::iter::once(&nothing).chain(profiles.iter()) {
@@ -197,6 +202,18 @@ impl Plant {
             segment: self.inventory.segments.get(segment),
             policy: baseline.policies.get(segment),
             baseline,
+        }
+    }
+
+    /// [`Inventory::may_speak_for`] about a device whose place is known: the sensors, who send most
+    /// rows, are answered without a search for the device.
+    pub(crate) fn may_speak_for(&self, sender: &str, device: &str, place: Place) -> bool {
+        match self.inventory.device(sender) {
+            Some(speaker) if speaker.function == Function::Sensor => {
+                speaker.watches.contains(&usize::from(place.segment))
+            }
+            Some(_) => self.inventory.may_speak_for(sender, device),
+            None => false,
         }
     }
 
