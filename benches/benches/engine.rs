@@ -1,9 +1,18 @@
 //! The engine alone: Arrow bundles in, all detectors on, 50,000 devices, one core.
+//!
+//! With `state FILE` it only restores the snapshot in the file, and prints the bytes that a device
+//! takes: in a process of its own, where no memory is left over from other work.
+#![expect(
+    clippy::print_stdout,
+    reason = "a bench is a program that prints its figures"
+)]
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
-use andon_benches::{Runs, Sheet, Stage, resident_bytes};
+use andon_benches::{Runs, Sheet, Stage, busy, resident_bytes};
 use andon_engine::{Engine, Input};
 
 const DEVICES: usize = 50_000;
@@ -12,13 +21,19 @@ const ROWS: usize = 4_000_000;
 const REPEATS: usize = 5;
 
 fn main() -> Result<(), String> {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, mode, file] = arguments.as_slice()
+        && mode == "state"
+    {
+        println!("{}", bytes_per_device(Path::new(file))?);
+        return Ok(());
+    }
     let mut sheet = Sheet::new("engine, one core, 50,000 devices, bundles of 8,192 rows");
     let mut stage = Stage::new(DEVICES)?;
     let inputs = stage.inputs(ROWS)?;
     let engine = pass(&mut sheet, &stage, "in the order of time", &inputs);
-    drop(inputs);
-    state(&mut sheet, &stage, &engine)?;
-    drop(engine);
+    state(&mut sheet, &engine)?;
+    drop((engine, inputs));
     let mut stage = Stage::new(DEVICES)?;
     let inputs = stage.scattered(ROWS)?;
     pass(&mut sheet, &stage, "flows of random devices", &inputs);
@@ -45,13 +60,14 @@ fn pass(sheet: &mut Sheet, stage: &Stage, what: &str, inputs: &[Input]) -> Engin
             black_box(engine.step(input));
         }
         let mut longest = Duration::ZERO;
-        let began = Instant::now();
+        let began = busy();
         for input in &inputs[warm..] {
-            let step = matches!(input, Input::Tick { .. }).then(Instant::now);
+            let step = matches!(input, Input::Tick { .. }).then(busy);
             black_box(engine.step(input));
-            longest = longest.max(step.map_or(Duration::ZERO, |began| began.elapsed()));
+            longest =
+                longest.max(step.map_or(Duration::ZERO, |began| busy().saturating_sub(began)));
         }
-        let took = began.elapsed();
+        let took = busy().saturating_sub(began);
         longest_tick = longest_tick.min(longest);
         last = Some(engine);
         took
@@ -63,33 +79,38 @@ fn pass(sheet: &mut Sheet, stage: &Stage, what: &str, inputs: &[Input]) -> Engin
     last.unwrap_or_else(|| Engine::new(stage.plant.clone()))
 }
 
-/// What one device takes: as engines grow that are restored side by side and kept. The first may
-/// be laid into memory that was given back before, so it does not count.
-fn state(sheet: &mut Sheet, stage: &Stage, engine: &Engine) -> Result<(), String> {
-    let snapshot = [engine.snapshot()?];
-    let mut kept = Vec::new();
-    let mut grown = 0;
-    for _ in 0..4 {
-        let before = resident_bytes();
-        let restored = Engine::restore(stage.plant.clone(), &snapshot, |_| true, true);
-        kept.push(restored.map_err(|e| e.to_string())?);
-        grown = grown.max(resident_bytes().saturating_sub(before));
-    }
-    let devices = engine.device_count() as u64;
-    let each = grown / devices.max(1);
+/// What one device takes.
+fn state(sheet: &mut Sheet, engine: &Engine) -> Result<(), String> {
+    let file = tempfile::NamedTempFile::new().map_err(|e| e.to_string())?;
+    std::fs::write(file.path(), engine.snapshot()?).map_err(|e| e.to_string())?;
+    let this = std::env::current_exe().map_err(|e| e.to_string())?;
+    let child = Command::new(this).arg("state").arg(file.path()).output();
+    let told = String::from_utf8_lossy(&child.map_err(|e| e.to_string())?.stdout).into_owned();
+    sheet.figure("resident bytes per device", told.trim(), "≤ 1,536 B");
+    let in_place = Engine::DEVICE_BYTES.to_string();
+    sheet.figure("of these in place (hot and cold)", &in_place, "");
     sheet.figure(
-        "resident bytes per device",
-        &format!("{each} B"),
-        "≤ 1,536 B",
-    );
-    let in_place = Engine::DEVICE_BYTES;
-    sheet.figure(
-        "of these in place (hot and cold)",
-        &format!("{in_place} B"),
+        "devices, servers included",
+        &engine.device_count().to_string(),
         "",
     );
-    sheet.figure("devices, servers included", &devices.to_string(), "");
     Ok(())
+}
+
+/// By how much the process grows when an engine is restored beside one that has used up what the
+/// plant's making left over.
+fn bytes_per_device(file: &Path) -> Result<u64, String> {
+    let snapshot = [std::fs::read(file).map_err(|e| e.to_string())?];
+    let stage = Stage::new(DEVICES)?;
+    let restore = || {
+        let restored = Engine::restore(stage.plant.clone(), &snapshot, |_| true, true);
+        restored.map_err(|e| e.to_string())
+    };
+    let first = restore()?;
+    let before = resident_bytes();
+    let second = restore()?;
+    let grown = resident_bytes().saturating_sub(before);
+    Ok(grown / first.device_count().max(second.device_count()).max(1) as u64)
 }
 
 fn rows(input: &Input) -> usize {
