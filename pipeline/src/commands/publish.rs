@@ -24,6 +24,8 @@ use crate::{setting, wall};
 
 /// Records taken from the capture at a time.
 const CHUNK: usize = 1_024;
+/// Messages under way at a time; the embedded endpoint takes up to 1,024 of one client.
+const WINDOW: u16 = 1_000;
 /// How long the end waits for acknowledgements.
 const SETTLE_WITHIN: Duration = Duration::from_secs(60);
 
@@ -94,6 +96,8 @@ fn options(args: &PublishArgs) -> anyhow::Result<Options> {
     let address: BrokerAddress = text.parse().map_err(usage)?;
     let client_id = format!("andon-publish-{}", std::process::id());
     let mut options = Options::new(address.host(), address.port(), &client_id);
+    // An acknowledgement waits for the receiver's disk: many messages share each wait.
+    options.window = WINDOW;
     if let Some(user) = &args.user {
         let password = match &args.password_file {
             None => String::new(),
