@@ -17,6 +17,9 @@ use crate::plant::Plant;
 use crate::sign::Scene;
 use crate::slots::Devices;
 
+/// A device that was not heard of for this long inside its active hours is unknown, unless its
+/// profile grants it a longer silence.
+const STALE_AFTER: Span = Span::from_secs(900);
 /// Event time this far after the receive time is refused.
 pub const FAR_FUTURE: Span = Span::from_secs(300);
 
@@ -121,7 +124,9 @@ impl Engine {
             .map(|(slot, id)| {
                 (
                     id.clone(),
-                    self.devices.cold[slot].case.risk(self.last_tick, false),
+                    self.devices.cold[slot]
+                        .case
+                        .risk(self.last_tick, self.is_stale(slot)),
                 )
             })
             .collect();
@@ -295,12 +300,30 @@ impl Engine {
         let now = self.devices.hot[slot].last_seen().max(caused);
         let listed = self.plant.listed(self.devices.places[slot]);
         let site = &self.plant.inventory.site;
+        let stale = deadline != EventTime::MAX && self.is_stale(slot);
         let update = self.devices.cold[slot]
             .case
-            .risk_update(device, listed, site, now, false);
+            .risk_update(device, listed, site, now, stale);
         if let Some(update) = update {
             output.items.push((cause(), Item::Risk(update)));
         }
+    }
+
+    /// Whether nothing can be said of a device any more: no accepted row for a while of ticks, all
+    /// of it inside its active hours. What is published of it changes at its next deadline, at
+    /// the latest when its hour closes.
+    fn is_stale(&self, slot: usize) -> bool {
+        let last_seen = self.devices.hot[slot].last_seen();
+        let baseline = &self.plant.device_type(self.devices.places[slot]).baseline;
+        let patience = baseline
+            .profile
+            .silence
+            .unwrap_or(STALE_AFTER)
+            .max(STALE_AFTER);
+        last_seen != EventTime::MIN
+            && self.last_tick.since(last_seen) > patience
+            && baseline.active_at(self.last_tick)
+            && baseline.active_at(self.last_tick - patience)
     }
 
     /// Lets the judge write what the row, window or deadline at `at` changed.
