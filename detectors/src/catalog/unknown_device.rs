@@ -67,7 +67,11 @@ impl Detector for UnknownDevice {
 
     fn on_flow(plan: &Plan, (): &mut (), facts: &FlowFacts) -> Signal<Inputs> {
         let spoke = facts.originated() || facts.up > 0 || facts.flow.state == ConnState::Answered;
-        if spoke { seen(plan, &facts.device, Kind::Flow) } else { Signal::Quiet }
+        if spoke {
+            seen(plan, &facts.device, Kind::Flow)
+        } else {
+            Signal::Quiet
+        }
     }
 
     fn assess(plan: &Plan, Inputs { device, kind }: &Inputs) -> Evidence {
