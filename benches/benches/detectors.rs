@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Instant;
 
-use andon_benches::{Runs, Sheet, Stage, busy};
+use andon_benches::{Runs, Sheet, Stage};
 use andon_detectors::baseline::Baseline;
 use andon_detectors::catalog::{Brief, CATALOG, Plans, Sink, States};
 use andon_detectors::facts::{
@@ -252,10 +253,10 @@ impl<'a> Facts<'a> {
         let cost = |count: usize, ask: &mut dyn FnMut(&mut [States])| {
             let runs = Runs::timed(REPEATS, || {
                 let mut states = vec![States::default(); self.devices];
-                let began = busy();
+                let began = Instant::now();
                 ask(&mut states);
                 black_box(&states);
-                busy().saturating_sub(began)
+                began.elapsed()
             });
             #[expect(clippy::cast_precision_loss, reason = "one digit is shown")]
             let each = runs.best() * 1e9 / count.max(1) as f64;

@@ -19,6 +19,8 @@ const BUNDLE: Duration = Duration::from_micros(500);
 const ROWS_PER_BUNDLE: usize = 50;
 /// One row in so many proves a CRITICAL, each of another device.
 const ATTACK_EVERY: usize = 100;
+/// Latencies are counted up to a minute.
+const LONGEST_NS: u64 = 60_000_000_000;
 /// An address of no plant (RFC 5737).
 const STRANGER: &str = "203.0.113.66";
 
@@ -32,7 +34,7 @@ fn main() -> Result<(), String> {
     let rows = usize::try_from(ROWS_PER_SECOND * SECONDS).map_err(|e| e.to_string())?;
     let mut rows: Vec<Observation> = stage.observations(rows)?.into_iter().flatten().collect();
     let attacks = attack(&stage, &mut rows)?;
-    let mut latency = Histogram::<u64>::new(3).map_err(|e| e.to_string())?;
+    let mut latency = Histogram::new_with_bounds(1, LONGEST_NS, 3).map_err(|e| e.to_string())?;
     let mut found = 0;
     let began = Instant::now();
     let mut arrives = began;
@@ -49,8 +51,8 @@ fn main() -> Result<(), String> {
         let done = Instant::now();
         // Rows arrive evenly while the bundle is open: the attack is its first row.
         if (bundle * ROWS_PER_BUNDLE).is_multiple_of(ATTACK_EVERY) && criticals > 0 {
-            let micros = done.saturating_duration_since(arrives).as_nanos();
-            latency.saturating_record(u64::try_from(micros).unwrap_or(u64::MAX));
+            let nanos = done.saturating_duration_since(arrives).as_nanos();
+            latency.saturating_record(u64::try_from(nanos).unwrap_or(u64::MAX));
             found += 1;
         }
         arrives = closes;

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// Time this thread has been on a processor: what others do on the machine does not count.
-/// Wall time where the system does not say.
+/// It moves in steps of some milliseconds, so it is for work of a tenth of a second and more. Wall
+/// time where the system does not say.
 pub fn busy() -> Duration {
     static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
