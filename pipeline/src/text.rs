@@ -153,7 +153,7 @@ fn detection(found: &Detection, out: &mut impl Write) -> io::Result<()> {
 fn attacks(found: &[Found], out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "\n{:<22} {:<24} {:<9} {:<9} {:>9}",
+        "\n{:<24} {:<24} {:<9} {:<9} {:>9}",
         "attack", "device", "expected", "found", "delay"
     )?;
     for attack in found {
@@ -162,7 +162,7 @@ fn attacks(found: &[Found], out: &mut impl Write) -> io::Result<()> {
             .map_or("–".to_owned(), |s| format!("{s:.0} s"));
         writeln!(
             out,
-            "{:<22} {:<24} {:<9} {:<9} {:>9}{}{}",
+            "{:<24} {:<24} {:<9} {:<9} {:>9}{}{}",
             attack.attack,
             attack.device.as_str(),
             attack.expected_grade,
@@ -187,7 +187,7 @@ fn attacks(found: &[Found], out: &mut impl Write) -> io::Result<()> {
 fn ladder(rungs: &[Recall], out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "\n{:<22} {:>7} {:>12} {:>12} {:>13}",
+        "\n{:<24} {:>7} {:>12} {:>12} {:>13}",
         "times usual volume", "devices", "found", "at MEDIUM", "median delay"
     )?;
     for rung in rungs {
@@ -200,7 +200,7 @@ fn ladder(rungs: &[Recall], out: &mut impl Write) -> io::Result<()> {
             .map_or("–".to_owned(), |hours| format!("{hours:.1} h"));
         writeln!(
             out,
-            "{:<22} {:>7} {:>12} {:>12} {:>13}",
+            "{:<24} {:>7} {:>12} {:>12} {:>13}",
             format!("×{}", rung.factor),
             rung.devices,
             share(rung.found_any),

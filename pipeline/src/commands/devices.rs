@@ -25,14 +25,14 @@ pub fn list(args: &StateArgs, format: Format, out: &mut impl Write) -> anyhow::R
     rows.sort_by_key(|row| std::cmp::Reverse(row.risk.score));
     writeln!(
         out,
-        "{:<30} {:<24} {:<16} {:<7} {:>5} {:>6}  band",
+        "{:<30} {:<24} {:<20} {:<7} {:>5} {:>6}  band",
         "device", "type", "segment", "class", "risk", "trust"
     )?;
     for row in &rows {
         let number = |n: Option<u8>| n.map_or("–".to_owned(), |n| n.to_string());
         writeln!(
             out,
-            "{:<30} {:<24} {:<16} {:<7} {:>5} {:>6}  {}",
+            "{:<30} {:<24} {:<20} {:<7} {:>5} {:>6}  {}",
             row.device_id.as_str(),
             row.device_type,
             row.segment,

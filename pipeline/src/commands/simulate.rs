@@ -101,7 +101,7 @@ fn report(
             for label in plant.labels() {
                 writeln!(
                     out,
-                    "{:<22} {:<24} {}  {}",
+                    "{:<24} {:<24} {}  {}",
                     label.attack,
                     label.device.as_str(),
                     label.start,
@@ -127,7 +127,7 @@ fn list(format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
             )?,
             Format::Text => writeln!(
                 out,
-                "{:<22} {:<9} {:<24} {}",
+                "{:<24} {:<9} {:<24} {}",
                 attack.name, attack.expected, attack.when, attack.question
             )?,
         }
