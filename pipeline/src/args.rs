@@ -304,7 +304,8 @@ fn parse_duration(text: &str) -> Result<f64, String> {
         _ => return Err(format!("unit `{unit}` is none of ms, s, m, h")),
     };
     match number.trim().parse::<f64>() {
-        Ok(value) if value.is_finite() && value > 0.0 => Ok(value * factor),
+        // Anything longer than a century is a slip.
+        Ok(value) if value > 0.0 && value * factor < 3.2e9 => Ok(value * factor),
         _ => Err(format!("`{text}` is not a time such as `30s`")),
     }
 }

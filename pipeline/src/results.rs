@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use andon_engine::{Item, LateRow, Output};
@@ -148,6 +149,10 @@ impl Results {
             .with_context(|| format!("cannot make folder `{}`", folder.display()))?;
         let create = |name: &str| {
             let path = folder.join(name);
+            if append {
+                cut_torn_line(&path)
+                    .with_context(|| format!("cannot mend `{}`", path.display()))?;
+            }
             File::options()
                 .create(true)
                 .write(true)
@@ -287,6 +292,29 @@ impl Results {
     }
 }
 
+/// A crash may have left half a line at the end of a file; what comes next must not be glued to
+/// it. Its row is in the log and will be told again.
+fn cut_torn_line(path: &Path) -> std::io::Result<()> {
+    let file = match File::options().read(true).write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let mut end = file.metadata()?.len();
+    let mut block = vec![0; 64 << 10];
+    while end > 0 {
+        let length = end.min(block.len() as u64);
+        let start = end - length;
+        let bytes = &mut block[..usize::try_from(length).unwrap_or(0)];
+        file.read_exact_at(bytes, start)?;
+        if let Some(newline) = bytes.iter().rposition(|byte| *byte == b'\n') {
+            return file.set_len(start + newline as u64 + 1);
+        }
+        end = start;
+    }
+    file.set_len(0)
+}
+
 /// Writes a JSON document to a file, indented.
 ///
 /// # Errors
@@ -295,4 +323,26 @@ pub fn write_json(path: &Path, document: &impl Serialize) -> anyhow::Result<()> 
     let mut text = serde_json::to_string_pretty(document)?;
     text.push('\n');
     std::fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_line_is_cut_and_whole_ones_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("verdicts.jsonl");
+        for (before, after) in [
+            ("{\"a\":1}\n{\"b\"", "{\"a\":1}\n"),
+            ("{\"a\":1}\n", "{\"a\":1}\n"),
+            ("{\"a\"", ""),
+            ("", ""),
+        ] {
+            std::fs::write(&path, before).unwrap();
+            cut_torn_line(&path).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
+        }
+        cut_torn_line(&folder.path().join("none.jsonl")).unwrap();
+    }
 }

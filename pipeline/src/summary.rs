@@ -68,6 +68,8 @@ pub struct Summary {
     pub device_hours: u64,
     /// Devices seen.
     pub devices: usize,
+    /// Unproven observations of devices that prove themselves: looked at, never counted.
+    pub unproven_apart: u64,
     /// Findings held back by declared maintenance.
     pub in_maintenance: u64,
     /// `recorded` or `sorted`.
@@ -139,6 +141,7 @@ impl Summary {
             revisions: ledger.revisions,
             device_hours: counts.device_hours,
             devices: parts.devices,
+            unproven_apart: counts.unproven_apart,
             in_maintenance: counts.in_maintenance,
             order: parts.order,
             as_of: parts.as_of,

@@ -18,11 +18,13 @@ pub fn verdict_line(verdict: &Verdict, plant_time: &str, colour: bool) -> String
         (_, Mode::Monitor) => format!("  → would {}", verdict.response.action),
         (_, Mode::Enforce) => format!("  → {}", verdict.response.action),
     };
-    let names: Vec<&str> = verdict
-        .findings
-        .iter()
-        .map(|f| f.detector.as_str())
-        .collect();
+    let mut names: Vec<&str> = Vec::new();
+    for finding in &verdict.findings {
+        // A detector may have found something in both directions.
+        if !names.contains(&finding.detector.as_str()) {
+            names.push(&finding.detector);
+        }
+    }
     format!(
         "{plant_time}  {grade}  {:<9}  {:<28}  {}{action}\n{:indent$}{}",
         verdict.state,

@@ -99,6 +99,8 @@ pub(crate) struct Cold {
     pub(crate) recent_flows: Option<Box<RecentFlows>>,
     /// Names it resolved.
     pub(crate) names: Option<Box<Names>>,
+    /// Kinds of which a proven row was accepted, as bits.
+    pub(crate) proven_kinds: u8,
     /// What the judge knows.
     pub(crate) case: Case,
     /// The hour in which it was first seen: no statement about too little there.
@@ -119,6 +121,7 @@ impl Cold {
             open_flows: None,
             recent_flows: None,
             names: None,
+            proven_kinds: 0,
             case: Case::default(),
             first_hour: i32::MIN,
             detectors_due: EventTime::MAX,

@@ -10,7 +10,7 @@ use andon_schemas::reject::RejectReason;
 use andon_schemas::time::{EventTime, Interval, Span};
 use andon_schemas::verdict::{Risk, Verdict};
 
-use crate::device::{Cold, Hot, allowance};
+use crate::device::{Cold, Hot, NumberWindow, allowance};
 use crate::group::Grouped;
 use crate::output::{Cause, Counts, Item, LateRow, Output, Refusal};
 use crate::plant::Plant;
@@ -157,13 +157,18 @@ impl Engine {
             return;
         }
         let flow = (row.kind == Kind::Flow).then(|| bundle.flows.row(row.row as usize));
-        if self.is_duplicate(slot, row, &header, flow.as_ref()) {
+        let apart = self.stands_apart(slot, row.kind, header.proven);
+        if apart {
+            self.counts.unproven_apart += 1;
+        } else if self.is_duplicate(slot, row, &header, flow.as_ref()) {
             self.counts.duplicates += 1;
             return;
         }
         let clock = self.devices.hot[slot].clocks[row.kind as usize];
         let late = header.event_time < (clock - allowance(row.kind)).max(self.last_tick);
-        if late {
+        if apart {
+            // It moves no clock and enters no window; one-row rules still look at it.
+        } else if late {
             self.late(bundle, row, &header, output);
         } else {
             self.open(slot, header.event_time);
@@ -172,7 +177,28 @@ impl Engine {
                 self.fire(slot, passed.max(self.last_tick), row.ordinal, output);
             }
         }
-        self.look(slot, bundle, row, (&header, flow), late, output);
+        self.look(slot, bundle, row, (&header, flow), late || apart, output);
+    }
+
+    /// Whether a row must not touch what proven rows rest on: an unproven row about a device that
+    /// proves itself. Otherwise anybody could use up its numbers or push its clock ahead and so
+    /// blind us to it. Whatever unproven rows left behind is forgotten at the first proven one.
+    fn stands_apart(&mut self, slot: usize, kind: Kind, proven: bool) -> bool {
+        let cold = &mut self.devices.cold[slot];
+        let bit = 1 << kind as u8;
+        if !proven {
+            return cold.proven_kinds & bit != 0;
+        }
+        if cold.proven_kinds & bit == 0 {
+            cold.proven_kinds |= bit;
+            cold.numbers[kind as usize] = NumberWindow::default();
+            self.devices.hot[slot].clocks[kind as usize] = EventTime::MIN;
+            if kind == Kind::Flow {
+                cold.open_flows = None;
+                cold.recent_flows = None;
+            }
+        }
+        false
     }
 
     /// Whether a row was told before: the same number in its stream, or without numbers the same

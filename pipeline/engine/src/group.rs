@@ -11,7 +11,7 @@ use andon_schemas::reject::RejectReason;
 use crate::engine::Engine;
 use crate::output::Output;
 use crate::plant::Plant;
-use crate::slots::{NoSlot, STRANGERS_MAX, hash_of};
+use crate::slots::{NoSlot, hash_of, strangers_max};
 
 /// How many rows are called in at once: enough to keep the memory busy, few enough for the
 /// smallest cache.
@@ -90,7 +90,8 @@ impl Engine {
             Err(NoSlot::Full) => (
                 RejectReason::Shed,
                 format!(
-                    "more than {STRANGERS_MAX} devices of one virtual node are not in the inventory"
+                    "more than {} devices of one virtual node are not in the inventory",
+                    strangers_max(&self.plant)
                 ),
             ),
         };

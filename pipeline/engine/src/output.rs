@@ -81,6 +81,8 @@ pub struct Counts {
     pub flows_evicted: u64,
     /// Hours of devices that closed, empty ones included.
     pub device_hours: u64,
+    /// Unproven rows about devices that prove themselves: looked at one by one, never counted.
+    pub unproven_apart: u64,
     /// Findings held back by declared maintenance.
     pub in_maintenance: u64,
 }
@@ -95,6 +97,7 @@ impl Counts {
         self.spread_late += other.spread_late;
         self.flows_evicted += other.flows_evicted;
         self.device_hours += other.device_hours;
+        self.unproven_apart += other.unproven_apart;
         self.in_maintenance += other.in_maintenance;
     }
 }

@@ -11,16 +11,27 @@ use crate::device::{Cold, Hot};
 use crate::plant::{Place, Plant};
 use crate::vnode::{VNODES, vnode_of};
 
-/// Devices that the inventory does not list, per virtual node: a million in all. Whoever invents
-/// names must not fill the memory.
-pub(crate) const STRANGERS_MAX: u16 = 4_096;
+/// Devices beside those of an inventory, per virtual node: 16,384 in all. Whoever invents names
+/// must not fill the memory.
+const STRANGERS_MAX: u16 = 64;
+/// Without an inventory every device is one that is not listed: a million in all.
+const UNDESCRIBED_MAX: u16 = 4_096;
+
+/// How many devices of one virtual node may be missing from the inventory.
+pub(crate) fn strangers_max(plant: &Plant) -> u16 {
+    if plant.inventory().devices.is_empty() {
+        UNDESCRIBED_MAX
+    } else {
+        STRANGERS_MAX
+    }
+}
 
 /// Why a device gets no slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoSlot {
     /// It is not a device id as readers write them, folded to lower case.
     NotAnId,
-    /// Its virtual node holds [`STRANGERS_MAX`] devices that the inventory does not list.
+    /// Its virtual node holds [`strangers_max`] devices that the inventory does not list.
     Full,
 }
 
@@ -98,7 +109,7 @@ impl Devices {
         if plant.listed(place).is_none() {
             self.strangers.resize(VNODES, 0);
             let strangers = &mut self.strangers[usize::from(vnode_of(name))];
-            if *strangers >= STRANGERS_MAX {
+            if *strangers >= strangers_max(plant) {
                 return Err(NoSlot::Full);
             }
             *strangers += 1;

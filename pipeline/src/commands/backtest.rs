@@ -35,12 +35,17 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
         None => crate::wall::now(),
     };
     let labels = args.labels.as_deref().map(truth::read_labels).transpose()?;
+    // What was written wrong is told before the captures are looked at.
+    let written = args.plant.inventory.is_some() || args.plant.profiles.is_some();
+    let given = written
+        .then(|| setting::plant(&args.plant, Mode::Monitor))
+        .transpose()?;
     let captures = files::open(&args.captures, OpenOptions::as_of(as_of)).map_err(usage)?;
     let by_address = args.plant.inventory.is_none() && captures.order() == Order::Sorted;
-    let plant = if by_address {
-        setting::undescribed()?
-    } else {
-        setting::plant(&args.plant, Mode::Monitor)?
+    let plant = match given {
+        _ if by_address => setting::undescribed()?,
+        Some(plant) => plant,
+        None => setting::plant(&args.plant, Mode::Monitor)?,
     };
     let mut play = Play::new(args, &plant, &captures, by_address, as_of);
     let mut results = Results::create(args.out.as_deref())?;

@@ -115,8 +115,10 @@ pub fn verdicts(folder: &Path, test: impl Fn(&Verdict) -> bool) -> anyhow::Resul
     let lines = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read `{}`", path.display()))
         .map_err(usage)?;
+    // A line without an end is one that a crash, or the moment of reading, cut in half.
+    let whole = lines.rfind('\n').map_or("", |end| &lines[..end]);
     let mut found = Vec::new();
-    for (at, line) in lines.lines().enumerate() {
+    for (at, line) in whole.lines().enumerate() {
         let verdict: Verdict = serde_json::from_str(line)
             .with_context(|| format!("`{}`, line {}", path.display(), at + 1))
             .map_err(usage)?;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use andon_emit::terminal::verdict_line;
 use andon_engine::Plant;
-use andon_ingest::delivery::{Delivery, Receipt};
+use andon_ingest::delivery::{Delivery, Receipt, Settle};
 use andon_ingest::endpoint::Refusal;
 use andon_ingest::log::{self, Body, Log, LogError};
 use andon_ingest::refused::Refused;
@@ -60,17 +60,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         writeln!(out, "{line}")?;
     }
     out.flush()?;
-    let settle = source.settle.clone();
-    let (log, recovery) = Log::open(
-        &config.data.join("log"),
-        log::Options::default(),
-        move |commit| {
-            settle.settle(&commit.receipts);
-        },
-    )?;
-    if let Some(torn) = &recovery.torn {
-        tracing::warn!("the log ended in a torn record, which was cut off: {torn:?}");
-    }
+    let log = open_log(&config.data, source.settle.clone())?;
     let results = Results::go_on(&config.data)?;
     let state = state::load(&config.data)?;
     if args.capture.is_some() && (state.is_some() || log.last_sequence() > 0) {
@@ -111,6 +101,26 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     }
     runtime.shutdown_timeout(Duration::from_secs(5));
     Ok(Outcome::Done)
+}
+
+/// Opens the log; what becomes durable in it is acknowledged to its sender.
+fn open_log(folder: &Path, settle: Arc<dyn Settle>) -> anyhow::Result<Log> {
+    let (log, recovery) = Log::open(
+        &folder.join("log"),
+        log::Options::default(),
+        move |commit| {
+            settle.settle(&commit.receipts);
+        },
+    )?;
+    if let Some(torn) = &recovery.torn {
+        tracing::warn!(
+            "the log ended in the middle of a record, as after a crash: {} bytes that nobody was \
+             promised were cut off {}",
+            torn.bytes,
+            torn.path.display()
+        );
+    }
+    Ok(log)
 }
 
 /// A live run.

@@ -1,0 +1,47 @@
+//! Invariant 8 through the binary: nobody can blind us to a device that proves itself.
+
+mod plant;
+
+use std::fmt::Write as _;
+use std::fs;
+
+/// A reading of a spindle, as a recorded run keeps it.
+fn reading(second: u32, seq: u32, rpm: u32, proven: bool) -> String {
+    format!(
+        "{{\"v\":1,\"kind\":\"reading\",\"device\":\"cnc-controller-01-0003\",\
+         \"time\":\"2025-12-15T09:00:{second:02}Z\",\
+         \"received_at\":\"2025-12-15T09:01:00Z\",\"sender\":\"cnc-controller-01-0003\",\
+         \"sender_proven\":{proven},\"seq\":{seq},\"spindle_rpm\":{rpm}}}\n"
+    )
+}
+
+fn grades(name: &str, capture: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, capture).unwrap();
+    let out = folder.path().join("out");
+    let (path, folder) = (path.to_string_lossy(), out.to_string_lossy());
+    plant::run(&["backtest", &path, "--out", &folder]);
+    plant::lines(&plant::read(&out, "verdicts.jsonl"))
+        .iter()
+        .map(|verdict| verdict["grade"].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[test]
+fn an_unproven_row_neither_uses_up_numbers_nor_pushes_the_clock_of_a_proven_device() {
+    let mut honest = String::new();
+    for n in 1..=4 {
+        write!(honest, "{}", reading(n, n, 13_800, true)).unwrap();
+    }
+    assert!(grades("honest.ndjson", &honest).contains(&"HIGH".to_owned()));
+    let mut before = reading(50, 5_000, 8_000, false);
+    for n in 1..=4 {
+        before += &reading(n, n, 8_000, false);
+    }
+    assert!(grades("before.ndjson", &(before + &honest)).contains(&"HIGH".to_owned()));
+    let first = reading(0, 1, 8_000, true);
+    let between = reading(50, 5_000, 8_000, false);
+    let rest = honest.replace("\"seq\":1,", "\"seq\":9,");
+    assert!(grades("between.ndjson", &(first + &between + &rest)).contains(&"HIGH".to_owned()));
+}
