@@ -16,9 +16,9 @@ fn reading(second: u32, seq: u32, rpm: u32, proven: bool) -> String {
 }
 
 fn grades(name: &str, capture: &str) -> Vec<String> {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join(name);
-    fs::write(&path, capture).unwrap();
+    fs::write(&path, capture).expect("the capture can be written");
     let out = folder.path().join("out");
     let (path, folder) = (path.to_string_lossy(), out.to_string_lossy());
     plant::run(&["backtest", &path, "--out", &folder]);
