@@ -45,3 +45,26 @@ fn an_unproven_row_neither_uses_up_numbers_nor_pushes_the_clock_of_a_proven_devi
     let rest = honest.replace("\"seq\":1,", "\"seq\":9,");
     assert!(grades("between.ndjson", &(first + &between + &rest)).contains(&"HIGH".to_owned()));
 }
+
+#[test]
+fn an_unproven_report_does_not_clear_what_a_proven_one_showed() {
+    let profiles = andon_schemas::builtin::profiles(&andon::setting::detector_names()).unwrap();
+    let good = &profiles.get("cnc_controller_fanuc").unwrap().firmware[0];
+    let report = |second: u32, version: &str, digest: &str, proven: bool| {
+        format!(
+            "{{\"v\":1,\"kind\":\"attestation\",\"device\":\"cnc-controller-01-0003\",\
+             \"time\":\"2025-12-15T09:00:{second:02}Z\",\
+             \"received_at\":\"2025-12-15T09:01:00Z\",\"sender\":\"cnc-controller-01-0003\",\
+             \"sender_proven\":{proven},\"firmware\":\"{version}\",\"sha256\":\"{digest}\"}}\n"
+        )
+    };
+    let bad = report(1, &good.version, &"0".repeat(64), true);
+    let forged = report(9, &good.version, &good.digests[0], false);
+    let mended = report(20, &good.version, &good.digests[0], true);
+    assert_eq!(grades("bad.ndjson", &bad), ["HIGH"]);
+    assert_eq!(grades("forged.ndjson", &(bad.clone() + &forged)), ["HIGH"]);
+    assert_eq!(
+        grades("mended.ndjson", &(bad + &forged + &mended)),
+        ["HIGH", "HIGH"]
+    );
+}

@@ -164,7 +164,14 @@ impl Detector for UnknownDestination {
                     .map(|d| d.target.to_string()).collect::<Vec<_>>(),
             }),
             sentence,
-            clears: format!("No flow with {peer} for a day, or {peer} named in the profile."),
+            clears: format!(
+                "No flow with {peer} for {}, or {peer} named in the profile.",
+                if grade == Grade::Critical {
+                    "a day"
+                } else {
+                    "an hour"
+                }
+            ),
             techniques: match inputs.role {
                 Role::Originator => vec!["T0885".into(), "T0869".into()],
                 Role::Responder => vec!["T0848".into(), "T0886".into()],

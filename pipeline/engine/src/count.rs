@@ -2,7 +2,7 @@
 
 use andon_detectors::facts::{CELLS, Pane};
 use andon_schemas::columns::FlowRow;
-use andon_schemas::observation::{ConnState, Role};
+use andon_schemas::observation::{ConnState, Kind, Role};
 use andon_schemas::time::{EventTime, Span};
 
 use crate::device::{Cold, Hot};
@@ -27,6 +27,29 @@ pub(crate) fn start_of(hour: i32) -> EventTime {
     EventTime::from_micros(i64::from(hour) * Span::HOUR.micros())
 }
 
+/// How a row stands to those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// In time.
+    InTime,
+    /// After its windows may have closed.
+    Late,
+    /// An unproven row about a device that proves itself.
+    Apart,
+}
+
+impl Standing {
+    /// Whether what the device is remembered by may change. A row that stands apart changes
+    /// nothing; a firmware report that comes late says what was, not what is.
+    pub(crate) fn leaves_a_mark(self, kind: Kind) -> bool {
+        match self {
+            Self::InTime => true,
+            Self::Late => kind != Kind::Attestation,
+            Self::Apart => false,
+        }
+    }
+}
+
 /// What a flow row was worked out to be.
 #[derive(Clone, Copy)]
 pub(crate) struct Seen {
@@ -37,7 +60,7 @@ pub(crate) struct Seen {
     pub(crate) increment: Increment,
 }
 
-/// Works out what a flow is and, unless it is late, counts it.
+/// Works out what a flow is and, if it is in time, counts it.
 pub(crate) fn observe(
     device_type: &DeviceType,
     hot: &mut Hot,
@@ -45,10 +68,10 @@ pub(crate) fn observe(
     counts: &mut Counts,
     flow: &FlowRow,
     at: EventTime,
-    late: bool,
+    standing: Standing,
 ) -> Seen {
     let increment = match flow.uid {
-        Some(uid) if flow.interim || cold.open_flows.is_some() => {
+        Some(uid) if standing != Standing::Apart && (flow.interim || cold.open_flows.is_some()) => {
             let increment = cold.open_flows.get_or_insert_default().tell(uid, flow, at);
             counts.flows_evicted += u64::from(increment.evicted);
             increment
@@ -69,7 +92,7 @@ pub(crate) fn observe(
         in_hours: baseline.active_at(flow.start),
         increment,
     };
-    if !late {
+    if standing == Standing::InTime {
         count(device_type, hot, counts, flow, &seen, at);
     }
     seen

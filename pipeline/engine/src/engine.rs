@@ -10,8 +10,10 @@ use andon_schemas::reject::RejectReason;
 use andon_schemas::time::{EventTime, Interval, Span};
 use andon_schemas::verdict::{Risk, Verdict};
 
+use crate::count::Standing;
 use crate::device::{Cold, Hot, NumberWindow, allowance};
 use crate::group::Grouped;
+
 use crate::output::{Cause, Counts, Item, LateRow, Output, Refusal};
 use crate::plant::Plant;
 use crate::sign::Scene;
@@ -166,18 +168,21 @@ impl Engine {
         }
         let clock = self.devices.hot[slot].clocks[row.kind as usize];
         let late = header.event_time < (clock - allowance(row.kind)).max(self.last_tick);
-        if apart {
-            // It moves no clock and enters no window; one-row rules still look at it.
-        } else if late {
+        let standing = match (apart, late) {
+            (true, _) => Standing::Apart,
+            (false, true) => Standing::Late,
+            (false, false) => Standing::InTime,
+        };
+        if standing == Standing::Late {
             self.late(bundle, row, &header, output);
-        } else {
+        } else if standing == Standing::InTime {
             self.open(slot, header.event_time);
             if row.kind == Kind::Flow {
                 let passed = header.event_time.max(clock) - allowance(Kind::Flow);
                 self.fire(slot, passed.max(self.last_tick), row.ordinal, output);
             }
         }
-        self.look(slot, bundle, row, (&header, flow), late || apart, output);
+        self.look(slot, bundle, row, (&header, flow), standing, output);
     }
 
     /// Whether a row must not touch what proven rows rest on: an unproven row about a device that
@@ -196,6 +201,9 @@ impl Engine {
             if kind == Kind::Flow {
                 cold.open_flows = None;
                 cold.recent_flows = None;
+            }
+            if kind == Kind::Resolution {
+                cold.names = None;
             }
         }
         false

@@ -9,7 +9,7 @@ use andon_schemas::observation::Kind;
 use andon_schemas::reject::RejectReason;
 use andon_schemas::time::{EventTime, Interval};
 
-use crate::count::{Seen, hour_of, observe};
+use crate::count::{Seen, Standing, hour_of, observe};
 use crate::device::{Cold, Hot};
 use crate::engine::Engine;
 use crate::output::Output;
@@ -23,7 +23,7 @@ struct Look<'a> {
     /// Its number in the batch of its kind.
     index: usize,
     at: EventTime,
-    /// It came after its windows may have closed.
+    /// It came after its windows may have closed, or must not enter them.
     late: bool,
 }
 
@@ -35,9 +35,11 @@ impl Engine {
         bundle: &Bundle,
         row: RowRef,
         (header, flow): (&HeaderRow, Option<FlowRow>),
-        late: bool,
+        standing: Standing,
         output: &mut Output,
     ) {
+        let late = standing != Standing::InTime;
+        let marks = standing.leaves_a_mark(row.kind);
         let look = Look {
             scene: Scene {
                 plant: &self.plant,
@@ -63,7 +65,7 @@ impl Engine {
                 &mut self.counts,
                 &flow,
                 look.at,
-                late,
+                standing,
             );
             (flow, seen)
         });
@@ -83,14 +85,20 @@ impl Engine {
             },
             role: flow.map(|(flow, _)| flow.role),
             proven: header.proven,
+            deaf: !marks,
             flow: flow.map(|(flow, _)| FlowKey::of(&flow)),
             cause: row.ordinal,
             source: &source,
             in_maintenance: &mut self.counts.in_maintenance,
         };
-        let states = &mut cold.states;
-        look.show(&device_type.plans, states, row.kind, flow, hot, &mut signer);
-        if row.kind == Kind::Resolution {
+        let plans = &device_type.plans;
+        if marks {
+            look.show(plans, &mut cold.states, row.kind, flow, hot, &mut signer);
+        } else {
+            let mut aside = cold.states.clone();
+            look.show(plans, &mut aside, row.kind, flow, hot, &mut signer);
+        }
+        if row.kind == Kind::Resolution && marks {
             look.learn_name(cold);
         }
         if !late && (cold.detectors_due == EventTime::MAX || cold.asked_again) {

@@ -117,6 +117,8 @@ pub(crate) struct Signer<'a> {
     pub(crate) window: Interval,
     pub(crate) role: Option<Role>,
     pub(crate) proven: bool,
+    /// What it ends is not believed: the row must leave no mark.
+    pub(crate) deaf: bool,
     pub(crate) flow: Option<FlowKey>,
     pub(crate) cause: u64,
     /// Where the row came from; not asked unless a finding is written.
@@ -140,6 +142,7 @@ impl<'a> Signer<'a> {
             window,
             role: None,
             proven: true,
+            deaf: false,
             flow: None,
             cause: ordinal,
             source: &|| None,
@@ -168,7 +171,9 @@ impl Sink for Signer<'_> {
         };
         let (grade, score) = self.grade(&brief);
         let Some(grade) = grade else {
-            self.case.statistical_score(score, self.at);
+            if !self.deaf {
+                self.case.statistical_score(score, self.at);
+            }
             return;
         };
         if SILENCED_IN_MAINTENANCE.contains(&entry.name)
@@ -230,7 +235,9 @@ impl Sink for Signer<'_> {
     }
 
     fn over(&mut self, index: usize) {
-        self.case
-            .over(u8::try_from(index).unwrap_or(u8::MAX), self.at);
+        if !self.deaf {
+            self.case
+                .over(u8::try_from(index).unwrap_or(u8::MAX), self.at);
+        }
     }
 }

@@ -202,7 +202,8 @@ impl Run<'_> {
                         break;
                     }
                 }
-                Err(_) => self.idle()?,
+                Err(_) if source.is_live() => self.idle()?,
+                Err(_) => {}
             }
             self.flush(out)?;
             if last_save.elapsed() > self.save_every {
@@ -315,8 +316,7 @@ impl Run<'_> {
         let Some(at) = self.core.idle_time(Instant::now()) else {
             return Ok(());
         };
-        self.log
-            .append(wall::now().micros(), &Body::Tick { at: at.micros() }, None)?;
+        self.append(wall::now(), &Body::Tick { at: at.micros() }, None)?;
         self.core.idle(at)
     }
 

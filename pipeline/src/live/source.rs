@@ -14,7 +14,7 @@ use andon_ingest::endpoint::{
 use andon_ingest::subscriber::{self, Health, Subscriber};
 use anyhow::{Context as _, anyhow};
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::{Broker, Config, Mqtt};
@@ -46,6 +46,8 @@ pub struct Source {
     outlet: Option<Outlet>,
     publishing: Option<JoinHandle<()>>,
     refusals: Option<mpsc::Receiver<Refusal>>,
+    /// Of a broker.
+    health: Option<watch::Receiver<Health>>,
 }
 
 impl Source {
@@ -69,6 +71,14 @@ impl Source {
     /// The way out, once.
     pub fn outlet(&mut self) -> Outlet {
         self.outlet.take().unwrap_or(Outlet::None)
+    }
+
+    /// Whether silence means that nothing happens: the endpoint always is live, a broker only
+    /// while it is connected.
+    pub fn is_live(&self) -> bool {
+        self.health
+            .as_ref()
+            .is_none_or(|health| matches!(*health.borrow(), Health::Connected { .. }))
     }
 
     /// The next message that the endpoint turned away, if there is one.
@@ -133,6 +143,7 @@ impl Source {
             outlet,
             publishing: None,
             refusals,
+            health: None,
         })
     }
 
@@ -159,7 +170,8 @@ impl Source {
             broker.address
         )];
         let settle = Arc::new(subscriber.settle_handle());
-        runtime.spawn(tell_health(subscriber.health()));
+        let health = subscriber.health();
+        runtime.spawn(tell_health(health.clone()));
         let publishing = Some(runtime.spawn(publish(out, outgoing)));
         runtime.spawn(async move {
             stopped(stop).await;
@@ -173,6 +185,7 @@ impl Source {
             outlet,
             publishing,
             refusals: None,
+            health: Some(health),
         })
     }
 }
@@ -215,7 +228,7 @@ async fn publish(publisher: Publisher, mut errands: mpsc::Receiver<Errand>) {
     }
 }
 
-async fn tell_health(mut health: tokio::sync::watch::Receiver<Health>) {
+async fn tell_health(mut health: watch::Receiver<Health>) {
     while health.changed().await.is_ok() {
         let now = health.borrow().clone();
         tracing::info!(?now, "broker");
