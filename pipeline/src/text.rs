@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use andon_emit::terminal::detector_names;
 use andon_schemas::grade::Grade;
 use andon_schemas::time::{EventTime, PlantClock};
 
@@ -108,14 +109,13 @@ fn list(ledger: &Ledger, out: &mut impl Write) -> io::Result<()> {
     }
     for episode in episodes.iter().take(LISTED_MAX) {
         let last = &episode.last;
-        let names: Vec<&str> = last.findings.iter().map(|f| f.detector.as_str()).collect();
         writeln!(
             out,
             "{:<8}  {}  {}  {}\n          {}",
             episode.worst,
             last.event_time,
             last.device_id,
-            names.join(" + "),
+            detector_names(last),
             last.sentence
         )?;
     }

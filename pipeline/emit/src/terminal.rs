@@ -18,22 +18,28 @@ pub fn verdict_line(verdict: &Verdict, plant_time: &str, colour: bool) -> String
         (_, Mode::Monitor) => format!("  → would {}", verdict.response.action),
         (_, Mode::Enforce) => format!("  → {}", verdict.response.action),
     };
-    let mut names: Vec<&str> = Vec::new();
-    for finding in &verdict.findings {
-        // A detector may have found something in both directions.
-        if !names.contains(&finding.detector.as_str()) {
-            names.push(&finding.detector);
-        }
-    }
+    let names = detector_names(verdict);
     format!(
         "{plant_time}  {grade}  {:<9}  {:<28}  {}{action}\n{:indent$}{}",
         verdict.state,
         verdict.device_id.as_str(),
-        names.join(" + "),
+        names,
         "",
         verdict.sentence,
         indent = plant_time.chars().count() + 2,
     )
+}
+
+/// The detectors that found something, worst finding first, each once: one may have found
+/// something in both directions, or by rule and by evidence.
+pub fn detector_names(verdict: &Verdict) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for finding in &verdict.findings {
+        if !names.contains(&finding.detector.as_str()) {
+            names.push(&finding.detector);
+        }
+    }
+    names.join(" + ")
 }
 
 fn paint(verdict: &Verdict, text: &str) -> String {
