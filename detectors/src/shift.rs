@@ -106,6 +106,12 @@ impl Shift {
         Standing::of(&mut self.arming, evidence)
     }
 
+    /// What the last window came to could not be told: the next one will tell it. The evidence
+    /// stays as it is.
+    pub(crate) fn tell_later(&mut self, before: &Self) {
+        self.arming = before.arming;
+    }
+
     /// Evidence of both sides, in device-days per false alarm.
     pub(crate) fn evidence(&self) -> f32 {
         self.up.total() + self.down.total()
@@ -194,6 +200,31 @@ mod tests {
             }
         }
         None
+    }
+
+    #[test]
+    fn an_end_that_could_not_be_told_is_told_with_the_next_window() {
+        let (plan, mut memory) = (plan(), Shift::default());
+        let look = |hour, score| Look {
+            hour: 490_000 + hour,
+            score,
+            ln_ratio: 0.28 * score,
+        };
+        let mut hour = 0;
+        while memory.take(&plan, look(hour, 3.0)) != Standing::Stands {
+            hour += 1;
+            assert!(hour < 500, "a large shift is found");
+        }
+        loop {
+            hour += 1;
+            assert!(hour < 1_000, "it ends once the device is back");
+            let before = memory;
+            if memory.take(&plan, look(hour, -1.0)) == Standing::Fallen {
+                memory.tell_later(&before);
+                break;
+            }
+        }
+        assert_eq!(memory.take(&plan, look(hour + 1, -1.0)), Standing::Fallen);
     }
 
     #[test]

@@ -150,6 +150,7 @@ impl Detector for TrafficVolume {
 
     fn on_close(plan: &Plan, state: &mut Shift, facts: &CloseFacts) -> Signal<Inputs> {
         let pane = facts.pane;
+        let before = *state;
         let moved = Moved {
             up: pane.up,
             down: pane.down,
@@ -163,6 +164,10 @@ impl Detector for TrafficVolume {
         };
         if moved.bytes() > plan.volume.rule_bytes {
             // Once more with the final figure, which the row that crossed the limit did not know.
+            // A look has one answer: if the shift is over as well, the next hour says so.
+            if shifted == Signal::Over {
+                state.tell_later(&before);
+            }
             return broken(plan, moved);
         }
         shifted
