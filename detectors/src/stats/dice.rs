@@ -33,11 +33,6 @@ impl Dice {
         self.normal() as f32
     }
 
-    /// A well-mixed hash.
-    pub(crate) fn hash(&mut self) -> u32 {
-        self.bits() as u32
-    }
-
     /// How many of `n` trials of probability `p` come true.
     pub(crate) fn hits(&mut self, n: u32, p: f64) -> u32 {
         (0..n).map(|_| u32::from(self.uniform() < p)).sum()

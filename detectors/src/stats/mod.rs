@@ -23,7 +23,6 @@
 //! | [`steps`] | e-values with a calibration guarantee | Bates et al. 2023, Clopper–Pearson |
 //! | [`bernoulli`] | e-values for rare events | likelihood ratio on a bounded null |
 //! | [`gamma_beacon`] | regular intervals of unknown period | Pérez-Ortiz et al. 2024 |
-//! | [`distinct`] | how many different ones | exact set, `HyperLogLog` 2007 |
 //! | [`bounds`] | what counts prove | Clopper–Pearson 1934, Garwood 1936 |
 //! | [`uniform`] | reproducible tie-breaking | FNV-1a, `SplitMix64` |
 //! | [`normal`], [`special`] | distributions with exact tails | statrs, Loader 2000 |
@@ -43,7 +42,6 @@ pub mod bounds;
 pub mod count;
 #[cfg(test)]
 pub(crate) mod dice;
-pub mod distinct;
 pub mod evidence;
 pub mod gamma_beacon;
 pub mod normal;
