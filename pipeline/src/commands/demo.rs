@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use andon_emit::terminal::verdict_line;
 use andon_engine::Plant;
 use andon_ingest::delivery::{Delivery, Settle as _};
-use andon_ingest::endpoint::{Anonymous, Authority, Endpoint, Limits, SettleHandle};
+use andon_ingest::endpoint::{Anonymous, Authority, Endpoint, Limits, Refusal, SettleHandle};
 use andon_schemas::command::Mode;
 use andon_schemas::observation::{Record, Source};
 use andon_schemas::time::{EventTime, Span};
@@ -53,7 +53,7 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
     let labels = simulated.labels().to_vec();
     let runtime = Runtime::new().context("cannot start the runtime")?;
     let authority = Authority::new([], Anonymous::default()).map_err(usage)?;
-    let (endpoint, deliveries) = runtime
+    let (mut endpoint, deliveries) = runtime
         .block_on(Endpoint::bind(
             args.mqtt.as_str(),
             authority,
@@ -71,6 +71,7 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         plant: &plant,
         core,
         deliveries,
+        refusals: endpoint.refusals(),
         settle: endpoint.settle_handle(),
         received: 0,
         simulated: 0,
@@ -120,6 +121,7 @@ struct Show<'a> {
     plant: &'a Arc<Plant>,
     core: Core<'a>,
     deliveries: mpsc::Receiver<Delivery>,
+    refusals: Option<mpsc::Receiver<Refusal>>,
     settle: SettleHandle,
     received: u64,
     simulated: u64,
@@ -153,6 +155,9 @@ impl Show<'_> {
             }
             while let Ok(delivery) = self.deliveries.try_recv() {
                 self.message(delivery, now, came)?;
+            }
+            while let Some(refusal) = self.refusals.as_mut().and_then(|r| r.try_recv().ok()) {
+                self.core.refusal(&refusal, now)?;
             }
             self.flush(now, out)?;
             if wall >= limit || rows.peek().is_none() {

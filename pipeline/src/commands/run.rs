@@ -12,9 +12,7 @@ use std::time::{Duration, Instant};
 use andon_emit::terminal::verdict_line;
 use andon_engine::Plant;
 use andon_ingest::delivery::{Delivery, Receipt, Settle};
-use andon_ingest::endpoint::Refusal;
 use andon_ingest::log::{self, Body, Log, LogError};
-use andon_ingest::refused::Refused;
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Verdict;
 use anyhow::{Context as _, anyhow};
@@ -189,7 +187,7 @@ impl Run<'_> {
                 tokio::time::timeout(IDLE_EVERY, source.deliveries.recv()).await
             });
             while let Some(refusal) = source.next_refusal() {
-                self.refused(&refusal)?;
+                self.core.refusal(&refusal, wall::now())?;
             }
             match next {
                 Ok(Some(delivery)) => {
@@ -274,30 +272,6 @@ impl Run<'_> {
                 result => return Ok(result?),
             }
         }
-    }
-
-    /// A message that the endpoint turned away is a reject like any other.
-    fn refused(&mut self, refusal: &Refusal) -> anyhow::Result<()> {
-        let topic = refusal.topic.as_deref().unwrap_or("mqtt");
-        let source = andon_schemas::observation::Source {
-            topic: topic.into(),
-            partition: 0,
-            offset: 0,
-        };
-        let detail = format!(
-            "{} from {} at {}: {}",
-            if refusal.sender.proven {
-                "client"
-            } else {
-                "unproven client"
-            },
-            refusal.sender.name,
-            refusal.peer,
-            refusal.reason
-        );
-        let refused = Refused::new(refusal.reason.as_reject(), detail);
-        self.core
-            .reject(refused, source, wall::now(), &refusal.head)
     }
 
     fn take(&mut self, message: &Message, came: Instant) -> anyhow::Result<()> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use andon_engine::Plant;
+use andon_ingest::endpoint::Refusal;
 use andon_ingest::files::CaptureWriter;
 use andon_ingest::refused::Refused;
 use andon_respond::device_view;
@@ -137,6 +138,32 @@ impl<'a> Core<'a> {
         }
         self.intake.reject(reject);
         Ok(())
+    }
+
+    /// A message that the endpoint turned away is a reject like any other.
+    ///
+    /// # Errors
+    /// If the capture cannot be written.
+    pub fn refusal(&mut self, refusal: &Refusal, now: EventTime) -> anyhow::Result<()> {
+        let topic = refusal.topic.as_deref().unwrap_or("mqtt");
+        let source = Source {
+            topic: topic.into(),
+            partition: 0,
+            offset: 0,
+        };
+        let detail = format!(
+            "{} from {} at {}: {}",
+            if refusal.sender.proven {
+                "client"
+            } else {
+                "unproven client"
+            },
+            refusal.sender.name,
+            refusal.peer,
+            refusal.reason
+        );
+        let refused = Refused::new(refusal.reason.as_reject(), detail);
+        self.reject(refused, source, now, &refusal.head)
     }
 
     /// The source is drained and has been for a while: time goes on by the wall clock since the
