@@ -126,7 +126,7 @@ fn a_broker_that_comes_later_is_waited_for() {
     };
     let folder = tempfile::tempdir().unwrap();
     let mut run = broker.andon(folder.path(), true);
-    let said = run.wait_for("no connection, trying again");
+    let said = run.said("no connection, trying again");
     assert!(
         said.contains(&format!("mqtt://127.0.0.1:{}", broker.port)),
         "{said}"

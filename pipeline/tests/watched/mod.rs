@@ -76,6 +76,13 @@ impl Watched {
         })
     }
 
+    /// A line that holds a text, whether it was read already or is still to come: for what two
+    /// threads of the process say in either order.
+    pub(crate) fn said(&mut self, text: &str) -> String {
+        let earlier = self.seen.iter().find(|line| line.contains(text)).cloned();
+        earlier.unwrap_or_else(|| self.wait_for(text))
+    }
+
     /// Asks it to end, as an administrator would, and waits until it has.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
         let id = self.child.id().to_string();
