@@ -1,6 +1,6 @@
 //! From records to the engine's input, for every source alike: split, checked, numbered, counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use andon_engine::{FAR_FUTURE, Feed, FeedState, Input, Plant};
@@ -29,8 +29,8 @@ impl Tally {
         *self.rejects.entry(reason).or_default() += 1;
     }
 
-    /// A record that was counted as observed turned out to be refused by the engine.
-    pub fn refused(&mut self, reason: RejectReason) {
+    /// A record that was counted as observed turned out to yield nothing: the engine refused it.
+    fn refused(&mut self, reason: RejectReason) {
         self.observed = self.observed.saturating_sub(1);
         *self.rejects.entry(reason).or_default() += 1;
     }
@@ -41,6 +41,15 @@ impl Tally {
     }
 }
 
+/// A record of several rows: it is a reject only if the engine refuses all of them.
+#[derive(Debug)]
+struct Several {
+    /// Ordinal of its first row.
+    first: u64,
+    rows: u64,
+    refused: u64,
+}
+
 /// Takes records and makes the engine's input of them.
 #[derive(Debug)]
 pub struct Intake<'a> {
@@ -48,6 +57,8 @@ pub struct Intake<'a> {
     splitter: Splitter<'a>,
     feed: Feed,
     tally: Tally,
+    /// Records of several rows of which the engine has not seen all yet, in order.
+    several: VecDeque<Several>,
     observations: Vec<Observation>,
     rejects: Vec<Reject>,
     recorded: bool,
@@ -71,6 +82,7 @@ impl<'a> Intake<'a> {
             splitter,
             feed: Feed::new(plant.clone(), rows_max),
             tally: Tally::default(),
+            several: VecDeque::new(),
             observations: Vec::new(),
             rejects: Vec::new(),
             recorded: false,
@@ -142,6 +154,13 @@ impl<'a> Intake<'a> {
         self.keep_what_the_sender_may_say();
         self.tally.records += 1;
         self.tally.observed += 1;
+        if self.observations.len() > 1 {
+            self.several.push_back(Several {
+                first: self.feed.next_ordinal(),
+                rows: self.observations.len() as u64,
+                refused: 0,
+            });
+        }
         self.feed.push(&self.observations);
     }
 
@@ -173,10 +192,33 @@ impl<'a> Intake<'a> {
         self.rejects.push(reject);
     }
 
-    /// The engine refused a row of a record that was counted as observed.
-    pub fn refused(&mut self, reject: Reject) {
-        self.tally.refused(reject.reason);
-        self.rejects.push(reject);
+    /// The engine took everything that [`take`](Self::take) gave, and refused these rows, each
+    /// with its ordinal. Every one is written out; a record is counted as a reject, once, if
+    /// nothing of it is left.
+    pub fn settle(&mut self, refused: Vec<(u64, Reject)>) {
+        for (ordinal, reject) in refused {
+            let at = self
+                .several
+                .partition_point(|record| record.first <= ordinal);
+            let record = at.checked_sub(1).and_then(|at| self.several.get_mut(at));
+            let is_all = match record.filter(|record| ordinal - record.first < record.rows) {
+                Some(record) => {
+                    record.refused += 1;
+                    record.refused == record.rows
+                }
+                None => true,
+            };
+            if is_all {
+                self.tally.refused(reject.reason);
+            }
+            self.rejects.push(reject);
+        }
+        // A record may be cut by the end of a bundle.
+        let taken = self.feed.next_ordinal() - self.feed.waiting() as u64;
+        let is_done = |record: &Several| record.first + record.rows <= taken;
+        while self.several.front().is_some_and(is_done) {
+            self.several.pop_front();
+        }
     }
 
     /// What makes the input: for ticks and flushes of live sources.
@@ -197,5 +239,68 @@ impl<'a> Intake<'a> {
     /// Where every record went so far.
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use andon_schemas::command::Mode;
+    use andon_schemas::wire::{DecodeOptions, decode};
+
+    use super::*;
+    use crate::setting;
+
+    fn source(offset: u64) -> Source {
+        Source {
+            topic: "here".into(),
+            partition: 0,
+            offset,
+        }
+    }
+
+    /// A record of a flow between two devices of the plant: two rows.
+    fn flow() -> Record {
+        let flow = serde_json::json!({
+            "kind": "flow", "time": "2025-12-12T09:00:00Z", "orig": "10.1.10.1:40000",
+            "resp": "10.1.10.250:44818", "transport": "udp", "state": "answered",
+        });
+        decode(flow.to_string().as_bytes(), DecodeOptions::default()).unwrap()
+    }
+
+    fn refused(ordinal: u64) -> (u64, Reject) {
+        let reject = Reject {
+            reason: RejectReason::Shed,
+            detail: "full".to_owned(),
+            source: source(ordinal),
+            device: None,
+            received_at: EventTime::MAX,
+            excerpt: String::new(),
+        };
+        (ordinal, reject)
+    }
+
+    #[test]
+    fn a_record_is_a_reject_once_and_only_if_nothing_of_it_is_left() {
+        let plant = Arc::new(Plant::compile(
+            setting::inventory(None).unwrap(),
+            &setting::profiles(&[]).unwrap(),
+            Mode::Monitor,
+        ));
+        // Rows 0 and 1, a tick, rows 3 to 6; three rows a bundle, so the third record is cut.
+        let mut intake = Intake::new(&plant, 3, false);
+        for offset in 0..3 {
+            intake.record(flow(), &source(offset), EventTime::MAX);
+        }
+        intake.settle(vec![refused(0), refused(3), refused(5)]);
+        assert_eq!(
+            (intake.tally().observed, intake.tally().rejects.len()),
+            (3, 0)
+        );
+        intake.feed().flush();
+        intake.settle(vec![refused(6)]);
+        assert_eq!(intake.tally().observed, 2);
+        assert_eq!(intake.tally().rejects[&RejectReason::Shed], 1);
+        assert!(intake.tally().adds_up());
+        assert_eq!(intake.take_rejects().len(), 4);
     }
 }

@@ -1,5 +1,5 @@
 //! What a run leaves behind: `verdicts.jsonl`, `commands.jsonl`, `risk.jsonl`, `rejects.jsonl`,
-//! `late.jsonl`, and `summary.json`.
+//! `late.jsonl`, `duplicates.jsonl`, and `summary.json`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -7,7 +7,7 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use andon_engine::{Item, LateRow, Output};
+use andon_engine::{Item, Output, Refusal};
 use andon_respond::Commands;
 use andon_schemas::command::Command;
 use andon_schemas::grade::Grade;
@@ -36,8 +36,6 @@ pub struct Ledger {
     pub revisions: u64,
     /// Risk updates.
     pub risk_updates: u64,
-    /// Rows that came late.
-    pub late: u64,
     /// Episodes that are over are only counted: a live run goes on for ever.
     forgets: bool,
     /// Of forgotten episodes, how many were of which worst grade.
@@ -115,6 +113,7 @@ struct Files {
     risks: BufWriter<File>,
     rejects: BufWriter<File>,
     late: BufWriter<File>,
+    duplicates: BufWriter<File>,
 }
 
 impl Results {
@@ -172,11 +171,13 @@ impl Results {
                 risks: create("risk.jsonl")?,
                 rejects: create("rejects.jsonl")?,
                 late: create("late.jsonl")?,
+                duplicates: create("duplicates.jsonl")?,
             }),
         })
     }
 
-    /// Takes what one chunk of input settled; returns the refusals, which the intake counts.
+    /// Takes what one chunk of input settled; returns the rows that were refused, with their
+    /// ordinals, which the intake counts.
     ///
     /// # Errors
     /// If a file cannot be written.
@@ -184,9 +185,9 @@ impl Results {
         &mut self,
         output: Output,
         mut each: impl FnMut(&Verdict),
-    ) -> anyhow::Result<Vec<Reject>> {
+    ) -> anyhow::Result<Vec<(u64, Reject)>> {
         let mut refused = Vec::new();
-        for (_, item) in output.items {
+        for (cause, item) in output.items {
             match item {
                 Item::Verdict(verdict) => {
                     self.ledger.verdict(&verdict);
@@ -195,15 +196,9 @@ impl Results {
                     self.command(&verdict)?;
                 }
                 Item::Risk(update) => self.risk(&update)?,
-                Item::Late(late) => self.late(&late)?,
-                Item::Refusal(refusal) => refused.push(Reject {
-                    reason: refusal.reason,
-                    detail: refusal.detail,
-                    source: refusal.source,
-                    device: Some(refusal.device),
-                    received_at: refusal.received_at,
-                    excerpt: String::new(),
-                }),
+                Item::Late(row) => self.write(|files| &mut files.late, &row)?,
+                Item::Duplicate(row) => self.write(|files| &mut files.duplicates, &row)?,
+                Item::Refusal(refusal) => refused.push((cause.ordinal, reject_of(refusal))),
             }
         }
         Ok(refused)
@@ -225,11 +220,6 @@ impl Results {
     fn risk(&mut self, update: &RiskUpdate) -> anyhow::Result<()> {
         self.ledger.risk_updates += 1;
         self.write(|files| &mut files.risks, update)
-    }
-
-    fn late(&mut self, late: &LateRow) -> anyhow::Result<()> {
-        self.ledger.late += 1;
-        self.write(|files| &mut files.late, late)
     }
 
     /// Writes rejects.
@@ -267,6 +257,7 @@ impl Results {
             files.risks.flush()?;
             files.rejects.flush()?;
             files.late.flush()?;
+            files.duplicates.flush()?;
         }
         Ok(())
     }
@@ -284,11 +275,23 @@ impl Results {
                 &files.risks,
                 &files.rejects,
                 &files.late,
+                &files.duplicates,
             ] {
                 file.get_ref().sync_data()?;
             }
         }
         Ok(())
+    }
+}
+
+fn reject_of(refusal: Refusal) -> Reject {
+    Reject {
+        reason: refusal.reason,
+        detail: refusal.detail,
+        source: refusal.source,
+        device: Some(refusal.device),
+        received_at: refusal.received_at,
+        excerpt: String::new(),
     }
 }
 

@@ -71,6 +71,11 @@ fn backtest(name: &str, content: &[u8]) -> Outcome {
     );
     let late = plant::lines(&plant::read(folder.path(), "late.jsonl"));
     assert_eq!(outcome.count("late"), late.len() as u64);
+    let duplicates = plant::lines(&plant::read(folder.path(), "duplicates.jsonl"));
+    assert_eq!(outcome.count("duplicates"), duplicates.len() as u64);
+    for row in late.iter().chain(&duplicates) {
+        assert_eq!(row["source"]["topic"], *path, "{row}");
+    }
     for reject in &outcome.rejects {
         assert_eq!(reject["source"]["topic"], *path, "{reject}");
         assert!(!reject["detail"].as_str().unwrap().is_empty(), "{reject}");

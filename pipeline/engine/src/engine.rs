@@ -14,7 +14,7 @@ use crate::count::Standing;
 use crate::device::{Cold, Hot, NumberWindow, allowance};
 use crate::group::Grouped;
 
-use crate::output::{Cause, Counts, Item, LateRow, Output, Refusal};
+use crate::output::{Cause, Counts, Item, Output, Refusal, RowAside};
 use crate::plant::Plant;
 use crate::sign::Scene;
 use crate::slots::Devices;
@@ -164,6 +164,7 @@ impl Engine {
             self.counts.unproven_apart += 1;
         } else if self.is_duplicate(slot, row, &header, flow.as_ref()) {
             self.counts.duplicates += 1;
+            aside(bundle, row, &header, Item::Duplicate, output);
             return;
         }
         let clock = self.devices.hot[slot].clocks[row.kind as usize];
@@ -174,7 +175,8 @@ impl Engine {
             (false, false) => Standing::InTime,
         };
         if standing == Standing::Late {
-            self.late(bundle, row, &header, output);
+            self.counts.late += 1;
+            aside(bundle, row, &header, Item::Late, output);
         } else if standing == Standing::InTime {
             self.open(slot, header.event_time);
             if row.kind == Kind::Flow {
@@ -229,25 +231,6 @@ impl Engine {
             let recent = cold.recent_flows.get_or_insert_default();
             !recent.admit(uid, flow, at)
         })
-    }
-
-    fn late(&mut self, bundle: &Bundle, row: RowRef, header: &HeaderRow, output: &mut Output) {
-        self.counts.late += 1;
-        let Ok(device) = DeviceId::new(header.device) else {
-            return;
-        };
-        let late = LateRow {
-            device: device.clone(),
-            kind: row.kind,
-            event_time: header.event_time,
-            source: bundle.header(row.kind).source(row.row as usize),
-        };
-        let cause = Cause {
-            ordinal: row.ordinal,
-            deadline: EventTime::MAX,
-            device,
-        };
-        output.items.push((cause, Item::Late(late)));
     }
 
     pub(crate) fn refuse(
@@ -374,4 +357,29 @@ impl Engine {
         let out = &mut self.verdicts;
         scene.with_subject(at, |subject| case.conclude(subject, at, closed, out));
     }
+}
+
+/// Writes out a row that is not counted, with where it came from.
+fn aside(
+    bundle: &Bundle,
+    row: RowRef,
+    header: &HeaderRow,
+    item: impl Fn(RowAside) -> Item,
+    output: &mut Output,
+) {
+    let Ok(device) = DeviceId::new(header.device) else {
+        return;
+    };
+    let aside = RowAside {
+        device: device.clone(),
+        kind: row.kind,
+        event_time: header.event_time,
+        source: bundle.header(row.kind).source(row.row as usize),
+    };
+    let cause = Cause {
+        ordinal: row.ordinal,
+        deadline: EventTime::MAX,
+        device,
+    };
+    output.items.push((cause, item(aside)));
 }

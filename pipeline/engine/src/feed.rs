@@ -170,6 +170,11 @@ impl Feed {
         });
     }
 
+    /// The number that the next row or tick will have.
+    pub fn next_ordinal(&self) -> u64 {
+        self.builder.next_ordinal()
+    }
+
     /// Rows gathered and not yet handed over.
     pub fn waiting(&self) -> usize {
         self.builder.len()

@@ -33,7 +33,7 @@ pub use device::{FLOW_ALLOWANCE, allowance};
 pub use engine::{Engine, FAR_FUTURE, Input};
 pub use feed::{Feed, FeedState};
 pub use group::routed_to;
-pub use output::{Cause, Counts, Item, LateRow, Output, Refusal};
+pub use output::{Cause, Counts, Item, Output, Refusal, RowAside};
 pub use plant::Plant;
 pub use snapshot::SnapshotError;
 pub use tick::{TICK_EVERY, Ticker};

@@ -19,9 +19,9 @@ pub struct Cause {
     pub device: DeviceId,
 }
 
-/// A row that came after its windows may have closed.
+/// A row that was not counted: it came after its windows may have closed, or was told before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LateRow {
+pub struct RowAside {
     /// The device.
     pub device: DeviceId,
     /// Its kind.
@@ -61,7 +61,9 @@ pub enum Item {
     /// A row was refused.
     Refusal(Refusal),
     /// A row came late.
-    Late(LateRow),
+    Late(RowAside),
+    /// A row was told before.
+    Duplicate(RowAside),
 }
 
 /// Counts of one engine since it was made or restored, additive over shards.

@@ -134,7 +134,7 @@ pub(crate) fn verdicts(output: &Output) -> Vec<(EventTime, String, Vec<String>)>
                 standing.map(|f| f.detector.clone()).collect(),
             ))
         }
-        Item::Risk(_) | Item::Refusal(_) | Item::Late(_) => None,
+        Item::Risk(_) | Item::Refusal(_) | Item::Late(_) | Item::Duplicate(_) => None,
     };
     output
         .items

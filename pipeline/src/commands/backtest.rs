@@ -127,9 +127,8 @@ impl<'a> Play<'a> {
                 self.intake.end();
             }
             let output = self.shards.run(self.intake.take())?;
-            for reject in results.take(output, |_| {})? {
-                self.intake.refused(reject);
-            }
+            let refused = results.take(output, |_| {})?;
+            self.intake.settle(refused);
             // They are in `commands.jsonl`; a backtest orders nobody about.
             drop(results.take_commands());
             results.rejects(&self.intake.take_rejects())?;

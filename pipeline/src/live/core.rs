@@ -229,9 +229,7 @@ impl<'a> Core<'a> {
             let micros = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.latency.saturating_record_n(micros, verdicts);
         }
-        for reject in refused {
-            self.intake.refused(reject);
-        }
+        self.intake.settle(refused);
         let rejects = self.intake.take_rejects();
         self.results.rejects(&rejects)
     }
@@ -334,6 +332,8 @@ fn message_of(item: &andon_engine::Item, site: &str) -> anyhow::Result<Option<Ou
             payload: serde_json::to_vec(update)?,
             retain: true,
         }),
-        andon_engine::Item::Refusal(_) | andon_engine::Item::Late(_) => None,
+        andon_engine::Item::Refusal(_)
+        | andon_engine::Item::Late(_)
+        | andon_engine::Item::Duplicate(_) => None,
     })
 }

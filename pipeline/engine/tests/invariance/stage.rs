@@ -69,7 +69,7 @@ pub(crate) fn line(item: &Item) -> String {
     match item {
         Item::Verdict(verdict) => serde_json::to_string(verdict).unwrap(),
         Item::Risk(update) => serde_json::to_string(update).unwrap(),
-        Item::Late(row) => serde_json::to_string(row).unwrap(),
+        Item::Late(row) | Item::Duplicate(row) => serde_json::to_string(row).unwrap(),
         Item::Refusal(refusal) => format!("{refusal:?}"),
     }
 }
