@@ -7,9 +7,13 @@
 //! nobody answered or it was refused; a destination of the profile that is down in its own protocol
 //! is not counted, however often the device knocks.
 //!
+//! It asks this of every device. One without a profile, listed or not, is measured against limits of
+//! the engine's own, wider than those of a profile that writes none; only servers and sensors without
+//! a profile have no limit, because to speak with the whole plant is their work.
+//!
 //! ## When it cries wolf
-//! A management station, an engineering laptop, a discovery run after a network change: write
-//! wider limits under `scan:`.
+//! A management station, an engineering laptop, a discovery run after a network change: give it a
+//! profile, and write wider limits under `scan:`.
 //!
 //! ## Method
 //! A rule on three counts, begun anew with each hour of the epoch. Hosts are exact up to 12 and
@@ -143,7 +147,7 @@ impl Detector for Scan {
                 "failed_max": limits.failed,
             }),
             sentence: format!("Within an hour it tried {}.", above.join(", ")),
-            clears: "An hour within the limits of its profile.".to_owned(),
+            clears: "An hour within these limits.".to_owned(),
             techniques: &["T0846", "T0840"],
         };
         rule::evidence(plan.grade, inputs.magnitude(limits), words)

@@ -66,10 +66,34 @@ impl std::fmt::Debug for Plant {
     }
 }
 
-/// The name of the type of everything that has no profile.
+/// The name of the types of everything that has no profile.
 const NO_PROFILE: &str = "";
+/// The type of a device that has no profile: a stranger, or one that nobody wrote a profile for.
+const STRANGER: u16 = 0;
+/// The type of a server or sensor: it has no profile, and to speak with the whole plant is its work.
+const SERVER: u16 = 1;
 
-fn empty_profile() -> Profile {
+/// Nothing is known of a stranger, so it is granted twice the hosts that a controller is, as a
+/// technician's laptop needs them; whoever searches a plant tries a whole segment.
+const STRANGER_SCAN: ScanLimits = ScanLimits {
+    hosts: 20,
+    ports: 40,
+    failed: 20,
+};
+/// Without an inventory a device may be anything, an office computer with all its web servers too.
+/// A search of the smallest usual network, 254 addresses, is still well above this.
+const UNDESCRIBED_SCAN: ScanLimits = ScanLimits {
+    hosts: 100,
+    ports: 200,
+    failed: 100,
+};
+const NO_LIMITS: ScanLimits = ScanLimits {
+    hosts: u32::MAX,
+    ports: u32::MAX,
+    failed: u32::MAX,
+};
+
+fn empty_profile(scan: ScanLimits) -> Profile {
     Profile {
         name: NO_PROFILE.to_owned(),
         version: String::new(),
@@ -87,11 +111,7 @@ fn empty_profile() -> Profile {
         current: None,
         spindle: None,
         firmware: Vec::new(),
-        scan: ScanLimits {
-            hosts: u32::MAX,
-            ports: u32::MAX,
-            failed: u32::MAX,
-        },
+        scan,
         silence: None,
         detectors: BTreeMap::new(),
     }
@@ -101,22 +121,24 @@ impl Plant {
     /// Compiles the profiles against the inventory.
     pub fn compile(inventory: Inventory, profiles: &ProfileSet, mode: Mode) -> Self {
         let clock = Arc::new(inventory.clock.clone());
-        let mut types = Vec::with_capacity(profiles.len() + 1);
+        let mut types = Vec::with_capacity(profiles.len() + 2);
         let mut type_index = BTreeMap::new();
-        let mut nothing = empty_profile();
+        let mut stranger = empty_profile(STRANGER_SCAN);
         if inventory.devices.is_empty() {
             // Nobody can be missing from a list that does not exist.
             let off = DetectorSetting {
                 off: true,
                 grade: None,
             };
-            nothing.detectors.insert("unknown_device".to_owned(), off);
+            stranger.detectors.insert("unknown_device".to_owned(), off);
+            stranger.scan = UNDESCRIBED_SCAN;
         }
-        for profile in std::iter::once(&nothing).chain(profiles.iter()) {
+        let server = empty_profile(NO_LIMITS);
+        for profile in [&stranger, &server].into_iter().chain(profiles.iter()) {
             let Ok(index) = u16::try_from(types.len()) else {
                 break;
             };
-            type_index.insert(profile.name.clone(), index);
+            type_index.entry(profile.name.clone()).or_insert(index);
             types.push(DeviceType::compile(profile, &inventory, &clock));
         }
         Self {
@@ -158,19 +180,23 @@ impl Plant {
 
     pub(crate) fn place(&self, id: &str) -> Place {
         let nowhere = Place {
-            device_type: 0,
+            device_type: STRANGER,
             segment: u16::MAX,
             listed: u32::MAX,
         };
         let segment_at = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
         if let Some(at) = self.inventory.position(id) {
             let device = &self.inventory.devices[at];
+            let without_profile = match device.function {
+                Function::Device | Function::Gateway => STRANGER,
+                Function::Server | Function::Sensor => SERVER,
+            };
             return Place {
                 device_type: self
                     .type_index
                     .get(&device.device_type)
                     .copied()
-                    .unwrap_or(0),
+                    .unwrap_or(without_profile),
                 segment: segment_at(device.segment),
                 listed: u32::try_from(at).unwrap_or(u32::MAX),
             };
