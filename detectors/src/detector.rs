@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::baseline::Baseline;
 use crate::facts::{
     AttestationFacts, ClaimFacts, CloseFacts, DeadlineFacts, DeviceFacts, FlowFacts, ReadingFacts,
-    RowFacts,
+    RowFacts, ShedFacts,
 };
 
 /// Which steps a statistic accumulates evidence on. Stakes are spent per clock and day.
@@ -117,6 +117,11 @@ pub trait Detector: 'static {
 
     /// Looks at a row in which the device spoke for another.
     fn on_claim(_: &Self::Plan, _: &mut Self::State, _: &ClaimFacts) -> Signal<Self::Inputs> {
+        Signal::Quiet
+    }
+
+    /// Looks at a row about a device that there is no room to watch.
+    fn on_shed(_: &Self::Plan, _: &mut Self::State, _: &ShedFacts) -> Signal<Self::Inputs> {
         Signal::Quiet
     }
 

@@ -124,6 +124,22 @@ pub struct ClaimFacts<'a> {
     pub at: EventTime,
 }
 
+/// A row about a device that there is no room to watch. The device here stands for all such devices
+/// of one virtual node.
+#[derive(Clone, Copy, Debug)]
+pub struct ShedFacts<'a> {
+    /// The one that stands for all of them.
+    pub device: DeviceFacts<'a>,
+    /// The device that the row names.
+    pub shed: &'a str,
+    /// Kind of the row.
+    pub kind: Kind,
+    /// How many devices of the virtual node may be missing from the inventory.
+    pub limit: u32,
+    /// Its event time.
+    pub at: EventTime,
+}
+
 /// An hour of one device, gathered row by row. Mergeable: counts add.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pane {

@@ -15,7 +15,7 @@ use crate::baseline::Baseline;
 use crate::detector::{Clock, Detector, Sighting, Signal};
 use crate::facts::{
     AttestationFacts, ClaimFacts, CloseFacts, DeadlineFacts, DeviceFacts, FlowFacts, ReadingFacts,
-    RowFacts,
+    RowFacts, ShedFacts,
 };
 
 /// One line of the catalogue.
@@ -201,6 +201,7 @@ macro_rules! catalog {
             catalog!(@hook on_reading, ReadingFacts, $($module::$Detector),+);
             catalog!(@hook on_attestation, AttestationFacts, $($module::$Detector),+);
             catalog!(@hook on_claim, ClaimFacts, $($module::$Detector),+);
+            catalog!(@hook on_shed, ShedFacts, $($module::$Detector),+);
             catalog!(@hook on_close, CloseFacts, $($module::$Detector),+);
             catalog!(@hook on_deadline, DeadlineFacts, $($module::$Detector),+);
 
@@ -239,6 +240,7 @@ catalog! {
     connection_rate::ConnectionRate,
     current_draw::CurrentDraw,
     destination_mix::DestinationMix,
+    device_flood::DeviceFlood,
     firmware_mismatch::FirmwareMismatch,
     forbidden_flow::ForbiddenFlow,
     identity_mismatch::IdentityMismatch,

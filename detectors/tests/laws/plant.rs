@@ -6,7 +6,7 @@ use andon_detectors::baseline::Baseline;
 use andon_detectors::catalog::{Brief, CATALOG, Plans, Sink, States};
 use andon_detectors::facts::{
     AttestationFacts, CELLS, ClaimFacts, CloseFacts, DeadlineFacts, DeviceFacts, FlowFacts, Pane,
-    ReadingFacts, RowFacts,
+    ReadingFacts, RowFacts, ShedFacts,
 };
 use andon_schemas::builtin;
 use andon_schemas::columns::{AttestationRow, FlowRow, ReadingRow};
@@ -42,6 +42,7 @@ pub(crate) enum What {
         tpm_ok: Option<bool>,
     },
     Claim,
+    Shed,
 }
 
 /// One row.
@@ -161,7 +162,7 @@ impl<'a> Watch<'a> {
         }
         self.advance(row.at, reports);
         reports.at = row.at;
-        if matches!(row.what, What::Claim) {
+        if matches!(row.what, What::Claim | What::Shed) {
             // It is about what the device sent, and says nothing of the device it names.
             self.show(row, reports);
             return;
@@ -275,6 +276,16 @@ impl<'a> Watch<'a> {
                 };
                 self.plans.on_claim(&mut self.states, &facts, reports);
             }
+            What::Shed => {
+                let facts = ShedFacts {
+                    device,
+                    shed: "ip:10.1.20.99",
+                    kind: Kind::Flow,
+                    limit: 64,
+                    at,
+                };
+                self.plans.on_shed(&mut self.states, &facts, reports);
+            }
         }
     }
 
@@ -381,6 +392,6 @@ fn kind(what: &What) -> Kind {
     match what {
         What::Flow { .. } => Kind::Flow,
         What::Reading { .. } => Kind::Reading,
-        What::Attestation { .. } | What::Claim => Kind::Attestation,
+        What::Attestation { .. } | What::Claim | What::Shed => Kind::Attestation,
     }
 }

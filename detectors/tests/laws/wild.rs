@@ -80,6 +80,7 @@ pub(crate) fn what() -> impl Strategy<Value = What> {
             version: version.to_owned(), digest, tpm_ok,
         }),
         1 => Just(What::Claim),
+        1 => Just(What::Shed),
     ]
 }
 

@@ -14,7 +14,7 @@ use crate::count::Standing;
 use crate::device::{Cold, Hot, NumberWindow, allowance};
 use crate::group::Grouped;
 
-use crate::output::{Cause, Counts, Item, Output, Refusal, RowAside};
+use crate::output::{Cause, Counts, Item, Output, RowAside};
 use crate::plant::Plant;
 use crate::sign::Scene;
 use crate::slots::Devices;
@@ -231,34 +231,6 @@ impl Engine {
             let recent = cold.recent_flows.get_or_insert_default();
             !recent.admit(uid, flow, at)
         })
-    }
-
-    pub(crate) fn refuse(
-        &mut self,
-        bundle: &Bundle,
-        row: RowRef,
-        reason: RejectReason,
-        detail: &str,
-        output: &mut Output,
-    ) {
-        self.counts.refused += 1;
-        let columns = bundle.header(row.kind);
-        let header = columns.row(row.row as usize);
-        let refusal = Refusal {
-            reason,
-            detail: detail.to_owned(),
-            source: columns.source(row.row as usize),
-            device: header.device.to_owned(),
-            received_at: header.received_at,
-        };
-        let device = DeviceId::new(header.device)
-            .unwrap_or_else(|_| DeviceId::of_address(std::net::Ipv6Addr::UNSPECIFIED.into()));
-        let cause = Cause {
-            ordinal: row.ordinal,
-            deadline: EventTime::MAX,
-            device,
-        };
-        output.items.push((cause, Item::Refusal(refusal)));
     }
 
     fn tick(&mut self, ordinal: u64, at: EventTime, output: &mut Output) {

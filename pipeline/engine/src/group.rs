@@ -11,7 +11,7 @@ use andon_schemas::reject::RejectReason;
 use crate::engine::Engine;
 use crate::output::Output;
 use crate::plant::Plant;
-use crate::slots::{NoSlot, hash_of, strangers_max};
+use crate::slots::{NoSlot, hash_of};
 
 /// How many rows are called in at once: enough to keep the memory busy, few enough for the
 /// smallest cache.
@@ -78,24 +78,17 @@ impl Engine {
             return true;
         }
         let name = false_sender.unwrap_or(device);
-        let (reason, detail) = match self.devices.enter(name, &self.plant) {
+        match self.devices.enter(name, &self.plant) {
             Ok(slot) => {
                 group.slot = slot;
                 return true;
             }
-            Err(NoSlot::NotAnId) => (
-                RejectReason::OutOfRange,
-                format!("`{name}` is not a device id"),
-            ),
-            Err(NoSlot::Full) => (
-                RejectReason::Shed,
-                format!(
-                    "more than {} devices of one virtual node are not in the inventory",
-                    strangers_max(&self.plant)
-                ),
-            ),
-        };
-        self.refuse(bundle, row, reason, &detail, output);
+            Err(NoSlot::NotAnId) => {
+                let detail = format!("`{name}` is not a device id");
+                self.refuse(bundle, row, RejectReason::OutOfRange, &detail, output);
+            }
+            Err(NoSlot::Full) => self.shed(name, bundle, row, output),
+        }
         false
     }
 }

@@ -21,6 +21,7 @@ mod look;
 mod names;
 mod output;
 mod plant;
+mod refuse;
 #[cfg(test)]
 mod scenes;
 mod sign;

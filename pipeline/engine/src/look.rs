@@ -1,12 +1,11 @@
 //! Stage 2 to 3: a row is observed, counted into its pane, and shown to the detectors.
 
 use andon_detectors::catalog::{Plans, States};
-use andon_detectors::facts::{AttestationFacts, ClaimFacts, FlowFacts, ReadingFacts, RowFacts};
+use andon_detectors::facts::{AttestationFacts, FlowFacts, ReadingFacts, RowFacts};
 use andon_schemas::bundle::{Bundle, RowRef};
 use andon_schemas::columns::{FlowRow, HeaderRow};
 use andon_schemas::identity::address_of_key;
 use andon_schemas::observation::Kind;
-use andon_schemas::reject::RejectReason;
 use andon_schemas::time::{EventTime, Interval};
 
 use crate::count::{Seen, Standing, hour_of, observe};
@@ -105,48 +104,6 @@ impl Engine {
             cold.ask_from(&device_type.plans, &look.scene.facts(), hot.last_seen());
         }
         self.conclude(slot, header.event_time, None);
-        self.settle(slot, row.ordinal, EventTime::MAX, output);
-        self.rearm(slot);
-    }
-
-    /// A row in which the slot's device, the sender, spoke for somebody else: refused, and shown
-    /// to the detectors of the sender.
-    pub(crate) fn claim(&mut self, slot: usize, bundle: &Bundle, row: RowRef, output: &mut Output) {
-        let index = row.row as usize;
-        let header = bundle.header(row.kind).row(index);
-        let at = header.event_time;
-        let detail = format!(
-            "sender `{}` may not speak for `{}`",
-            self.devices.ids[slot], header.device
-        );
-        self.refuse(bundle, row, RejectReason::WrongSender, &detail, output);
-        let scene = Scene {
-            plant: &self.plant,
-            id: &self.devices.ids[slot],
-            place: self.devices.places[slot],
-        };
-        let cold = &mut self.devices.cold[slot];
-        let source = || Some(bundle.header(row.kind).source(index));
-        let mut signer = Signer {
-            proven: header.proven,
-            source: &source,
-            ..Signer::without_row(
-                scene,
-                &mut cold.case,
-                Interval { start: at, end: at },
-                row.ordinal,
-                &mut self.counts.in_maintenance,
-            )
-        };
-        let facts = ClaimFacts {
-            device: scene.facts(),
-            claimed: header.device,
-            kind: row.kind,
-            at,
-        };
-        let plans = &scene.device_type().plans;
-        plans.on_claim(&mut cold.states, &facts, &mut signer);
-        self.conclude(slot, at, None);
         self.settle(slot, row.ordinal, EventTime::MAX, output);
         self.rearm(slot);
     }

@@ -2,6 +2,7 @@
 
 use std::hash::BuildHasher as _;
 use std::hint::black_box;
+use std::sync::LazyLock;
 
 use andon_schemas::identity::DeviceId;
 use andon_schemas::time::EventTime;
@@ -33,6 +34,29 @@ pub(crate) enum NoSlot {
     NotAnId,
     /// Its virtual node holds [`strangers_max`] devices that the inventory does not list.
     Full,
+}
+
+/// For each virtual node an id that lies in it. It stands for all devices of the node that the
+/// inventory does not list and that got no slot.
+static CROWDS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let mut crowds = vec![String::new(); VNODES];
+    let mut missing = VNODES;
+    for name in (0..).map(|n: u32| format!("unlisted:{n}")) {
+        let crowd = &mut crowds[usize::from(vnode_of(&name))];
+        if crowd.is_empty() {
+            *crowd = name;
+            missing -= 1;
+        }
+        if missing == 0 {
+            break;
+        }
+    }
+    crowds
+});
+
+/// The id that stands for the devices of an id's virtual node that got no slot.
+fn crowd_of(name: &str) -> &'static str {
+    &CROWDS[usize::from(vnode_of(name))]
 }
 
 /// An id's hash and its slot.
@@ -106,7 +130,7 @@ impl Devices {
             return Err(NoSlot::NotAnId);
         }
         let place = plant.place(name);
-        if plant.listed(place).is_none() {
+        if plant.listed(place).is_none() && crowd_of(name) != name {
             self.strangers.resize(VNODES, 0);
             let strangers = &mut self.strangers[usize::from(vnode_of(name))];
             if *strangers >= strangers_max(plant) {
@@ -124,6 +148,11 @@ impl Devices {
         self.cold.push(Cold::new());
         self.due.push(EventTime::MAX);
         Ok(slot)
+    }
+
+    /// The slot of the device that stands for all those of a virtual node that got none.
+    pub(crate) fn enter_crowd_of(&mut self, name: &str, plant: &Plant) -> Option<u32> {
+        self.enter(crowd_of(name), plant).ok()
     }
 
     /// Puts a device back as a snapshot remembers it.
@@ -188,6 +217,12 @@ mod tests {
             devices.enter(&names.next().unwrap(), plant),
             Err(NoSlot::Full)
         );
+        // One of each virtual node stands for all that got none.
+        let crowd = devices.enter_crowd_of("ip:10.1.20.99", plant).unwrap();
+        let one_too_many = names.next().unwrap();
+        let other = devices.enter_crowd_of(&one_too_many, plant).unwrap();
+        assert_ne!(crowd, other);
+        assert_eq!(vnode_of(devices.ids[other as usize].as_str()), 7);
         for listed in &plant.inventory().devices {
             assert!(devices.enter(listed.id.as_str(), plant).is_ok());
         }

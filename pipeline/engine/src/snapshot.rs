@@ -4,6 +4,7 @@
 //! section is its length (u32 LE), the CRC-32 of its bytes (u32 LE), and the bytes, postcard. The
 //! header names the hashes of the profiles and the inventory that the state was made with.
 
+use andon_detectors::catalog::CATALOG;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::time::EventTime;
 use serde::de::DeserializeOwned;
@@ -18,7 +19,7 @@ use crate::plant::Plant;
 use crate::vnode::{VNODES, vnode_of};
 
 const MAGIC: &[u8; 8] = b"ANDONSNP";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Why a snapshot cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +58,8 @@ pub enum SnapshotError {
 #[derive(Serialize, Deserialize)]
 struct Header {
     vnodes: u16,
+    /// The whole catalogue: what is remembered of a device is laid out by it.
+    detectors: String,
     last_tick: EventTime,
     counts: Counts,
     profile_hash: String,
@@ -72,7 +75,8 @@ impl Engine {
         let mut bytes = MAGIC.to_vec();
         bytes.extend_from_slice(&VERSION.to_le_bytes());
         let header = Header {
-            vnodes: 256,
+            vnodes: u16::try_from(VNODES).unwrap_or(u16::MAX),
+            detectors: detectors(),
             last_tick: self.last_tick,
             counts: self.counts,
             profile_hash: self.plant.profile_hash().to_owned(),
@@ -143,9 +147,18 @@ impl Header {
         if usize::from(self.vnodes) != VNODES {
             return Err(SnapshotError::VirtualNodes(self.vnodes));
         }
+        check_control("detectors", &self.detectors, &detectors())?;
         check_control("profiles", &self.profile_hash, plant.profile_hash())?;
         check_control("inventory", &self.inventory_hash, plant.inventory_hash())
     }
+}
+
+fn detectors() -> String {
+    CATALOG
+        .iter()
+        .map(|entry| entry.name)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn check_control(what: &'static str, theirs: &str, ours: &str) -> Result<(), SnapshotError> {
