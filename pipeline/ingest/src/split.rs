@@ -16,24 +16,22 @@ use hashbrown::HashMap;
 
 use crate::refused::Refused;
 
-/// How many different endpoints without a place in the inventory are observed, by default.
-pub const STRANGERS_MAX: usize = 100_000;
+/// For how many endpoints without a place in the inventory the identity is kept at hand. How many
+/// of them are observed is the engine's to say.
+const KEPT_MAX: usize = 16_384;
 
-/// Splits records. It remembers the identities of endpoints that the inventory does not list, up
-/// to a bound; those beyond it are shed and counted.
+/// Splits records.
 #[derive(Debug)]
 pub struct Splitter<'a> {
     inventory: Option<&'a Inventory>,
+    /// Identities of endpoints that the inventory does not list: made once, not for every row.
     strangers: HashMap<u128, DeviceId>,
-    strangers_max: usize,
-    shed: u64,
 }
 
 /// Whose an address is.
 enum Owner {
     Device(DeviceId),
     Foreign,
-    Shed,
 }
 
 impl<'a> Splitter<'a> {
@@ -53,21 +51,7 @@ impl<'a> Splitter<'a> {
         Self {
             inventory: None,
             strangers: HashMap::new(),
-            strangers_max: STRANGERS_MAX,
-            shed: 0,
         }
-    }
-
-    /// Another bound on endpoints that the inventory does not list.
-    #[must_use]
-    pub fn with_strangers_max(mut self, max: usize) -> Self {
-        self.strangers_max = max;
-        self
-    }
-
-    /// How many views were shed because their endpoint was one too many.
-    pub fn shed(&self) -> u64 {
-        self.shed
     }
 
     /// Appends the record's observations, one or two, to `out`. `received_at` is what the reader
@@ -77,7 +61,7 @@ impl<'a> Splitter<'a> {
     /// device's address appears, else as originator.
     ///
     /// # Errors
-    /// `no_known_endpoint` if no end is the plant's, `shed` if only the bound was in the way.
+    /// `no_known_endpoint` if no end is the plant's.
     pub fn split(
         &mut self,
         record: Record,
@@ -129,29 +113,24 @@ impl<'a> Splitter<'a> {
         flow: &FlowRecord,
     ) -> Result<impl Iterator<Item = (Role, DeviceId)> + use<>, Refused> {
         let mut device = |role, address| match self.owner(address, role) {
-            Owner::Device(device) => (Some((role, device)), false),
-            Owner::Foreign => (None, false),
-            Owner::Shed => (None, true),
+            Owner::Device(device) => Some((role, device)),
+            Owner::Foreign => None,
         };
-        let (originator, first_shed) = device(Role::Originator, flow.originator.address);
+        let originator = device(Role::Originator, flow.originator.address);
         // A flow of a host with itself is one view, not two.
-        let (responder, second_shed) = if flow.responder.address == flow.originator.address {
-            (None, false)
+        let responder = if flow.responder.address == flow.originator.address {
+            None
         } else {
             device(Role::Responder, flow.responder.address)
         };
         if originator.is_none() && responder.is_none() {
-            return Err(if first_shed || second_shed {
-                self.too_many()
-            } else {
-                Refused::new(
-                    RejectReason::NoKnownEndpoint,
-                    format!(
-                        "neither `{}` nor `{}` is a known device or inside the plant",
-                        flow.originator.address, flow.responder.address
-                    ),
-                )
-            });
+            return Err(Refused::new(
+                RejectReason::NoKnownEndpoint,
+                format!(
+                    "neither `{}` nor `{}` is a known device or inside the plant",
+                    flow.originator.address, flow.responder.address
+                ),
+            ));
         }
         Ok(originator.into_iter().chain(responder))
     }
@@ -169,18 +148,7 @@ impl<'a> Splitter<'a> {
                 RejectReason::NoKnownEndpoint,
                 format!("`{address}` is not a known device or inside the plant"),
             )),
-            Owner::Shed => Err(self.too_many()),
         }
-    }
-
-    fn too_many(&self) -> Refused {
-        Refused::new(
-            RejectReason::Shed,
-            format!(
-                "endpoint is not in the inventory, and {} such endpoints are observed already",
-                self.strangers_max
-            ),
-        )
     }
 
     fn owner(&mut self, address: IpAddr, role: Role) -> Owner {
@@ -198,12 +166,10 @@ impl<'a> Splitter<'a> {
         if let Some(device) = self.strangers.get(&key) {
             return Owner::Device(device.clone());
         }
-        if self.strangers.len() >= self.strangers_max {
-            self.shed += 1;
-            return Owner::Shed;
-        }
         let device = DeviceId::of_address(address);
-        self.strangers.insert(key, device.clone());
+        if self.strangers.len() < KEPT_MAX {
+            self.strangers.insert(key, device.clone());
+        }
         Owner::Device(device)
     }
 

@@ -148,26 +148,15 @@ fn a_record_that_names_its_device_yields_that_view_only() {
 }
 
 #[test]
-fn endpoints_that_are_not_listed_are_bounded_and_counted() {
+fn endpoints_that_are_not_listed_are_named_alike_kept_or_not() {
     let inventory = inventory();
-    let mut splitter = Splitter::by_inventory(&inventory).with_strangers_max(1);
-    assert!(split(&mut splitter, flow("10.9.9.1", "198.51.100.1")).is_ok());
-    let one_too_many = split(&mut splitter, flow("10.9.9.2", "198.51.100.1")).unwrap_err();
-    assert_eq!(one_too_many.reason, RejectReason::Shed);
-    // The listed end is still seen, and so is the endpoint that came first.
-    assert_eq!(
-        split(&mut splitter, flow("10.9.9.3", "10.0.0.1"))
-            .unwrap()
-            .len(),
-        1
-    );
-    assert_eq!(
-        split(&mut splitter, flow("10.9.9.1", "10.0.0.1"))
-            .unwrap()
-            .len(),
-        2
-    );
-    assert_eq!(splitter.shed(), 2);
+    let mut splitter = Splitter::by_inventory(&inventory);
+    let address = |n: usize| format!("10.9.{}.{}", n / 256 % 256, n % 256);
+    for n in 0..=2 * KEPT_MAX {
+        let seen = split(&mut splitter, flow(&address(n), "198.51.100.1")).unwrap();
+        assert_eq!(seen[0].header.device.as_str(), format!("ip:{}", address(n)));
+    }
+    assert_eq!(splitter.strangers.len(), KEPT_MAX);
 }
 
 #[test]
