@@ -211,6 +211,7 @@ impl<'a> Facts<'a> {
                     reading,
                     at,
                     in_hours,
+                    excused: false,
                     late,
                 };
                 facts.readings.push((place, reading));
@@ -308,6 +309,7 @@ fn flow_facts<'a>(
         down: flow.down.unwrap_or(0),
         first: true,
         in_hours: true,
+        excused: false,
         late: false,
         pane: Some(pane),
     }

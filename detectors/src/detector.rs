@@ -38,6 +38,8 @@ pub enum Signal<I> {
     Seen(Sighting<I>),
     /// What held before holds no longer: a state is right again, or evidence fell back.
     Over,
+    /// It was seen, and declared maintenance explains it: it is counted and not reported.
+    Excused,
 }
 
 /// Something was seen. Cheap: the words are made only if a verdict needs them.

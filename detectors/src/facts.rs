@@ -47,7 +47,7 @@ pub struct RowFacts<'a> {
 #[derive(Clone, Copy, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "four independent answers, not a state"
+    reason = "independent answers, not a state"
 )]
 pub struct FlowFacts<'a> {
     /// Its device.
@@ -68,8 +68,10 @@ pub struct FlowFacts<'a> {
     pub down: u64,
     /// The first record of its flow: it counts as a new connection.
     pub first: bool,
-    /// Whether it began inside the active hours.
+    /// Whether it began inside the active hours or is excused.
     pub in_hours: bool,
+    /// It began outside the active hours, in declared maintenance.
+    pub excused: bool,
     /// It came after its windows may have closed: one-row rules only.
     pub late: bool,
     /// The pane its event time lies in, with this row already counted; `None` if late.
@@ -92,8 +94,10 @@ pub struct ReadingFacts<'a> {
     pub reading: ReadingRow,
     /// When it was taken.
     pub at: EventTime,
-    /// Whether that lies inside the active hours.
+    /// Whether that lies inside the active hours or is excused.
     pub in_hours: bool,
+    /// It was taken outside the active hours, in declared maintenance.
+    pub excused: bool,
     /// It came too late to be put in sequence: absolute limits only.
     pub late: bool,
 }
@@ -208,4 +212,6 @@ pub struct DeadlineFacts<'a> {
     pub now: EventTime,
     /// Event time of the device's newest accepted row of any kind.
     pub last_seen: EventTime,
+    /// It lies in declared maintenance.
+    pub excused: bool,
 }

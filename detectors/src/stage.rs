@@ -108,6 +108,7 @@ impl Stage {
             down: 600,
             first: true,
             in_hours: self.baseline.active_at(at),
+            excused: false,
             late: false,
             pane: None,
         }
@@ -128,6 +129,7 @@ impl Stage {
             },
             at,
             in_hours: self.baseline.active_at(at),
+            excused: false,
             late: false,
         }
     }
@@ -148,12 +150,13 @@ impl Stage {
             device: self.device(),
             now,
             last_seen,
+            excused: false,
         }
     }
 }
 
 /// Plays a drawing: pairs of rows, the upper of one symbol per look, the lower of what it must
-/// come to: `.` nothing, `!` seen, `o` over. White space only groups.
+/// come to: `.` nothing, `!` seen, `o` over, `e` excused. White space only groups.
 pub(crate) fn check<I>(drawing: &str, mut look: impl FnMut(char) -> Signal<I>) {
     let rows: Vec<&str> = drawing
         .lines()
@@ -172,6 +175,7 @@ pub(crate) fn check<I>(drawing: &str, mut look: impl FnMut(char) -> Signal<I>) {
                     Signal::Quiet => '.',
                     Signal::Seen(_) => '!',
                     Signal::Over => 'o',
+                    Signal::Excused => 'e',
                 },
             })
             .collect();
@@ -185,6 +189,7 @@ pub(crate) fn seen<I>(signal: Signal<I>) -> crate::detector::Sighting<I> {
         Signal::Seen(sighting) => sighting,
         Signal::Quiet => panic!("nothing was seen"),
         Signal::Over => panic!("it was over"),
+        Signal::Excused => panic!("it was excused"),
     }
 }
 

@@ -213,11 +213,19 @@ impl Detector for CurrentDraw {
 
         let above = plan.current.limit.is_some_and(|limit| value > limit);
         let working = value >= plan.current.active.lo;
-        let off_hours = working && plan.has_hours && !facts.in_hours;
+        let off_hours = working && plan.has_hours && (facts.excused || !facts.in_hours);
         state.above = in_a_row(state.above, above);
         state.working_off_hours = in_a_row(state.working_off_hours, off_hours);
         if state.above >= SETTLED_SAMPLES {
             return rule::broken(plan.grade, value, Inputs::AboveLimit { amperes });
+        }
+        if state.working_off_hours >= SETTLED_SAMPLES && facts.excused {
+            // Once for as long as it works; what its visits came to is told all the same.
+            let settled = state.working_off_hours == SETTLED_SAMPLES;
+            return match visit {
+                Signal::Quiet if settled => Signal::Excused,
+                visit => visit,
+            };
         }
         if state.working_off_hours >= SETTLED_SAMPLES {
             let inputs = Inputs::WorkingOffHours {

@@ -178,6 +178,11 @@ impl Detector for FirmwareMismatch {
             allowed: facts.maintenance_version == Some(attestation.version),
             newest: state.newest,
         };
+        let without = Report {
+            allowed: false,
+            ..report
+        };
+        let excused = report.allowed && matches!(plan.judge(&without), Showing::Bad(_));
         match plan.judge(&report) {
             Showing::Bad(problem) => {
                 state.wrong = Some(problem);
@@ -198,6 +203,7 @@ impl Detector for FirmwareMismatch {
                 };
                 match state.wrong.take() {
                     Some(_) => Signal::Over,
+                    None if excused => Signal::Excused,
                     None => Signal::Quiet,
                 }
             }

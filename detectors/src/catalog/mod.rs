@@ -55,6 +55,8 @@ pub trait Sink {
     fn seen(&mut self, index: usize, brief: Brief, make: &dyn Fn() -> (Evidence, Value));
     /// What detector number `index` reported before holds no longer.
     fn over(&mut self, index: usize);
+    /// Detector number `index` saw something that declared maintenance explains.
+    fn excused(&mut self, _index: usize) {}
 }
 
 /// The cheap part of a sighting.
@@ -104,6 +106,7 @@ fn report<D: Detector>(
     match signal {
         Signal::Quiet => {}
         Signal::Over => sink.over(index),
+        Signal::Excused => sink.excused(index),
         Signal::Seen(Sighting {
             floor,
             score,

@@ -78,13 +78,16 @@ impl Detector for OffHours {
     }
 
     fn on_flow(plan: &Plan, (): &mut (), facts: &FlowFacts) -> Signal<Inputs> {
-        if facts.in_hours || !facts.first {
+        if facts.in_hours && !facts.excused || !facts.first {
             return Signal::Quiet;
         }
         let flow = &facts.flow;
         let answered = flow.state == ConnState::Answered || facts.up > 0 && facts.down > 0;
         if !facts.originated() && !answered {
             return Signal::Quiet;
+        }
+        if facts.excused {
+            return Signal::Excused;
         }
         let day = plan.clock.local(flow.start).day;
         let inputs = Inputs {
@@ -160,6 +163,10 @@ mod tests {
                 facts.up = 0;
             }
             'i' => facts.first = false,
+            'm' | 'k' => {
+                (facts.in_hours, facts.excused) = (true, true);
+                facts.first = symbol == 'm';
+            }
             _ => {}
         }
         if symbol.is_uppercase() {
@@ -173,11 +180,12 @@ mod tests {
         let stage = Stage::of(PROFILE);
         let plan = OffHours::plan(&stage.baseline, 0.0).unwrap();
         // d day, g within the grace, n night, u unanswered in the night, s Sunday, h holiday,
-        // i a later record of a flow; capitals: to the device.
+        // i a later record of a flow, m in maintenance, k a later record of that; capitals: to the
+        // device.
         check(
             "
-            d g n u s h i  D N U S H
-            . . ! ! ! ! .  . ! . ! !
+            d g n u s h i  D N U S H  m k
+            . . ! ! ! ! .  . ! . ! !  e .
             ",
             |symbol| OffHours::on_flow(&plan, &mut (), &facts(&stage, symbol)),
         );

@@ -187,6 +187,9 @@ impl Detector for Silence {
             silent: true,
             asked: facts.now,
         };
+        if facts.excused {
+            return Signal::Excused;
+        }
         let inputs = Inputs {
             last_seen: facts.last_seen,
             now: facts.now,
@@ -284,7 +287,8 @@ mod tests {
         );
     }
 
-    /// r a row, l a late row, d the deadline asked for, e an earlier deadline: a minute apart.
+    /// r a row, l a late row, d the deadline asked for, m the same in maintenance, e an earlier
+    /// deadline: a minute apart.
     fn play(drawing: &str) {
         let stage = Stage::of("silence: 3 min");
         let plan = Silence::plan(&stage.baseline, 0.0).unwrap();
@@ -292,11 +296,13 @@ mod tests {
         let now = Cell::new(time("2025-12-12T09:00:00Z"));
         let last_seen = Cell::new(now.get());
         check(drawing, |symbol| match symbol {
-            'd' => {
+            'd' | 'm' => {
                 let asked = Silence::deadline(&plan, &memory, &stage.device(), last_seen.get());
                 assert!(asked > last_seen.get() && asked >= now.get());
                 now.set(asked);
-                Silence::on_deadline(&plan, &mut memory, &stage.deadline(asked, last_seen.get()))
+                let mut facts = stage.deadline(asked, last_seen.get());
+                facts.excused = symbol == 'm';
+                Silence::on_deadline(&plan, &mut memory, &facts)
             }
             'e' => {
                 now.set(now.get() + Span::MINUTE);
@@ -321,6 +327,16 @@ mod tests {
             "
             rrr ee r d ddd r rr d
             ... .. . ! ... o .. !
+            ",
+        );
+    }
+
+    #[test]
+    fn silence_in_maintenance_is_excused_once() {
+        play(
+            "
+            rr m mm r d
+            .. e .. o !
             ",
         );
     }

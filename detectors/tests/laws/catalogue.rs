@@ -138,7 +138,7 @@ fn every_file_documents_itself_and_is_tested_both_ways() {
 
 /// Whether a drawing has a lower row with this mark.
 fn drawn(tests: &str, mark: char) -> bool {
-    let is_row = |row: &str| !row.is_empty() && row.chars().all(|c| " .!o".contains(c));
+    let is_row = |row: &str| !row.is_empty() && row.chars().all(|c| " .!oe".contains(c));
     tests
         .lines()
         .map(str::trim)

@@ -212,7 +212,7 @@ proptest! {
             plans.on_close(&mut states, &close, &mut reports);
             let due = plans.deadline(&states, &device, seen_at);
             prop_assert!(due > seen_at || due == EventTime::MAX);
-            let deadline = DeadlineFacts { device, now: at, last_seen: seen_at };
+            let deadline = DeadlineFacts { device, now: at, last_seen: seen_at, excused: false };
             plans.on_deadline(&mut states, &deadline, &mut reports);
         }
         for report in reports.all {

@@ -200,6 +200,7 @@ impl<'a> Watch<'a> {
                     device: self.device,
                     now: self.deadline,
                     last_seen: self.last_seen,
+                    excused: false,
                 };
                 self.plans.on_deadline(&mut self.states, &facts, reports);
                 let before = self.deadline;
@@ -246,6 +247,7 @@ impl<'a> Watch<'a> {
                     },
                     at,
                     in_hours: device.baseline.active_at(at),
+                    excused: false,
                     late,
                 };
                 self.plans.on_reading(&mut self.states, &facts, reports);
@@ -341,6 +343,7 @@ impl<'a> Watch<'a> {
             down,
             first,
             in_hours: baseline.active_at(start),
+            excused: false,
             late: row.late,
             pane: (!row.late).then_some(&self.pane),
         };

@@ -189,6 +189,7 @@ impl Engine {
             device: scene.facts(),
             now: deadline,
             last_seen,
+            excused: scene.maintenance(deadline).is_some(),
         };
         let window = Interval {
             start: last_seen.min(deadline),

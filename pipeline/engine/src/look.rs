@@ -135,11 +135,14 @@ impl Look<'_> {
                 }
             }
             Kind::Reading => {
+                let active = device.baseline.active_at(at);
+                let excused = !active && self.scene.maintenance(at).is_some();
                 let facts = ReadingFacts {
                     device,
                     reading: self.bundle.readings.row(self.index),
                     at,
-                    in_hours: device.baseline.active_at(at) || self.scene.maintenance(at).is_some(),
+                    in_hours: active || excused,
+                    excused,
                     late,
                 };
                 plans.on_reading(states, &facts, signer);
@@ -159,6 +162,7 @@ impl Look<'_> {
     }
 
     fn flow<'a>(&'a self, flow: FlowRow<'a>, seen: Seen, hot: &'a Hot) -> FlowFacts<'a> {
+        let excused = !seen.in_hours && self.scene.maintenance(flow.start).is_some();
         FlowFacts {
             device: self.scene.facts(),
             flow,
@@ -169,7 +173,8 @@ impl Look<'_> {
             up: seen.increment.up,
             down: seen.increment.down,
             first: seen.increment.first,
-            in_hours: seen.in_hours || self.scene.maintenance(flow.start).is_some(),
+            in_hours: seen.in_hours || excused,
+            excused,
             late: self.late,
             pane: if self.late {
                 None

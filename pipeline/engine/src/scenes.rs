@@ -10,19 +10,24 @@ use andon_schemas::identity::DeviceId;
 use andon_schemas::observation::{
     Body, ByteKind, ConnState, Flow, Header, Observation, Reading, Role, Source, Transport,
 };
+use andon_schemas::profile::ProfileSet;
 use andon_schemas::time::{EventTime, Span};
 
 use crate::engine::{Engine, Input};
 use crate::output::{Item, Output};
 use crate::plant::Plant;
 
+/// The shipped profiles.
+pub(crate) static PROFILES: LazyLock<ProfileSet> = LazyLock::new(|| {
+    let names: Vec<_> = CATALOG.iter().map(|entry| entry.name).collect();
+    builtin::profiles(&names).unwrap()
+});
+
 /// The shipped plant.
 pub(crate) static PLANT: LazyLock<Arc<Plant>> = LazyLock::new(|| {
-    let names: Vec<_> = CATALOG.iter().map(|entry| entry.name).collect();
-    let profiles = builtin::profiles(&names).unwrap();
     Arc::new(Plant::compile(
         builtin::inventory().unwrap(),
-        &profiles,
+        &PROFILES,
         Mode::Monitor,
     ))
 });

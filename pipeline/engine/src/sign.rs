@@ -21,8 +21,6 @@ use crate::plant::{DeviceType, Place, Plant};
 const UNCALIBRATED_SCORE_MAX: u8 = 49;
 /// Score of what rests on an unproven sender, at most: it stays MEDIUM.
 const UNPROVEN_SCORE_MAX: u8 = 74;
-/// Detectors that declared maintenance silences.
-const SILENCED_IN_MAINTENANCE: [&str; 2] = ["off_hours", "silence"];
 
 /// The device in question and the plant around it.
 #[derive(Clone, Copy)]
@@ -176,12 +174,6 @@ impl Sink for Signer<'_> {
             }
             return;
         };
-        if SILENCED_IN_MAINTENANCE.contains(&entry.name)
-            && self.scene.maintenance(self.at).is_some()
-        {
-            *self.in_maintenance += 1;
-            return;
-        }
         let (window, role, source) = (self.window, self.role, self.source);
         let by_rule = brief.floor.is_some();
         let words = || {
@@ -239,5 +231,9 @@ impl Sink for Signer<'_> {
             self.case
                 .over(u8::try_from(index).unwrap_or(u8::MAX), self.at);
         }
+    }
+
+    fn excused(&mut self, _: usize) {
+        *self.in_maintenance += 1;
     }
 }

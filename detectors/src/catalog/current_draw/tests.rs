@@ -63,6 +63,31 @@ fn working_current_at_night_is_seen_and_idle_current_is_not() {
 }
 
 #[test]
+fn work_at_night_in_maintenance_is_excused_once_and_counts_when_maintenance_is_over() {
+    let stage = Stage::of(PROFILE);
+    let plan = CurrentDraw::plan(&stage.baseline, 1.0).unwrap();
+    let (mut memory, mut at) = (State::default(), time(NIGHT));
+    // Capitals: in maintenance.
+    check(
+        "
+        WWWWWW II WWWW LLL W ww
+        ..e... .. ..e. ..! . !!
+        ",
+        |symbol| {
+            at = at + Span::SECOND;
+            let sample = match symbol {
+                'W' | 'w' => 'w',
+                other => other,
+            };
+            let mut reading = stage.reading(at, Some(amperes(sample)), None);
+            reading.excused = symbol.is_uppercase();
+            reading.in_hours |= reading.excused;
+            CurrentDraw::on_reading(&plan, &mut memory, &reading)
+        },
+    );
+}
+
+#[test]
 fn without_hours_there_is_no_night() {
     play(
         "current: { idle: 0.5-1.0 A, active: 2.0-8.0 A }",
@@ -131,7 +156,7 @@ fn evidence_is_over_after_enough_normal_visits() {
             match CurrentDraw::on_reading(&plan, &mut memory, &reading) {
                 Signal::Over => ends.push(visit),
                 Signal::Seen(sighting) => assert!(sighting.floor.is_none() && visit < 20),
-                Signal::Quiet => {}
+                Signal::Quiet | Signal::Excused => {}
             }
         }
     }

@@ -84,7 +84,7 @@ fn an_older_release_is_a_downgrade_unless_maintenance_allows_it() {
         PROFILE,
         "
             o n o o n  O o n o
-            . . ! ! o  . . . !
+            . . ! ! o  e . . !
             ",
     );
 }
@@ -94,8 +94,8 @@ fn maintenance_allows_exactly_its_version_and_no_failed_quote() {
     play(
         PROFILE,
         "
-            n U u n  f n v p
-            . . ! o  ! . . o
+            n U N u n  f n v p
+            . e . ! o  ! . . o
             ",
     );
 }

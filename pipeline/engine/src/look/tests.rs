@@ -1,14 +1,18 @@
-//! What is said of a device that nobody wrote a profile for.
+//! What is said of a device that nobody wrote a profile for, and what is not said in maintenance.
+
+use std::sync::Arc;
 
 use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
-use andon_schemas::inventory::{Device, Function};
-use andon_schemas::observation::{Body, ConnState, Observation, Sender};
+use andon_schemas::inventory::{Device, Function, Maintenance};
+use andon_schemas::observation::{Attestation, Body, ConnState, Observation, Reading, Sender};
 use andon_schemas::time::{EventTime, Span};
 use andon_schemas::verdict::Verdict;
 
+use crate::engine::Input;
 use crate::output::{Item, Output};
-use crate::scenes::{Bench, PLANT, minute, stray_flow};
+use crate::plant::Plant;
+use crate::scenes::{Bench, PLANT, PROFILES, device, minute, reading, row, stray_flow};
 
 /// The devices of the plant that are knocked at.
 const KNOCKED_AT: usize = 30;
@@ -103,4 +107,89 @@ fn a_server_that_speaks_with_the_whole_plant_does_its_work() {
     let server = &server.unwrap().id;
     let output = Bench::new().rows(&knocks(server, minute(600), true));
     assert_eq!(found(last(&output, server), "scan"), None);
+}
+
+/// A bench whose plant has declared maintenance between two minutes of its day.
+fn maintained(from: i64, to: i64) -> Bench {
+    let mut inventory = PLANT.inventory().clone();
+    inventory.maintenance.push(Maintenance {
+        start: minute(from),
+        end: minute(to),
+        devices: Vec::new(),
+        segments: Vec::new(),
+        firmware: Some("31i-B9".to_owned()),
+        reason: "new spindle".to_owned(),
+    });
+    let plant = Plant::compile(inventory, &PROFILES, PLANT.mode);
+    let mut bench = Bench::new();
+    bench.engine.step(&Input::Control(Arc::new(plant)));
+    bench
+}
+
+/// Three samples of a working machine, a second apart.
+fn working(device: &DeviceId, at: EventTime) -> Vec<Observation> {
+    let sample = |n| {
+        let reading = Reading {
+            current_a: Some(5.0),
+            spindle_rpm: None,
+        };
+        row(device, at + Span::SECOND.times(n), Body::Reading(reading))
+    };
+    (0..3).map(sample).collect()
+}
+
+fn detectors(output: &Output, device: &DeviceId) -> Vec<String> {
+    let findings = last(output, device).map_or(&[][..], |verdict| &verdict.findings);
+    findings.iter().map(|f| f.detector.clone()).collect()
+}
+
+#[test]
+fn what_maintenance_explains_is_counted_once_and_not_said() {
+    let cnc = device("cnc_controller_fanuc");
+    // 02:00 to 03:00 plant time: outside its hours.
+    let mut bench = maintained(60, 120);
+    let counted = |bench: &Bench| bench.engine.counts().in_maintenance;
+
+    let output = bench.rows(&[stray_flow(&cnc, minute(70))]);
+    assert!(!detectors(&output, &cnc).contains(&"off_hours".to_owned()));
+    assert!(detectors(&output, &cnc).contains(&"unknown_destination".to_owned()));
+    assert_eq!(counted(&bench), 1);
+
+    bench.rows(&working(&cnc, minute(71)));
+    let output = bench.rows(&working(&cnc, minute(72)));
+    assert!(!detectors(&output, &cnc).contains(&"current_draw".to_owned()));
+    assert_eq!(counted(&bench), 2);
+
+    let update = Body::Attestation(Attestation {
+        version: "31i-B9".to_owned(),
+        digest: None,
+        tpm_ok: None,
+    });
+    let output = bench.rows(&[row(&cnc, minute(73), update)]);
+    assert!(!detectors(&output, &cnc).contains(&"firmware_mismatch".to_owned()));
+    assert_eq!(counted(&bench), 3);
+}
+
+#[test]
+fn silence_in_maintenance_is_counted_once_and_not_said() {
+    let sensor = device("temperature_sensor");
+    let mut bench = maintained(0, 24 * 60);
+    bench.rows(&[reading(&sensor, minute(600))]);
+    let output = bench.tick(minute(900));
+    assert!(!detectors(&output, &sensor).contains(&"silence".to_owned()));
+    assert_eq!(bench.engine.counts().in_maintenance, 1);
+}
+
+#[test]
+fn before_and_after_maintenance_everything_is_said() {
+    let cnc = device("cnc_controller_fanuc");
+    for at in [30, 130] {
+        let mut bench = maintained(60, 120);
+        bench.rows(&[stray_flow(&cnc, minute(at))]);
+        let output = bench.rows(&working(&cnc, minute(at + 1)));
+        let found = detectors(&output, &cnc);
+        assert!(found.contains(&"off_hours".to_owned()), "{found:?}");
+        assert!(found.contains(&"current_draw".to_owned()), "{found:?}");
+        assert_eq!(bench.engine.counts().in_maintenance, 0);
+    }
 }
