@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::grade::{Grade, Plane, text_scale};
 use crate::observation::{Role, Source};
 use crate::time::Interval;
+use crate::verdict::ProfileRef;
 
 /// What a confidence rests on.
 #[derive(
@@ -112,6 +113,10 @@ pub struct Finding {
     pub active: bool,
     /// The values it was computed from; `andon explain` computes it again from them.
     pub inputs: Value,
+    /// The profile it was measured against, if that is another than the verdict names: the profile
+    /// was changed while the finding stood.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub profile: Option<ProfileRef>,
     /// The rows that showed it: the first and the latest.
     pub source: Vec<Source>,
 }

@@ -168,6 +168,16 @@ macro_rules! catalog {
             $($module: <$module::$Detector as Detector>::State,)+
         }
 
+        impl States {
+            /// Forgets what was gathered as evidence against one profile, because the device is
+            /// measured against another from here on. What rules remember stays.
+            pub fn forget_evidence(&mut self) {
+                $(if <$module::$Detector as Detector>::CLOCK != Clock::None {
+                    self.$module = Default::default();
+                })+
+            }
+        }
+
         #[derive(Clone, Copy)]
         #[expect(non_camel_case_types, reason = "the names of the modules are the names here")]
         enum Index { $($module),+ }

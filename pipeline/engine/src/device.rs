@@ -64,6 +64,20 @@ impl Hot {
         self.panes.iter().find(|pane| pane.hour == hour)
     }
 
+    /// The newest hour that is in use, or the first that has not closed.
+    pub(crate) fn newest_hour(&self) -> i32 {
+        let used = self.panes.iter().map(|pane| pane.hour).max();
+        used.map_or(self.open_from, |hour| hour.max(self.open_from))
+    }
+
+    /// Forgets which destinations and protocols were used in the open hours.
+    pub(crate) fn forget_cells(&mut self) {
+        for pane in &mut self.panes {
+            pane.destinations = Default::default();
+            pane.protocols = Default::default();
+        }
+    }
+
     /// Takes the pane of an hour out of use.
     pub(crate) fn take_pane(&mut self, hour: i32) -> Option<Pane> {
         let pane = self.panes.iter_mut().find(|pane| pane.hour == hour)?;

@@ -254,13 +254,6 @@ impl Engine {
         self.ending = false;
     }
 
-    fn control(&mut self, plant: &Arc<Plant>) {
-        for (slot, id) in self.devices.ids.iter().enumerate() {
-            self.devices.places[slot] = plant.place(id.as_str());
-        }
-        self.plant = plant.clone();
-    }
-
     /// Moves what the judge wrote into the output, under one cause.
     pub(crate) fn settle(
         &mut self,

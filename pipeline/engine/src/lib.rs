@@ -10,6 +10,7 @@
 #![warn(clippy::disallowed_methods)]
 
 mod close;
+mod control;
 mod count;
 mod device;
 mod engine;

@@ -196,6 +196,7 @@ impl Sink for Signer<'_> {
                 count: 1,
                 active: true,
                 inputs,
+                profile: None,
                 source: source().into_iter().collect(),
             }
         };

@@ -59,6 +59,11 @@ fn crowd_of(name: &str) -> &'static str {
     &CROWDS[usize::from(vnode_of(name))]
 }
 
+/// Whether a device counts among those that the inventory does not list.
+fn is_stranger(id: &str, place: Place, plant: &Plant) -> bool {
+    plant.listed(place).is_none() && crowd_of(id) != id
+}
+
 /// An id's hash and its slot.
 #[derive(Clone, Copy)]
 struct Entry {
@@ -130,24 +135,47 @@ impl Devices {
             return Err(NoSlot::NotAnId);
         }
         let place = plant.place(name);
-        if plant.listed(place).is_none() && crowd_of(name) != name {
-            self.strangers.resize(VNODES, 0);
-            let strangers = &mut self.strangers[usize::from(vnode_of(name))];
-            if *strangers >= strangers_max(plant) {
-                return Err(NoSlot::Full);
-            }
-            *strangers += 1;
+        if is_stranger(name, place, plant) && *self.strangers_beside(name) >= strangers_max(plant) {
+            return Err(NoSlot::Full);
         }
-        let slot = u32::try_from(self.ids.len()).map_err(|_| NoSlot::Full)?;
+        self.make(id, place, plant).ok_or(NoSlot::Full)
+    }
+
+    /// How many strangers there are in an id's virtual node.
+    fn strangers_beside(&mut self, name: &str) -> &mut u16 {
+        self.strangers.resize(VNODES, 0);
+        &mut self.strangers[usize::from(vnode_of(name))]
+    }
+
+    /// Makes a slot for a device that has none; `None` if there are as many as can be numbered.
+    fn make(&mut self, id: DeviceId, place: Place, plant: &Plant) -> Option<u32> {
+        let slot = u32::try_from(self.ids.len()).ok()?;
+        if is_stranger(id.as_str(), place, plant) {
+            let strangers = self.strangers_beside(id.as_str());
+            *strangers = strangers.saturating_add(1);
+        }
+        let hash = hash_of(id.as_str());
         let entry = Entry { hash, slot };
         self.slots.insert_unique(hash, entry, |entry| entry.hash);
         self.places.push(place);
-        self.shorts.push(Short::of(name).unwrap_or_default());
+        self.shorts.push(Short::of(id.as_str()).unwrap_or_default());
         self.ids.push(id);
         self.hot.push(Hot::default());
         self.cold.push(Cold::new());
         self.due.push(EventTime::MAX);
-        Ok(slot)
+        Some(slot)
+    }
+
+    /// Counts strangers anew, after the inventory changed.
+    pub(crate) fn recount(&mut self, plant: &Plant) {
+        self.strangers.fill(0);
+        for slot in 0..self.len() {
+            let id = self.ids[slot].clone();
+            if is_stranger(id.as_str(), self.places[slot], plant) {
+                let strangers = self.strangers_beside(id.as_str());
+                *strangers = strangers.saturating_add(1);
+            }
+        }
     }
 
     /// The slot of the device that stands for all those of a virtual node that got none.
@@ -155,14 +183,14 @@ impl Devices {
         self.enter(crowd_of(name), plant).ok()
     }
 
-    /// Puts a device back as a snapshot remembers it.
-    pub(crate) fn restore(&mut self, id: &DeviceId, hot: Hot, cold: Cold, plant: &Plant) -> bool {
-        let Ok(slot) = self.enter(id.as_str(), plant) else {
-            return false;
-        };
-        self.hot[slot as usize] = hot;
-        self.cold[slot as usize] = cold;
-        true
+    /// Puts a device back as a snapshot remembers it. There is room for it even if a change of the
+    /// inventory has left more strangers than may come new.
+    pub(crate) fn restore(&mut self, id: DeviceId, hot: Hot, cold: Cold, plant: &Plant) {
+        let place = plant.place(id.as_str());
+        if let Some(slot) = self.make(id, place, plant) {
+            self.hot[slot as usize] = hot;
+            self.cold[slot as usize] = cold;
+        }
     }
 
     /// Calls the state of several devices into the cache. The loads do not wait for each other, as

@@ -130,7 +130,7 @@ impl Engine {
                     continue;
                 }
                 for (id, hot, cold) in devices {
-                    engine.devices.restore(&id, hot, cold, &engine.plant);
+                    engine.devices.restore(id, hot, cold, &engine.plant);
                 }
             }
             reader.finish()?;

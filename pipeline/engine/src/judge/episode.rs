@@ -3,7 +3,7 @@
 use andon_schemas::command::Response;
 use andon_schemas::grade::Grade;
 use andon_schemas::time::{EventTime, Span};
-use andon_schemas::verdict::{State, Verdict};
+use andon_schemas::verdict::{ProfileRef, State, Verdict};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -138,6 +138,14 @@ impl Episode {
             self.newest = self.newest.max(at);
             self.refresh();
         }
+    }
+
+    /// The device's profile is another from here on.
+    pub(super) fn change_profile(&mut self, former: &ProfileRef) {
+        for held in &mut self.findings {
+            held.change_profile(former);
+        }
+        self.refresh();
     }
 
     /// Ends, one after the other, what ends at or before `now`.

@@ -1,10 +1,13 @@
 //! One finding of an episode while it is held: sightings fold into it until it ends.
 
+use andon_detectors::catalog::CATALOG;
+use andon_detectors::detector::Clock;
 use andon_schemas::command::FlowMatch;
 use andon_schemas::finding::{Confidence, Finding};
 use andon_schemas::grade::{Grade, Plane};
 use andon_schemas::observation::{Role, Source};
 use andon_schemas::time::{EventTime, Interval, Span};
+use andon_schemas::verdict::ProfileRef;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -58,6 +61,8 @@ struct Words {
     confidence: Confidence,
     #[serde(with = "value")]
     inputs: Value,
+    /// The profile it was measured against, if the device's is another by now.
+    former: Option<ProfileRef>,
 }
 
 /// What one more sighting changed.
@@ -210,6 +215,15 @@ impl Held {
         was_only_safety != self.only_safety_flows
     }
 
+    /// The device's profile is another from here on. What rests on numbers gathered under the
+    /// former one ends with it.
+    pub(super) fn change_profile(&mut self, former: &ProfileRef) {
+        self.words.former.get_or_insert_with(|| former.clone());
+        let entry = CATALOG.get(usize::from(self.facet.detector));
+        let gathered = entry.is_none_or(|entry| entry.clock != Clock::None);
+        self.active &= !(gathered && (self.holds || !self.facet.rule));
+    }
+
     /// A revision told it as it stands.
     pub(super) fn tell(&mut self) {
         self.told = self.magnitude;
@@ -288,6 +302,7 @@ impl Held {
             count: self.count,
             active: self.active,
             inputs: words.inputs,
+            profile: words.former,
             source,
         }
     }
@@ -305,6 +320,7 @@ impl Words {
             techniques: finding.techniques,
             confidence: finding.confidence,
             inputs: finding.inputs,
+            former: None,
         }
     }
 }

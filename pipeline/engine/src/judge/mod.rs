@@ -130,6 +130,16 @@ impl Case {
         }
     }
 
+    /// The device's profile is another from here on. [`Case::conclude`] writes what that ended
+    /// at the next row, window or deadline.
+    pub(crate) fn change_profile(&mut self, former: &ProfileRef, at: EventTime) {
+        let before = self.standing();
+        if let Some(episode) = &mut self.episode {
+            episode.change_profile(former);
+            self.moved(at, before);
+        }
+    }
+
     /// Evidence that is no finding yet: it only moves the risk.
     pub(crate) fn statistical_score(&mut self, score: u8, at: EventTime) {
         self.level.lift(score, at, self.standing());

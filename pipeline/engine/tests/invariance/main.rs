@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::rows::{Record, records};
-use crate::stage::{Cut, Kill, PLANT, Played, line, play, replay};
+use crate::stage::{Cut, Kill, PLANT, Played, line, play, play_changed, replay};
 
 /// Most bytes that one device's state may take in a snapshot.
 const STATE_BYTES_MAX: usize = 32 * 1024;
@@ -95,6 +95,22 @@ proptest! {
             .map(|(at, then)| Kill { record: at.index(records.len()), then: *then })
             .collect();
         same(&play(&records, WHOLE, &[]), &play(&records, first, &kills))?;
+    }
+
+    #[test]
+    fn a_change_of_the_plant_is_input_like_any_other(
+        records in records(),
+        changes in prop::collection::vec(any::<Index>(), 1..4),
+        first in cut(),
+        stops in prop::collection::vec((any::<Index>(), cut()), 0..3),
+    ) {
+        let changes: Vec<usize> = changes.iter().map(|at| at.index(records.len())).collect();
+        let kills: Vec<Kill> = stops
+            .iter()
+            .map(|(at, then)| Kill { record: at.index(records.len()), then: *then })
+            .collect();
+        let whole = play_changed(&records, WHOLE, &[], &changes);
+        same(&whole, &play_changed(&records, first, &kills, &changes))?;
     }
 
     #[test]

@@ -7,6 +7,8 @@ use andon_detectors::catalog::CATALOG;
 use andon_engine::{Cause, Counts, Engine, Feed, Input, Item, Output, Plant, routed_to, vnode_of};
 use andon_schemas::builtin;
 use andon_schemas::command::Mode;
+use andon_schemas::inventory;
+use andon_schemas::profile::{self, SourceFile};
 use andon_schemas::time::EventTime;
 
 use crate::rows::Record;
@@ -17,6 +19,46 @@ pub(crate) static PLANT: LazyLock<Arc<Plant>> = LazyLock::new(|| {
     let profiles = builtin::profiles(&names).unwrap();
     let inventory = builtin::inventory().unwrap();
     Arc::new(Plant::compile(inventory, &profiles, Mode::Monitor))
+});
+
+/// The plant after its engineers changed it: a destination more and in another order, another
+/// volume, other patience, and one controller that the inventory does not list any more.
+pub(crate) static CHANGED: LazyLock<Arc<Plant>> = LazyLock::new(|| {
+    let names: Vec<_> = CATALOG.iter().map(|entry| entry.name).collect();
+    let rewrite = |text: &str, changes: &[(&str, &str)]| {
+        changes.iter().fold(text.to_owned(), |text, (from, to)| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to)
+        })
+    };
+    let profiles: Vec<(&str, String)> = builtin::PROFILES
+        .iter()
+        .map(|file| {
+            let changes: &[(&str, &str)] = match file.path {
+                "profiles/cnc_controller.yaml" => &[("silence: 15 min", "silence: 40 min")],
+                "profiles/cnc_controller_fanuc.yaml" => &[
+                    (
+                        "destinations:\n",
+                        "destinations:\n  - { address: 203.0.113.9 }\n",
+                    ),
+                    ("50-150 MB", "1-3 MB"),
+                ],
+                _ => &[],
+            };
+            (file.path, rewrite(file.text, changes))
+        })
+        .collect();
+    let files: Vec<SourceFile> = profiles
+        .iter()
+        .map(|(path, text)| SourceFile { path, text })
+        .collect();
+    let text = rewrite(builtin::INVENTORY.text, &[("{0031..0050}", "{0032..0050}")]);
+    let inventory = inventory::parse(SourceFile {
+        path: builtin::INVENTORY.path,
+        text: &text,
+    });
+    let profiles = profile::parse(&files, &names).unwrap();
+    Arc::new(Plant::compile(inventory.unwrap(), &profiles, Mode::Monitor))
 });
 
 /// How the input is cut and dealt out.
@@ -75,6 +117,7 @@ pub(crate) fn line(item: &Item) -> String {
 }
 
 struct Run {
+    plant: Arc<Plant>,
     feed: Feed,
     engines: Vec<Engine>,
     played: Played,
@@ -83,6 +126,7 @@ struct Run {
 impl Run {
     fn new(cut: Cut) -> Self {
         Self {
+            plant: PLANT.clone(),
             feed: Feed::new(PLANT.clone(), cut.batch),
             engines: (0..cut.shards)
                 .map(|_| Engine::new(PLANT.clone()))
@@ -94,6 +138,9 @@ impl Run {
     /// Every engine takes the rows of its own virtual nodes, and every tick.
     fn step(&mut self) {
         for input in self.feed.take() {
+            if let Input::Control(plant) = &input {
+                self.plant = plant.clone();
+            }
             let shards = self.engines.len();
             let outputs: Vec<Output> = self
                 .engines
@@ -102,7 +149,7 @@ impl Run {
                 .map(|(at, engine)| match &input {
                     Input::Bundle(bundle) => {
                         let own = bundle.order.iter().filter(|row| {
-                            let device = routed_to(&PLANT, bundle, row);
+                            let device = routed_to(&self.plant, bundle, row);
                             usize::from(vnode_of(device)) % shards == at
                         });
                         let own = bundle.with_order(own.copied().collect());
@@ -124,12 +171,12 @@ impl Run {
         self.feed.flush();
         self.step();
         let (saved, stood) = (self.save(), self.feed.state());
-        self.feed = Feed::new(PLANT.clone(), then.batch);
+        self.feed = Feed::new(self.plant.clone(), then.batch);
         self.feed.resume(stood);
         self.engines = (0..then.shards)
             .map(|at| {
                 let own = |vnode| usize::from(vnode) % then.shards == at;
-                Engine::restore(PLANT.clone(), &saved, own, at == 0).unwrap()
+                Engine::restore(self.plant.clone(), &saved, own, at == 0).unwrap()
             })
             .collect();
     }
@@ -147,8 +194,24 @@ impl Run {
 
 /// Plays records to their end.
 pub(crate) fn play(records: &[Record], cut: Cut, kills: &[Kill]) -> Played {
+    play_changed(records, cut, kills, &[])
+}
+
+/// Plays records to their end; before those that are named, the plant is changed or changed back.
+pub(crate) fn play_changed(
+    records: &[Record],
+    cut: Cut,
+    kills: &[Kill],
+    changes: &[usize],
+) -> Played {
     let mut run = Run::new(cut);
+    let mut other = [&*CHANGED, &*PLANT].into_iter().cycle();
     for (number, record) in records.iter().enumerate() {
+        if changes.contains(&number)
+            && let Some(plant) = other.next()
+        {
+            run.feed.control(plant.clone());
+        }
         for kill in kills.iter().filter(|kill| kill.record == number) {
             run.kill(kill.then);
         }

@@ -266,6 +266,7 @@ fn finding(shown: &Shown, at: EventTime) -> Finding {
         count: 1,
         active: true,
         inputs: json!({ "amount": shown.magnitude }),
+        profile: None,
         source: Vec::new(),
     }
 }
