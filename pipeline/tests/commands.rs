@@ -82,22 +82,83 @@ fn explain_shows_a_verdict_and_computes_it_again() {
     );
 }
 
-#[test]
-fn explain_notices_a_verdict_that_was_changed() {
+/// What `explain` says of a recorded verdict after one field of it was changed.
+fn explained_after(change: impl Fn(&mut Value)) -> Value {
     let folder = recorded();
     let data = folder.path().to_string_lossy();
     let mut verdict = last_verdict(folder.path());
-    verdict["findings"][0]["sentence"] = Value::from("Nothing happened.");
+    change(&mut verdict);
     std::fs::write(folder.path().join("verdicts.jsonl"), format!("{verdict}\n")).unwrap();
     let output = plant::andon()
-        .args(["explain", "all", "--data", &data])
+        .args(["explain", "all", "--data", &data, "-o", "json"])
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert_says(
-        &String::from_utf8(output.stdout).unwrap(),
-        &["DIFFERENT in sentence"],
+    let line = plant::lines(&output.stdout).remove(0);
+    assert_eq!(output.status.success(), line["equal"] == true, "{line}");
+    line
+}
+
+#[test]
+fn explain_notices_every_change_to_a_finding() {
+    let unchanged = explained_after(|_| {});
+    assert_eq!(unchanged["equal"], true, "{unchanged}");
+    for (field, other) in [
+        ("grade", Value::from("LOW")),
+        ("score", Value::from(94)),
+        ("techniques", serde_json::json!(["T0869"])),
+        ("clears", Value::from("Nothing.")),
+        (
+            "confidence",
+            serde_json::json!({ "basis": "calibrated", "n": 2_995 }),
+        ),
+        ("sentence", Value::from("Nothing happened.")),
+        ("observed", serde_json::json!({})),
+        ("expected", serde_json::json!({})),
+        ("p_value", Value::from(0.5)),
+        ("rule", Value::from(false)),
+        ("plane", Value::from("physical")),
+        ("counts_as", Value::from("HIGH")),
+    ] {
+        let line = explained_after(|verdict| {
+            assert_ne!(verdict["findings"][0][field], other);
+            verdict["findings"][0][field] = other.clone();
+        });
+        assert_eq!(line["equal"], false, "{field}: {line}");
+        let said = line["findings"][0]["recomputed"].as_str().unwrap();
+        assert!(
+            said.starts_with("DIFFERENT in ") && said.contains(field),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn explain_notices_a_proven_row_that_is_said_to_prove_nothing() {
+    let line = explained_after(|verdict| verdict["findings"][0]["proven"] = Value::from(false));
+    assert_eq!(
+        line["findings"][0]["recomputed"],
+        "DIFFERENT in grade, score"
     );
+}
+
+#[test]
+fn explain_notices_every_change_to_what_a_verdict_makes_of_its_findings() {
+    for (field, other) in [
+        ("grade", Value::from("LOW")),
+        (
+            "confidence",
+            serde_json::json!({ "basis": "calibrated", "n": 2_995 }),
+        ),
+        ("sentence", Value::from("Nothing happened.")),
+    ] {
+        let line = explained_after(|verdict| verdict[field] = other.clone());
+        assert_eq!(line["equal"], false, "{field}: {line}");
+        let said = line["settled"].as_str().unwrap();
+        assert!(
+            said.starts_with("DIFFERENT in ") && said.contains(field),
+            "{said}"
+        );
+    }
 }
 
 #[test]

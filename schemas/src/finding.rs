@@ -75,6 +75,11 @@ pub struct Evidence {
     pub confidence: Confidence,
 }
 
+/// Verdicts that say nothing of it were written when only proven rows were told of.
+const fn proven_unless_said() -> bool {
+    true
+}
+
 /// Evidence, signed: which detector, which rows, which stretch of time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Finding {
@@ -82,6 +87,13 @@ pub struct Finding {
     pub detector: String,
     /// Its own grade, caps applied, before corroboration.
     pub grade: Grade,
+    /// The grade it counts with in its verdict: its own, or one step worse where two planes agree;
+    /// in a clear the one it counted with last. Absent if it did not count.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub counts_as: Option<Grade>,
+    /// Whether whoever sent its rows had proven who it is; what rests on others stays MEDIUM.
+    #[serde(default = "proven_unless_said")]
+    pub proven: bool,
     /// Whether a rule set the grade; otherwise evidence did.
     pub rule: bool,
     /// Where it was seen.

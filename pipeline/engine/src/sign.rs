@@ -147,19 +147,22 @@ impl<'a> Signer<'a> {
             in_maintenance,
         }
     }
+}
 
-    fn grade(&self, brief: &Brief) -> (Option<Grade>, u8) {
-        let (mut grade, mut score) = (brief.floor, brief.score);
-        if grade.is_none() {
-            score = score.min(UNCALIBRATED_SCORE_MAX);
-            grade = (score >= Grade::Low.risk_floor()).then_some(Grade::Low);
-        }
-        if !self.proven {
-            grade = grade.map(|g| g.min(Grade::Medium));
-            score = score.min(UNPROVEN_SCORE_MAX);
-        }
-        (grade, score)
+/// Grade and score of a finding from what its detector returned: the floor of a rule, the score,
+/// and the caps on what rests on a written range or on a sender that proved nothing. No grade: too
+/// little for a finding.
+pub fn graded(floor: Option<Grade>, score: u8, proven: bool) -> (Option<Grade>, u8) {
+    let (mut grade, mut score) = (floor, score);
+    if grade.is_none() {
+        score = score.min(UNCALIBRATED_SCORE_MAX);
+        grade = (score >= Grade::Low.risk_floor()).then_some(Grade::Low);
     }
+    if !proven {
+        grade = grade.map(|g| g.min(Grade::Medium));
+        score = score.min(UNPROVEN_SCORE_MAX);
+    }
+    (grade, score)
 }
 
 impl Sink for Signer<'_> {
@@ -167,20 +170,22 @@ impl Sink for Signer<'_> {
         let Some(entry) = CATALOG.get(index) else {
             return;
         };
-        let (grade, score) = self.grade(&brief);
+        let (grade, score) = graded(brief.floor, brief.score, self.proven);
         let Some(grade) = grade else {
             if !self.deaf {
                 self.case.statistical_score(score, self.at);
             }
             return;
         };
-        let (window, role, source) = (self.window, self.role, self.source);
+        let (window, role, source, proven) = (self.window, self.role, self.source, self.proven);
         let by_rule = brief.floor.is_some();
         let words = || {
             let (evidence, inputs) = make();
             Finding {
                 detector: entry.name.to_owned(),
                 grade,
+                counts_as: None,
+                proven,
                 rule: by_rule,
                 plane: entry.plane,
                 score,

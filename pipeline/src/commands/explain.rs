@@ -1,7 +1,10 @@
 //! `andon explain`: a recorded verdict, computed again from the values stored with it.
 //!
-//! The same detector code assesses the stored inputs with the profile at hand. If the profile is
-//! not the one the verdict was measured against, it says so instead of comparing.
+//! The same detector code assesses the stored inputs with the profile at hand, and the same judge's
+//! code settles the findings: every field that they determine must come out as it was written. If
+//! the profile is not the one the verdict was measured against, it says so instead of comparing.
+
+mod compare;
 
 use std::io::Write;
 
@@ -13,18 +16,11 @@ use andon_schemas::verdict::Verdict;
 use anyhow::anyhow;
 use serde_json::json;
 
+use self::compare::Again;
 use crate::args::{ExplainArgs, Format};
 use crate::commands::devices::verdicts;
 use crate::exit::{Outcome, usage};
 use crate::setting;
-
-/// What computing a finding again came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Again {
-    Equal,
-    Different(String),
-    CannotSay(String),
-}
 
 /// Runs the command.
 ///
@@ -49,10 +45,12 @@ pub fn run(args: &ExplainArgs, format: Format, out: &mut impl Write) -> anyhow::
             .iter()
             .map(|f| assess(&plant, verdict, f))
             .collect();
-        all_equal &= results.iter().all(|again| *again == Again::Equal);
+        let settled = compare::settled(verdict);
+        let equal = settled == Again::Equal && results.iter().all(|one| *one == Again::Equal);
+        all_equal &= equal;
         match format {
-            Format::Json => print_json(verdict, &results, out)?,
-            Format::Text => print_text(verdict, &results, out)?,
+            Format::Json => print_json(verdict, equal, &settled, &results, out)?,
+            Format::Text => print_text(verdict, &settled, &results, out)?,
         }
     }
     Ok(if all_equal {
@@ -62,6 +60,7 @@ pub fn run(args: &ExplainArgs, format: Format, out: &mut impl Write) -> anyhow::
     })
 }
 
+/// A finding, assessed again from its inputs by the detector that wrote it.
 fn assess(plant: &Plant, verdict: &Verdict, finding: &Finding) -> Again {
     let Some(entry) = CATALOG.iter().find(|entry| entry.name == finding.detector) else {
         return Again::CannotSay(format!("this build has no detector `{}`", finding.detector));
@@ -80,60 +79,39 @@ fn assess(plant: &Plant, verdict: &Verdict, finding: &Finding) -> Again {
         Ok(evidence) => evidence,
         Err(cause) => return Again::CannotSay(cause),
     };
-    let compared = [
-        ("observed", evidence.observed == finding.observed),
-        ("expected", evidence.expected == finding.expected),
-        ("sentence", evidence.sentence == finding.sentence),
-        ("p_value", evidence.p_value == finding.p_value),
-        ("rule", evidence.floor.is_some() == finding.rule),
-        (
-            "grade",
-            evidence.floor.is_none_or(|floor| finding.grade <= floor),
-        ),
-        ("score", finding.score <= evidence.score),
-    ];
-    let differ: Vec<&str> = compared
-        .iter()
-        .filter(|(_, equal)| !equal)
-        .map(|(name, _)| *name)
-        .collect();
-    if differ.is_empty() {
-        Again::Equal
-    } else {
-        Again::Different(differ.join(", "))
-    }
+    compare::finding(verdict, finding, entry.plane, &evidence)
 }
 
-impl Again {
-    fn word(&self) -> String {
-        match self {
-            Self::Equal => "equal".to_owned(),
-            Self::Different(fields) => format!("DIFFERENT in {fields}"),
-            Self::CannotSay(cause) => format!("cannot say: {cause}"),
-        }
-    }
-}
-
-fn print_json(verdict: &Verdict, results: &[Again], out: &mut impl Write) -> anyhow::Result<()> {
+fn print_json(
+    verdict: &Verdict,
+    equal: bool,
+    settled: &Again,
+    results: &[Again],
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let findings: Vec<_> = verdict
         .findings
         .iter()
         .zip(results)
         .map(|(f, again)| json!({ "detector": f.detector, "recomputed": again.word() }))
         .collect();
-    let equal = results.iter().all(|again| *again == Again::Equal);
     writeln!(
         out,
         "{}",
         json!({
             "verdict_id": verdict.verdict_id, "revision": verdict.revision, "equal": equal,
-            "findings": findings,
+            "settled": settled.word(), "findings": findings,
         })
     )?;
     Ok(())
 }
 
-fn print_text(verdict: &Verdict, results: &[Again], out: &mut impl Write) -> anyhow::Result<()> {
+fn print_text(
+    verdict: &Verdict,
+    settled: &Again,
+    results: &[Again],
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     writeln!(
         out,
         "{} revision {} ({}): {} on {}, {}",
@@ -145,6 +123,7 @@ fn print_text(verdict: &Verdict, results: &[Again], out: &mut impl Write) -> any
         verdict.event_time
     )?;
     writeln!(out, "  {}", verdict.sentence)?;
+    writeln!(out, "  its findings settled again: {}", settled.word())?;
     for (finding, again) in verdict.findings.iter().zip(results) {
         writeln!(
             out,

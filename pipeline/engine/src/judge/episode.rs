@@ -207,13 +207,6 @@ impl Episode {
         }
     }
 
-    /// Whether two planes agree on what sets this grade.
-    pub(super) fn is_corroborated(&self, grade: Grade) -> bool {
-        self.findings
-            .iter()
-            .any(|held| held.active && held.grade < grade && self.grade_of(held) == grade)
-    }
-
     fn ends(&self, at: usize) -> EventTime {
         let held = &self.findings[at];
         let critical = self.grade_of(held) == Grade::Critical
@@ -321,7 +314,15 @@ impl Episode {
         self.revision += 1;
         self.news = false;
         self.untold = None;
-        self.findings.iter_mut().for_each(Held::tell);
+        let over = self.is_over();
+        let counted: Vec<_> = self
+            .findings
+            .iter()
+            .map(|held| (held.active || over).then(|| self.grade_of(held)))
+            .collect();
+        for (held, counts_as) in self.findings.iter_mut().zip(counted) {
+            held.tell(counts_as);
+        }
         self.told = Some(Told {
             grade,
             response: response.clone(),

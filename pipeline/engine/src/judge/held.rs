@@ -84,6 +84,8 @@ pub(super) struct Held {
     /// Its own grade, before corroboration.
     pub(super) grade: Grade,
     pub(super) score: u8,
+    /// The grade it counted with in the latest revision, if it counted.
+    pub(super) counted: Option<Grade>,
     /// The magnitude that was put into words last, and the one the last revision told.
     magnitude: f64,
     told: f64,
@@ -115,6 +117,7 @@ impl Held {
             holds: sighting.holds,
             grade: sighting.grade,
             score: sighting.score,
+            counted: None,
             magnitude: sighting.magnitude,
             told: sighting.magnitude,
             first: sighting.at,
@@ -159,16 +162,19 @@ impl Held {
         } else {
             sighting.score
         };
+        // The words are those of the worst that was seen: they must bear the grade out.
+        let bears_out = !self.active
+            || !sighting.rule
+            || (sighting.grade, sighting.score) >= (self.grade, self.score);
         let exceeds = |by: f64, magnitude: f64| {
-            sighting.magnitude > magnitude && sighting.magnitude >= by * magnitude
+            bears_out && sighting.magnitude > magnitude && sighting.magnitude >= by * magnitude
         };
         // Of a statistic only the grade is told: evidence doubles all the time.
         let doubled = sighting.rule && exceeds(2.0, self.told);
         change.news = grade > self.grade || doubled;
         change.standing |= grade != self.grade || score != self.score;
         // Words are dear: a running total is not put into new ones for every row.
-        let reworded =
-            exceeds(REWORDED_AT, self.magnitude) || !sighting.rule && score != self.score;
+        let reworded = exceeds(REWORDED_AT, self.magnitude) || score != self.score;
         if change.news || reworded || !self.active {
             let finding = (sighting.make)();
             self.window.start = self.window.start.min(finding.window.start);
@@ -224,9 +230,10 @@ impl Held {
         self.active &= !(gathered && (self.holds || !self.facet.rule));
     }
 
-    /// A revision told it as it stands.
-    pub(super) fn tell(&mut self) {
+    /// A revision tells it as it stands, counting with this grade if it counts.
+    pub(super) fn tell(&mut self, counts_as: Option<Grade>) {
         self.told = self.magnitude;
+        self.counted = counts_as;
     }
 
     fn cover(&mut self, at: EventTime) {
@@ -236,14 +243,6 @@ impl Held {
 
     pub(super) fn window(&self) -> Interval {
         self.window
-    }
-
-    pub(super) fn confidence(&self) -> Confidence {
-        self.words.confidence
-    }
-
-    pub(super) fn sentence(&self) -> &str {
-        &self.words.sentence
     }
 
     pub(super) fn name(&self) -> &str {
@@ -287,6 +286,8 @@ impl Held {
         Finding {
             detector: words.detector,
             grade: self.grade,
+            counts_as: self.counted,
+            proven: self.facet.proven,
             rule: self.facet.rule,
             plane: self.plane,
             score: self.score,

@@ -1,7 +1,7 @@
 //! Writing a revision: an episode as a verdict says it.
 
 use andon_schemas::command::Response;
-use andon_schemas::finding::{Basis, Confidence};
+use andon_schemas::finding::{Basis, Confidence, Finding};
 use andon_schemas::grade::Grade;
 use andon_schemas::time::Interval;
 use andon_schemas::verdict::{Risk, State, VERDICT_SCHEMA, Verdict};
@@ -25,6 +25,7 @@ pub(super) fn write(
         .map(|held| held.window().start)
         .min()
         .unwrap_or(episode.opened);
+    let findings: Vec<Finding> = held.into_iter().map(Held::finding).collect();
     Verdict {
         schema: VERDICT_SCHEMA.to_owned(),
         verdict_id: episode.id.clone(),
@@ -43,24 +44,27 @@ pub(super) fn write(
             end: episode.newest,
         },
         grade,
-        confidence: confidence(episode, grade),
+        confidence: settled_confidence(&findings, grade),
         risk: Risk::of_score(episode.score()),
-        sentence: sentence(&held, state, episode.is_corroborated(grade)),
-        findings: held.into_iter().map(Held::finding).collect(),
+        sentence: settled_sentence(&findings, grade, state),
+        findings,
         response,
         profile: subject.profile.clone(),
         end_of_input: false,
     }
 }
 
-/// Of the findings that set the grade, the one that rests on most.
-fn confidence(episode: &Episode, grade: Grade) -> Confidence {
-    let over = episode.is_over();
-    episode
-        .findings
+/// The grade of a verdict: that of the worst of its findings that count. `None` if none does.
+pub fn settled_grade(findings: &[Finding]) -> Option<Grade> {
+    findings.iter().filter_map(|f| f.counts_as).max()
+}
+
+/// The confidence of a verdict: of the findings that set its grade, the one that rests on most.
+pub fn settled_confidence(findings: &[Finding], grade: Grade) -> Confidence {
+    findings
         .iter()
-        .filter(|held| (held.active || over) && episode.grade_of(held) == grade)
-        .map(Held::confidence)
+        .filter(|finding| finding.counts_as == Some(grade))
+        .map(|finding| finding.confidence)
         .max_by_key(|confidence| (confidence.basis, confidence.n))
         .unwrap_or(Confidence {
             basis: Basis::Policy,
@@ -68,15 +72,15 @@ fn confidence(episode: &Episode, grade: Grade) -> Confidence {
         })
 }
 
-/// The worst finding's sentence, and what else there is.
-fn sentence(held: &[&Held], state: State, corroborated: bool) -> String {
-    let Some((first, rest)) = held.split_first() else {
+/// The sentence of a verdict: that of its first finding, the worst, and what else there is.
+pub fn settled_sentence(findings: &[Finding], grade: Grade, state: State) -> String {
+    let Some((first, rest)) = findings.split_first() else {
         return String::new();
     };
-    let mut text = first.sentence().to_owned();
+    let mut text = first.sentence.clone();
     let mut others: Vec<String> = Vec::new();
-    for name in rest.iter().map(|held| held.name().replace('_', " ")) {
-        if name != first.name().replace('_', " ") && !others.contains(&name) {
+    for name in rest.iter().map(|f| f.detector.replace('_', " ")) {
+        if name != first.detector.replace('_', " ") && !others.contains(&name) {
             others.push(name);
         }
     }
@@ -85,7 +89,8 @@ fn sentence(held: &[&Held], state: State, corroborated: bool) -> String {
         text.push_str(&others.join(", "));
         text.push('.');
     }
-    if corroborated {
+    let raised = |f: &Finding| f.active && f.grade < grade && f.counts_as == Some(grade);
+    if findings.iter().any(raised) {
         text.push_str(" Two independent planes agree, so the grade is one step worse.");
     }
     if state == State::Cleared {

@@ -47,11 +47,11 @@ fn knocks(who: &DeviceId, from: EventTime, proven: bool) -> Vec<Observation> {
 
 /// The last verdict about a device.
 fn last<'a>(output: &'a Output, device: &DeviceId) -> Option<&'a Verdict> {
-    let verdicts = output.items.iter().filter_map(|(_, item)| match item {
+    let mut verdicts = output.items.iter().filter_map(|(_, item)| match item {
         Item::Verdict(verdict) if verdict.device_id == *device => Some(verdict),
         _ => None,
     });
-    verdicts.last()
+    verdicts.next_back()
 }
 
 fn found<'a>(verdict: Option<&'a Verdict>, detector: &str) -> Option<&'a str> {

@@ -4,6 +4,7 @@ mod episodes;
 mod ladder;
 mod laws;
 mod planes;
+mod told;
 
 use andon_schemas::command::{FlowMatch, Mode};
 use andon_schemas::finding::{Basis, Confidence, Finding};
@@ -248,6 +249,8 @@ fn finding(shown: &Shown, at: EventTime) -> Finding {
     Finding {
         detector: name.to_owned(),
         grade: shown.grade,
+        counts_as: None,
+        proven: shown.proven,
         rule: shown.rule,
         plane,
         score: shown.score,
