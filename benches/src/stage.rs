@@ -63,13 +63,19 @@ impl Stage {
     /// If a record of the plant's own cannot be split.
     pub fn observations(&mut self, at_least: usize) -> Result<Vec<Vec<Observation>>, String> {
         let source = source();
-        let mut splitter = Splitter::by_inventory(self.plant.inventory());
+        let mut splitter = Splitter::default();
         let (mut all, mut rows) = (Vec::new(), 0);
         for record in self.simulated.by_ref() {
             let mut split = Vec::new();
             let at = record.event_time;
             splitter
-                .split(record, &source, at, &mut split)
+                .split(
+                    Some(self.plant.inventory()),
+                    record,
+                    &source,
+                    at,
+                    &mut split,
+                )
                 .map_err(|refused| refused.detail)?;
             rows += split.len();
             all.push(split);

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use andon_engine::{FAR_FUTURE, Feed, FeedState, Input, Plant};
 use andon_ingest::files::Item;
+use andon_ingest::refused::excerpt;
 use andon_ingest::split::Splitter;
 use andon_schemas::observation::{Observation, Record, Source};
 use andon_schemas::reject::{Reject, RejectReason};
 use andon_schemas::time::EventTime;
 use serde::{Deserialize, Serialize};
+
+use crate::blueprint::Blueprint;
 
 /// Where every record went: `records = observed + rejects`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,9 +55,14 @@ struct Several {
 
 /// Takes records and makes the engine's input of them.
 #[derive(Debug)]
-pub struct Intake<'a> {
-    plant: &'a Plant,
-    splitter: Splitter<'a>,
+pub struct Intake {
+    plant: Arc<Plant>,
+    /// Devices are taken by address instead of by inventory.
+    by_address: bool,
+    /// The plant is changed when a recorded run says that it was.
+    follows: bool,
+    changes: Vec<(Blueprint, Arc<Plant>)>,
+    splitter: Splitter,
     feed: Feed,
     tally: Tally,
     /// Records of several rows of which the engine has not seen all yet, in order.
@@ -64,22 +72,34 @@ pub struct Intake<'a> {
     recorded: bool,
 }
 
-/// Control lines of a recorded run.
-pub const RECORDED_START: &str = "start";
-/// The run ended by draining its source.
-pub const RECORDED_END: &str = "end_of_input";
+/// A control line of a recorded run.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Recorded {
+    /// The first line of every recorded run: from there on the input brings its own ticks, and
+    /// says itself whether it ended.
+    Start {
+        /// What the run was measured against.
+        plant: Option<Blueprint>,
+    },
+    /// Inventory or profiles changed.
+    Plant {
+        /// What it is measured against from here on.
+        plant: Blueprint,
+    },
+    /// The run ended by draining its source.
+    EndOfInput,
+}
 
-impl<'a> Intake<'a> {
+impl Intake {
     /// An intake for one partition. `by_address` takes devices by address instead of by inventory.
-    pub fn new(plant: &'a Arc<Plant>, rows_max: usize, by_address: bool) -> Self {
-        let splitter = if by_address {
-            Splitter::by_address()
-        } else {
-            Splitter::by_inventory(plant.inventory())
-        };
+    pub fn new(plant: &Arc<Plant>, rows_max: usize, by_address: bool) -> Self {
         Self {
-            plant,
-            splitter,
+            plant: plant.clone(),
+            by_address,
+            follows: false,
+            changes: Vec::new(),
+            splitter: Splitter::default(),
             feed: Feed::new(plant.clone(), rows_max),
             tally: Tally::default(),
             several: VecDeque::new(),
@@ -95,24 +115,73 @@ impl<'a> Intake<'a> {
             Item::Record { record, source } => self.record(record, &source, as_of),
             Item::Reject(reject) => self.reject(reject),
             Item::Tick(at) => self.feed.tick(at),
-            Item::Control(control) => self.control(&control),
+            Item::Control { control, source } => {
+                if let Err(cause) = self.control(&control) {
+                    self.reject(Reject {
+                        reason: RejectReason::Malformed,
+                        detail: format!("control line: {cause}"),
+                        source,
+                        device: None,
+                        received_at: as_of,
+                        excerpt: excerpt(control.as_bytes()),
+                    });
+                }
+            }
         }
     }
 
-    /// The first line of every recorded run is a control line: from there on the input brings its
-    /// own ticks, and says itself whether it ended.
-    fn control(&mut self, control: &str) {
-        let event = serde_json::from_str::<serde_json::Value>(control)
-            .ok()
-            .and_then(|line| line["event"].as_str().map(str::to_owned));
-        match event.as_deref() {
-            Some(RECORDED_START) => {
+    /// Follows the changes of the plant that a recorded run brings, instead of keeping to the plant
+    /// that it was given.
+    pub fn follow(&mut self) {
+        self.follows = true;
+    }
+
+    fn control(&mut self, control: &str) -> Result<(), String> {
+        let recorded = serde_json::from_str(control).map_err(|e| e.to_string())?;
+        match recorded {
+            Recorded::Start { plant } => {
                 self.recorded = true;
                 self.feed.recorded();
+                plant.map_or(Ok(()), |plant| self.follow_to(&plant))
             }
-            Some(RECORDED_END) => self.feed.end(),
-            _ => self.feed.flush(),
+            Recorded::Plant { plant } => self.follow_to(&plant),
+            Recorded::EndOfInput => {
+                self.feed.end();
+                Ok(())
+            }
         }
+    }
+
+    fn follow_to(&mut self, plant: &Blueprint) -> Result<(), String> {
+        if self.follows {
+            let compiled = plant.compile().map_err(|e| format!("{e:#}"))?;
+            self.change(&compiled);
+            self.changes.push((plant.clone(), compiled));
+        }
+        Ok(())
+    }
+
+    /// Begins with this plant instead of the one it was made with: what went before was measured
+    /// against it too.
+    pub fn stand_on(&mut self, plant: &Arc<Plant>) {
+        self.plant = plant.clone();
+        self.feed.stand_on(plant.clone());
+    }
+
+    /// Measures against another plant from the next record on.
+    pub fn change(&mut self, plant: &Arc<Plant>) {
+        self.plant = plant.clone();
+        self.feed.control(plant.clone());
+    }
+
+    /// The changes that a recorded run brought since the last time.
+    pub fn take_changes(&mut self) -> Vec<(Blueprint, Arc<Plant>)> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// What it measures against.
+    pub fn plant(&self) -> &Arc<Plant> {
+        &self.plant
     }
 
     /// Ends the input, unless it is the record of a run, which says itself how it ended.
@@ -144,9 +213,11 @@ impl<'a> Intake<'a> {
             return;
         }
         self.observations.clear();
+        let inventory = (!self.by_address).then(|| self.plant.inventory());
+        let out = &mut self.observations;
         let split = self
             .splitter
-            .split(record, source, received_at, &mut self.observations);
+            .split(inventory, record, source, received_at, out);
         if let Err(refused) = split {
             self.reject(refusal(refused.reason, refused.detail));
             return;
@@ -248,7 +319,7 @@ mod tests {
     use andon_schemas::wire::{DecodeOptions, decode};
 
     use super::*;
-    use crate::setting;
+    use crate::args::PlantArgs;
 
     fn source(offset: u64) -> Source {
         Source {
@@ -281,11 +352,8 @@ mod tests {
 
     #[test]
     fn a_record_is_a_reject_once_and_only_if_nothing_of_it_is_left() {
-        let plant = Arc::new(Plant::compile(
-            setting::inventory(None).unwrap(),
-            &setting::profiles(&[]).unwrap(),
-            Mode::Monitor,
-        ));
+        let blueprint = Blueprint::read(&PlantArgs::default(), Mode::Monitor).unwrap();
+        let plant = blueprint.compile().unwrap();
         // Rows 0 and 1, a tick, rows 3 to 6; three rows a bundle, so the third record is cut.
         let mut intake = Intake::new(&plant, 3, false);
         for offset in 0..3 {

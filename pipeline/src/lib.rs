@@ -2,6 +2,7 @@
 //! anything lies in the crates below.
 
 pub mod args;
+pub mod blueprint;
 pub mod commands;
 pub mod config;
 pub mod devices;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use andon_engine::{Item, Output, Refusal};
+use andon_engine::{Item, Output, Plant, Refusal};
 use andon_respond::Commands;
 use andon_schemas::command::Command;
 use andon_schemas::grade::Grade;
@@ -15,6 +15,8 @@ use andon_schemas::reject::Reject;
 use andon_schemas::verdict::{RiskUpdate, State, Verdict};
 use anyhow::Context as _;
 use serde::Serialize;
+
+use crate::blueprint::Blueprint;
 
 /// One verdict id, followed through its revisions.
 #[derive(Clone, Debug)]
@@ -103,6 +105,7 @@ pub struct Results {
     pub commands: Commands,
     /// Commands that nobody has taken yet.
     fresh: Vec<Command>,
+    folder: Option<PathBuf>,
     files: Option<Files>,
 }
 
@@ -141,6 +144,7 @@ impl Results {
                 ledger: Ledger::default(),
                 commands: Commands::new(),
                 fresh: Vec::new(),
+                folder: None,
                 files: None,
             });
         };
@@ -165,6 +169,7 @@ impl Results {
             ledger: Ledger::default(),
             commands: Commands::new(),
             fresh: Vec::new(),
+            folder: Some(folder.to_owned()),
             files: Some(Files {
                 verdicts: create("verdicts.jsonl")?,
                 commands: create("commands.jsonl")?,
@@ -174,6 +179,17 @@ impl Results {
                 duplicates: create("duplicates.jsonl")?,
             }),
         })
+    }
+
+    /// Keeps what the verdicts from here on are measured against beside them.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn measured_against(&self, blueprint: &Blueprint, plant: &Plant) -> anyhow::Result<()> {
+        match &self.folder {
+            Some(folder) => blueprint.keep(folder, plant),
+            None => Ok(()),
+        }
     }
 
     /// Takes what one chunk of input settled; returns the rows that were refused, with their

@@ -1,19 +1,13 @@
-//! What everything is measured against, read once at the start: inventory and profiles, from
-//! files or built in.
+//! Inventory and profiles, from files or built in.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use andon_detectors::catalog::CATALOG;
-use andon_engine::Plant;
 use andon_schemas::builtin;
-use andon_schemas::command::Mode;
 use andon_schemas::inventory::{self, Inventory};
 use andon_schemas::profile::{self, ProfileSet, SourceFile};
-use andon_schemas::time::PlantClock;
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 
-use crate::args::PlantArgs;
 use crate::exit::usage;
 
 /// Names of all detectors, for checking profiles.
@@ -42,7 +36,7 @@ pub fn profiles(paths: &[PathBuf]) -> anyhow::Result<ProfileSet> {
 }
 
 /// Profile files lie in the folder itself; subfolders hold other things, such as inventories.
-fn gather(path: &Path, texts: &mut Vec<(String, String)>) -> anyhow::Result<()> {
+pub(crate) fn gather(path: &Path, texts: &mut Vec<(String, String)>) -> anyhow::Result<()> {
     if path.is_dir() {
         let mut entries = std::fs::read_dir(path)
             .and_then(|entries| {
@@ -65,7 +59,7 @@ fn gather(path: &Path, texts: &mut Vec<(String, String)>) -> anyhow::Result<()> 
     Ok(())
 }
 
-fn read(path: &Path, what: &str) -> anyhow::Result<String> {
+pub(crate) fn read(path: &Path, what: &str) -> anyhow::Result<String> {
     std::fs::read_to_string(path)
         .with_context(|| format!("cannot read {what} `{}`", path.display()))
         .map_err(usage)
@@ -88,43 +82,4 @@ pub fn inventory(path: Option<&Path>) -> anyhow::Result<Inventory> {
             .map_err(usage)
         }
     }
-}
-
-/// What a capture is measured against whose plant nobody described: devices go by their address,
-/// and no profile applies to them.
-///
-/// # Errors
-/// If the zone database lacks UTC.
-pub fn undescribed() -> anyhow::Result<Arc<Plant>> {
-    let inventory = Inventory {
-        site: "capture".to_owned(),
-        clock: PlantClock::new("UTC").map_err(|e| anyhow!(e))?,
-        zones: Vec::new(),
-        networks: Vec::new(),
-        segments: Vec::new(),
-        devices: Vec::new(),
-        holidays: Vec::new(),
-        maintenance: Vec::new(),
-        hash: String::new(),
-        lookup: inventory::Lookup::default(),
-    };
-    Ok(Arc::new(Plant::compile(
-        inventory,
-        &profiles(&[])?,
-        Mode::Monitor,
-    )))
-}
-
-/// Reads and compiles what the arguments name.
-///
-/// # Errors
-/// Every problem of every file at once.
-pub fn plant(args: &PlantArgs, mode: Mode) -> anyhow::Result<Arc<Plant>> {
-    let inventory = inventory(args.inventory.as_deref())?;
-    let folders: Vec<PathBuf> = args.profiles.iter().cloned().collect();
-    Ok(Arc::new(Plant::compile(
-        inventory,
-        &profiles(&folders)?,
-        mode,
-    )))
 }

@@ -62,6 +62,11 @@ impl Feed {
         self.newest = state.newest;
     }
 
+    /// Begins with this plant instead of the one it was made with. Call it before the first row.
+    pub fn stand_on(&mut self, plant: Arc<Plant>) {
+        self.plant = plant;
+    }
+
     /// Where it stands; nothing may be waiting.
     pub fn state(&self) -> FeedState {
         FeedState {

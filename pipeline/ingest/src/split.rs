@@ -21,9 +21,13 @@ use crate::refused::Refused;
 const KEPT_MAX: usize = 16_384;
 
 /// Splits records.
-#[derive(Debug)]
-pub struct Splitter<'a> {
-    inventory: Option<&'a Inventory>,
+///
+/// By inventory an endpoint yields an observation if the inventory lists its address, or, as
+/// `ip:ADDRESS`, if it lies inside the inventory's networks. Without one every unicast address that
+/// opens a flow or asks a DNS server is taken for a device, `ip:ADDRESS`. Responders are not: a
+/// capture of one host would otherwise hold as many devices as the host has destinations.
+#[derive(Debug, Default)]
+pub struct Splitter {
     /// Identities of endpoints that the inventory does not list: made once, not for every row.
     strangers: HashMap<u128, DeviceId>,
 }
@@ -34,26 +38,7 @@ enum Owner {
     Foreign,
 }
 
-impl<'a> Splitter<'a> {
-    /// By inventory: an endpoint yields an observation if the inventory lists its address, or, as
-    /// `ip:ADDRESS`, if it lies inside the inventory's networks.
-    pub fn by_inventory(inventory: &'a Inventory) -> Self {
-        Self {
-            inventory: Some(inventory),
-            ..Self::by_address()
-        }
-    }
-
-    /// Without an inventory: every unicast address that opens a flow or asks a DNS server is
-    /// taken for a device, `ip:ADDRESS`. Responders are not: a capture of one host would
-    /// otherwise hold as many devices as the host has destinations.
-    pub fn by_address() -> Self {
-        Self {
-            inventory: None,
-            strangers: HashMap::new(),
-        }
-    }
-
+impl Splitter {
     /// Appends the record's observations, one or two, to `out`. `received_at` is what the reader
     /// stamped; a time that a capture of ours recorded wins over it.
     ///
@@ -64,6 +49,7 @@ impl<'a> Splitter<'a> {
     /// `no_known_endpoint` if no end is the plant's.
     pub fn split(
         &mut self,
+        inventory: Option<&Inventory>,
         record: Record,
         source: &Source,
         received_at: EventTime,
@@ -81,7 +67,7 @@ impl<'a> Splitter<'a> {
             RecordBody::Single(body) => {
                 let device = match record.device {
                     Some(device) => device,
-                    None => self.client(record.address)?,
+                    None => self.client(inventory, record.address)?,
                 };
                 out.push(Observation {
                     header: header(device),
@@ -90,14 +76,14 @@ impl<'a> Splitter<'a> {
             }
             RecordBody::Flow(flow) => {
                 if let Some(device) = record.device {
-                    let role = self.role_of(&device, &flow);
+                    let role = role_of(inventory, &device, &flow);
                     out.push(Observation {
                         header: header(device),
                         body: Body::Flow(flow.seen_by(role)),
                     });
                     return Ok(());
                 }
-                for (role, device) in self.views(&flow)? {
+                for (role, device) in self.views(inventory, &flow)? {
                     out.push(Observation {
                         header: header(device),
                         body: Body::Flow(flow.seen_by(role)),
@@ -110,9 +96,10 @@ impl<'a> Splitter<'a> {
 
     fn views(
         &mut self,
+        inventory: Option<&Inventory>,
         flow: &FlowRecord,
     ) -> Result<impl Iterator<Item = (Role, DeviceId)> + use<>, Refused> {
-        let mut device = |role, address| match self.owner(address, role) {
+        let mut device = |role, address| match self.owner(inventory, address, role) {
             Owner::Device(device) => Some((role, device)),
             Owner::Foreign => None,
         };
@@ -135,14 +122,18 @@ impl<'a> Splitter<'a> {
         Ok(originator.into_iter().chain(responder))
     }
 
-    fn client(&mut self, address: Option<IpAddr>) -> Result<DeviceId, Refused> {
+    fn client(
+        &mut self,
+        inventory: Option<&Inventory>,
+        address: Option<IpAddr>,
+    ) -> Result<DeviceId, Refused> {
         let Some(address) = address else {
             return Err(Refused::new(
                 RejectReason::MissingField,
                 "record names neither a device nor an address",
             ));
         };
-        match self.owner(address, Role::Originator) {
+        match self.owner(inventory, address, Role::Originator) {
             Owner::Device(device) => Ok(device),
             Owner::Foreign => Err(Refused::new(
                 RejectReason::NoKnownEndpoint,
@@ -151,8 +142,8 @@ impl<'a> Splitter<'a> {
         }
     }
 
-    fn owner(&mut self, address: IpAddr, role: Role) -> Owner {
-        if let Some(inventory) = self.inventory {
+    fn owner(&mut self, inventory: Option<&Inventory>, address: IpAddr, role: Role) -> Owner {
+        if let Some(inventory) = inventory {
             if let Some(device) = inventory.at_address(address) {
                 return Owner::Device(device.id.clone());
             }
@@ -172,21 +163,21 @@ impl<'a> Splitter<'a> {
         }
         Owner::Device(device)
     }
+}
 
-    /// The end of the flow at which a named device stands.
-    fn role_of(&self, device: &DeviceId, flow: &FlowRecord) -> Role {
-        let is_at = |address: IpAddr| {
-            let listed = self.inventory.and_then(|i| i.at_address(address));
-            listed.map_or_else(
-                || DeviceId::of_address(address) == *device,
-                |owner| owner.id == *device,
-            )
-        };
-        if !is_at(flow.originator.address) && is_at(flow.responder.address) {
-            Role::Responder
-        } else {
-            Role::Originator
-        }
+/// The end of the flow at which a named device stands.
+fn role_of(inventory: Option<&Inventory>, device: &DeviceId, flow: &FlowRecord) -> Role {
+    let is_at = |address: IpAddr| {
+        let listed = inventory.and_then(|i| i.at_address(address));
+        listed.map_or_else(
+            || DeviceId::of_address(address) == *device,
+            |owner| owner.id == *device,
+        )
+    };
+    if !is_at(flow.originator.address) && is_at(flow.responder.address) {
+        Role::Responder
+    } else {
+        Role::Originator
     }
 }
 

@@ -72,7 +72,7 @@ fn read(path: &Path) -> Outcome {
             match item {
                 Item::Record { record, .. } => outcome.records.push(record),
                 Item::Reject(reject) => outcome.rejects.push(reject),
-                Item::Tick(_) | Item::Control(_) => panic!("not a recorded run"),
+                Item::Tick(_) | Item::Control { .. } => panic!("not a recorded run"),
             }
         }
     }
@@ -273,7 +273,7 @@ fn the_modbus_twin_is_read_and_split_by_address() {
         return;
     };
     let flows = find(&outcomes, "conn.log");
-    let mut splitter = Splitter::by_address();
+    let mut splitter = Splitter::default();
     let mut observations = Vec::new();
     for (outcome, log) in [(flows, "conn.log"), (find(&outcomes, "dns.log"), "dns.log")] {
         assert_eq!(outcome.reasons(), BTreeMap::new(), "{log}");
@@ -283,7 +283,7 @@ fn the_modbus_twin_is_read_and_split_by_address() {
                 partition: 0,
                 offset: 1,
             };
-            let _refused = splitter.split(record.clone(), &source, AS_OF, &mut observations);
+            let _refused = splitter.split(None, record.clone(), &source, AS_OF, &mut observations);
         }
     }
     let modbus = observations

@@ -10,12 +10,12 @@ use andon_schemas::command::Mode;
 use andon_schemas::time::EventTime;
 
 use crate::args::{BacktestArgs, Format};
+use crate::blueprint::Blueprint;
 use crate::devices;
 use crate::exit::{Outcome, usage};
 use crate::intake::Intake;
 use crate::progress::Progress;
 use crate::results::{Results, write_json};
-use crate::setting;
 use crate::shards::Shards;
 use crate::summary::{Parts, Summary};
 use crate::text;
@@ -38,17 +38,32 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     // What was written wrong is told before the captures are looked at.
     let written = args.plant.inventory.is_some() || args.plant.profiles.is_some();
     let given = written
-        .then(|| setting::plant(&args.plant, Mode::Monitor))
+        .then(|| {
+            let blueprint = Blueprint::read(&args.plant, Mode::Monitor)?;
+            let plant = blueprint.compile()?;
+            anyhow::Ok((blueprint, plant))
+        })
         .transpose()?;
     let captures = files::open(&args.captures, OpenOptions::as_of(as_of)).map_err(usage)?;
     let by_address = args.plant.inventory.is_none() && captures.order() == Order::Sorted;
-    let plant = match given {
-        _ if by_address => setting::undescribed()?,
-        Some(plant) => plant,
-        None => setting::plant(&args.plant, Mode::Monitor)?,
+    let (blueprint, plant) = match given {
+        Some(given) if !by_address => given,
+        _ => {
+            let blueprint = if by_address {
+                Blueprint::undescribed()
+            } else {
+                Blueprint::read(&args.plant, Mode::Monitor)?
+            };
+            let plant = blueprint.compile()?;
+            (blueprint, plant)
+        }
     };
-    let mut play = Play::new(args, &plant, &captures, by_address, as_of);
     let mut results = Results::create(args.out.as_deref())?;
+    results.measured_against(&blueprint, &plant)?;
+    let mut play = Play::new(args, &plant, &captures, by_address, as_of);
+    if !written {
+        play.intake.follow();
+    }
     play.all(captures, &mut results)?;
     let status = play.shards.status()?;
     let mut summary = Summary::of(Parts {
@@ -56,7 +71,7 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
         ledger: &results.ledger,
         counts: status.counts,
         devices: status.devices,
-        plant: &plant,
+        plant: play.intake.plant(),
         order: play.order.to_owned(),
         as_of,
         latency: None,
@@ -66,7 +81,7 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
         labels.map(|labels| truth::judge(&labels, &results.ledger, status.counts.device_hours));
     if let Some(folder) = &args.out {
         write_json(&folder.join("summary.json"), &summary)?;
-        devices::write(folder, &plant, &status)?;
+        devices::write(folder, play.intake.plant(), &status)?;
     }
     match format {
         Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?,
@@ -85,9 +100,8 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
 /// A capture on its way through the engine.
 struct Play<'a> {
     args: &'a BacktestArgs,
-    plant: &'a Arc<Plant>,
     shards: Shards,
-    intake: Intake<'a>,
+    intake: Intake,
     order: &'static str,
     as_of: EventTime,
 }
@@ -95,7 +109,7 @@ struct Play<'a> {
 impl<'a> Play<'a> {
     fn new(
         args: &'a BacktestArgs,
-        plant: &'a Arc<Plant>,
+        plant: &Arc<Plant>,
         captures: &Captures,
         by_address: bool,
         as_of: EventTime,
@@ -106,7 +120,6 @@ impl<'a> Play<'a> {
         };
         Self {
             args,
-            plant,
             shards: Shards::new(plant, args.shards),
             intake: Intake::new(plant, args.batch_size, by_address),
             order,
@@ -126,6 +139,9 @@ impl<'a> Play<'a> {
             if ended {
                 self.intake.end();
             }
+            for (blueprint, plant) in self.intake.take_changes() {
+                results.measured_against(&blueprint, &plant)?;
+            }
             let output = self.shards.run(self.intake.take())?;
             let refused = results.take(output, |_| {})?;
             self.intake.settle(refused);
@@ -143,7 +159,7 @@ impl<'a> Play<'a> {
                 .is_some_and(|every| chunks.is_multiple_of(every.max(1)))
             {
                 let state = self.shards.snapshot()?;
-                self.shards = Shards::restore(self.plant, self.args.shards, &state)?;
+                self.shards = Shards::restore(self.intake.plant(), self.args.shards, &state)?;
             }
         }
         progress.done();

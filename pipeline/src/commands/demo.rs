@@ -23,6 +23,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::args::{DemoArgs, Format, PlantArgs};
+use crate::blueprint::Blueprint;
 use crate::exit::{Outcome, usage};
 use crate::live::core::Core;
 use crate::live::message::Message;
@@ -46,7 +47,8 @@ const STEP: Duration = Duration::from_millis(5);
 /// If the endpoint cannot listen or results cannot be written.
 pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let began = Instant::now();
-    let plant = setting::plant(&PlantArgs::default(), Mode::Monitor)?;
+    let blueprint = Blueprint::read(&PlantArgs::default(), Mode::Monitor)?;
+    let plant = blueprint.compile()?;
     let inventory = plant.inventory();
     let start = inventory.clock.moment(START.0, START.1);
     let simulated = simulate(&plant, start, args.seed)?;
@@ -61,10 +63,13 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         ))
         .with_context(|| format!("cannot listen on `{}`", args.mqtt))
         .map_err(usage)?;
+    let results = Results::create(args.out.as_deref())?;
+    results.measured_against(&blueprint, &plant)?;
     let core = Core::new(
+        blueprint,
         &plant,
         args.shards,
-        Results::create(args.out.as_deref())?,
+        results,
         Outlet::Endpoint(endpoint.publisher()),
     )?;
     let mut show = Show {
@@ -119,7 +124,7 @@ fn simulate(
 /// The demo while it runs.
 struct Show<'a> {
     plant: &'a Arc<Plant>,
-    core: Core<'a>,
+    core: Core,
     deliveries: mpsc::Receiver<Delivery>,
     refusals: Option<mpsc::Receiver<Refusal>>,
     settle: SettleHandle,

@@ -1,12 +1,15 @@
 //! `andon explain`: a recorded verdict, computed again from the values stored with it.
 //!
-//! The same detector code assesses the stored inputs with the profile at hand, and the same judge's
-//! code settles the findings: every field that they determine must come out as it was written. If
-//! the profile is not the one the verdict was measured against, it says so instead of comparing.
+//! The same detector code assesses the stored inputs with the profile that was in force, and the
+//! same judge's code settles the findings: every field that they determine must come out as it was
+//! written. A run keeps what it measured against beside its verdicts. Files that are named instead
+//! are taken, and if they are not what a finding was measured against, it says so instead of
+//! comparing.
 
 mod compare;
 
 use std::io::Write;
+use std::sync::Arc;
 
 use andon_detectors::catalog::CATALOG;
 use andon_engine::Plant;
@@ -18,16 +21,16 @@ use serde_json::json;
 
 use self::compare::Again;
 use crate::args::{ExplainArgs, Format};
+use crate::blueprint::Blueprint;
 use crate::commands::devices::verdicts;
 use crate::exit::{Outcome, usage};
-use crate::setting;
 
 /// Runs the command.
 ///
 /// # Errors
 /// If there is no such verdict, or the run's files cannot be read.
 pub fn run(args: &ExplainArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
-    let plant = setting::plant(&args.plant, Mode::Monitor)?;
+    let plants = plants(args)?;
     let wanted = args.id.to_lowercase();
     let found = verdicts(&args.data, |v| {
         wanted == "all" || v.verdict_id.starts_with(&wanted)
@@ -43,7 +46,7 @@ pub fn run(args: &ExplainArgs, format: Format, out: &mut impl Write) -> anyhow::
         let results: Vec<Again> = verdict
             .findings
             .iter()
-            .map(|f| assess(&plant, verdict, f))
+            .map(|f| assess(&plants, verdict, f))
             .collect();
         let settled = compare::settled(verdict);
         let equal = settled == Again::Equal && results.iter().all(|one| *one == Again::Equal);
@@ -60,21 +63,36 @@ pub fn run(args: &ExplainArgs, format: Format, out: &mut impl Write) -> anyhow::
     })
 }
 
+/// What was in force when the verdicts were written, or what is named instead.
+fn plants(args: &ExplainArgs) -> anyhow::Result<Vec<Arc<Plant>>> {
+    if args.plant.inventory.is_none() && args.plant.profiles.is_none() {
+        let kept = Blueprint::kept(&args.data)?;
+        if !kept.is_empty() {
+            return Ok(kept);
+        }
+    }
+    Ok(vec![
+        Blueprint::read(&args.plant, Mode::Monitor)?.compile()?,
+    ])
+}
+
 /// A finding, assessed again from its inputs by the detector that wrote it.
-fn assess(plant: &Plant, verdict: &Verdict, finding: &Finding) -> Again {
+fn assess(plants: &[Arc<Plant>], verdict: &Verdict, finding: &Finding) -> Again {
     let Some(entry) = CATALOG.iter().find(|entry| entry.name == finding.detector) else {
         return Again::CannotSay(format!("this build has no detector `{}`", finding.detector));
     };
-    let name = &verdict.profile.name;
-    let (Some(compiled), Some(profile)) = (plant.plans(name), plant.profile(name)) else {
-        return Again::CannotSay(format!("there is no profile `{name}`"));
+    let measured = finding.profile.as_ref().unwrap_or(&verdict.profile);
+    let in_force = |plant: &&Arc<Plant>| {
+        let profile = plant.profile(&measured.name);
+        profile.is_some_and(|profile| profile.hash == measured.hash)
     };
-    if profile.hash != verdict.profile.hash {
+    let plant = plants.iter().find(in_force);
+    let Some(compiled) = plant.and_then(|plant| plant.plans(&measured.name)) else {
         return Again::CannotSay(format!(
-            "profile `{name}` is not the one it was measured against ({} then, {} now)",
-            verdict.profile.hash, profile.hash
+            "there is no profile `{}` with the hash {}, which it was measured against",
+            measured.name, measured.hash
         ));
-    }
+    };
     let evidence = match (entry.assess)(compiled, &finding.inputs) {
         Ok(evidence) => evidence,
         Err(cause) => return Again::CannotSay(cause),
@@ -135,14 +153,15 @@ fn print_text(
         writeln!(out, "    saw       {}", finding.sentence)?;
         writeln!(out, "    observed  {}", finding.observed)?;
         writeln!(out, "    expected  {}", finding.expected)?;
+        let profile = finding.profile.as_ref().unwrap_or(&verdict.profile);
         writeln!(
             out,
             "    rests on  {} ({} clean windows), profile {} version {} {:.12}",
             finding.confidence.basis,
             finding.confidence.n,
-            verdict.profile.name,
-            verdict.profile.version,
-            verdict.profile.hash
+            profile.name,
+            profile.version,
+            profile.hash
         )?;
         for source in &finding.source {
             writeln!(

@@ -4,32 +4,33 @@
 //! once; only the acknowledgement waits for the disk. The state is saved now and then, and the log
 //! is kept until the state covers it.
 
+mod history;
+
 use std::io::Write;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use andon_emit::terminal::verdict_line;
-use andon_engine::Plant;
-use andon_ingest::delivery::{Delivery, Receipt, Settle};
-use andon_ingest::log::{self, Body, Log, LogError};
-use andon_schemas::time::EventTime;
+use andon_ingest::delivery::Delivery;
+use andon_ingest::log::{Body, Log};
 use andon_schemas::verdict::Verdict;
 use anyhow::{Context as _, anyhow};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::args::{Format, RunArgs};
+use crate::blueprint::Blueprint;
 use crate::config::Config;
 use crate::exit::{Outcome, usage};
 use crate::live::core::Core;
 use crate::live::message::Message;
 use crate::live::source::{Source, Stop};
-use crate::live::state::{self, State};
+use crate::live::state;
 use crate::results::{Results, write_json};
 use crate::summary::{Latency, Parts, Summary};
 use crate::text;
-use crate::{devices, setting, wall};
+use crate::wall;
+
+use self::history::open_log;
 
 /// A bundle closes after this long, however few rows it holds.
 const BUNDLE_OPEN: Duration = Duration::from_micros(500);
@@ -45,7 +46,8 @@ const DRAINED_AFTER: Duration = Duration::from_secs(3);
 pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let began = Instant::now();
     let config = Config::load(args)?;
-    let plant = setting::plant(&config.plant, config.mode)?;
+    let blueprint = Blueprint::read(&config.plant, config.mode)?;
+    let plant = blueprint.compile()?;
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot make folder `{}`", config.data.display()))
         .map_err(usage)?;
@@ -60,6 +62,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     out.flush()?;
     let log = open_log(&config.data, source.settle.clone())?;
     let results = Results::go_on(&config.data)?;
+    results.measured_against(&blueprint, &plant)?;
     let state = state::load(&config.data)?;
     if args.capture.is_some() && (state.is_some() || log.last_sequence() > 0) {
         let folder = config.data.display();
@@ -70,19 +73,19 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     }
     let outlet = source.outlet();
     let mut run = Run {
-        core: Core::new(&plant, config.shards, results, outlet)?,
-        plant: &plant,
+        core: Core::new(blueprint.clone(), &plant, config.shards, results, outlet)?,
         log,
         saved: 0,
         save_every: Duration::from_secs(60),
-        folder: &config.data,
+        config: &config,
         format,
         drain: args.drain,
     };
     if let Some(path) = &args.capture {
         run.core.record_to(path)?;
     }
-    run.recover(state, config.shards, out)?;
+    run.recover(state, out)?;
+    run.adopt(blueprint)?;
     run.serve(&runtime, &mut source, out)?;
     if args.drain {
         run.core.end(|_| {})?;
@@ -101,79 +104,19 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     Ok(Outcome::Done)
 }
 
-/// Opens the log; what becomes durable in it is acknowledged to its sender.
-fn open_log(folder: &Path, settle: Arc<dyn Settle>) -> anyhow::Result<Log> {
-    let (log, recovery) = Log::open(
-        &folder.join("log"),
-        log::Options::default(),
-        move |commit| {
-            settle.settle(&commit.receipts);
-        },
-    )?;
-    if let Some(torn) = &recovery.torn {
-        tracing::warn!(
-            "the log ended in the middle of a record, as after a crash: {} bytes that nobody was \
-             promised were cut off {}",
-            torn.bytes,
-            torn.path.display()
-        );
-    }
-    Ok(log)
-}
-
 /// A live run.
 struct Run<'a> {
-    core: Core<'a>,
-    plant: &'a Arc<Plant>,
+    core: Core,
     log: Log,
     /// The newest log entry that the saved state covers.
     saved: u64,
     save_every: Duration,
-    folder: &'a Path,
+    config: &'a Config,
     format: Format,
     drain: bool,
 }
 
 impl Run<'_> {
-    /// Goes on where the last run stood: its saved state, then the log from there.
-    fn recover(
-        &mut self,
-        state: Option<State>,
-        shards: usize,
-        out: &mut impl Write,
-    ) -> anyhow::Result<()> {
-        if let Some(state) = state {
-            self.saved = state.through;
-            self.core.resume(state, shards)?;
-        }
-        let came = Instant::now();
-        for entry in self.log.replay(self.saved + 1)? {
-            let entry = entry?;
-            let received_at = EventTime::from_micros(entry.received_at);
-            match entry.body {
-                Body::Message {
-                    topic,
-                    payload,
-                    sender,
-                    proven,
-                } => {
-                    let message = Message {
-                        topic,
-                        payload,
-                        sender,
-                        proven,
-                        received_at,
-                        sequence: entry.sequence,
-                    };
-                    self.take(&message, came)?;
-                }
-                Body::Tick { at } => self.core.idle(EventTime::from_micros(at))?,
-                Body::Control { .. } => {}
-            }
-        }
-        self.flush(out)
-    }
-
     fn serve(
         &mut self,
         runtime: &Runtime,
@@ -186,6 +129,9 @@ impl Run<'_> {
             let next = runtime.block_on(async {
                 tokio::time::timeout(IDLE_EVERY, source.deliveries.recv()).await
             });
+            if source.wants_reload() {
+                self.reload();
+            }
             while let Some(refusal) = source.next_refusal() {
                 self.core.refusal(&refusal, wall::now())?;
             }
@@ -254,29 +200,9 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Writes an entry to the log. A full log is let go of as far as the state can cover it; if
-    /// that frees nothing, the run waits and the source stops being read.
-    fn append(
-        &mut self,
-        received_at: EventTime,
-        body: &Body,
-        receipt: Option<Receipt>,
-    ) -> anyhow::Result<u64> {
-        loop {
-            match self.log.append(received_at.micros(), body, receipt) {
-                Err(LogError::Full { .. }) => {
-                    self.core.flush(|_| {})?;
-                    self.save()?;
-                    std::thread::sleep(IDLE_EVERY);
-                }
-                result => return Ok(result?),
-            }
-        }
-    }
-
     fn take(&mut self, message: &Message, came: Instant) -> anyhow::Result<()> {
         let source = message.source();
-        match message.read(self.plant.inventory()) {
+        match message.read(self.core.plant().inventory()) {
             Ok(record) => self.core.record(record, &source, message.received_at, came),
             Err(refused) => {
                 self.core
@@ -295,7 +221,8 @@ impl Run<'_> {
     }
 
     fn flush(&mut self, out: &mut impl Write) -> anyhow::Result<()> {
-        let clock = &self.plant.inventory().clock;
+        let plant = self.core.plant().clone();
+        let clock = &plant.inventory().clock;
         let format = self.format;
         let mut lines = Vec::new();
         self.core.flush(|verdict: &Verdict| {
@@ -318,20 +245,6 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Saves the state and lets go of the log that it covers.
-    fn save(&mut self) -> anyhow::Result<()> {
-        let through = self.log.sync()?;
-        if !self.core.effects_are_out()? {
-            tracing::warn!("the broker has not acknowledged what was published; keeping the log");
-            return Ok(());
-        }
-        let state = self.core.state(through)?;
-        state::save(self.folder, &state)?;
-        self.saved = through;
-        self.log.release(through)?;
-        devices::write(self.folder, self.plant, &self.core.status()?)
-    }
-
     fn summary(&self, began: Instant) -> anyhow::Result<Summary> {
         let status = self.core.status()?;
         Ok(Summary::of(Parts {
@@ -339,7 +252,7 @@ impl Run<'_> {
             ledger: &self.core.results.ledger,
             counts: status.counts,
             devices: status.devices,
-            plant: self.plant,
+            plant: self.core.plant(),
             order: "recorded".to_owned(),
             as_of: wall::now(),
             latency: Latency::of(&self.core.latency),

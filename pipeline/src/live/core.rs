@@ -15,9 +15,9 @@ use andon_schemas::observation::{Record, Source};
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Verdict;
 use hdrhistogram::Histogram;
-use serde_json::json;
 
-use crate::intake::{Intake, RECORDED_END, RECORDED_START};
+use crate::blueprint::Blueprint;
+use crate::intake::{Intake, Recorded};
 use crate::live::outlet::{Outgoing, Outlet};
 use crate::live::state::State;
 use crate::results::Results;
@@ -25,9 +25,9 @@ use crate::shards::Shards;
 
 /// Everything between a message and what comes of it.
 #[derive(Debug)]
-pub struct Core<'a> {
-    plant: &'a Arc<Plant>,
-    intake: Intake<'a>,
+pub struct Core {
+    blueprint: Blueprint,
+    intake: Intake,
     shards: Shards,
     /// What came out.
     pub results: Results,
@@ -41,19 +41,20 @@ pub struct Core<'a> {
     newest_came: Option<(EventTime, Instant)>,
 }
 
-impl<'a> Core<'a> {
-    /// A core that has seen nothing.
+impl Core {
+    /// A core that has seen nothing. `plant` is what `blueprint` compiles to.
     ///
     /// # Errors
     /// If the histogram cannot be made.
     pub fn new(
-        plant: &'a Arc<Plant>,
+        blueprint: Blueprint,
+        plant: &Arc<Plant>,
         shards: usize,
         results: Results,
         outlet: Outlet,
     ) -> anyhow::Result<Self> {
         Ok(Self {
-            plant,
+            blueprint,
             intake: Intake::new(plant, andon_schemas::bundle::BUNDLE_ROWS_MAX, false),
             shards: Shards::new(plant, shards),
             results,
@@ -66,12 +67,15 @@ impl<'a> Core<'a> {
         })
     }
 
-    /// Goes on where a saved state stands.
+    /// Goes on where a saved state stands, measured against the same plant as then.
     ///
     /// # Errors
-    /// If the snapshots do not fit this plant or are damaged.
+    /// If the snapshots are damaged.
     pub fn resume(&mut self, state: State, shards: usize) -> anyhow::Result<()> {
-        self.shards = Shards::restore(self.plant, shards, &state.shards)?;
+        let plant = state.blueprint.compile()?;
+        self.shards = Shards::restore(&plant, shards, &state.shards)?;
+        self.intake.stand_on(&plant);
+        self.blueprint = state.blueprint;
         self.results.commands = state.commands;
         self.intake.resume(state.feed, state.tally);
         Ok(())
@@ -83,16 +87,41 @@ impl<'a> Core<'a> {
     /// If the file cannot be written.
     pub fn record_to(&mut self, path: &Path) -> anyhow::Result<()> {
         let mut capture = CaptureWriter::create(path)?;
-        capture.control(
-            &json!({
-                "event": RECORDED_START,
-                "profile_hash": self.plant.profile_hash(),
-                "inventory_hash": self.plant.inventory_hash(),
-            })
-            .to_string(),
-        )?;
+        let start = Recorded::Start {
+            plant: Some(self.blueprint.clone()),
+        };
+        capture.control(&serde_json::to_string(&start)?)?;
         self.capture = Some(capture);
         Ok(())
+    }
+
+    /// Measures against another plant from the next record on. Whoever calls it has made sure that
+    /// the change is durable.
+    ///
+    /// # Errors
+    /// If the blueprint does not compile, or the capture cannot be written.
+    pub fn change(&mut self, blueprint: Blueprint) -> anyhow::Result<()> {
+        let plant = blueprint.compile()?;
+        if let Some(capture) = &mut self.capture {
+            let change = Recorded::Plant {
+                plant: blueprint.clone(),
+            };
+            capture.control(&serde_json::to_string(&change)?)?;
+        }
+        self.results.measured_against(&blueprint, &plant)?;
+        self.intake.change(&plant);
+        self.blueprint = blueprint;
+        Ok(())
+    }
+
+    /// What it measures against.
+    pub fn plant(&self) -> &Arc<Plant> {
+        self.intake.plant()
+    }
+
+    /// What that is compiled from.
+    pub fn blueprint(&self) -> &Blueprint {
+        &self.blueprint
     }
 
     /// Takes a record.
@@ -208,7 +237,7 @@ impl<'a> Core<'a> {
             return Ok(());
         }
         let output = self.shards.run(inputs)?;
-        let site = &self.plant.inventory().site;
+        let site = &self.intake.plant().inventory().site;
         let mut outgoing = Vec::new();
         for (_, item) in &output.items {
             outgoing.extend(message_of(item, site)?);
@@ -243,7 +272,7 @@ impl<'a> Core<'a> {
         self.intake.feed().end();
         self.run(each)?;
         if let Some(capture) = &mut self.capture {
-            capture.control(&json!({ "event": RECORDED_END }).to_string())?;
+            capture.control(&serde_json::to_string(&Recorded::EndOfInput)?)?;
         }
         Ok(())
     }
@@ -255,6 +284,7 @@ impl<'a> Core<'a> {
     pub fn state(&mut self, through: u64) -> anyhow::Result<State> {
         Ok(State {
             through,
+            blueprint: self.blueprint.clone(),
             feed: self.intake.feed().state(),
             tally: self.intake.tally().clone(),
             commands: self.results.commands.clone(),

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use andon_emit::mqtt::{self, Publisher};
@@ -14,6 +15,7 @@ use andon_ingest::endpoint::{
 use andon_ingest::subscriber::{self, Health, Subscriber};
 use anyhow::{Context as _, anyhow};
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -46,6 +48,8 @@ pub struct Source {
     outlet: Option<Outlet>,
     publishing: Option<JoinHandle<()>>,
     refusals: Option<mpsc::Receiver<Refusal>>,
+    /// A hangup signal has come.
+    reloads: Arc<AtomicBool>,
     /// Of a broker.
     health: Option<watch::Receiver<Health>>,
 }
@@ -79,6 +83,11 @@ impl Source {
         self.health
             .as_ref()
             .is_none_or(|health| matches!(*health.borrow(), Health::Connected { .. }))
+    }
+
+    /// Whether a hangup signal asked for inventory and profiles to be read again; once for each.
+    pub fn wants_reload(&mut self) -> bool {
+        self.reloads.swap(false, Ordering::Relaxed)
     }
 
     /// The next message that the endpoint turned away, if there is one.
@@ -131,8 +140,9 @@ impl Source {
         let refusals = endpoint.refusals();
         let settle = Arc::new(endpoint.settle_handle());
         let outlet = Some(Outlet::Endpoint(endpoint.publisher()));
+        let stopped = stopped(runtime, stop);
         runtime.spawn(async move {
-            stopped(stop).await;
+            stopped.await;
             let counts = endpoint.shutdown().await;
             tracing::info!(?counts, "endpoint closed");
         });
@@ -143,6 +153,7 @@ impl Source {
             outlet,
             publishing: None,
             refusals,
+            reloads: hangups(runtime),
             health: None,
         })
     }
@@ -173,8 +184,9 @@ impl Source {
         let health = subscriber.health();
         runtime.spawn(tell_health(health.clone()));
         let publishing = Some(runtime.spawn(publish(out, outgoing)));
+        let stopped = stopped(runtime, stop);
         runtime.spawn(async move {
-            stopped(stop).await;
+            stopped.await;
             subscriber.shutdown().await;
         });
         let outlet = Some(Outlet::Broker(queue));
@@ -185,6 +197,7 @@ impl Source {
             outlet,
             publishing,
             refusals: None,
+            reloads: hangups(runtime),
             health: Some(health),
         })
     }
@@ -235,31 +248,59 @@ async fn tell_health(mut health: watch::Receiver<Health>) {
     }
 }
 
-/// Waits for a signal to stop, or for the time to be up.
-async fn stopped(stop: Stop) {
-    let time_is_up = async {
-        match stop.after {
-            Some(after) => tokio::time::sleep(after).await,
-            None => std::future::pending().await,
+/// Set by every hangup signal, which by custom asks a service to read its files again.
+fn hangups(runtime: &Runtime) -> Arc<AtomicBool> {
+    let asked = Arc::new(AtomicBool::new(false));
+    let set = asked.clone();
+    let mut hangups = Signals::of(runtime, SignalKind::hangup());
+    runtime.spawn(async move {
+        loop {
+            hangups.next().await;
+            set.store(true, Ordering::Relaxed);
         }
-    };
-    let terminated = async {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                terminate.recv().await;
+    });
+    asked
+}
+
+/// Waits for a signal to stop, or for the time to be up. Signals count from the call on.
+fn stopped(runtime: &Runtime, stop: Stop) -> impl Future<Output = ()> + Send + use<> {
+    let mut terminations = Signals::of(runtime, SignalKind::terminate());
+    let mut interrupts = Signals::of(runtime, SignalKind::interrupt());
+    async move {
+        let time_is_up = async {
+            match stop.after {
+                Some(after) => tokio::time::sleep(after).await,
+                None => std::future::pending().await,
             }
-            Err(_) => std::future::pending().await,
+        };
+        tokio::select! {
+            () = time_is_up => {}
+            () = terminations.next() => {}
+            () = interrupts.next() => {}
         }
-    };
-    tokio::select! {
-        () = time_is_up => {}
-        () = terminated => {}
-        interrupted = tokio::signal::ctrl_c() => {
-            if let Err(error) = interrupted {
-                tracing::warn!("cannot listen for interrupts: {error}");
-            }
+    }
+}
+
+/// Signals of one kind; none ever comes if the system does not let us listen.
+struct Signals(Option<Signal>);
+
+impl Signals {
+    fn of(runtime: &Runtime, kind: SignalKind) -> Self {
+        let _guard = runtime.enter();
+        let signals = signal(kind);
+        if let Err(error) = &signals {
+            tracing::warn!("cannot listen for signal {}: {error}", kind.as_raw_value());
         }
+        Self(signals.ok())
+    }
+
+    async fn next(&mut self) {
+        if let Some(signals) = &mut self.0
+            && signals.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending::<()>().await;
     }
 }
 

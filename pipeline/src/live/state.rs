@@ -10,17 +10,20 @@ use andon_respond::Commands;
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::blueprint::Blueprint;
 use crate::intake::Tally;
 
 /// Name of the file in the data folder.
 const FILE: &str = "state.bin";
-const MAGIC: &[u8; 8] = b"ANDONST1";
+const MAGIC: &[u8; 8] = b"ANDONST2";
 
 /// What is saved.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct State {
     /// Entries of the log up to this number are in the state, and their effects are out.
     pub through: u64,
+    /// What it is measured against.
+    pub blueprint: Blueprint,
     /// Where the feed stands.
     pub feed: FeedState,
     /// Where every record went.
@@ -71,6 +74,13 @@ pub fn load(folder: &Path) -> anyhow::Result<Option<State>> {
     let Some((head, content)) = bytes.split_at_checked(12) else {
         bail!(damaged())
     };
+    if head.starts_with(&MAGIC[..7]) && head[7] != MAGIC[7] {
+        bail!(
+            "state `{}` was written by another version of andon; move it away to start from the \
+             log alone",
+            path.display()
+        );
+    }
     if head[..8] != *MAGIC || head[8..] != crc32fast::hash(content).to_le_bytes() {
         bail!(damaged());
     }

@@ -1,4 +1,6 @@
 //! A process whose output a test waits for, line by line, and which does not outlive the test.
+#![allow(dead_code, reason = "every test uses a part of it")]
+#![allow(clippy::allow_attributes, reason = "one test may use all of it")]
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -85,10 +87,19 @@ impl Watched {
 
     /// Asks it to end, as an administrator would, and waits until it has.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
-        let id = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &id]).status();
-        assert!(asked.is_ok_and(|status| status.success()), "{}", self.name);
+        self.signal("-TERM");
         self.wait()
+    }
+
+    /// Asks it to read its files again.
+    pub(crate) fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{}", self.name);
     }
 
     /// Waits until it ends by itself.

@@ -87,8 +87,13 @@ pub enum Item {
     Reject(Reject),
     /// A tick of the recorded run: time is at least this.
     Tick(EventTime),
-    /// A control input of the recorded run, as JSON.
-    Control(String),
+    /// A control input of the recorded run.
+    Control {
+        /// It, as JSON.
+        control: String,
+        /// Where it came from.
+        source: Source,
+    },
 }
 
 /// What became of one file.
@@ -326,7 +331,7 @@ impl Captures {
                 Item::Reject(refused.at(source, self.options.as_of, b""))
             }
             Ok(Content::Tick(at)) => Item::Tick(at),
-            Ok(Content::Control(control)) => Item::Control(control),
+            Ok(Content::Control(control)) => Item::Control { control, source },
             Err((refused, excerpt)) => {
                 self.count_reject();
                 Item::Reject(refused.at(source, self.options.as_of, excerpt.as_bytes()))

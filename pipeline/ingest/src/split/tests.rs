@@ -76,14 +76,24 @@ fn record(body: RecordBody) -> Record {
     }
 }
 
-fn split(splitter: &mut Splitter<'_>, record: Record) -> Result<Vec<Observation>, Refused> {
+fn split(
+    splitter: &mut Splitter,
+    inventory: Option<&Inventory>,
+    record: Record,
+) -> Result<Vec<Observation>, Refused> {
     let source = Source {
         topic: "f".into(),
         partition: 0,
         offset: 1,
     };
     let mut out = Vec::new();
-    let result = splitter.split(record, &source, EventTime::from_micros(5), &mut out);
+    let result = splitter.split(
+        inventory,
+        record,
+        &source,
+        EventTime::from_micros(5),
+        &mut out,
+    );
     assert_eq!(result.is_ok(), !out.is_empty());
     result.map(|()| out)
 }
@@ -103,8 +113,13 @@ fn views(observations: &[Observation]) -> Vec<(String, Role, Option<u64>)> {
 #[test]
 fn each_end_of_the_plant_sees_the_flow_its_own_way() {
     let inventory = inventory();
-    let mut splitter = Splitter::by_inventory(&inventory);
-    let both = split(&mut splitter, flow("10.0.0.1", "10.0.0.2")).unwrap();
+    let mut splitter = Splitter::default();
+    let both = split(
+        &mut splitter,
+        Some(&inventory),
+        flow("10.0.0.1", "10.0.0.2"),
+    )
+    .unwrap();
     assert_eq!(
         views(&both),
         [
@@ -113,26 +128,46 @@ fn each_end_of_the_plant_sees_the_flow_its_own_way() {
         ]
     );
     assert_eq!(both[0].header.received_at, EventTime::from_micros(5));
-    let from_outside = split(&mut splitter, flow("198.51.100.1", "10.0.0.2")).unwrap();
+    let from_outside = split(
+        &mut splitter,
+        Some(&inventory),
+        flow("198.51.100.1", "10.0.0.2"),
+    )
+    .unwrap();
     assert_eq!(
         views(&from_outside),
         [("plc-2".to_owned(), Role::Responder, Some(9))]
     );
-    let unlisted = split(&mut splitter, flow("10.9.9.9", "198.51.100.1")).unwrap();
+    let unlisted = split(
+        &mut splitter,
+        Some(&inventory),
+        flow("10.9.9.9", "198.51.100.1"),
+    )
+    .unwrap();
     assert_eq!(
         views(&unlisted),
         [("ip:10.9.9.9".to_owned(), Role::Originator, Some(7))]
     );
-    let with_itself = split(&mut splitter, flow("10.0.0.1", "10.0.0.1")).unwrap();
+    let with_itself = split(
+        &mut splitter,
+        Some(&inventory),
+        flow("10.0.0.1", "10.0.0.1"),
+    )
+    .unwrap();
     assert_eq!(with_itself.len(), 1);
-    let foreign = split(&mut splitter, flow("198.51.100.1", "198.51.100.2")).unwrap_err();
+    let foreign = split(
+        &mut splitter,
+        Some(&inventory),
+        flow("198.51.100.1", "198.51.100.2"),
+    )
+    .unwrap_err();
     assert_eq!(foreign.reason, RejectReason::NoKnownEndpoint);
 }
 
 #[test]
 fn a_record_that_names_its_device_yields_that_view_only() {
     let inventory = inventory();
-    let mut splitter = Splitter::by_inventory(&inventory);
+    let mut splitter = Splitter::default();
     for (name, role) in [
         ("plc-1", Role::Originator),
         ("plc-2", Role::Responder),
@@ -141,7 +176,7 @@ fn a_record_that_names_its_device_yields_that_view_only() {
         let mut record = flow("10.0.0.1", "10.0.0.2");
         record.device = Some(DeviceId::new(name).unwrap());
         record.received_at = Some(EventTime::from_micros(3));
-        let seen = split(&mut splitter, record).unwrap();
+        let seen = split(&mut splitter, Some(&inventory), record).unwrap();
         assert_eq!((seen.len(), views(&seen)[0].1), (1, role), "{name}");
         assert_eq!(seen[0].header.received_at, EventTime::from_micros(3));
     }
@@ -150,10 +185,15 @@ fn a_record_that_names_its_device_yields_that_view_only() {
 #[test]
 fn endpoints_that_are_not_listed_are_named_alike_kept_or_not() {
     let inventory = inventory();
-    let mut splitter = Splitter::by_inventory(&inventory);
+    let mut splitter = Splitter::default();
     let address = |n: usize| format!("10.9.{}.{}", n / 256 % 256, n % 256);
     for n in 0..=2 * KEPT_MAX {
-        let seen = split(&mut splitter, flow(&address(n), "198.51.100.1")).unwrap();
+        let seen = split(
+            &mut splitter,
+            Some(&inventory),
+            flow(&address(n), "198.51.100.1"),
+        )
+        .unwrap();
         assert_eq!(seen[0].header.device.as_str(), format!("ip:{}", address(n)));
     }
     assert_eq!(splitter.strangers.len(), KEPT_MAX);
@@ -161,14 +201,14 @@ fn endpoints_that_are_not_listed_are_named_alike_kept_or_not() {
 
 #[test]
 fn without_an_inventory_whoever_opens_a_flow_is_a_device() {
-    let mut splitter = Splitter::by_address();
-    let seen = split(&mut splitter, flow("198.51.100.1", "10.0.0.2")).unwrap();
+    let mut splitter = Splitter::default();
+    let seen = split(&mut splitter, None, flow("198.51.100.1", "10.0.0.2")).unwrap();
     assert_eq!(
         views(&seen),
         [("ip:198.51.100.1".to_owned(), Role::Originator, Some(7))]
     );
     for nobody in ["0.0.0.0", "224.0.0.251", "255.255.255.255", "ff02::1", "::"] {
-        let refused = split(&mut splitter, flow(nobody, "10.0.0.2")).unwrap_err();
+        let refused = split(&mut splitter, None, flow(nobody, "10.0.0.2")).unwrap_err();
         assert_eq!(refused.reason, RejectReason::NoKnownEndpoint, "{nobody}");
     }
 }
@@ -176,7 +216,7 @@ fn without_an_inventory_whoever_opens_a_flow_is_a_device() {
 #[test]
 fn other_records_belong_to_their_device_or_to_who_asked() {
     let inventory = inventory();
-    let mut splitter = Splitter::by_inventory(&inventory);
+    let mut splitter = Splitter::default();
     let answer = |asked: &str| Record {
         address: Some(asked.parse().unwrap()),
         ..record(RecordBody::Single(Body::Resolution(Resolution {
@@ -186,8 +226,9 @@ fn other_records_belong_to_their_device_or_to_who_asked() {
             ttl_s: 1,
         })))
     };
-    let mut device =
-        |record| split(&mut splitter, record).map(|seen| seen[0].header.device.to_string());
+    let mut device = |record| {
+        split(&mut splitter, Some(&inventory), record).map(|seen| seen[0].header.device.to_string())
+    };
     assert_eq!(device(answer("10.0.0.2")).unwrap(), "plc-2");
     assert_eq!(device(answer("10.0.9.9")).unwrap(), "ip:10.0.9.9");
     let foreign = device(answer("192.0.2.1")).unwrap_err();

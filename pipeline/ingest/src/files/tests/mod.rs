@@ -94,7 +94,7 @@ fn drain(captures: &mut Captures) -> Read {
                     read.numbers.push(source.offset);
                 }
                 Item::Reject(reject) => read.rejects.push(reject.clone()),
-                Item::Tick(_) | Item::Control(_) => {}
+                Item::Tick(_) | Item::Control { .. } => {}
             }
             read.items.push(item);
         }

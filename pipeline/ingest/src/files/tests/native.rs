@@ -36,7 +36,7 @@ fn written(name: &str, write: impl Fn(&mut CaptureWriter)) -> Read {
 }
 
 /// A live run as it is recorded: everything the engine was given, in the order it was given.
-fn record_a_run(writer: &mut CaptureWriter) -> Vec<Item> {
+fn record_a_run(writer: &mut CaptureWriter, path: &Path) -> Vec<Item> {
     let source = Source {
         topic: "andon/v1/in/s/cnc-1/reading".into(),
         partition: 0,
@@ -63,7 +63,14 @@ fn record_a_run(writer: &mut CaptureWriter) -> Vec<Item> {
         },
         Item::Tick(EventTime::from_micros(9)),
         Item::Reject(reject),
-        Item::Control(control),
+        Item::Control {
+            control,
+            source: Source {
+                topic: path.to_string_lossy().into(),
+                partition: 0,
+                offset: 4,
+            },
+        },
         Item::Record {
             record: reading(2),
             source,
@@ -77,7 +84,7 @@ fn a_recorded_run_is_replayed_in_its_order_with_everything_it_was_given() {
         let folder = Folder::new();
         let path = folder.path().join(name);
         let mut writer = CaptureWriter::create(&path).unwrap();
-        let given = record_a_run(&mut writer);
+        let given = record_a_run(&mut writer, &path);
         writer.finish().unwrap();
         assert_eq!(read_paths(&[path]).items, given, "{name}");
     }

@@ -1,0 +1,205 @@
+//! The texts that a plant is compiled from. They go wherever a verdict may have to be understood
+//! later: into the log when they change, into the saved state, into a recorded run, and beside the
+//! verdicts, for `andon explain`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use andon_engine::Plant;
+use andon_schemas::builtin;
+use andon_schemas::command::Mode;
+use andon_schemas::inventory::{self, Inventory, Lookup};
+use andon_schemas::profile::{self, ProfileSet, SourceFile};
+use andon_schemas::time::PlantClock;
+use anyhow::{Context as _, anyhow};
+use serde::{Deserialize, Serialize};
+
+use crate::args::PlantArgs;
+use crate::exit::usage;
+use crate::results::write_json;
+use crate::setting::{detector_names, gather, read};
+
+/// Folder of blueprints beside the verdicts of a run.
+const FOLDER: &str = "plants";
+
+/// A file as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Page {
+    path: String,
+    text: String,
+}
+
+/// Everything that a plant is compiled from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blueprint {
+    mode: Mode,
+    /// None for a capture whose plant nobody described.
+    inventory: Option<Page>,
+    profiles: Vec<Page>,
+}
+
+impl Page {
+    fn of(file: &SourceFile) -> Self {
+        Self {
+            path: file.path.to_owned(),
+            text: file.text.to_owned(),
+        }
+    }
+
+    fn file(&self) -> SourceFile<'_> {
+        SourceFile {
+            path: &self.path,
+            text: &self.text,
+        }
+    }
+}
+
+impl Blueprint {
+    /// Reads what the arguments name; what they leave out is built in.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn read(args: &PlantArgs, mode: Mode) -> anyhow::Result<Self> {
+        let inventory = match &args.inventory {
+            None => Page::of(&builtin::INVENTORY),
+            Some(path) => Page {
+                path: path.display().to_string(),
+                text: read(path, "inventory")?,
+            },
+        };
+        Ok(Self {
+            mode,
+            inventory: Some(inventory),
+            profiles: pages(args.profiles.as_deref())?,
+        })
+    }
+
+    /// What a capture is measured against whose plant nobody described: devices go by their
+    /// address, and no profile applies to them.
+    pub fn undescribed() -> Self {
+        Self {
+            mode: Mode::Monitor,
+            inventory: None,
+            profiles: builtin::PROFILES.iter().map(Page::of).collect(),
+        }
+    }
+
+    /// Compiles it.
+    ///
+    /// # Errors
+    /// Every problem of every file at once.
+    pub fn compile(&self) -> anyhow::Result<Arc<Plant>> {
+        let inventory = match &self.inventory {
+            Some(page) => inventory::parse(page.file()).map_err(usage)?,
+            None => nobody()?,
+        };
+        let files: Vec<SourceFile> = self.profiles.iter().map(Page::file).collect();
+        let profiles: ProfileSet = profile::parse(&files, &detector_names()).map_err(usage)?;
+        Ok(Arc::new(Plant::compile(inventory, &profiles, self.mode)))
+    }
+
+    /// Keeps it in a folder of verdicts.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn keep(&self, folder: &Path, plant: &Plant) -> anyhow::Result<()> {
+        let folder = folder.join(FOLDER);
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make folder `{}`", folder.display()))?;
+        let name = format!(
+            "{:.16}-{:.16}.json",
+            plant.profile_hash(),
+            plant.inventory_hash()
+        );
+        write_json(&folder.join(name), self)
+    }
+
+    /// The plants that are kept in a folder of verdicts, compiled.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or this build cannot compile it.
+    pub fn kept(folder: &Path) -> anyhow::Result<Vec<Arc<Plant>>> {
+        let folder = folder.join(FOLDER);
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read `{}`", folder.display()));
+            }
+        };
+        let mut paths: Vec<_> = entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<_, _>>()
+            .with_context(|| format!("cannot read `{}`", folder.display()))?;
+        paths.sort();
+        paths
+            .iter()
+            .map(|path| {
+                let text = read(path, "blueprint")?;
+                let blueprint: Self = serde_json::from_str(&text)
+                    .with_context(|| format!("`{}` is no blueprint", path.display()))
+                    .map_err(usage)?;
+                blueprint.compile()
+            })
+            .collect()
+    }
+}
+
+/// The profiles below a path, or the built-in ones.
+fn pages(path: Option<&Path>) -> anyhow::Result<Vec<Page>> {
+    let Some(path) = path else {
+        return Ok(builtin::PROFILES.iter().map(Page::of).collect());
+    };
+    let mut texts = Vec::new();
+    gather(path, &mut texts)?;
+    Ok(texts
+        .into_iter()
+        .map(|(path, text)| Page { path, text })
+        .collect())
+}
+
+/// An inventory of nothing.
+fn nobody() -> anyhow::Result<Inventory> {
+    Ok(Inventory {
+        site: "capture".to_owned(),
+        clock: PlantClock::new("UTC").map_err(|e| anyhow!(e))?,
+        zones: Vec::new(),
+        networks: Vec::new(),
+        segments: Vec::new(),
+        devices: Vec::new(),
+        holidays: Vec::new(),
+        maintenance: Vec::new(),
+        hash: String::new(),
+        lookup: Lookup::default(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_compiles_to_the_same_plant() {
+        let folder = tempfile::tempdir().unwrap();
+        let blueprint = Blueprint::read(&PlantArgs::default(), Mode::Monitor).unwrap();
+        let plant = blueprint.compile().unwrap();
+        blueprint.keep(folder.path(), &plant).unwrap();
+        Blueprint::undescribed()
+            .keep(folder.path(), &Blueprint::undescribed().compile().unwrap())
+            .unwrap();
+        let kept = Blueprint::kept(folder.path()).unwrap();
+        let hashes = |plant: &Plant| {
+            let hashes = (plant.profile_hash(), plant.inventory_hash());
+            (hashes.0.to_owned(), hashes.1.to_owned())
+        };
+        assert_eq!(kept.len(), 2);
+        assert!(kept.iter().any(|kept| hashes(kept) == hashes(&plant)));
+    }
+
+    #[test]
+    fn a_folder_without_verdicts_keeps_no_plant() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Blueprint::kept(folder.path()).unwrap().is_empty());
+    }
+}

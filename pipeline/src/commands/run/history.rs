@@ -1,0 +1,181 @@
+//! What a live run keeps to go on from: its log, its saved state, and the changes of the plant in
+//! between.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use andon_ingest::delivery::{Receipt, Settle};
+use andon_ingest::log::{self, Body, Log, LogError};
+use andon_schemas::time::EventTime;
+use anyhow::{Context as _, anyhow};
+
+use super::{IDLE_EVERY, Run};
+use crate::blueprint::Blueprint;
+use crate::exit::{usage, words};
+use crate::live::message::Message;
+use crate::live::state::{self, State};
+use crate::{devices, wall};
+
+/// Kind of the control input that changes inventory and profiles.
+const PLANT: &str = "plant";
+
+/// Opens the log; what becomes durable in it is acknowledged to its sender.
+pub(super) fn open_log(folder: &Path, settle: Arc<dyn Settle>) -> anyhow::Result<Log> {
+    let (log, recovery) = Log::open(
+        &folder.join("log"),
+        log::Options::default(),
+        move |commit| {
+            settle.settle(&commit.receipts);
+        },
+    )?;
+    if let Some(torn) = &recovery.torn {
+        tracing::warn!(
+            "the log ended in the middle of a record, as after a crash: {} bytes that nobody was \
+             promised were cut off {}",
+            torn.bytes,
+            torn.path.display()
+        );
+    }
+    Ok(log)
+}
+
+/// The change that a control input of the log asks for.
+fn change_of(kind: &str, payload: &[u8]) -> anyhow::Result<Blueprint> {
+    if kind != PLANT {
+        return Err(anyhow!(
+            "`{kind}` is no control input that this build knows"
+        ));
+    }
+    serde_json::from_slice(payload).context("cannot read the change of inventory and profiles")
+}
+
+impl Run<'_> {
+    /// Goes on where the last run stood: its saved state, then the log from there.
+    pub(super) fn recover(
+        &mut self,
+        state: Option<State>,
+        out: &mut impl Write,
+    ) -> anyhow::Result<()> {
+        if let Some(state) = state {
+            self.saved = state.through;
+            self.core.resume(state, self.config.shards)?;
+        }
+        let came = Instant::now();
+        for entry in self.log.replay(self.saved + 1)? {
+            let entry = entry?;
+            let received_at = EventTime::from_micros(entry.received_at);
+            match entry.body {
+                Body::Message {
+                    topic,
+                    payload,
+                    sender,
+                    proven,
+                } => {
+                    let message = Message {
+                        topic,
+                        payload,
+                        sender,
+                        proven,
+                        received_at,
+                        sequence: entry.sequence,
+                    };
+                    self.take(&message, came)?;
+                }
+                Body::Tick { at } => self.core.idle(EventTime::from_micros(at))?,
+                Body::Control { kind, payload } => {
+                    let change = change_of(&kind, &payload);
+                    let number = entry.sequence;
+                    let change = change.with_context(|| format!("log entry {number}"))?;
+                    self.core.change(change)?;
+                }
+            }
+        }
+        self.flush(out)
+    }
+
+    /// Goes on with what the files say now. If that is not what was measured against so far, or if
+    /// this is the very beginning, it is written into the log first: whoever replays the log must
+    /// measure every row against what it was measured against here.
+    pub(super) fn adopt(&mut self, blueprint: Blueprint) -> anyhow::Result<()> {
+        let is_new = blueprint != *self.core.blueprint();
+        if !is_new && self.log.last_sequence() > 0 {
+            return Ok(());
+        }
+        let (ours, theirs) = (self.core.plant(), blueprint.compile()?);
+        let (ours, theirs) = (&ours.inventory().site, &theirs.inventory().site);
+        if ours != theirs {
+            return Err(usage(anyhow!(
+                "`{}` belongs to the site `{ours}` and the inventory to `{theirs}`; name another \
+                 folder with --data",
+                self.config.data.display()
+            )));
+        }
+        let body = Body::Control {
+            kind: PLANT.to_owned(),
+            payload: serde_json::to_vec(&blueprint)?,
+        };
+        self.append(wall::now(), &body, None)?;
+        self.log.sync()?;
+        if is_new {
+            self.core.change(blueprint)?;
+        }
+        Ok(())
+    }
+
+    /// Reads inventory and profiles again. What is wrong with them changes nothing.
+    pub(super) fn reload(&mut self) {
+        let changed = Blueprint::read(&self.config.plant, self.config.mode).and_then(|blueprint| {
+            let changed = blueprint != *self.core.blueprint();
+            self.adopt(blueprint).map(|()| changed)
+        });
+        match changed {
+            Ok(true) => tracing::info!(
+                profiles = self.core.plant().profile_hash(),
+                inventory = self.core.plant().inventory_hash(),
+                "inventory and profiles were read again and are in force"
+            ),
+            Ok(false) => tracing::info!("inventory and profiles are what they were"),
+            Err(error) => tracing::error!(
+                "inventory and profiles cannot be used, the former ones stay in force: {}",
+                words(&error)
+            ),
+        }
+    }
+
+    /// Writes an entry to the log. A full log is let go of as far as the state can cover it; if
+    /// that frees nothing, the run waits and the source stops being read.
+    pub(super) fn append(
+        &mut self,
+        received_at: EventTime,
+        body: &Body,
+        receipt: Option<Receipt>,
+    ) -> anyhow::Result<u64> {
+        loop {
+            match self.log.append(received_at.micros(), body, receipt) {
+                Err(LogError::Full { .. }) => {
+                    self.core.flush(|_| {})?;
+                    self.save()?;
+                    std::thread::sleep(IDLE_EVERY);
+                }
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    /// Saves the state and lets go of the log that it covers.
+    pub(super) fn save(&mut self) -> anyhow::Result<()> {
+        let through = self.log.sync()?;
+        if !self.core.effects_are_out()? {
+            tracing::warn!("the broker has not acknowledged what was published; keeping the log");
+            return Ok(());
+        }
+        let state = self.core.state(through)?;
+        let folder = &self.config.data;
+        state::save(folder, &state)?;
+        self.saved = through;
+        self.log.release(through)?;
+        devices::write(folder, self.core.plant(), &self.core.status()?)
+    }
+}

@@ -1,0 +1,203 @@
+//! Profiles change while a run goes on: the change is input like any row, in the log, in the
+//! recorded run, and beside the verdicts.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what these functions cannot do fails the test"
+)]
+
+mod plant;
+mod watched;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::watched::Watched;
+
+/// Where the profiles of the product lie.
+const PROFILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../profiles");
+
+/// A plant whose profiles can be written to, and a run on it.
+struct Live {
+    folder: tempfile::TempDir,
+    /// The first half of what is published, and the second.
+    halves: [PathBuf; 2],
+}
+
+impl Live {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let profiles = folder.path().join("profiles");
+        fs::create_dir(&profiles).unwrap();
+        for entry in fs::read_dir(PROFILES).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                fs::copy(&path, profiles.join(path.file_name().unwrap())).unwrap();
+            }
+        }
+        let capture = plant::simulate(folder.path(), "2", "4000", &["plc-night-exfil"]);
+        let text = fs::read_to_string(&capture).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let half = lines.len() / 2;
+        let halves = [&lines[..half], &lines[half..]].map(|lines| lines.join("\n") + "\n");
+        let paths = ["first", "second"].map(|name| folder.path().join(format!("{name}.ndjson")));
+        for (path, text) in paths.iter().zip(halves) {
+            fs::write(path, text).unwrap();
+        }
+        Self {
+            folder,
+            halves: paths,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A run, and where it listens.
+    fn start(&self, data: &str, extra: &[&str]) -> (Watched, String) {
+        let mut command = plant::andon();
+        command
+            .args(["run", "--mqtt", "127.0.0.1:0", "--data"])
+            .arg(self.path(data))
+            .arg("--profiles")
+            .arg(self.path("profiles"))
+            .args(extra);
+        let mut run = Watched::start("andon", command.env("RUST_LOG", "info"));
+        let said = run.wait_for("listening on mqtt://");
+        let address = said.rsplit(' ').next().unwrap().to_owned();
+        (run, address)
+    }
+
+    fn publish(&self, half: usize, address: &str) {
+        let capture = self.halves[half].to_string_lossy();
+        plant::run(&["publish", &*capture, "--mqtt", address]);
+    }
+
+    /// Rewrites a profile and asks the run to read its files again.
+    fn rewrite(&self, run: &Watched, from: &str, to: &str) {
+        let path = self.path("profiles/plc_assembly.yaml");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(path, text.replacen(from, to, 1)).unwrap();
+        run.hang_up();
+    }
+}
+
+/// Lines of verdicts; a run that was killed may have written some twice.
+fn distinct(data: &Path) -> BTreeSet<String> {
+    let bytes = plant::read(data, "verdicts.jsonl");
+    String::from_utf8(bytes)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn a_change_of_profiles_is_recorded_replayed_and_explained() {
+    let live = Live::new();
+    let recorded = live.path("recorded.ndjson");
+    let (mut run, address) = live.start("data", &["--capture", &recorded.to_string_lossy()]);
+    live.publish(0, &address);
+    live.rewrite(
+        &run,
+        "destinations:\n",
+        "destinations:\n  - { address: 203.0.113.77 }\n",
+    );
+    run.wait_for("were read again and are in force");
+    live.publish(1, &address);
+    assert!(run.terminate().success());
+
+    let data = live.path("data");
+    let verdicts = plant::lines(&plant::read(&data, "verdicts.jsonl"));
+    let of_the_plc = |v: &&Value| v["device_type"] == "plc_assembly";
+    let hashes: BTreeSet<_> = verdicts
+        .iter()
+        .filter(of_the_plc)
+        .map(|v| v["profile"]["hash"].to_string())
+        .collect();
+    assert_eq!(
+        hashes.len(),
+        2,
+        "verdicts before and after the change are expected"
+    );
+
+    // The recording brings the plant along, in its beginning and where it changed.
+    let again = live.path("again");
+    plant::run(&[
+        "backtest",
+        &recorded.to_string_lossy(),
+        "--out",
+        &again.to_string_lossy(),
+    ]);
+    assert!(plant::read(&again, "verdicts.jsonl") == plant::read(&data, "verdicts.jsonl"));
+    for folder in [&data, &again] {
+        let told = plant::run(&[
+            "explain",
+            "all",
+            "--data",
+            &folder.to_string_lossy(),
+            "-o",
+            "json",
+        ]);
+        let told = plant::lines(&told.stdout);
+        assert_eq!(told.len(), verdicts.len());
+        assert!(told.iter().all(|line| line["equal"] == true), "{told:?}");
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_measures_every_row_against_what_was_in_force() {
+    let live = Live::new();
+    let recorded = live.path("recorded.ndjson");
+    let (mut run, address) = live.start("killed", &["--capture", &recorded.to_string_lossy()]);
+    live.publish(0, &address);
+    live.rewrite(
+        &run,
+        "destinations:\n",
+        "destinations:\n  - { address: 203.0.113.77 }\n",
+    );
+    run.wait_for("were read again and are in force");
+    live.publish(1, &address);
+    // Nothing was saved yet but the log.
+    assert!(!live.path("killed/state.bin").exists());
+    drop(run);
+
+    let before = distinct(&live.path("killed"));
+    let (mut run, _) = live.start("killed", &[]);
+    assert!(run.terminate().success());
+    assert_eq!(distinct(&live.path("killed")), before);
+    // Files that changed while nothing ran are a change too.
+    let text = fs::read_to_string(live.path("profiles/plc_assembly.yaml")).unwrap();
+    fs::write(
+        live.path("profiles/plc_assembly.yaml"),
+        text.replace("203.0.113.77", "203.0.113.78"),
+    )
+    .unwrap();
+    let (mut run, _) = live.start("killed", &[]);
+    assert!(run.terminate().success());
+    assert_eq!(fs::read_dir(live.path("killed/plants")).unwrap().count(), 3);
+}
+
+#[test]
+fn files_that_cannot_be_used_leave_the_former_ones_in_force() {
+    let live = Live::new();
+    let (mut run, address) = live.start("data", &[]);
+    live.publish(0, &address);
+    live.rewrite(&run, "destinations:", "destinatoins:");
+    run.wait_for("the former ones stay in force");
+    run.wait_for("Did you mean `destinations`");
+    live.publish(1, &address);
+    assert!(run.terminate().success());
+    let summary: Value =
+        serde_json::from_slice(&plant::read(&live.path("data"), "summary.json")).unwrap();
+    let lines = live
+        .halves
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap().lines().count());
+    assert_eq!(summary["records"], lines.sum::<usize>());
+}
