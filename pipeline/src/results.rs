@@ -1,7 +1,6 @@
 //! What a run leaves behind: `verdicts.jsonl`, `commands.jsonl`, `risk.jsonl`, `rejects.jsonl`,
 //! `late.jsonl`, `duplicates.jsonl`, and `summary.json`.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt as _;
@@ -10,91 +9,13 @@ use std::path::{Path, PathBuf};
 use andon_engine::{Item, Output, Plant, Refusal};
 use andon_respond::Commands;
 use andon_schemas::command::Command;
-use andon_schemas::grade::Grade;
 use andon_schemas::reject::Reject;
-use andon_schemas::verdict::{RiskUpdate, State, Verdict};
+use andon_schemas::verdict::{RiskUpdate, Verdict};
 use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::blueprint::Blueprint;
-
-/// One verdict id, followed through its revisions.
-#[derive(Clone, Debug)]
-pub struct Episode {
-    /// The worst grade of any revision.
-    pub worst: Grade,
-    /// The last revision.
-    pub last: Verdict,
-    /// When it first reached MEDIUM, by opening or escalation.
-    pub medium_at: Option<andon_schemas::time::EventTime>,
-}
-
-/// Keeps count of everything that comes out.
-#[derive(Debug, Default)]
-pub struct Ledger {
-    /// Every episode, by verdict id.
-    pub episodes: BTreeMap<String, Episode>,
-    /// Lines of verdicts.
-    pub revisions: u64,
-    /// Risk updates.
-    pub risk_updates: u64,
-    /// Episodes that are over are only counted: a live run goes on for ever.
-    forgets: bool,
-    /// Of forgotten episodes, how many were of which worst grade.
-    forgotten: BTreeMap<Grade, u64>,
-}
-
-impl Ledger {
-    /// A ledger that remembers open episodes only.
-    fn of_a_live_run() -> Self {
-        Self {
-            forgets: true,
-            ..Self::default()
-        }
-    }
-
-    /// Number of verdict ids.
-    pub fn episode_count(&self) -> u64 {
-        self.episodes.len() as u64 + self.forgotten.values().sum::<u64>()
-    }
-
-    /// Takes a revision.
-    pub fn verdict(&mut self, verdict: &Verdict) {
-        self.revisions += 1;
-        let medium = (verdict.grade >= Grade::Medium && verdict.state != State::Cleared)
-            .then(|| verdict.window.end.max(verdict.event_time));
-        self.episodes
-            .entry(verdict.verdict_id.clone())
-            .and_modify(|episode| {
-                episode.worst = episode.worst.max(verdict.grade);
-                episode.medium_at = episode.medium_at.or(medium);
-                episode.last = verdict.clone();
-            })
-            .or_insert_with(|| Episode {
-                worst: verdict.grade,
-                last: verdict.clone(),
-                medium_at: medium,
-            });
-        if self.forgets
-            && verdict.state == State::Cleared
-            && let Some(episode) = self.episodes.remove(&verdict.verdict_id)
-        {
-            *self.forgotten.entry(episode.worst).or_default() += 1;
-        }
-    }
-
-    /// Verdict ids by worst grade, all grades named.
-    pub fn by_grade(&self) -> BTreeMap<Grade, u64> {
-        let mut grades: BTreeMap<Grade, u64> = Grade::ALL.iter().map(|g| (*g, 0)).collect();
-        for (grade, n) in &self.forgotten {
-            *grades.entry(*grade).or_default() += n;
-        }
-        for episode in self.episodes.values() {
-            *grades.entry(episode.worst).or_default() += 1;
-        }
-        grades
-    }
-}
+use crate::ledger::Ledger;
 
 /// The files of a run; without a folder, only counted.
 #[derive(Debug)]

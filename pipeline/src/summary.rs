@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::intake::Tally;
-use crate::results::Ledger;
+use crate::ledger::Ledger;
 use crate::truth::Detection;
 
 /// Percentiles of the time from reader to hand-over, microseconds of the monotonic clock.

@@ -6,7 +6,7 @@ use andon_emit::terminal::detector_names;
 use andon_schemas::grade::Grade;
 use andon_schemas::time::{EventTime, PlantClock};
 
-use crate::results::Ledger;
+use crate::ledger::Ledger;
 use crate::summary::Summary;
 use crate::truth::{Detection, Found, Recall};
 

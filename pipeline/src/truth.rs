@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::exit::usage;
-use crate::results::{Episode, Ledger};
+use crate::ledger::{Episode, Ledger};
 
 mod ladder;
 

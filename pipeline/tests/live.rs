@@ -130,6 +130,19 @@ fn a_restart_goes_on_where_the_last_run_stood() {
     let at_once = canonical(&plant::read(&whole, "verdicts.jsonl"));
     assert!(!at_once.is_empty(), "the run found nothing");
     assert_eq!(canonical(&plant::read(&halves, "verdicts.jsonl")), at_once);
+    // What a run tells of itself in the end is everything since ever, whatever was in between.
+    let told = |folder: &Path| -> Vec<Value> {
+        let summary: Value = serde_json::from_slice(&plant::read(folder, "summary.json")).unwrap();
+        let names = [
+            "records",
+            "observations",
+            "verdicts",
+            "episodes",
+            "revisions",
+        ];
+        names.map(|name| summary[name].clone()).to_vec()
+    };
+    assert_eq!(told(&halves), told(&whole));
 }
 
 #[test]

@@ -76,6 +76,7 @@ impl Core {
         self.shards = Shards::restore(&plant, shards, &state.shards)?;
         self.intake.stand_on(&plant);
         self.blueprint = state.blueprint;
+        self.results.ledger = serde_json::from_slice(&state.ledger)?;
         self.results.commands = state.commands;
         self.intake.resume(state.feed, state.tally);
         Ok(())
@@ -287,6 +288,7 @@ impl Core {
             blueprint: self.blueprint.clone(),
             feed: self.intake.feed().state(),
             tally: self.intake.tally().clone(),
+            ledger: serde_json::to_vec(&self.results.ledger)?,
             commands: self.results.commands.clone(),
             shards: self.shards.snapshot()?,
         })

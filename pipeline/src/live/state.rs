@@ -28,6 +28,9 @@ pub struct State {
     pub feed: FeedState,
     /// Where every record went.
     pub tally: Tally,
+    /// What came out, as JSON: verdicts hold values that only a format which describes itself can
+    /// hold.
+    pub ledger: Vec<u8>,
     /// The commands that stand.
     pub commands: Commands,
     /// Snapshots of the shards, each with its own checksums.

@@ -10,7 +10,7 @@ use andon_simulator::Label;
 use serde::Serialize;
 
 use super::during;
-use crate::results::{Episode, Ledger};
+use crate::ledger::{Episode, Ledger};
 
 /// One rung: devices that all moved so many times their usual bytes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
