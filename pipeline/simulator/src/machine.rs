@@ -18,6 +18,8 @@ const EMPTY_SHARE: f64 = 0.06;
 const SAMPLE_NOISE: f64 = 0.01;
 /// A drive never draws more than this part of its absolute limit, nor turns faster.
 const HEADROOM: f64 = 0.97;
+/// Where no limit is written: what a servo drive gives for moments, as a multiple of its work.
+const PEAK: f64 = 3.0;
 
 /// Fitted current and speed of a device type.
 #[derive(Clone, Debug)]
@@ -101,7 +103,8 @@ impl Gauge<'_> {
                 (true, true) => (self.idle * work.level).sqrt(),
                 (true, false) => work.level,
             };
-            let most = current.limit.map_or(f64::MAX, |limit| limit * HEADROOM);
+            let peak = current.active.hi * PEAK;
+            let most = current.limit.map_or(peak, |limit| limit * HEADROOM);
             narrow((level * noise).clamp(0.0, most))
         });
         let spindle = self.machine.spindle.map(|spindle| {

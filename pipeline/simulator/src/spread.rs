@@ -5,6 +5,11 @@
 //! plant), what happens now and then (bursts), and Student t5 noise that remembers (AR(1)). The
 //! noise is scaled so that, all of these included, the share of honest hours inside the range is
 //! the coverage somebody wrote.
+//!
+//! A Student tail on the log scale has no mean: left alone, one hour in ten thousand would hold a
+//! hundred times what the busiest does, more than any device could send. So it ends where the work
+//! does: see [`MAKES_UP_FOR`]. That lies far beyond every written range, and far beyond what the
+//! rule on volume lets pass; inside it the tail is as heavy as it was.
 
 use andon_schemas::profile::Range;
 
@@ -14,6 +19,9 @@ use crate::random::{Purpose, Stream};
 const OFFSET_SD: f64 = 0.15;
 /// Hours in which much happens at once.
 const BURST_SHARE: f64 = 0.015;
+/// A device that was cut off for a shift has eight hours of work to tell when it is back. No hour
+/// holds more than so many of the busiest that its range writes.
+pub(crate) const MAKES_UP_FOR: f64 = 8.0;
 /// Terms kept of the AR(1) sum: 0.6^16 is below 3e-4.
 const MEMORY: i64 = 16;
 /// Draws a range is fitted on; the standard error of a coverage of 95 % is then 0.3 %.
@@ -69,6 +77,8 @@ pub(crate) struct Spread {
     noise: f64,
     /// How much of the last step remains.
     phi: f64,
+    /// No step is larger.
+    most: f64,
     /// A count: whether the Poisson law fits into the range at all.
     poisson: bool,
 }
@@ -93,6 +103,7 @@ impl Spread {
             shared: 1.0,
             noise: 0.0,
             phi,
+            most: MAKES_UP_FOR * range.hi.max(f64::MIN_POSITIVE),
             poisson: shape == Shape::Count,
         };
         if range.hi <= range.lo {
@@ -148,8 +159,11 @@ impl Spread {
     /// [`burst`] said of the hour.
     pub(crate) fn at(&self, place: Place, series: Series, swing: f64, burst: f64) -> f64 {
         let shared = offset(place, series.offset) + swing + burst;
-        let noise = remembered(place, series.noise, self.phi);
-        (self.centre + self.shared * shared + self.noise * noise).exp()
+        // What one hour cannot hold, the next does not remember either.
+        let reach = (self.most.ln() - self.centre) / self.noise.max(f64::MIN_POSITIVE);
+        let noise = remembered(place, series.noise, self.phi, reach.max(0.0));
+        let amount = (self.centre + self.shared * shared + self.noise * noise).exp();
+        amount.min(self.most)
     }
 
     /// The same as a count.
@@ -209,13 +223,15 @@ fn draw_offset(stream: &mut Stream) -> f64 {
     OFFSET_SD * stream.normal().clamp(-2.5, 2.5)
 }
 
-/// AR(1) as the sum of its own past, so that no step needs the one before it.
-fn remembered(place: Place, purpose: Purpose, phi: f64) -> f64 {
+/// AR(1) as the sum of its own past, so that no step needs the one before it. No draw goes farther
+/// than `reach`.
+fn remembered(place: Place, purpose: Purpose, phi: f64, reach: f64) -> f64 {
     let mut sum = 0.0;
     let mut weight = (1.0 - phi * phi).sqrt();
     for back in 0..MEMORY {
         let at = place.index - back;
-        sum += weight * Stream::new(place.seed, purpose, place.device, at).student();
+        let draw = Stream::new(place.seed, purpose, place.device, at).student();
+        sum += weight * draw.clamp(-reach, reach);
         weight *= phi;
     }
     sum
@@ -248,6 +264,7 @@ impl Draw {
                         },
                         Purpose::Fit,
                         phi,
+                        f64::INFINITY,
                     ),
                     count: stream.normal(),
                 }
@@ -311,6 +328,28 @@ mod tests {
     }
 
     #[test]
+    fn the_tail_is_heavy_and_ends_where_the_work_does() {
+        let range = Range {
+            lo: 50e6,
+            hi: 150e6,
+            coverage: 0.95,
+        };
+        let spread = Spread::fit(&range, None, 0.4, Shape::Amount);
+        let hours = (0..200_000).map(|index| Place {
+            seed: 3,
+            device: 1,
+            index,
+        });
+        let amounts: Vec<f64> = hours
+            .map(|hour| spread.at(hour, VOLUME, 0.0, 0.0))
+            .collect();
+        let beyond = |times: f64| amounts.iter().filter(|a| **a > times * range.hi).count();
+        assert!(beyond(3.0) > 10, "{} hours", beyond(3.0));
+        assert!(beyond(5.0) > 0);
+        assert_eq!(beyond(MAKES_UP_FOR), 0);
+    }
+
+    #[test]
     fn a_range_without_width_is_its_only_value() {
         let spread = Spread::fit(
             &Range {
@@ -341,6 +380,7 @@ mod tests {
                 },
                 Purpose::VolumeNoise,
                 0.5,
+                f64::INFINITY,
             )
         };
         let series: Vec<f64> = (0..20_000).map(at).collect();

@@ -6,6 +6,7 @@ use andon_schemas::time::{EventTime, Span};
 
 use super::{DeviceHour, SMALL_BYTES, seconds, whole};
 use crate::random::{Purpose, Stream, student_quantile};
+use crate::spread::MAKES_UP_FOR;
 
 /// Messages that are never sent.
 const LOSS: f64 = 0.002;
@@ -98,7 +99,8 @@ impl DeviceHour<'_> {
         let width = (hi / lo).ln()
             / 2.0
             / student_quantile(f64::midpoint(1.0, cadence.size.coverage)).max(1e-9);
-        let size = (lo * hi).sqrt() * (width * dice.student()).exp();
+        // After a gap a message carries what the lost ones would have, and no more than that.
+        let size = ((lo * hi).sqrt() * (width * dice.student()).exp()).min(MAKES_UP_FOR * hi);
         Message {
             time: due + jitter,
             size: whole(size.round()),
