@@ -15,9 +15,8 @@ use serde_json::json;
 
 use crate::detector::Signal;
 use crate::facts::CELLS;
-use crate::rare::WRITTEN;
 use crate::shift::WINDOWS_PER_DAY;
-use crate::standing::{Standing, score, step};
+use crate::standing::{Standing, WRITTEN, score, step};
 use crate::stats::evidence::{Arming, Bets, Purse, Stake};
 use crate::stats::share::{CONCENTRATION, NAMED_MAX, ShareNull};
 use crate::words::three_digits;
@@ -229,9 +228,52 @@ fn total(counts: &Counts) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::detector::Detector;
+    use crate::facts::{CloseFacts, Pane};
+    use crate::stage::{Stage, check, seen, time};
     use crate::stats::dice::Dice;
+    use andon_schemas::time::Interval;
+
+    /// Plays closed hours to a detector of shares, each symbol an hour with its pane; what was
+    /// seen. What is assessed later scores as it did when it was seen.
+    pub(crate) fn play<D>(profile: &str, pane: impl Fn(char) -> Pane, drawing: &str) -> Vec<Inputs>
+    where
+        D: Detector<Plan = MixPlan, State = Mix, Inputs = Inputs>,
+    {
+        let stage = Stage::of(profile);
+        let plan = D::plan(&stage.baseline, 0.05).unwrap();
+        let mut memory = Mix::default();
+        let (mut hour, mut come) = (490_000, Vec::new());
+        check(drawing, |symbol| {
+            hour += 1;
+            let pane = Pane {
+                hour,
+                ..pane(symbol)
+            };
+            let start = time("2025-11-24T16:00:00Z");
+            let facts = CloseFacts {
+                device: stage.device(),
+                pane: &pane,
+                window: Interval {
+                    start,
+                    end: start + Span::HOUR,
+                },
+                active_share: 1.0,
+                partial: false,
+            };
+            let signal = D::on_close(&plan, &mut memory, &facts);
+            if let Signal::Seen(sighting) = &signal {
+                assert!(sighting.floor.is_none() && sighting.score >= 25);
+                let evidence = D::assess(&plan, &sighting.inputs);
+                assert_eq!(evidence.score, sighting.score);
+                come.push(seen(Signal::Seen(*sighting)).inputs);
+            }
+            signal
+        });
+        come
+    }
 
     const SHARES: [f64; 3] = [0.90, 0.08, 0.02];
 

@@ -1,18 +1,12 @@
 //! Evidence from events that should be rare: one Bernoulli step per event that could have been
 //! one, staked by the day, reported while it stands.
 
-use andon_schemas::finding::{Basis, Confidence};
 use serde::{Deserialize, Serialize};
 
+use crate::detector::Signal;
+use crate::standing::{self, Standing};
 use crate::stats::bernoulli::{BernoulliBets, Chance};
 use crate::stats::evidence::{Arming, Bets, Purse, Stake};
-use crate::stats::score::{LEVELS, score_of};
-
-/// What the evidence of a written range rests on.
-pub(crate) const WRITTEN: Confidence = Confidence {
-    basis: Basis::Written,
-    n: 0,
-};
 
 /// How steps are weighed; shared by all devices of a type.
 #[derive(Clone, Copy, Debug)]
@@ -37,17 +31,6 @@ pub(crate) struct Step<const K: usize> {
     happened: bool,
 }
 
-/// What a step came to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Balance<const K: usize> {
-    /// Too little to speak of, or nothing new to say.
-    Quiet,
-    /// The rare event happened and evidence stands at LOW or above.
-    Stands(Step<K>),
-    /// Evidence has fallen back tenfold below LOW.
-    Fallen,
-}
-
 impl<const K: usize> Scales<K> {
     /// Weighs an event of which honest devices show at most the share that a written `coverage`
     /// leaves outside, against its being `factors` times as likely. `stake` is spent on at most
@@ -65,20 +48,25 @@ impl<const K: usize> Scales<K> {
         })
     }
 
-    /// Takes a step on plant day `day`.
-    pub(crate) fn weigh(&self, weight: &mut Weight<K>, day: i32, happened: bool) -> Balance<K> {
+    /// Takes a step on plant day `day`: what it came to, as a signal. Only a step in which the rare
+    /// event happened is worth telling.
+    pub(crate) fn weigh<I>(
+        &self,
+        weight: &mut Weight<K>,
+        (day, happened): (i32, bool),
+        magnitude: f64,
+        inputs: impl FnOnce(Step<K>) -> I,
+    ) -> Signal<I> {
         let step = Step {
             before: weight.evidence,
             staked: self.stake.draw(&mut weight.purse, day),
             happened,
         };
         weight.evidence = self.after(&step);
-        let stood = weight.arming.standing() > 0;
-        weight.arming.update(weight.evidence.total(), &LEVELS);
-        match (weight.arming.standing() > 0, stood) {
-            (true, _) if happened => Balance::Stands(step),
-            (false, true) => Balance::Fallen,
-            _ => Balance::Quiet,
+        let evidence = weight.evidence.total();
+        match Standing::of(&mut weight.arming, evidence) {
+            Standing::Stands if !happened => Signal::Quiet,
+            standing => standing.signal(evidence, magnitude, || inputs(step)),
         }
     }
 
@@ -88,18 +76,17 @@ impl<const K: usize> Scales<K> {
     }
 
     /// The score after a step.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a score lies between 0 and 100"
-    )]
     pub(crate) fn score(&self, step: &Step<K>) -> u8 {
-        score_of(self.evidence(step)).round() as u8
+        standing::score(self.evidence(step))
     }
 
     fn after(&self, step: &Step<K>) -> Bets<K> {
         let mut evidence = step.before;
-        evidence.step(step.staked, self.bets.e_values(step.happened));
+        standing::step(
+            &mut evidence,
+            step.staked,
+            self.bets.e_values(step.happened),
+        );
         evidence
     }
 }
@@ -108,30 +95,35 @@ impl<const K: usize> Scales<K> {
 mod tests {
     use super::*;
 
-    fn play(happenings: impl Iterator<Item = bool>) -> Vec<Balance<2>> {
+    fn play(happenings: impl Iterator<Item = bool>) -> Vec<Signal<Step<2>>> {
         let scales = Scales::of_coverage(0.95, [4.0, 10.0], 1.0, 24.0).unwrap();
         let mut weight = Weight::default();
         happenings
-            .map(|happened| scales.weigh(&mut weight, 20_000, happened))
+            .map(|happened| scales.weigh(&mut weight, (20_000, happened), 1.0, |step| step))
             .collect()
     }
 
     #[test]
     fn what_happens_as_rarely_as_written_stays_quiet() {
-        let balances = play((1..2_000).map(|step| step % 20 == 0));
-        assert!(balances.iter().all(|balance| *balance == Balance::Quiet));
+        let signals = play((1..2_000).map(|step| step % 20 == 0));
+        assert!(signals.iter().all(|signal| *signal == Signal::Quiet));
     }
 
     #[test]
     fn what_happens_often_stands_and_falls_back_once() {
-        let balances = play((0..60).map(|step| step < 6));
-        let stands = |balance: &&Balance<2>| matches!(balance, Balance::Stands(_));
-        assert!((1..6).contains(&balances.iter().filter(stands).count()));
-        let fallen = balances
-            .iter()
-            .filter(|balance| **balance == Balance::Fallen)
-            .count();
-        assert_eq!(fallen, 1);
+        let signals = play((0..60).map(|step| step < 6));
+        let seen = |signal: &&Signal<_>| matches!(signal, Signal::Seen(_));
+        assert!((1..6).contains(&signals.iter().filter(seen).count()));
+        let over = signals.iter().filter(|signal| **signal == Signal::Over);
+        assert_eq!(over.count(), 1);
+    }
+
+    #[test]
+    fn what_stands_is_told_again_only_when_it_happens_again() {
+        let signals = play([true, true, true, false, true].into_iter());
+        assert!(matches!(signals[2], Signal::Seen(_)));
+        assert_eq!(signals[3], Signal::Quiet);
+        assert!(matches!(signals[4], Signal::Seen(_)));
     }
 
     #[test]

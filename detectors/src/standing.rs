@@ -1,6 +1,8 @@
 //! When accumulated evidence speaks: from the first level on, until it has fallen back tenfold.
 //! Statistical detectors ask this after every step, before anything is put into words.
 
+use andon_schemas::finding::{Basis, Confidence};
+
 use crate::detector::{Sighting, Signal};
 use crate::stats::evidence::{Arming, Bets};
 use crate::stats::score::{LEVELS, score_of};
@@ -8,6 +10,12 @@ use crate::stats::score::{LEVELS, score_of};
 /// Evidence is held at CRITICAL: more would prove nothing more, and would only make the end of a
 /// deviation slow to be seen. Lowering evidence never breaks its promise.
 const EVIDENCE_ENOUGH: f32 = LEVELS[3];
+
+/// What the evidence of a written range rests on.
+pub(crate) const WRITTEN: Confidence = Confidence {
+    basis: Basis::Written,
+    n: 0,
+};
 
 /// What a step of evidence came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

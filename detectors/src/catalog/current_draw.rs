@@ -27,10 +27,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::baseline::Baseline;
-use crate::detector::{Clock, Detector, Sighting, Signal};
+use crate::detector::{Clock, Detector, Signal};
 use crate::facts::ReadingFacts;
-use crate::rare::{Balance, Scales, Step, WRITTEN, Weight};
+use crate::rare::{Scales, Step, Weight};
 use crate::rule::{self, Words};
+use crate::standing::WRITTEN;
 use crate::visits::{Counting, SETTLED_SAMPLES, Visits};
 use crate::words::{moment_text, three_digits};
 
@@ -269,21 +270,16 @@ fn visit(
         return Signal::Quiet;
     };
     let day = plan.clock.local(at).day;
-    match scales.weigh(&mut state.weight, day, doing.is_wrong()) {
-        Balance::Quiet => Signal::Quiet,
-        Balance::Fallen => Signal::Over,
-        Balance::Stands(step) => Signal::Seen(Sighting {
-            floor: None,
-            score: scales.score(&step),
-            magnitude: f64::from(amperes).max(0.0),
-            holds: true,
-            inputs: Inputs::Visit {
-                doing,
-                amperes,
-                step,
-            },
-        }),
-    }
+    scales.weigh(
+        &mut state.weight,
+        (day, doing.is_wrong()),
+        f64::from(amperes).max(0.0),
+        |step| Inputs::Visit {
+            doing,
+            amperes,
+            step,
+        },
+    )
 }
 
 fn assess_limit(plan: &Plan, amperes: f64) -> Evidence {

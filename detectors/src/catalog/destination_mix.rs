@@ -65,8 +65,8 @@ impl Detector for DestinationMix {
 mod tests {
     use super::*;
     use crate::facts::Pane;
-    use crate::stage::{Stage, check, seen, time};
-    use andon_schemas::time::{Interval, Span};
+    use crate::mix::tests::play;
+    use crate::stage::Stage;
 
     const PROFILE: &str = "
 destinations:
@@ -75,62 +75,35 @@ destinations:
   - { address: 10.1.10.8, share: 1 % }
 ";
 
-    /// Plays closed hours: each symbol is an hour, looked up as its counters.
-    fn play(mut counts: impl FnMut(char) -> [u16; 8], drawing: &str) -> Vec<Inputs> {
-        let stage = Stage::of(PROFILE);
-        let plan = DestinationMix::plan(&stage.baseline, 0.05).unwrap();
-        let mut memory = Mix::default();
-        let (mut hour, mut come) = (490_000, Vec::new());
-        check(drawing, |symbol| {
-            hour += 1;
-            let pane = Pane {
-                hour,
-                destinations: counts(symbol),
-                ..Pane::default()
-            };
-            let start = time("2025-11-24T16:00:00Z");
-            let facts = CloseFacts {
-                device: stage.device(),
-                pane: &pane,
-                window: Interval {
-                    start,
-                    end: start + Span::HOUR,
-                },
-                active_share: 1.0,
-                partial: false,
-            };
-            let signal = DestinationMix::on_close(&plan, &mut memory, &facts);
-            if let Signal::Seen(sighting) = &signal {
-                assert!(sighting.floor.is_none() && sighting.score >= 25);
-                let evidence = DestinationMix::assess(&plan, &sighting.inputs);
-                assert_eq!(evidence.score, sighting.score);
-                come.push(seen(Signal::Seen(*sighting)).inputs);
-            }
-            signal
-        });
-        come
-    }
-
     // h an honest hour, e an empty one, s one with a share that has grown fivefold.
-    fn counts(symbol: char) -> [u16; 8] {
-        match symbol {
+    fn hour(symbol: char) -> Pane {
+        of(match symbol {
             'h' => [24, 1, 0, 0, 0, 0, 0, 0],
             's' => [19, 6, 0, 0, 0, 0, 0, 0],
             _ => [0; 8],
+        })
+    }
+
+    fn of(destinations: [u16; 8]) -> Pane {
+        Pane {
+            destinations,
+            ..Pane::default()
         }
     }
 
     #[test]
     fn honest_shares_are_silent_whatever_the_number_of_connections() {
-        play(
-            counts,
+        play::<DestinationMix>(
+            PROFILE,
+            hour,
             "
             hhhhhhhhehhhhhhhhhhhhhehhhhh
             ............................
             ",
         );
-        play(
-            |_| [9_500, 400, 100, 0, 0, 0, 0, 0],
+        play::<DestinationMix>(
+            PROFILE,
+            |_| of([9_500, 400, 100, 0, 0, 0, 0, 0]),
             "
             hhhhhhhhhhhhhhhhhhhhhhhh
             ........................
@@ -140,8 +113,9 @@ destinations:
 
     #[test]
     fn a_share_that_grows_is_seen_told_and_over() {
-        let come = play(
-            counts,
+        let come = play::<DestinationMix>(
+            PROFILE,
+            hour,
             "
             hhhh ssssssssss hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh
             .... .......!!! !!.o................................

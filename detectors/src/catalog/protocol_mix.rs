@@ -64,69 +64,42 @@ impl Detector for ProtocolMix {
 mod tests {
     use super::*;
     use crate::facts::Pane;
-    use crate::stage::{Stage, check, seen, time};
-    use andon_schemas::time::{Interval, Span};
+    use crate::mix::tests::play;
+    use crate::stage::Stage;
 
     const PROFILE: &str = "
 protocols: { modbus: 80 %, ethernet-ip: 15 %, ntp: 5 % }
 ";
 
-    /// Plays closed hours: each symbol is an hour, looked up as its counters.
-    fn play(mut counts: impl FnMut(char) -> [u16; 8], drawing: &str) -> Vec<Inputs> {
-        let stage = Stage::of(PROFILE);
-        let plan = ProtocolMix::plan(&stage.baseline, 0.05).unwrap();
-        let mut memory = Mix::default();
-        let (mut hour, mut come) = (490_000, Vec::new());
-        check(drawing, |symbol| {
-            hour += 1;
-            let pane = Pane {
-                hour,
-                protocols: counts(symbol),
-                ..Pane::default()
-            };
-            let start = time("2025-11-24T16:00:00Z");
-            let facts = CloseFacts {
-                device: stage.device(),
-                pane: &pane,
-                window: Interval {
-                    start,
-                    end: start + Span::HOUR,
-                },
-                active_share: 1.0,
-                partial: false,
-            };
-            let signal = ProtocolMix::on_close(&plan, &mut memory, &facts);
-            if let Signal::Seen(sighting) = &signal {
-                assert!(sighting.floor.is_none() && sighting.score >= 25);
-                let evidence = ProtocolMix::assess(&plan, &sighting.inputs);
-                assert_eq!(evidence.score, sighting.score);
-                come.push(seen(Signal::Seen(*sighting)).inputs);
-            }
-            signal
-        });
-        come
-    }
-
     // h an honest hour, e an empty one, s one with a share that has grown fivefold.
-    fn counts(symbol: char) -> [u16; 8] {
-        match symbol {
+    fn hour(symbol: char) -> Pane {
+        of(match symbol {
             'h' => [20, 4, 1, 0, 0, 0, 0, 0],
             's' => [11, 4, 10, 0, 0, 0, 0, 0],
             _ => [0; 8],
+        })
+    }
+
+    fn of(protocols: [u16; 8]) -> Pane {
+        Pane {
+            protocols,
+            ..Pane::default()
         }
     }
 
     #[test]
     fn honest_shares_are_silent_whatever_the_number_of_connections() {
-        play(
-            counts,
+        play::<ProtocolMix>(
+            PROFILE,
+            hour,
             "
             hhhhhhhhehhhhhhhhhhhhhehhhhh
             ............................
             ",
         );
-        play(
-            |_| [8_000, 1_500, 500, 0, 0, 0, 0, 0],
+        play::<ProtocolMix>(
+            PROFILE,
+            |_| of([8_000, 1_500, 500, 0, 0, 0, 0, 0]),
             "
             hhhhhhhhhhhhhhhhhhhhhhhh
             ........................
@@ -136,8 +109,9 @@ protocols: { modbus: 80 %, ethernet-ip: 15 %, ntp: 5 % }
 
     #[test]
     fn a_share_that_grows_is_seen_told_and_over() {
-        let come = play(
-            counts,
+        let come = play::<ProtocolMix>(
+            PROFILE,
+            hour,
             "
             hhhh ssssssssss hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh
             .... ..!!!!!!!! !.o.................................

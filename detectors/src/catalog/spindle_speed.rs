@@ -26,10 +26,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::baseline::Baseline;
-use crate::detector::{Clock, Detector, Sighting, Signal};
+use crate::detector::{Clock, Detector, Signal};
 use crate::facts::ReadingFacts;
-use crate::rare::{Balance, Scales, Step, WRITTEN, Weight};
+use crate::rare::{Scales, Step, Weight};
 use crate::rule::{self, Words};
+use crate::standing::WRITTEN;
 use crate::visits::{Counting, Visits};
 use crate::words::{multiple_text, three_digits};
 
@@ -198,22 +199,17 @@ fn stretch(plan: &Plan, state: &mut State, rpm: f32, facts: &ReadingFacts) -> Si
         return Signal::Quiet;
     }
     let day = plan.clock.local(facts.at).day;
-    match scales.weigh(&mut state.weight, day, fit.is_contradiction()) {
-        Balance::Quiet => Signal::Quiet,
-        Balance::Fallen => Signal::Over,
-        Balance::Stands(step) => Signal::Seen(Sighting {
-            floor: None,
-            score: scales.score(&step),
-            magnitude: f64::from(rpm).abs(),
-            holds: true,
-            inputs: Inputs::Stretch {
-                fit,
-                rpm,
-                amperes,
-                step,
-            },
-        }),
-    }
+    scales.weigh(
+        &mut state.weight,
+        (day, fit.is_contradiction()),
+        f64::from(rpm).abs(),
+        |step| Inputs::Stretch {
+            fit,
+            rpm,
+            amperes,
+            step,
+        },
+    )
 }
 
 fn assess_limit(plan: &Plan, rpm: f64) -> Evidence {
