@@ -347,19 +347,12 @@ fn damaged_rows_of_a_log_are_rejected_one_by_one() {
 }
 
 #[test]
-fn files_that_hold_nothing_or_something_else_are_one_reject() {
-    let program = fs::read(env!("CARGO_BIN_EXE_andon")).unwrap();
-    for (name, content) in [
-        ("conn.log", &program[..4_096]),
-        ("conn.log", &b"Dear diary, today nothing happened.\n"[..]),
-        ("conn.log", &[][..]),
-        ("capture.ndjson", &[][..]),
-        ("capture.ndjson", &b"\n\n\n"[..]),
-        ("capture.ndjson.gz", &[0x1f, 0x8b][..]),
-        ("capture.parquet", &b"PAR1 and no more"[..]),
-    ] {
-        let outcome = backtest(name, content);
-        assert_eq!(outcome.count("records"), 1, "{name}: {:?}", outcome.rejects);
-        assert_eq!(outcome.rejects.len(), 1, "{name}");
-    }
+fn a_bad_first_line_costs_one_record_and_not_the_capture() {
+    let lines: Vec<String> = ["garbage".to_owned()]
+        .into_iter()
+        .chain((0..1_000).map(|n| flow(json!({ "uid": n.to_string() }))))
+        .collect();
+    let outcome = backtest_lines(&lines);
+    assert_eq!(outcome.told(), [("malformed", 1)]);
+    assert_eq!(outcome.count("records_observed"), 1_000);
 }

@@ -27,8 +27,8 @@ const FIRST_ROWS_TRIED: usize = 256;
 pub(super) struct Candidate {
     /// As it was given; below a folder, the folder as given and the way down.
     pub(super) path: Arc<str>,
-    /// What it is, or why it is not read.
-    pub(super) format: Result<Format, Refused>,
+    /// What it is, nothing if there is nothing in it, or why it is not read.
+    pub(super) format: Result<Option<Format>, Refused>,
     file: PathBuf,
     /// Its first event, for the order.
     first: Option<EventTime>,
@@ -42,12 +42,25 @@ impl Candidate {
     fn look(file: &Path) -> Result<Self, CaptureError> {
         let path: Arc<str> = file.to_string_lossy().into();
         let standard_input = &*path == "-";
-        let stream = stream(file).map_err(|source| CaptureError::Read {
+        let failed = |source| CaptureError::Read {
             path: path.to_string(),
             source,
-        })?;
-        let mut format = detect(&stream.head);
-        if format == Ok(Format::Parquet) && (stream.packed || standard_input) {
+        };
+        let mut stream = stream(file).map_err(failed)?;
+        if !stream.packed
+            && let Some(error) = stream.broken.take()
+        {
+            return Err(failed(error));
+        }
+        let mut format = match &stream.broken {
+            // Without a byte of it nobody can tell what was in there.
+            Some(error) if stream.head.trim_ascii().is_empty() => Err(Refused::new(
+                RejectReason::Truncated,
+                format!("compressed file breaks off before its first row: {error}"),
+            )),
+            _ => detect(&stream.head),
+        };
+        if format == Ok(Some(Format::Parquet)) && (stream.packed || standard_input) {
             format = Err(Refused::new(
                 RejectReason::Unsupported,
                 "parquet is read from a plain file, not from gzip or standard input",
@@ -56,7 +69,9 @@ impl Candidate {
         let first = format
             .as_ref()
             .ok()
-            .and_then(|format| first_event(&stream.head, *format, file));
+            .copied()
+            .flatten()
+            .and_then(|format| first_event(&stream.head, format, file));
         Ok(Self {
             path,
             format,
@@ -67,23 +82,25 @@ impl Candidate {
         })
     }
 
-    /// Opens it for reading; the inner error is the one reject of a file that is not read.
+    /// Opens it for reading, if there is anything to read; the inner error is the one reject of a
+    /// file that is not read.
     ///
     /// # Errors
     /// A file that has gone or cannot be opened any more.
-    pub(super) fn rows(self) -> Result<Result<Rows, (Refused, String)>, CaptureError> {
+    pub(super) fn rows(self) -> Result<Result<Option<Rows>, (Refused, String)>, CaptureError> {
         let failed = |source| CaptureError::Read {
             path: self.path.to_string(),
             source,
         };
         let format = match self.format {
-            Ok(format) => format,
+            Ok(Some(format)) => format,
+            Ok(None) => return Ok(Ok(None)),
             Err(refused) => return Ok(Err((refused, self.excerpt))),
         };
         if format == Format::Parquet {
             let rows = ColumnRows::open(&self.file).map_err(failed)?;
             return Ok(rows
-                .map(|rows| Rows::Columns(Box::new(rows)))
+                .map(|rows| Some(Rows::Columns(Box::new(rows))))
                 .map_err(|refused| (refused, String::new())));
         }
         let stream = match self.stream {
@@ -91,7 +108,7 @@ impl Candidate {
             None => stream(&self.file).map_err(failed)?,
         };
         let rows = LineRows::new(stream.lines(), format, &self.file);
-        Ok(Ok(Rows::Lines(Box::new(rows))))
+        Ok(Ok(Some(Rows::Lines(Box::new(rows)))))
     }
 }
 

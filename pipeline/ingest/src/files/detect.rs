@@ -1,5 +1,6 @@
 //! What a file is, from what it holds. Its name decides nothing: a Zeek log may be TSV or JSON
-//! under the same name, and a file called `conn.log` may be anything.
+//! under the same name, and a file called `conn.log` may be anything. Nor does its first line
+//! alone: one that got damaged must not take a day of traffic with it.
 
 use andon_schemas::reject::RejectReason;
 
@@ -69,6 +70,8 @@ const OTHERS: &[(&[u8], &str)] = &[
         b"\x4d\x3c\xb2\xa1",
         "a pcap capture: run Zeek over it and hand in its logs",
     ),
+    (b"\xff\xfe", "UTF-16 text: convert it to UTF-8"),
+    (b"\xfe\xff", "UTF-16 text: convert it to UTF-8"),
     (b"\x28\xb5\x2f\xfd", "zstd: unpack it first"),
     (b"PK\x03\x04", "a zip archive: unpack it first"),
     (b"\x1f\x8b", "gzip inside gzip: unpack it first"),
@@ -78,16 +81,19 @@ const OTHERS: &[(&[u8], &str)] = &[
     ),
 ];
 
-/// How many lines of JSON are tried before a file is given up.
-const LINES_TRIED: usize = 16;
+/// How many lines are tried before a file is given up, blank ones apart.
+const LINES_TRIED: usize = 64;
 
-/// Tells the format from the first bytes, unpacked.
+/// Lines that a Zeek log of separated text begins with, one of them at least.
+const ZEEK_HEADERS: [&str; 4] = ["#separator", "#set_separator", "#path", "#fields"];
+
+/// Tells the format from the first bytes, unpacked; `None` if there is nothing in the file.
 ///
 /// # Errors
 /// Says what the file seems to be instead.
-pub(super) fn detect(head: &[u8]) -> Result<Format, Refused> {
+pub(super) fn detect(head: &[u8]) -> Result<Option<Format>, Refused> {
     if head.starts_with(b"PAR1") {
-        return Ok(Format::Parquet);
+        return Ok(Some(Format::Parquet));
     }
     if let Some((_, what)) = OTHERS.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Err(Refused::new(
@@ -97,47 +103,41 @@ pub(super) fn detect(head: &[u8]) -> Result<Format, Refused> {
     }
     let text = head.trim_ascii_start();
     if text.is_empty() {
-        return Err(Refused::new(RejectReason::Malformed, "file is empty"));
+        return Ok(None);
     }
-    if ["#separator", "#set_separator", "#path", "#fields"]
-        .iter()
-        .any(|header| text.starts_with(header.as_bytes()))
-        || is_plain_header(&first_line(text))
-    {
-        return Ok(Format::ZeekTsv);
-    }
-    if text.starts_with(b"{") || text.starts_with(b"@cee:") {
-        return json_lines(text);
-    }
-    Err(unknown(text))
-}
-
-fn first_line(text: &[u8]) -> String {
-    let line = text.split(|byte| *byte == b'\n').next().unwrap_or(text);
-    String::from_utf8_lossy(&line[..line.len().min(4_096)]).into_owned()
-}
-
-fn json_lines(text: &[u8]) -> Result<Format, Refused> {
-    let lines = text.split(|byte| *byte == b'\n').take(LINES_TRIED);
-    let mut parsed = 0;
-    for line in lines.filter(|line| !line.trim_ascii().is_empty()) {
-        let Ok(members) = Members::of_line(line.trim_ascii()) else {
-            continue;
-        };
-        parsed += 1;
-        if let Some(format) = json_object(&members, true) {
-            return Ok(format);
-        }
-    }
-    Err(Refused::new(
-        RejectReason::Malformed,
-        if parsed == 0 {
-            "file begins like JSON, but none of its first lines is an object"
-        } else {
+    let lines = || {
+        text.split(|byte| *byte == b'\n')
+            .map(<[u8]>::trim_ascii)
+            .filter(|line| !line.is_empty())
+            .take(LINES_TRIED)
+    };
+    let objects = || lines().filter_map(|line| Members::of_line(line).ok());
+    match lines().find_map(line_format) {
+        Some(format) => Ok(Some(format)),
+        None if objects().next().is_some() => Err(Refused::new(
+            RejectReason::Malformed,
             "file holds JSON objects of no known kind: neither `kind` (ours), `event_type` \
-             (Suricata) nor `ts` (Zeek)"
-        },
-    ))
+             (Suricata) nor `ts` (Zeek)",
+        )),
+        None if text.starts_with(b"{") => Err(Refused::new(
+            RejectReason::Malformed,
+            "file begins like JSON, but none of its first lines is an object",
+        )),
+        None => Err(unknown(text)),
+    }
+}
+
+/// The format that a line gives away.
+fn line_format(line: &[u8]) -> Option<Format> {
+    let is_header = |header: &&str| line.starts_with(header.as_bytes());
+    if ZEEK_HEADERS.iter().any(is_header) || is_plain_header(&beginning(line)) {
+        return Some(Format::ZeekTsv);
+    }
+    json_object(&Members::of_line(line).ok()?, true)
+}
+
+fn beginning(line: &[u8]) -> String {
+    String::from_utf8_lossy(&line[..line.len().min(4_096)]).into_owned()
 }
 
 fn json_object(members: &Members<'_>, may_be_enveloped: bool) -> Option<Format> {
@@ -162,7 +162,8 @@ fn json_object(members: &Members<'_>, may_be_enveloped: bool) -> Option<Format> 
 }
 
 fn unknown(text: &[u8]) -> Refused {
-    let line = first_line(text);
+    let first = text.split(|byte| *byte == b'\n').next().unwrap_or(text);
+    let line = beginning(first);
     let mut cells = line.split('\t');
     let stamped = cells
         .next()

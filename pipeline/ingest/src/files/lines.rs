@@ -17,13 +17,14 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A stream whose first bytes are known.
 pub(super) struct Stream {
-    /// The first [`HEAD_BYTES`], unpacked; less if the stream is shorter or breaks off.
+    /// The first [`HEAD_BYTES`], unpacked, or more if that is not one whole line; less if the
+    /// stream is shorter or breaks off.
     pub(super) head: Vec<u8>,
     /// Whether the bytes are unpacked from gzip.
     pub(super) packed: bool,
     rest: Box<dyn Read + Send>,
     /// The error at which the head ended, if it did.
-    broken: Option<io::Error>,
+    pub(super) broken: Option<io::Error>,
 }
 
 impl std::fmt::Debug for Stream {
@@ -51,11 +52,14 @@ impl Stream {
             Box::new(raw)
         };
         let mut head = Vec::with_capacity(HEAD_BYTES);
-        let broken = rest
-            .by_ref()
-            .take(HEAD_BYTES as u64)
-            .read_to_end(&mut head)
-            .err();
+        let mut read_on = |bytes: usize, head: &mut Vec<u8>| {
+            rest.by_ref().take(bytes as u64).read_to_end(head).err()
+        };
+        let mut broken = read_on(HEAD_BYTES, &mut head);
+        // One line that is too long must not hide the lines after it.
+        if broken.is_none() && head.len() == HEAD_BYTES && !head.contains(&b'\n') {
+            broken = read_on(LINE_BYTES_MAX, &mut head);
+        }
         if head.starts_with(BYTE_ORDER_MARK) {
             head.drain(..BYTE_ORDER_MARK.len());
         }

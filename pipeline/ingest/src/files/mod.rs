@@ -101,7 +101,7 @@ pub enum Item {
 pub struct FileReport {
     /// The file as it was given or found.
     pub path: String,
-    /// What it is; null if it is of no format that is read.
+    /// What it is; null if it is empty, or of no format that is read.
     pub format: Option<Format>,
     /// Records taken from it.
     pub records: u64,
@@ -109,6 +109,8 @@ pub struct FileReport {
     pub rejects: u64,
     /// Rows of logs that are not observed, passed over after one reject that says so.
     pub unread: u64,
+    /// What was wrong with the first row that could not be read, or with the file as a whole.
+    pub first_refusal: Option<String>,
 }
 
 /// Why captures cannot be read at all.
@@ -167,7 +169,7 @@ pub fn open(paths: &[PathBuf], options: OpenOptions) -> Result<Captures, Capture
         return Err(CaptureError::Nothing);
     }
     let waiting = collect(paths)?;
-    let foreign = |candidate: &Candidate| candidate.format.as_ref().is_ok_and(|f| !f.is_native());
+    let foreign = |candidate: &Candidate| matches!(candidate.format, Ok(Some(f)) if !f.is_native());
     let order = if waiting.iter().any(foreign) {
         Order::Sorted
     } else {
@@ -270,18 +272,19 @@ impl Captures {
         let path = Arc::clone(&candidate.path);
         self.reports.push(FileReport {
             path: path.to_string(),
-            format: candidate.format.as_ref().ok().copied(),
+            format: candidate.format.as_ref().ok().copied().flatten(),
             records: 0,
             rejects: 0,
             unread: 0,
+            first_refusal: None,
         });
         match candidate.rows()? {
             Ok(rows) => {
-                self.current = Some(Current { path, rows });
+                self.current = rows.map(|rows| Current { path, rows });
                 Ok(None)
             }
             Err((refused, excerpt)) => {
-                self.count_reject();
+                self.count_refusal(&refused);
                 let source = Source {
                     topic: path,
                     partition: 0,
@@ -296,6 +299,16 @@ impl Captures {
     fn count_reject(&mut self) {
         if let Some(report) = self.reports.last_mut() {
             report.rejects += 1;
+        }
+    }
+
+    /// Counts a reject that was made here, and keeps the first cause.
+    fn count_refusal(&mut self, refused: &Refused) {
+        self.count_reject();
+        if let Some(report) = self.reports.last_mut() {
+            report
+                .first_refusal
+                .get_or_insert_with(|| refused.detail.clone());
         }
     }
 
@@ -333,7 +346,7 @@ impl Captures {
             Ok(Content::Tick(at)) => Item::Tick(at),
             Ok(Content::Control(control)) => Item::Control { control, source },
             Err((refused, excerpt)) => {
-                self.count_reject();
+                self.count_refusal(&refused);
                 Item::Reject(refused.at(source, self.options.as_of, excerpt.as_bytes()))
             }
         }

@@ -98,6 +98,12 @@ impl ZeekTsv {
     }
 
     fn row(&self, text: &str) -> Result<Record, Refused> {
+        if self.columns.is_empty() {
+            return Err(Refused::new(
+                RejectReason::Malformed,
+                "row stands before `#fields`, which names the columns",
+            ));
+        }
         let mut cells: Vec<&str> = text.split(self.separator.as_str()).collect();
         if cells.len() < self.columns.len() {
             let glued = cells.pop().unwrap_or_default();

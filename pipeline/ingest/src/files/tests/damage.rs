@@ -20,11 +20,51 @@ pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn an_empty_file_is_one_reject() {
+fn an_empty_file_holds_nothing_and_nothing_is_wrong_with_it() {
     for empty in ["", "\n", " \n\t\n", "\u{feff}"] {
-        let read = read("conn.log", empty);
-        assert_eq!(read.reasons(), [(RejectReason::Malformed, 0)], "{empty:?}");
-        assert!(read.rejects[0].detail.contains("empty"));
+        for content in [empty.as_bytes().to_vec(), gzip(empty.as_bytes())] {
+            assert_eq!(read("conn.log", content).items, [], "{empty:?}");
+        }
+    }
+}
+
+#[test]
+fn what_stands_before_the_first_record_costs_no_other_record() {
+    let zeek = r#"{"ts":1.5,"uid":"C1","id.orig_h":"10.0.0.1","id.orig_p":1,"id.resp_h":"10.0.0.2","id.resp_p":2,"proto":"tcp","conn_state":"SF"}"#;
+    let eve = r#"{"timestamp":"2026-01-01T00:00:00.000000+0000","event_type":"flow","flow_id":1,"src_ip":"10.0.0.1","src_port":1,"dest_ip":"10.0.0.2","dest_port":2,"proto":"TCP","flow":{"bytes_toserver":1,"bytes_toclient":1,"start":"2026-01-01T00:00:00.000000+0000","end":"2026-01-01T00:00:01.000000+0000","state":"closed"}}"#;
+    let tsv = "#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\n\
+               1.5\tC1\t10.0.0.1\t1\t10.0.0.2\t2\ttcp";
+    let long = "x".repeat(super::super::lines::HEAD_BYTES + 1);
+    for record in [LINE, zeek, eve, tsv] {
+        for bad in ["garbage", "{\"kind\":\"flow\",", "\u{0}\u{1}", &long] {
+            let content = format!("{bad}\n\n{record}\n");
+            let read = read("capture", &content);
+            let bad = &bad[..bad.len().min(9)];
+            assert_eq!(
+                read.reasons(),
+                [(RejectReason::Malformed, 1)],
+                "{bad:?} {record}"
+            );
+            assert_eq!(read.records.len(), 1, "{bad:?} {record}");
+        }
+        for nothing in ["\u{feff}", "\n \n", "\u{feff}\n\r\n"] {
+            let read = read("capture", format!("{nothing}{record}\n"));
+            assert_eq!(
+                (read.reasons(), read.records.len()),
+                (vec![], 1),
+                "{nothing:?} {record}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_packed_file_that_breaks_off_before_its_first_row_is_one_reject() {
+    let whole = gzip(LINE.as_bytes());
+    for cut in [&whole[..2], &whole[..10]] {
+        let read = read("capture.ndjson.gz", cut);
+        assert_eq!(read.reasons(), [(RejectReason::Truncated, 0)]);
+        assert!(read.rejects[0].detail.contains("before its first row"));
     }
 }
 
@@ -51,6 +91,7 @@ fn what_is_no_capture_is_one_reject_that_says_what_it_is() {
             RejectReason::Malformed,
             "none of its first lines",
         ),
+        (b"\xff\xfe{\x00\"\x00", RejectReason::Unsupported, "UTF-16"),
         (b"{\"a\":1}\n", RejectReason::Malformed, "no known kind"),
         (
             b"1.5\tC\t1\t2\t3\t4\t5\t6\t7\t8\t9\t10\n",
