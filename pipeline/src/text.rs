@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use andon_emit::terminal::detector_names;
+use andon_emit::terminal::{detector_names, graded};
 use andon_schemas::grade::Grade;
 use andon_schemas::time::{EventTime, PlantClock};
 
@@ -38,6 +38,17 @@ pub fn plant_time(clock: &PlantClock, at: EventTime) -> String {
     )
 }
 
+/// The same with the date: `2025-12-14 02:30`.
+pub fn plant_date(clock: &PlantClock, at: EventTime) -> String {
+    let local = clock.local(at);
+    format!(
+        "{} {:02}:{:02}",
+        local.date(),
+        local.minute / 60,
+        local.minute % 60
+    )
+}
+
 /// Whether standard output takes colour.
 pub fn colour() -> bool {
     use std::io::IsTerminal as _;
@@ -48,7 +59,12 @@ pub fn colour() -> bool {
 ///
 /// # Errors
 /// If it cannot be printed.
-pub fn summary(summary: &Summary, ledger: &Ledger, out: &mut impl Write) -> io::Result<()> {
+pub fn summary(
+    summary: &Summary,
+    ledger: &Ledger,
+    clock: &PlantClock,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let mut row = |name: &str, value: String| writeln!(out, "{name:<14} {value}");
     row(
         "records",
@@ -90,18 +106,30 @@ pub fn summary(summary: &Summary, ledger: &Ledger, out: &mut impl Write) -> io::
     row(
         "time",
         format!(
-            "{:.2} s, {:.0} observations/s",
-            summary.elapsed_s, summary.observations_per_s
+            "{:.2} s, {} observations/s",
+            summary.elapsed_s,
+            count(whole(summary.observations_per_s))
         ),
     )?;
-    list(ledger, out)?;
+    list(ledger, clock, out)?;
     match &summary.detection {
         Some(found) => detection(found, out),
         None => Ok(()),
     }
 }
 
-fn list(ledger: &Ledger, out: &mut impl Write) -> io::Result<()> {
+/// A rate as a whole number.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate is not negative, and no machine reaches 2^64 per second"
+)]
+fn whole(rate: f64) -> u64 {
+    rate.round() as u64
+}
+
+/// The episodes, worst first, each with its last sentence.
+fn list(ledger: &Ledger, clock: &PlantClock, out: &mut impl Write) -> io::Result<()> {
     let mut episodes: Vec<_> = ledger.episodes.values().collect();
     episodes.sort_by_key(|e| (std::cmp::Reverse(e.worst), e.last.event_time));
     if !episodes.is_empty() {
@@ -111,10 +139,10 @@ fn list(ledger: &Ledger, out: &mut impl Write) -> io::Result<()> {
         let last = &episode.last;
         writeln!(
             out,
-            "{:<8}  {}  {}  {}\n          {}",
-            episode.worst,
-            last.event_time,
-            last.device_id,
+            "{}  {}  {:<28}  {}\n          {}",
+            graded(episode.worst, colour()),
+            plant_date(clock, last.event_time),
+            last.device_id.as_str(),
             detector_names(last),
             last.sentence
         )?;
@@ -258,6 +286,15 @@ mod tests {
             widths.iter().all(|width| *width == widths[0]),
             "{widths:?}\n{text}"
         );
+    }
+
+    #[test]
+    fn a_date_is_the_plant_s_and_no_time_is_too_far_for_it() {
+        let clock = PlantClock::new("Europe/Berlin").unwrap();
+        let night = EventTime::parse("2025-12-13T23:30:00Z").unwrap();
+        assert_eq!(plant_date(&clock, night), "2025-12-14 00:30");
+        assert!(plant_date(&clock, EventTime::MAX).starts_with("9999-12-31"));
+        assert!(plant_date(&clock, EventTime::MIN).starts_with("-009999-01-01"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::{Add, Sub};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -179,6 +180,17 @@ pub struct LocalTime {
     pub weekday: u8,
     /// Minutes since local midnight, 0…1439.
     pub minute: u16,
+}
+
+impl LocalTime {
+    /// The date, which prints as `2025-12-14`; the first or the last there is for days beyond the
+    /// calendar.
+    pub fn date(self) -> Date {
+        let beyond = if self.day < 0 { Date::MIN } else { Date::MAX };
+        let days = jiff::Span::new().try_days(self.day);
+        let date = days.and_then(|days| jiff::civil::date(1970, 1, 1).checked_add(days));
+        date.unwrap_or(beyond)
+    }
 }
 
 /// The plant's time zone as a table of offsets, so that a row's local hour costs a few

@@ -7,11 +7,9 @@ use andon_schemas::verdict::{State, Verdict};
 /// The verdict in one line: plant time, state, grade, device, what it is about, what follows.
 /// `plant_time` is the event time as the plant's wall clock shows it.
 pub fn verdict_line(verdict: &Verdict, plant_time: &str, colour: bool) -> String {
-    let grade = format!("{:<8}", verdict.grade);
-    let grade = if colour {
-        paint(verdict, &grade)
-    } else {
-        grade
+    let grade = match verdict.state {
+        State::Cleared => paint("32", verdict.grade, colour),
+        _ => graded(verdict.grade, colour),
     };
     let action = match (verdict.state, verdict.response.mode) {
         (State::Cleared, _) => String::new(),
@@ -42,13 +40,21 @@ pub fn detector_names(verdict: &Verdict) -> String {
     names.join(" + ")
 }
 
-fn paint(verdict: &Verdict, text: &str) -> String {
-    let code = match (verdict.state, verdict.grade) {
-        (State::Cleared, _) => "32",
-        (_, Grade::Critical) => "1;37;41",
-        (_, Grade::High) => "1;31",
-        (_, Grade::Medium) => "33",
-        (_, Grade::Low) => "36",
+/// A grade in a column of its own, eight wide, in its colour.
+pub fn graded(grade: Grade, colour: bool) -> String {
+    let code = match grade {
+        Grade::Critical => "1;37;41",
+        Grade::High => "1;31",
+        Grade::Medium => "33",
+        Grade::Low => "36",
     };
-    format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    paint(code, grade, colour)
+}
+
+fn paint(code: &str, grade: Grade, colour: bool) -> String {
+    if colour {
+        format!("\u{1b}[{code}m{grade:<8}\u{1b}[0m")
+    } else {
+        format!("{grade:<8}")
+    }
 }

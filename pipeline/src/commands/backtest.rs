@@ -85,7 +85,10 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     }
     match format {
         Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?,
-        Format::Text => text::summary(&summary, &results.ledger, out)?,
+        Format::Text => {
+            let clock = &play.intake.plant().inventory().clock;
+            text::summary(&summary, &results.ledger, clock, out)?;
+        }
     }
     let reached = args
         .fail_on

@@ -250,7 +250,9 @@ impl Show<'_> {
         match format {
             Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?,
             Format::Text => {
-                text::summary(&summary, &self.core.results.ledger, out)?;
+                let clock = &self.plant.inventory().clock;
+                writeln!(out)?;
+                text::summary(&summary, &self.core.results.ledger, clock, out)?;
                 if let Some(folder) = &args.out {
                     let folder = folder.display();
                     writeln!(out, "\nnext: andon explain all --data {folder}")?;

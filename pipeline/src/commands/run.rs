@@ -98,7 +98,10 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     write_json(&config.data.join("summary.json"), &summary)?;
     match format {
         Format::Json => writeln!(out, "{}", serde_json::to_string(&summary)?)?,
-        Format::Text => text::summary(&summary, &run.core.results.ledger, out)?,
+        Format::Text => {
+            let clock = &run.core.plant().inventory().clock;
+            text::summary(&summary, &run.core.results.ledger, clock, out)?;
+        }
     }
     runtime.shutdown_timeout(Duration::from_secs(5));
     Ok(Outcome::Done)
