@@ -129,3 +129,18 @@ pub struct Command {
     /// What to do.
     pub response: Response,
 }
+
+/// A command as its device reads it: no grade, no reason, no verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct DeviceCommand {
+    /// Names the order on this device: the same for a command, its renewals and its release, so
+    /// that the newest one with a key is the one that counts. Made of the device and the action
+    /// only; a hash of anything secret could be found out by trying.
+    pub key: String,
+    /// What to do.
+    pub action: Action,
+    /// The flows it is about; empty for the whole device.
+    pub scope: Vec<FlowMatch>,
+    /// When it lapses. A release lapses at the moment it is given.
+    pub expiry: EventTime,
+}

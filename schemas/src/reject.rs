@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::grade::text_scale;
-use crate::observation::Source;
+use crate::identity::DeviceId;
+use crate::observation::{Kind, Source};
 use crate::time::EventTime;
 
 /// Why a record was not taken.
@@ -73,4 +74,18 @@ pub struct Reject {
     pub received_at: EventTime,
     /// The beginning of the record as text, for whoever has to look at it.
     pub excerpt: String,
+}
+
+/// An observation that was not counted: it came after its window may have closed, or was told
+/// before. A line of `late.jsonl` or `duplicates.jsonl`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct SetAside {
+    /// The device.
+    pub device: DeviceId,
+    /// What kind of observation it is.
+    pub kind: Kind,
+    /// Its event time.
+    pub event_time: EventTime,
+    /// Where it came from.
+    pub source: Source,
 }

@@ -4,13 +4,13 @@
 use std::fs;
 use std::path::PathBuf;
 
-use andon_schemas::command::Command;
-use andon_schemas::reject::Reject;
+use andon_schemas::command::{Command, DeviceCommand};
+use andon_schemas::reject::{Reject, SetAside};
 use andon_schemas::verdict::{RiskUpdate, Verdict};
 use andon_schemas::wire::{DecodeOptions, WireRecord, decode};
 use schemars::{Schema, schema_for};
 
-fn contracts() -> [(&'static str, &'static str, Schema); 5] {
+fn contracts() -> [(&'static str, &'static str, Schema); 7] {
     [
         (
             "record",
@@ -21,6 +21,12 @@ fn contracts() -> [(&'static str, &'static str, Schema); 5] {
         ("risk", "andon.risk.v1", schema_for!(RiskUpdate)),
         ("command", "andon.command.v1", schema_for!(Command)),
         ("reject", "andon.reject.v1", schema_for!(Reject)),
+        ("set_aside", "andon.set_aside.v1", schema_for!(SetAside)),
+        (
+            "device_command",
+            "andon.device_command.v1",
+            schema_for!(DeviceCommand),
+        ),
     ]
 }
 

@@ -6,7 +6,7 @@ use andon_schemas::bundle::{Bundle, RowRef};
 use andon_schemas::columns::{FlowRow, HeaderRow};
 use andon_schemas::identity::DeviceId;
 use andon_schemas::observation::Kind;
-use andon_schemas::reject::RejectReason;
+use andon_schemas::reject::{RejectReason, SetAside};
 use andon_schemas::time::{EventTime, Interval, Span};
 use andon_schemas::verdict::{Risk, Verdict};
 
@@ -14,7 +14,7 @@ use crate::count::Standing;
 use crate::device::{Cold, Hot, NumberWindow, allowance};
 use crate::group::Grouped;
 
-use crate::output::{Cause, Counts, Item, Output, RowAside};
+use crate::output::{Cause, Counts, Item, Output};
 use crate::plant::Plant;
 use crate::sign::Scene;
 use crate::slots::Devices;
@@ -329,13 +329,13 @@ fn aside(
     bundle: &Bundle,
     row: RowRef,
     header: &HeaderRow,
-    item: impl Fn(RowAside) -> Item,
+    item: impl Fn(SetAside) -> Item,
     output: &mut Output,
 ) {
     let Ok(device) = DeviceId::new(header.device) else {
         return;
     };
-    let aside = RowAside {
+    let aside = SetAside {
         device: device.clone(),
         kind: row.kind,
         event_time: header.event_time,

@@ -2,8 +2,8 @@
 //! cut: by the input that caused it, then by deadline, then by device.
 
 use andon_schemas::identity::DeviceId;
-use andon_schemas::observation::{Kind, Source};
-use andon_schemas::reject::RejectReason;
+use andon_schemas::observation::Source;
+use andon_schemas::reject::{RejectReason, SetAside};
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::{RiskUpdate, Verdict};
 use serde::{Deserialize, Serialize};
@@ -17,19 +17,6 @@ pub struct Cause {
     pub deadline: EventTime,
     /// The device.
     pub device: DeviceId,
-}
-
-/// A row that was not counted: it came after its windows may have closed, or was told before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RowAside {
-    /// The device.
-    pub device: DeviceId,
-    /// Its kind.
-    pub kind: Kind,
-    /// Its event time.
-    pub event_time: EventTime,
-    /// Where it came from.
-    pub source: Source,
 }
 
 /// A row the engine refused, to be counted with the rejects of its record.
@@ -61,9 +48,9 @@ pub enum Item {
     /// A row was refused.
     Refusal(Refusal),
     /// A row came late.
-    Late(RowAside),
+    Late(SetAside),
     /// A row was told before.
-    Duplicate(RowAside),
+    Duplicate(SetAside),
 }
 
 /// Counts of one engine since it was made or restored, additive over shards.

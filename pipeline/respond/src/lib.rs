@@ -16,7 +16,7 @@ mod device;
 mod tests;
 
 pub use commands::Commands;
-pub use device::{DeviceCommand, device_view};
+pub use device::device_view;
 
 use sha2::{Digest, Sha256};
 
