@@ -178,6 +178,10 @@ fn silence_in_maintenance_is_counted_once_and_not_said() {
     let output = bench.tick(minute(900));
     assert!(!detectors(&output, &sensor).contains(&"silence".to_owned()));
     assert_eq!(bench.engine.counts().in_maintenance, 1);
+    // It is over, and still nothing has been heard: missed when it is asked after next.
+    let output = bench.tick(minute(48 * 60));
+    assert!(detectors(&output, &sensor).contains(&"silence".to_owned()));
+    assert_eq!(bench.engine.counts().in_maintenance, 1);
 }
 
 #[test]
