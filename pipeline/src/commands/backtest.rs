@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use andon_engine::Plant;
-use andon_ingest::files::{self, Captures, OpenOptions, Order};
+use andon_ingest::files::{self, Captures, FileReport, OpenOptions, Order};
 use andon_schemas::command::Mode;
 use andon_schemas::time::EventTime;
 
+use super::unread;
 use crate::args::{BacktestArgs, Format};
 use crate::blueprint::Blueprint;
 use crate::devices;
@@ -27,7 +28,8 @@ const CHUNK: usize = 16_384;
 /// Runs the command.
 ///
 /// # Errors
-/// If a capture, inventory, profile or label file cannot be read, or a result cannot be written.
+/// If a capture, inventory, profile or label file cannot be read, a result cannot be written, or
+/// not one record of the captures can be read; the results stand then all the same.
 pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let began = Instant::now();
     let as_of = match &args.as_of {
@@ -64,7 +66,7 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     if !written {
         play.intake.follow();
     }
-    play.all(captures, &mut results)?;
+    let files = play.all(captures, &mut results)?;
     let status = play.shards.status()?;
     let mut summary = Summary::of(Parts {
         tally: play.intake.tally(),
@@ -88,8 +90,10 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
         Format::Text => {
             let clock = &play.intake.plant().inventory().clock;
             text::summary(&summary, &results.ledger, clock, out)?;
+            unread::tell(&files, out)?;
         }
     }
+    unread::check(&files)?;
     let reached = args
         .fail_on
         .is_some_and(|grade| results.ledger.episodes.values().any(|e| e.worst >= grade));
@@ -130,7 +134,12 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn all(&mut self, mut captures: Captures, results: &mut Results) -> anyhow::Result<()> {
+    /// Plays all of it; returns what became of each file.
+    fn all(
+        &mut self,
+        mut captures: Captures,
+        results: &mut Results,
+    ) -> anyhow::Result<Vec<FileReport>> {
         let progress = Progress::new("records");
         let mut chunks = 0_u64;
         loop {
@@ -166,6 +175,7 @@ impl<'a> Play<'a> {
             }
         }
         progress.done();
-        results.flush()
+        results.flush()?;
+        Ok(captures.files().to_vec())
     }
 }

@@ -8,3 +8,4 @@ pub mod profile;
 pub mod publish;
 pub mod run;
 pub mod simulate;
+mod unread;
