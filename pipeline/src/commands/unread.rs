@@ -1,6 +1,5 @@
 //! Captures of which nothing could be read: whoever handed them in hears why, at once.
 
-use std::fmt::Write as _;
 use std::io;
 
 use andon_ingest::files::FileReport;
@@ -17,19 +16,19 @@ fn cause(file: &FileReport) -> Option<&str> {
 }
 
 /// What was wrong with each file that gave no record, a line each.
-fn causes(files: &[FileReport]) -> String {
-    let mut told = String::new();
-    let unread: Vec<_> = files
+fn causes(files: &[FileReport]) -> Vec<String> {
+    let mut told: Vec<String> = files
         .iter()
-        .filter_map(|file| cause(file).map(|cause| (&file.path, cause)))
+        .filter_map(|file| {
+            let cause = cause(file)?;
+            let path = file.path.escape_debug();
+            Some(format!("nothing could be read from `{path}`: {cause}"))
+        })
         .collect();
-    for (path, cause) in unread.iter().take(TOLD_MAX) {
-        let path = path.escape_debug();
-        // Writing to a string cannot fail.
-        let _ = writeln!(told, "nothing could be read from `{path}`: {cause}");
-    }
-    if unread.len() > TOLD_MAX {
-        let _ = writeln!(told, "nor from {} other files", unread.len() - TOLD_MAX);
+    let more = told.len().saturating_sub(TOLD_MAX);
+    if more > 0 {
+        told.truncate(TOLD_MAX);
+        told.push(format!("nor from {more} other files"));
     }
     told
 }
@@ -46,7 +45,10 @@ pub(super) fn tell(files: &[FileReport], out: &mut impl io::Write) -> io::Result
     {
         return writeln!(out, "there is no record in what was given: it is empty");
     }
-    write!(out, "{}", causes(files))
+    for line in causes(files) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
 }
 
 /// Insists that at least one record was read, or that there was none to read.
@@ -58,5 +60,5 @@ pub(super) fn check(files: &[FileReport]) -> anyhow::Result<()> {
     if has_read || !files.iter().any(|file| cause(file).is_some()) {
         return Ok(());
     }
-    Err(usage(anyhow!("{}", causes(files).trim_end().to_owned())))
+    Err(usage(anyhow!(causes(files).join("\n"))))
 }
