@@ -212,6 +212,9 @@ pub struct PublishArgs {
     /// File that holds the user's password.
     #[arg(long, value_name = "FILE", requires = "user")]
     pub password_file: Option<PathBuf>,
+    /// Give up if the receiver cannot be reached within this time.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
+    pub connect_timeout: f64,
     /// The sensor in whose name records are published [default: the inventory's first].
     #[arg(long, value_name = "DEVICE")]
     pub sensor: Option<String>,

@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use andon_emit::mqtt::{Credentials, Options, Publisher};
+use andon_emit::mqtt::{Credentials, Health, Options, Publisher};
 use andon_ingest::files::{self, Item, OpenOptions};
 use andon_ingest::subscriber::BrokerAddress;
 use andon_schemas::inventory::{Function, Inventory};
@@ -16,6 +16,7 @@ use andon_schemas::wire;
 use anyhow::{Context as _, anyhow};
 use tokio::runtime::Runtime;
 
+use super::unread;
 use crate::args::{Format, PublishArgs};
 use crate::exit::{Outcome, usage};
 use crate::progress::Progress;
@@ -32,25 +33,23 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(60);
 /// Runs the command.
 ///
 /// # Errors
-/// If the capture cannot be read, the address is none, or not everything was acknowledged.
+/// If the capture cannot be read, the address is none, or nobody answers there in time.
 pub fn run(args: &PublishArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let inventory = setting::inventory(args.plant.inventory.as_deref())?;
     let sensor = sensor(args, &inventory)?;
-    let runtime = Runtime::new().context("cannot start the runtime")?;
-    let publisher = {
-        let _inside = runtime.enter();
-        Publisher::start(options(args)?).map_err(usage)?
-    };
     let options = OpenOptions::as_of(wall::now());
     let mut captures = files::open(std::slice::from_ref(&args.capture), options).map_err(usage)?;
+    let mut items = captures.next_batch(CHUNK).map_err(usage)?;
+    if items.len() < CHUNK {
+        // That was all: there may be nothing to connect for.
+        unread::check(captures.files())?;
+    }
+    let runtime = Runtime::new().context("cannot start the runtime")?;
+    let publisher = connect(&runtime, args)?;
     let progress = Progress::new("records");
     let (mut sent, mut skipped) = (0_u64, 0_u64);
     let mut pace = Pace::new(args.speed);
-    loop {
-        let items = captures.next_batch(CHUNK).map_err(usage)?;
-        if items.is_empty() {
-            break;
-        }
+    while !items.is_empty() {
         for item in items {
             let Item::Record { record, .. } = item else {
                 skipped += 1;
@@ -62,6 +61,7 @@ pub fn run(args: &PublishArgs, format: Format, out: &mut impl Write) -> anyhow::
             sent += 1;
         }
         progress.set(sent);
+        items = captures.next_batch(CHUNK).map_err(usage)?;
     }
     let left = runtime.block_on(publisher.shutdown(SETTLE_WITHIN));
     progress.done();
@@ -80,11 +80,37 @@ pub fn run(args: &PublishArgs, format: Format, out: &mut impl Write) -> anyhow::
             count(skipped)
         )?,
     }
+    unread::check(captures.files())?;
     Ok(if left == 0 {
         Outcome::Done
     } else {
         Outcome::Failed
     })
+}
+
+/// A publisher that has reached the receiver.
+fn connect(runtime: &Runtime, args: &PublishArgs) -> anyhow::Result<Publisher> {
+    let options = options(args)?;
+    let publisher = {
+        let _inside = runtime.enter();
+        Publisher::start(options).map_err(usage)?
+    };
+    let mut health = publisher.health();
+    let settled = health.wait_for(|now| !matches!(now, Health::Connecting { .. }));
+    let within = Duration::from_secs_f64(args.connect_timeout);
+    // If time is up, it says what it is waiting for.
+    let _in_time = runtime.block_on(async { tokio::time::timeout(within, settled).await.is_ok() });
+    let now = health.borrow().clone();
+    let cause = match now {
+        Health::Connected { .. } => return Ok(publisher),
+        Health::Refused { reason } => reason,
+        Health::Connecting { last_error, .. } => format!(
+            "{} (waited {} s)",
+            last_error.as_deref().unwrap_or("no answer"),
+            args.connect_timeout
+        ),
+    };
+    Err(anyhow!("cannot publish to `{}`: {cause}", args.mqtt))
 }
 
 fn options(args: &PublishArgs) -> anyhow::Result<Options> {
