@@ -4,7 +4,7 @@
 mod plant;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Stdio};
 
@@ -14,7 +14,7 @@ use serde_json::Value;
 struct Run {
     child: Child,
     address: String,
-    _lines: BufReader<std::process::ChildStdout>,
+    lines: BufReader<std::process::ChildStdout>,
 }
 
 impl Run {
@@ -41,7 +41,7 @@ impl Run {
         Self {
             child,
             address,
-            _lines: lines,
+            lines,
         }
     }
 
@@ -52,7 +52,8 @@ impl Run {
         plant::run(&args);
     }
 
-    fn end(mut self, ask: bool) {
+    /// Waits until it has ended, and returns what it printed after the first line.
+    fn end(mut self, ask: bool) -> String {
         if ask {
             let id = self.child.id().to_string();
             let killed = std::process::Command::new("kill")
@@ -60,8 +61,13 @@ impl Run {
                 .status();
             assert!(killed.is_ok_and(|status| status.success()));
         }
+        let mut printed = String::new();
+        self.lines
+            .read_to_string(&mut printed)
+            .expect("it prints text");
         let status = self.child.wait().expect("it ends");
         assert!(status.success(), "the run ended with {status}");
+        printed
     }
 }
 
@@ -172,11 +178,19 @@ fn a_file_and_a_drained_run_agree() {
         &password.to_string_lossy(),
     ];
     run.publish(&capture, &extra);
-    run.end(false);
+    let printed = run.end(false);
     let live = canonical(&plant::read(&data, "verdicts.jsonl"));
     let file = canonical(&backtest(&capture, &folder.path().join("file")));
     assert!(!file.is_empty(), "the capture holds an attack");
     assert_eq!(live, file);
+    // Those of the end are told like all others, between greeting and summary; their sentences
+    // stand below them, indented.
+    let told = printed
+        .lines()
+        .skip(2)
+        .take_while(|line| !line.starts_with("records "))
+        .filter(|line| !line.starts_with(' '));
+    assert_eq!(told.count(), live.len(), "{printed}");
 }
 
 /// The sensor of the built-in inventory.

@@ -24,13 +24,12 @@ use crate::exit::{Outcome, usage};
 use crate::live::core::Core;
 use crate::live::message::Message;
 use crate::live::source::{Source, Stop};
-use crate::live::state;
 use crate::results::{Results, write_json};
 use crate::summary::{Latency, Parts, Summary};
 use crate::text;
 use crate::wall;
 
-use self::history::open_log;
+use self::history::Past;
 
 /// A bundle closes after this long, however few rows it holds.
 const BUNDLE_OPEN: Duration = Duration::from_micros(500);
@@ -42,35 +41,27 @@ const DRAINED_AFTER: Duration = Duration::from_secs(3);
 /// Runs the command.
 ///
 /// # Errors
-/// If the configuration or a file it names cannot be used, or the disk fails.
+/// If the configuration or a file it names cannot be used, the disk fails, or the broker was not
+/// there in all the time that the run was given.
 pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let began = Instant::now();
     let config = Config::load(args)?;
     let blueprint = Blueprint::read(&config.plant, config.mode)?;
     let plant = blueprint.compile()?;
-    std::fs::create_dir_all(&config.data)
-        .with_context(|| format!("cannot make folder `{}`", config.data.display()))
-        .map_err(usage)?;
+    let mut past = Past::of(&config.data, args.capture.is_some())?;
     let runtime = Runtime::new().context("cannot start the runtime")?;
     let stop = Stop {
         after: args.duration.map(Duration::from_secs_f64),
     };
     let mut source = Source::open(&runtime, &config, &plant, stop)?;
-    for line in &source.welcome {
-        writeln!(out, "{line}")?;
-    }
-    out.flush()?;
-    let log = open_log(&config.data, source.settle.clone())?;
+    // Only now is anything made: a run that cannot listen leaves nothing behind.
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("cannot make folder `{}`", config.data.display()))
+        .map_err(usage)?;
+    source.keep_token(&config.data)?;
+    let log = past.log(&config.data, source.settle.clone())?;
     let results = Results::go_on(&config.data)?;
     results.measured_against(&blueprint, &plant)?;
-    let state = state::load(&config.data)?;
-    if args.capture.is_some() && (state.is_some() || log.last_sequence() > 0) {
-        let folder = config.data.display();
-        return Err(usage(anyhow!(
-            "a capture repeats a run from its beginning, and `{folder}` holds the state of an \
-             earlier one; name another folder with --data"
-        )));
-    }
     let outlet = source.outlet();
     let mut run = Run {
         core: Core::new(blueprint.clone(), &plant, config.shards, results, outlet)?,
@@ -80,20 +71,27 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         config: &config,
         format,
         drain: args.drain,
+        lines: Vec::new(),
     };
     if let Some(path) = &args.capture {
         run.core.record_to(path)?;
     }
-    run.recover(state, out)?;
+    run.recover(past.state.take())?;
     run.adopt(blueprint)?;
+    for line in &source.welcome {
+        writeln!(out, "{line}")?;
+    }
+    run.print(out)?;
     run.serve(&runtime, &mut source, out)?;
     if args.drain {
-        run.core.end(|_| {})?;
+        run.collect(|core, each| core.end(each))?;
+        run.print(out)?;
     }
     run.save()?;
     let summary = run.summary(began)?;
     run.core.finish()?;
     run.core.close_outlet();
+    let never_reached = source.never_reached();
     source.close(&runtime);
     write_json(&config.data.join("summary.json"), &summary)?;
     match format {
@@ -104,7 +102,10 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         }
     }
     runtime.shutdown_timeout(Duration::from_secs(5));
-    Ok(Outcome::Done)
+    match never_reached.filter(|_| args.duration.is_some()) {
+        Some(cause) => Err(anyhow!("the broker was never reached: {cause}")),
+        None => Ok(Outcome::Done),
+    }
 }
 
 /// A live run.
@@ -117,6 +118,8 @@ struct Run<'a> {
     config: &'a Config,
     format: Format,
     drain: bool,
+    /// Verdicts as they are printed, until they are.
+    lines: Vec<String>,
 }
 
 impl Run<'_> {
@@ -224,11 +227,23 @@ impl Run<'_> {
     }
 
     fn flush(&mut self, out: &mut impl Write) -> anyhow::Result<()> {
+        self.collect(|core, each| core.flush(each))?;
+        self.core.results.flush()?;
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        self.print(out)
+    }
+
+    /// Lets the engine work, and keeps what is to be said of the verdicts that come of it.
+    fn collect(
+        &mut self,
+        work: impl FnOnce(&mut Core, &mut dyn FnMut(&Verdict)) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let plant = self.core.plant().clone();
         let clock = &plant.inventory().clock;
-        let format = self.format;
-        let mut lines = Vec::new();
-        self.core.flush(|verdict: &Verdict| {
+        let (format, lines) = (self.format, &mut self.lines);
+        work(&mut self.core, &mut |verdict| {
             lines.push(match format {
                 Format::Json => serde_json::to_string(verdict).unwrap_or_default(),
                 Format::Text => {
@@ -236,12 +251,12 @@ impl Run<'_> {
                     verdict_line(verdict, &at, text::colour())
                 }
             });
-        })?;
-        self.core.results.flush()?;
-        if lines.is_empty() {
-            return Ok(());
-        }
-        for line in lines {
+        })
+    }
+
+    /// Prints what is to be said, and lets it be seen.
+    fn print(&mut self, out: &mut impl Write) -> anyhow::Result<()> {
+        for line in self.lines.drain(..) {
             writeln!(out, "{line}")?;
         }
         out.flush()?;

@@ -268,8 +268,8 @@ impl Core {
     ///
     /// # Errors
     /// If a result cannot be written.
-    pub fn end(&mut self, each: impl FnMut(&Verdict)) -> anyhow::Result<()> {
-        self.flush(|_| {})?;
+    pub fn end(&mut self, mut each: impl FnMut(&Verdict)) -> anyhow::Result<()> {
+        self.flush(&mut each)?;
         self.intake.feed().end();
         self.run(each)?;
         if let Some(capture) = &mut self.capture {

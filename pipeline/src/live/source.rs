@@ -23,6 +23,9 @@ use crate::config::{Broker, Config, Mqtt};
 use crate::exit::usage;
 use crate::live::outlet::{Errand, Outgoing, Outlet};
 
+/// Holds the password of the built-in reader, in the data folder.
+const TOKEN: &str = "reader.token";
+
 /// How long the end of a run waits for what it published to be acknowledged.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -50,8 +53,12 @@ pub struct Source {
     refusals: Option<mpsc::Receiver<Refusal>>,
     /// A hangup signal has come.
     reloads: Arc<AtomicBool>,
+    /// The password of the built-in reader, if it is new.
+    token: Option<String>,
     /// Of a broker.
     health: Option<watch::Receiver<Health>>,
+    /// The broker has been reached at least once.
+    reached: Arc<AtomicBool>,
 }
 
 impl Source {
@@ -72,6 +79,28 @@ impl Source {
         }
     }
 
+    /// Keeps the password of the built-in reader in a folder, readable by its owner only; the next
+    /// run goes on with it.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn keep_token(&mut self, folder: &Path) -> anyhow::Result<()> {
+        use std::io::Write as _;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let Some(token) = self.token.take() else {
+            return Ok(());
+        };
+        let path = folder.join(TOKEN);
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        writeln!(file, "{token}")?;
+        Ok(())
+    }
+
     /// The way out, once.
     pub fn outlet(&mut self) -> Outlet {
         self.outlet.take().unwrap_or(Outlet::None)
@@ -83,6 +112,21 @@ impl Source {
         self.health
             .as_ref()
             .is_none_or(|health| matches!(*health.borrow(), Health::Connected { .. }))
+    }
+
+    /// Why the broker has never been reached; `None` if it has, or if there is none to reach.
+    pub fn never_reached(&self) -> Option<String> {
+        let health = self.health.as_ref()?;
+        if self.reached.load(Ordering::Relaxed) {
+            return None;
+        }
+        Some(match &*health.borrow() {
+            Health::Connected { .. } => return None,
+            Health::Refused { reason } => reason.clone(),
+            Health::Connecting { last_error, .. } => {
+                last_error.clone().unwrap_or_else(|| "no answer".to_owned())
+            }
+        })
     }
 
     /// Whether a hangup signal asked for inventory and profiles to be read again; once for each.
@@ -111,7 +155,8 @@ impl Source {
         address: &str,
         stop: Stop,
     ) -> anyhow::Result<Self> {
-        let token = reader_token(&config.data)?;
+        let kept = kept_token(&config.data)?;
+        let token = kept.clone().map_or_else(new_token, Ok)?;
         let mut principals = config.principals.clone();
         principals.push(Principal {
             name: "reader".to_owned(),
@@ -134,7 +179,7 @@ impl Source {
             format!("publish to    andon/v1/in/{site}/DEVICE/flow|reading|attestation|resolution"),
             format!(
                 "read from     andon/v1/out/{site}/# as user `reader`, password in {}",
-                config.data.join("reader.token").display()
+                config.data.join(TOKEN).display()
             ),
         ];
         let refusals = endpoint.refusals();
@@ -154,7 +199,9 @@ impl Source {
             publishing: None,
             refusals,
             reloads: hangups(runtime),
+            token: kept.is_none().then_some(token),
             health: None,
+            reached: Arc::default(),
         })
     }
 
@@ -182,7 +229,8 @@ impl Source {
         )];
         let settle = Arc::new(subscriber.settle_handle());
         let health = subscriber.health();
-        runtime.spawn(tell_health(health.clone()));
+        let reached = Arc::new(AtomicBool::new(false));
+        runtime.spawn(watch_health(health.clone(), reached.clone()));
         let publishing = Some(runtime.spawn(publish(out, outgoing)));
         let stopped = stopped(runtime, stop);
         runtime.spawn(async move {
@@ -198,7 +246,9 @@ impl Source {
             publishing,
             refusals: None,
             reloads: hangups(runtime),
+            token: None,
             health: Some(health),
+            reached,
         })
     }
 }
@@ -241,9 +291,12 @@ async fn publish(publisher: Publisher, mut errands: mpsc::Receiver<Errand>) {
     }
 }
 
-async fn tell_health(mut health: watch::Receiver<Health>) {
+async fn watch_health(mut health: watch::Receiver<Health>, reached: Arc<AtomicBool>) {
     while health.changed().await.is_ok() {
         let now = health.borrow().clone();
+        if matches!(now, Health::Connected { .. }) {
+            reached.store(true, Ordering::Relaxed);
+        }
         tracing::info!(?now, "broker");
     }
 }
@@ -304,29 +357,19 @@ impl Signals {
     }
 }
 
-/// The password of the built-in reader, made at the first start and kept, readable by its owner
-/// only.
-fn reader_token(folder: &Path) -> anyhow::Result<String> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let path = folder.join("reader.token");
+/// The password of the built-in reader that an earlier run made.
+fn kept_token(folder: &Path) -> anyhow::Result<Option<String>> {
+    let path = folder.join(TOKEN);
     match fs::read_to_string(&path) {
-        Ok(token) if token.trim().len() >= 32 => return Ok(token.trim().to_owned()),
-        Ok(_) => return Err(usage(anyhow!("`{}` holds no token", path.display()))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
-        }
+        Ok(token) if token.trim().len() >= 32 => Ok(Some(token.trim().to_owned())),
+        Ok(_) => Err(usage(anyhow!("`{}` holds no token", path.display()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
     }
+}
+
+fn new_token() -> anyhow::Result<String> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).map_err(|e| anyhow!("no randomness for a token: {e}"))?;
-    let token = format!("{:032x}", u128::from_be_bytes(bytes));
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)
-        .with_context(|| format!("cannot write `{}`", path.display()))?;
-    writeln!(file, "{token}")?;
-    Ok(token)
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }

@@ -1,9 +1,8 @@
 //! What a live run keeps to go on from: its log, its saved state, and the changes of the plant in
 //! between.
 
-use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use andon_ingest::delivery::{Receipt, Settle};
@@ -21,15 +20,67 @@ use crate::{devices, wall};
 /// Kind of the control input that changes inventory and profiles.
 const PLANT: &str = "plant";
 
-/// Opens the log; what becomes durable in it is acknowledged to its sender.
-pub(super) fn open_log(folder: &Path, settle: Arc<dyn Settle>) -> anyhow::Result<Log> {
-    let (log, recovery) = Log::open(
-        &folder.join("log"),
-        log::Options::default(),
-        move |commit| {
+/// Where receipts go, once there is a source to send them to.
+type WayBack = Arc<OnceLock<Arc<dyn Settle>>>;
+
+/// What earlier runs left in the data folder: read before anybody is listened to, so that a run
+/// which cannot go on from it says so first, and leaves nothing new behind.
+pub(super) struct Past {
+    log: Option<Log>,
+    way_back: WayBack,
+    /// The saved state.
+    pub(super) state: Option<State>,
+}
+
+impl Past {
+    /// Reads it; there is none yet at the very beginning. A run that `is_captured` must have none.
+    ///
+    /// # Errors
+    /// If the state or the log is damaged or in use, or there is a past where none may be.
+    pub(super) fn of(folder: &Path, is_captured: bool) -> anyhow::Result<Self> {
+        let way_back = WayBack::default();
+        let log = folder.join("log");
+        let log = log
+            .is_dir()
+            .then(|| open_log(&log, way_back.clone()))
+            .transpose()?;
+        let state = state::load(folder)?;
+        let has_rows = log.as_ref().is_some_and(|log| log.last_sequence() > 0);
+        if is_captured && (state.is_some() || has_rows) {
+            return Err(usage(anyhow!(
+                "a capture repeats a run from its beginning, and `{}` holds the state of an \
+                 earlier one; name another folder with --data",
+                folder.display()
+            )));
+        }
+        Ok(Self {
+            log,
+            way_back,
+            state,
+        })
+    }
+
+    /// The log, made if there was none; what becomes durable in it is acknowledged through
+    /// `settle`.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub(super) fn log(&mut self, folder: &Path, settle: Arc<dyn Settle>) -> anyhow::Result<Log> {
+        self.way_back.get_or_init(|| settle);
+        match self.log.take() {
+            Some(log) => Ok(log),
+            None => open_log(&folder.join("log"), self.way_back.clone()),
+        }
+    }
+}
+
+fn open_log(folder: &Path, way_back: WayBack) -> anyhow::Result<Log> {
+    let (log, recovery) = Log::open(folder, log::Options::default(), move |commit| {
+        // Nothing is written before the source is open, so no receipt is lost here.
+        if let Some(settle) = way_back.get() {
             settle.settle(&commit.receipts);
-        },
-    )?;
+        }
+    })?;
     if let Some(torn) = &recovery.torn {
         tracing::warn!(
             "the log ended in the middle of a record, as after a crash: {} bytes that nobody was \
@@ -53,11 +104,7 @@ fn change_of(kind: &str, payload: &[u8]) -> anyhow::Result<Blueprint> {
 
 impl Run<'_> {
     /// Goes on where the last run stood: its saved state, then the log from there.
-    pub(super) fn recover(
-        &mut self,
-        state: Option<State>,
-        out: &mut impl Write,
-    ) -> anyhow::Result<()> {
+    pub(super) fn recover(&mut self, state: Option<State>) -> anyhow::Result<()> {
         if let Some(state) = state {
             self.saved = state.through;
             self.core.resume(state, self.config.shards)?;
@@ -92,7 +139,7 @@ impl Run<'_> {
                 }
             }
         }
-        self.flush(out)
+        self.collect(|core, each| core.flush(each))
     }
 
     /// Goes on with what the files say now. If that is not what was measured against so far, or if
@@ -155,7 +202,7 @@ impl Run<'_> {
         loop {
             match self.log.append(received_at.micros(), body, receipt) {
                 Err(LogError::Full { .. }) => {
-                    self.core.flush(|_| {})?;
+                    self.collect(|core, each| core.flush(each))?;
                     self.save()?;
                     std::thread::sleep(IDLE_EVERY);
                 }
