@@ -1,6 +1,7 @@
 //! The command line as it is written; what it means is decided by the commands.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use andon_engine::VNODES;
 use andon_schemas::grade::Grade;
@@ -148,7 +149,7 @@ pub struct BacktestArgs {
     #[arg(long, default_value_t = 1, value_parser = parse_shards)]
     pub shards: usize,
     /// Most rows in one bundle; changes the speed, never the verdicts.
-    #[arg(long, default_value_t = 8192)]
+    #[arg(long, default_value_t = 8192, value_parser = parse_some::<usize>)]
     pub batch_size: usize,
     /// The receive time of captures that have none, RFC 3339 [default: now].
     #[arg(long, value_name = "TIME")]
@@ -158,7 +159,7 @@ pub struct BacktestArgs {
     pub fail_on: Option<Grade>,
     /// Save the state every so many chunks of input and go on from the saved state, to show that
     /// it changes nothing.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_some::<u64>)]
     pub restart_every: Option<u64>,
 }
 
@@ -169,7 +170,7 @@ pub struct SimulateArgs {
     #[arg(long, default_value = "precision-parts")]
     pub plant: String,
     /// How long, whole hours.
-    #[arg(long)]
+    #[arg(long, value_parser = parse_some::<u32>)]
     pub hours: u32,
     /// The same seed makes the same capture.
     #[arg(long, default_value_t = 1)]
@@ -184,7 +185,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "TIME")]
     pub start: Option<String>,
     /// Number of devices [default: as in the inventory].
-    #[arg(long)]
+    #[arg(long, value_parser = parse_some::<usize>)]
     pub devices: Option<usize>,
     /// Only this kind of observation.
     #[arg(long, value_name = "KIND")]
@@ -318,6 +319,14 @@ fn parse_speed(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(speed) if speed.is_finite() && speed > 0.0 => Ok(speed),
         _ => Err(format!("`{text}` is not a number above 0")),
+    }
+}
+
+/// Reads how many there are to be of something; none is a slip.
+fn parse_some<N: FromStr + PartialEq + From<u8>>(text: &str) -> Result<N, String> {
+    match text.parse() {
+        Ok(number) if number != N::from(0) => Ok(number),
+        _ => Err(format!("`{text}` is not a whole number above 0")),
     }
 }
 

@@ -6,7 +6,7 @@ use andon_detectors::catalog::CATALOG;
 use andon_schemas::builtin;
 use andon_schemas::inventory::{self, Inventory};
 use andon_schemas::profile::{self, ProfileSet, SourceFile};
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 
 use crate::exit::usage;
 
@@ -46,14 +46,19 @@ pub(crate) fn gather(path: &Path, texts: &mut Vec<(String, String)>) -> anyhow::
             })
             .with_context(|| format!("cannot read folder of profiles `{}`", path.display()))
             .map_err(usage)?;
+        let is_profile = |entry: &PathBuf| {
+            entry.extension().is_some_and(|e| e == "yaml" || e == "yml") && entry.is_file()
+        };
+        entries.retain(is_profile);
         entries.sort();
-        for entry in entries {
-            let yaml = entry.extension().is_some_and(|e| e == "yaml" || e == "yml");
-            if yaml && entry.is_file() {
-                gather(&entry, texts)?;
-            }
+        if entries.is_empty() {
+            return Err(usage(anyhow!(
+                "folder of profiles `{}` holds no `.yaml` file. Without a folder of profiles the \
+                 built-in ones serve.",
+                path.display()
+            )));
         }
-        return Ok(());
+        return entries.iter().try_for_each(|entry| gather(entry, texts));
     }
     texts.push((path.display().to_string(), read(path, "profile")?));
     Ok(())

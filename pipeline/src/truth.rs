@@ -1,20 +1,18 @@
 //! Verdicts against the ground truth: what was found, how fast, and what was cried for nothing.
 
-use std::path::Path;
-
 use andon_detectors::stats::bounds::{proportion_lower, proportion_upper};
 use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::time::{EventTime, Span};
 use andon_simulator::Label;
-use anyhow::Context as _;
 use serde::Serialize;
 
-use crate::exit::usage;
 use crate::ledger::{Episode, Ledger};
 
+mod labels;
 mod ladder;
 
+pub use labels::Labels;
 pub use ladder::Recall;
 
 /// An episode belongs to an attack if it opens between its first moment and this long after its
@@ -71,25 +69,6 @@ pub struct Detection {
     pub ladder: Vec<Recall>,
     /// What was cried for nothing.
     pub false_positives: FalsePositives,
-}
-
-/// Reads labels as `simulate` writes them.
-///
-/// # Errors
-/// Names the line that is no label.
-pub fn read_labels(path: &Path) -> anyhow::Result<Vec<Label>> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read labels `{}`", path.display()))
-        .map_err(usage)?;
-    text.lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty())
-        .map(|(at, line)| {
-            serde_json::from_str(line)
-                .with_context(|| format!("labels `{}`, line {}", path.display(), at + 1))
-                .map_err(usage)
-        })
-        .collect()
 }
 
 /// The device and the time are the attack's: the episode opened during it, or stood already and

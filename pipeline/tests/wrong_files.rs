@@ -82,7 +82,7 @@ devices:
 
 #[test]
 fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 22] = [
         (&["fly"], "fly"),
         (&["backtest"], "CAPTURE"),
         (&["backtest", "nowhere.ndjson"], "nowhere.ndjson"),
@@ -104,6 +104,37 @@ fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
             "between 1 and 256",
         ),
         (&["run", "--shards", "0"], "between 1 and 256"),
+        (&["backtest", "-", "--shards", "0"], "between 1 and 256"),
+        (
+            &["simulate", "--hours", "0", "--out", "x.ndjson"],
+            "whole number above 0",
+        ),
+        (
+            &["backtest", "-", "--batch-size", "0"],
+            "whole number above 0",
+        ),
+        (
+            &["backtest", "-", "--batch-size=-1"],
+            "whole number above 0",
+        ),
+        (
+            &["backtest", "-", "--restart-every", "0"],
+            "whole number above 0",
+        ),
+        (&["demo", "--speed", "0"], "not a number above 0"),
+        (&["demo", "--speed=-2"], "not a number above 0"),
+        (
+            &["publish", "-", "--mqtt", "x:1", "--speed", "inf"],
+            "not a number above 0",
+        ),
+        (
+            &["publish", "-", "--mqtt", "x:1", "--speed", "0"],
+            "not a number above 0",
+        ),
+        (
+            &["publish", "-", "--mqtt", "x:1", "--connect-timeout", "0"],
+            "not a time",
+        ),
         (&["demo", "--speed", "NaN"], "NaN"),
         (&["demo", "--duration", "0s"], "0s"),
     ];
@@ -115,6 +146,64 @@ fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
             "it repeats itself: {said}"
         );
     }
+}
+
+#[test]
+fn a_folder_without_profiles_is_refused_with_a_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("notes.txt"), "no profile").unwrap();
+    let path = folder.path().to_string_lossy();
+    for args in [
+        &["backtest", "-", "--profiles", &path][..],
+        &["profile", "check", &path],
+        &["run", "--profiles", &path, "--mqtt", "127.0.0.1:0"],
+    ] {
+        let said = refused(args);
+        assert_says(&said, &[&*path, "holds no `.yaml` file", "built-in ones"]);
+    }
+}
+
+#[test]
+fn labels_are_refused_with_all_their_mistakes_at_once() {
+    let label = |device: &str, attack: &str, detector: &str, end: &str| {
+        format!(
+            r#"{{"attack":"{attack}","device":"{device}","start":"2025-12-14T02:00:00Z","end":"{end}","expected_grade":"HIGH","detectors":["{detector}"],"later":false,"note":""}}"#
+        )
+    };
+    let plc = "plc-assembly-line-3";
+    let (attack, detector) = ("plc-night-exfil", "unknown_destination");
+    let end = "2025-12-14T03:00:00Z";
+    let good = label(plc, attack, detector, end);
+    let lines = [
+        good.clone(),
+        "nonsense".to_owned(),
+        label(plc, "yell", "telepathy", end),
+        String::new(),
+        label(plc, attack, detector, "2025-12-13T03:00:00Z"),
+        r#"{"attack":"plc-night-exfil"}"#.to_owned(),
+    ];
+    let (folder, path) = written("labels.ndjson", &lines.join("\n"));
+    let capture = folder.path().join("capture.ndjson");
+    fs::write(&capture, "").unwrap();
+    let capture = capture.to_string_lossy();
+    let said = refused(&["backtest", &capture, "--labels", &path]);
+    assert_says(&said, &[&path, "line 2: not a label: expected", "column 2"]);
+    assert_says(&said, &["line 3: attack \"yell\"", "--attack list"]);
+    assert_says(&said, &["line 3: detector \"telepathy\""]);
+    assert_says(
+        &said,
+        &["line 5: attack ends before", "line 6: not a label"],
+    );
+    assert!(
+        !said.contains("line 1:") && !said.contains("at line"),
+        "{said}"
+    );
+
+    let devices = [good, label("toaster-9", attack, detector, end)];
+    fs::write(&path, devices.join("\n")).unwrap();
+    let said = refused(&["backtest", &capture, "--labels", &path]);
+    assert_says(&said, &["line 2: device `toaster-9`"]);
+    assert!(!said.contains("line 1:"), "{said}");
 }
 
 #[test]

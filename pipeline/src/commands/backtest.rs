@@ -20,7 +20,7 @@ use crate::results::{Results, write_json};
 use crate::shards::Shards;
 use crate::summary::{Parts, Summary};
 use crate::text;
-use crate::truth;
+use crate::truth::{self, Labels};
 
 /// Records taken from the captures at a time.
 const CHUNK: usize = 16_384;
@@ -36,30 +36,23 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
         Some(text) => EventTime::parse(text).map_err(|e| usage(anyhow::anyhow!(e)))?,
         None => crate::wall::now(),
     };
-    let labels = args.labels.as_deref().map(truth::read_labels).transpose()?;
+    let labels = args.labels.as_deref().map(Labels::read).transpose()?;
     // What was written wrong is told before the captures are looked at.
     let written = args.plant.inventory.is_some() || args.plant.profiles.is_some();
-    let given = written
-        .then(|| {
-            let blueprint = Blueprint::read(&args.plant, Mode::Monitor)?;
-            let plant = blueprint.compile()?;
-            anyhow::Ok((blueprint, plant))
-        })
-        .transpose()?;
+    let given = written.then(|| assumed(args, false)).transpose()?;
     let captures = files::open(&args.captures, OpenOptions::as_of(as_of)).map_err(usage)?;
     let by_address = args.plant.inventory.is_none() && captures.order() == Order::Sorted;
     let (blueprint, plant) = match given {
         Some(given) if !by_address => given,
-        _ => {
-            let blueprint = if by_address {
-                Blueprint::undescribed()
-            } else {
-                Blueprint::read(&args.plant, Mode::Monitor)?
-            };
-            let plant = blueprint.compile()?;
-            (blueprint, plant)
-        }
+        _ => assumed(args, by_address)?,
     };
+    let check_labels = |plant: &Plant| {
+        let check = |labels: &Labels| labels.check_devices(plant.inventory());
+        labels.as_ref().map_or(Ok(()), check)
+    };
+    if written {
+        check_labels(&plant)?;
+    }
     let mut results = Results::create(args.out.as_deref())?;
     results.measured_against(&blueprint, &plant)?;
     let mut play = Play::new(args, &plant, &captures, by_address, as_of);
@@ -67,6 +60,8 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
         play.intake.follow();
     }
     let files = play.all(captures, &mut results)?;
+    // A recorded run may have brought a plant of its own.
+    check_labels(play.intake.plant())?;
     let status = play.shards.status()?;
     let mut summary = Summary::of(Parts {
         tally: play.intake.tally(),
@@ -79,8 +74,8 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
         latency: None,
         elapsed_s: began.elapsed().as_secs_f64(),
     });
-    summary.detection =
-        labels.map(|labels| truth::judge(&labels, &results.ledger, status.counts.device_hours));
+    summary.detection = labels
+        .map(|labels| truth::judge(labels.all(), &results.ledger, status.counts.device_hours));
     if let Some(folder) = &args.out {
         write_json(&folder.join("summary.json"), &summary)?;
         devices::write(folder, play.intake.plant(), &status)?;
@@ -102,6 +97,18 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     } else {
         Outcome::Done
     })
+}
+
+/// What captures are measured against: what the arguments name, or, for devices that are taken by
+/// address, nothing that anybody described.
+fn assumed(args: &BacktestArgs, by_address: bool) -> anyhow::Result<(Blueprint, Arc<Plant>)> {
+    let blueprint = if by_address {
+        Blueprint::undescribed()
+    } else {
+        Blueprint::read(&args.plant, Mode::Monitor)?
+    };
+    let plant = blueprint.compile()?;
+    Ok((blueprint, plant))
 }
 
 /// A capture on its way through the engine.
@@ -168,7 +175,7 @@ impl<'a> Play<'a> {
             if self
                 .args
                 .restart_every
-                .is_some_and(|every| chunks.is_multiple_of(every.max(1)))
+                .is_some_and(|every| chunks.is_multiple_of(every))
             {
                 let state = self.shards.snapshot()?;
                 self.shards = Shards::restore(self.intake.plant(), self.args.shards, &state)?;
