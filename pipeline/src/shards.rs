@@ -3,6 +3,7 @@
 //! A chunk of input goes to all of them, each takes the rows of its own devices and every tick,
 //! and what comes out is put in one order. The number of shards changes nothing but the speed.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -59,28 +60,44 @@ fn owner(device: &str, shards: usize) -> usize {
 
 impl Shards {
     /// Engines that have seen nothing.
-    pub fn new(plant: &Arc<Plant>, shards: usize) -> Self {
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn new(plant: &Arc<Plant>, shards: usize) -> anyhow::Result<Self> {
         let shards = shards.max(1);
         Self::start((0..shards).map(|_| Engine::new(plant.clone())).collect())
     }
 
     /// Engines that go on where the snapshots of some number of shards were taken.
+    ///
+    /// # Errors
+    /// If a snapshot cannot be read, or the system gives no thread.
     pub fn restore(
         plant: &Arc<Plant>,
         shards: usize,
         snapshots: &[Vec<u8>],
-    ) -> Result<Self, SnapshotError> {
+    ) -> anyhow::Result<Self> {
         let shards = shards.max(1);
         let engines = (0..shards)
             .map(|at| {
                 let own = |vnode| usize::from(vnode) % shards == at;
                 Engine::restore(plant.clone(), snapshots, own, at == 0)
             })
-            .collect::<Result<_, _>>()?;
-        Ok(Self::start(engines))
+            .collect::<Result<_, SnapshotError>>()?;
+        Self::start(engines)
     }
 
-    fn start(engines: Vec<Engine>) -> Self {
+    fn start(engines: Vec<Engine>) -> anyhow::Result<Self> {
+        Self::start_with(engines, |name, work| {
+            std::thread::Builder::new().name(name).spawn(work)
+        })
+    }
+
+    /// The same by whatever gives threads. If it gives none, those it gave before end.
+    fn start_with(
+        engines: Vec<Engine>,
+        spawn: impl Fn(String, Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>>,
+    ) -> anyhow::Result<Self> {
         let count = engines.len();
         let shards = engines
             .into_iter()
@@ -88,18 +105,17 @@ impl Shards {
             .map(|(at, engine)| {
                 let (asks, inbox) = sync_channel(2);
                 let (outbox, answers) = sync_channel(2);
-                let thread = std::thread::Builder::new()
-                    .name(format!("shard-{at}"))
-                    .spawn(move || serve(engine, at, count, &inbox, &outbox))
-                    .ok();
-                Shard {
+                let work = move || serve(engine, at, count, &inbox, &outbox);
+                let thread = spawn(format!("shard-{at}"), Box::new(work))
+                    .with_context(|| format!("cannot start thread {} of {count}", at + 1))?;
+                Ok(Shard {
                     asks: Some(asks),
                     answers,
-                    thread,
-                }
+                    thread: Some(thread),
+                })
             })
-            .collect();
-        Self { shards }
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Self { shards })
     }
 
     /// Takes a chunk of input, in order, and returns everything it settled, in order.
@@ -217,4 +233,31 @@ fn run(engine: &mut Engine, inputs: &[Input], at: usize, count: usize) -> Output
         all.items.extend(output.items);
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use andon_schemas::command::Mode;
+
+    use super::*;
+    use crate::args::PlantArgs;
+    use crate::blueprint::Blueprint;
+
+    #[test]
+    fn a_thread_that_is_not_given_is_an_error_that_says_which() {
+        let blueprint = Blueprint::read(&PlantArgs::default(), Mode::Monitor).unwrap();
+        let plant = blueprint.compile().unwrap();
+        let engines = (0..3).map(|_| Engine::new(plant.clone())).collect();
+        let error = Shards::start_with(engines, |name, work| {
+            if name == "shard-1" {
+                return Err(io::Error::other("no more threads"));
+            }
+            std::thread::Builder::new().spawn(work)
+        })
+        .unwrap_err();
+        assert_eq!(
+            format!("{error:#}"),
+            "cannot start thread 2 of 3: no more threads"
+        );
+    }
 }

@@ -55,7 +55,7 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     }
     let mut results = Results::create(args.out.as_deref())?;
     results.measured_against(&blueprint, &plant)?;
-    let mut play = Play::new(args, &plant, &captures, by_address, as_of);
+    let mut play = Play::new(args, &plant, &captures, by_address, as_of)?;
     if !written {
         play.intake.follow();
     }
@@ -127,18 +127,18 @@ impl<'a> Play<'a> {
         captures: &Captures,
         by_address: bool,
         as_of: EventTime,
-    ) -> Self {
+    ) -> anyhow::Result<Self> {
         let order = match captures.order() {
             Order::Recorded => "recorded",
             Order::Sorted => "sorted",
         };
-        Self {
+        Ok(Self {
             args,
-            shards: Shards::new(plant, args.shards),
+            shards: Shards::new(plant, args.shards)?,
             intake: Intake::new(plant, args.batch_size, by_address),
             order,
             as_of,
-        }
+        })
     }
 
     /// Plays all of it; returns what became of each file.

@@ -56,7 +56,7 @@ impl Core {
         Ok(Self {
             blueprint,
             intake: Intake::new(plant, andon_schemas::bundle::BUNDLE_ROWS_MAX, false),
-            shards: Shards::new(plant, shards),
+            shards: Shards::new(plant, shards)?,
             results,
             outlet,
             capture: None,
