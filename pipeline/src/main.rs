@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use andon::args::{Cli, Command};
 use andon::{commands, exit};
+use andon_emit::terminal::printable;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
@@ -37,7 +38,9 @@ fn main() -> ExitCode {
         let broken = error
             .downcast_ref::<io::Error>()
             .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe);
-        if !broken && writeln!(io::stderr(), "error: {}", exit::words(error)).is_err() {
+        let words = exit::words(error);
+        let lines: Vec<_> = words.lines().map(printable).collect();
+        if !broken && writeln!(io::stderr(), "error: {}", lines.join("\n")).is_err() {
             return ExitCode::from(status);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use andon_emit::terminal::{detector_names, graded};
+use andon_emit::terminal::{detector_names, graded, printable};
 use andon_schemas::grade::Grade;
 use andon_schemas::time::{EventTime, PlantClock};
 
@@ -144,7 +144,7 @@ fn list(ledger: &Ledger, clock: &PlantClock, out: &mut impl Write) -> io::Result
             plant_date(clock, last.event_time),
             last.device_id.as_str(),
             detector_names(last),
-            last.sentence
+            printable(&last.sentence)
         )?;
     }
     if episodes.len() > LISTED_MAX {

@@ -142,6 +142,8 @@ fn what_cannot_be_used_is_rejected_with_its_reason_and_line() {
         ("wrong_type", flow(json!({ "orig_bytes": 1.5 }))),
         ("wrong_type", flow(json!({ "time": "yesterday" }))),
         ("wrong_type", flow(json!({ "device": "two words" }))),
+        ("wrong_type", flow(json!({ "device": "plc\u{202e}-1" }))),
+        ("wrong_type", flow(json!({ "device": "plc\u{200b}-1" }))),
         ("out_of_range", flow(json!({ "orig_bytes": -5 }))),
         (
             "out_of_range",

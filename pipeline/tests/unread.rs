@@ -10,7 +10,7 @@ mod plant;
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const RECORD: &str =
     r#"{"kind":"reading","device":"d","time":"2025-12-12T09:00:00Z","current_a":3.0}"#;
@@ -106,4 +106,31 @@ fn a_file_that_cannot_be_read_is_told_beside_those_that_can() {
         ended.printed
     );
     assert!(!ended.printed.contains("good.ndjson"), "{}", ended.printed);
+}
+
+#[test]
+fn nothing_from_a_capture_reaches_a_terminal_raw() {
+    let folder = tempfile::tempdir().unwrap();
+    let captures = folder.path().join("captures");
+    fs::create_dir(&captures).unwrap();
+    // The name of a server, the name of a file and the content of a file are all chosen by others.
+    let hostile = "evil\u{1b}[2J\u{202e}\u{200b}.example";
+    let flow = json!({
+        "kind": "flow", "device": "cnc-controller-01-0001", "time": "2025-12-12T09:00:00Z",
+        "orig": "10.1.10.1:40000", "resp": "203.0.113.7:4444", "transport": "tcp",
+        "resp_name": hostile, "service": hostile, "state": "answered",
+    });
+    fs::write(captures.join("flow.ndjson"), flow.to_string()).unwrap();
+    fs::write(captures.join("\u{1b}[2J\u{202e}.log"), hostile).unwrap();
+    let ended = backtest(folder.path(), &captures);
+    assert_eq!(ended.status, Some(0), "{}", ended.complaint);
+    let data = folder.path().to_string_lossy();
+    let explained = plant::run(&["explain", "all", "--data", &data]).stdout;
+    let explained = String::from_utf8(explained).unwrap();
+    assert!(explained.contains("evil"), "{explained}");
+    let printed = ended.printed + &explained;
+    assert!(printed.contains(r"\u{202e}"), "{printed}");
+    for raw in ['\u{1b}', '\u{202e}', '\u{200b}'] {
+        assert!(!printed.contains(raw), "{printed:?}");
+    }
 }

@@ -20,8 +20,9 @@ impl DeviceId {
     /// Reads a device id and folds it to lower case.
     ///
     /// # Errors
-    /// Refuses an empty or over-long id, and characters that cannot be a topic level: control
-    /// characters, white space, `/`, `+` and `#`.
+    /// Refuses an empty or over-long id, characters that cannot be in a topic level (control
+    /// characters, white space, `/`, `+` and `#`), and those by which one id could pass for
+    /// another, see [`is_hidden`].
     pub fn new(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err("device id is empty".to_owned());
@@ -34,7 +35,7 @@ impl DeviceId {
         }
         if let Some(bad) = text
             .chars()
-            .find(|c| c.is_control() || c.is_whitespace() || matches!(c, '/' | '+' | '#'))
+            .find(|c| is_hidden(*c) || c.is_whitespace() || matches!(c, '/' | '+' | '#'))
         {
             return Err(format!("device id {text:?} holds {bad:?}"));
         }
@@ -95,6 +96,42 @@ impl schemars::JsonSchema for DeviceId {
     }
 }
 
+/// Whether a character is not seen as itself: control characters, line and paragraph separators,
+/// characters of no width, and those that turn the direction of writing (Unicode categories Cc,
+/// Zl, Zp and Cf, and the fillers and variation selectors that are ignored by default). On a
+/// screen such a character can hide text, reorder it, or move the cursor.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || !c.is_ascii()
+            && matches!(
+                u32::from(c),
+                0xad | 0x34f
+                    | 0x600..=0x605
+                    | 0x61c
+                    | 0x6dd
+                    | 0x70f
+                    | 0x890..=0x891
+                    | 0x8e2
+                    | 0x115f..=0x1160
+                    | 0x17b4..=0x17b5
+                    | 0x180b..=0x180f
+                    | 0x200b..=0x200f
+                    | 0x2028..=0x202e
+                    | 0x2060..=0x206f
+                    | 0x3164
+                    | 0xfe00..=0xfe0f
+                    | 0xfeff
+                    | 0xffa0
+                    | 0xfff0..=0xfffb
+                    | 0x1_10bd
+                    | 0x1_10cd
+                    | 0x1_3430..=0x1_343f
+                    | 0x1_bca0..=0x1_bca3
+                    | 0x1_d173..=0x1_d17a
+                    | 0xe_0000..=0xe_0fff
+            )
+}
+
 /// An address as the engine keys it: IPv4 mapped into IPv6 (RFC 4291 §2.5.5.2), as a number.
 pub fn address_key(address: IpAddr) -> u128 {
     match address {
@@ -117,6 +154,39 @@ mod tests {
         assert_eq!(DeviceId::new("PLC-Line-3").unwrap().as_str(), "plc-line-3");
         for bad in ["", "a/b", "a+b", "a#", "a b", "a\u{0}", &"x".repeat(129)] {
             assert!(DeviceId::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_holds_nothing_that_is_not_seen() {
+        for hidden in [
+            '\u{1b}',
+            '\u{7f}',
+            '\u{9b}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{feff}',
+            '\u{fe0f}',
+            '\u{e0041}',
+        ] {
+            let refused = DeviceId::new(&format!("plc{hidden}-1")).unwrap_err();
+            assert!(!refused.contains(hidden), "{refused:?}");
+            assert!(
+                refused.contains(&format!("{:x}", u32::from(hidden))),
+                "{refused:?}"
+            );
+        }
+        for seen in ["fräse-1", "станок-2", "工具-3", "प्रेस-4", "ロボット-5"]
+        {
+            assert_eq!(DeviceId::new(seen).unwrap().as_str(), seen);
         }
     }
 

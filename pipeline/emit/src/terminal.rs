@@ -1,7 +1,10 @@
 //! A verdict as one calm line for people, in colour on a terminal only.
 
+use std::borrow::Cow;
+
 use andon_schemas::command::Mode;
 use andon_schemas::grade::Grade;
+use andon_schemas::identity::is_hidden;
 use andon_schemas::verdict::{State, Verdict};
 
 /// The verdict in one line: plant time, state, grade, device, what it is about, what follows.
@@ -23,7 +26,7 @@ pub fn verdict_line(verdict: &Verdict, plant_time: &str, colour: bool) -> String
         verdict.device_id.as_str(),
         names,
         "",
-        verdict.sentence,
+        printable(&verdict.sentence),
         indent = plant_time.chars().count() + 2,
     )
 }
@@ -38,6 +41,23 @@ pub fn detector_names(verdict: &Verdict) -> String {
         }
     }
     names.join(" + ")
+}
+
+/// A text that may hold something from outside, a host name for example, as one line that a
+/// terminal shows as it is: what is not seen as itself stands there by its number, `\u{202e}`.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_hidden(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
 }
 
 /// A grade in a column of its own, eight wide, in its colour.
@@ -56,5 +76,20 @@ fn paint(code: &str, grade: Grade, colour: bool) -> String {
         format!("\u{1b}[{code}m{grade:<8}\u{1b}[0m")
     } else {
         format!("{grade:<8}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_from_outside_moves_the_cursor_or_turns_the_text() {
+        let hostile = "a\u{1b}[2J\u{202e}b\n\u{200b}c\u{2028}";
+        assert_eq!(
+            printable(hostile),
+            r"a\u{1b}[2J\u{202e}b\u{a}\u{200b}c\u{2028}"
+        );
+        assert_eq!(printable("größer als 1 µA"), "größer als 1 µA");
     }
 }

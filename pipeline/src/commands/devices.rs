@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use andon_emit::terminal::printable;
 use andon_schemas::grade::Band;
 use andon_schemas::verdict::{State, Verdict};
 use anyhow::{Context as _, anyhow};
@@ -85,7 +86,9 @@ pub fn risk(args: &RiskArgs, format: Format, out: &mut impl Write) -> anyhow::Re
                 Some(verdict) => writeln!(
                     out,
                     "open verdict {} ({}): {}",
-                    verdict.verdict_id, verdict.grade, verdict.sentence
+                    verdict.verdict_id,
+                    verdict.grade,
+                    printable(&verdict.sentence)
                 )?,
                 None => writeln!(out, "no open verdict")?,
             }

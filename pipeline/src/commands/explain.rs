@@ -12,6 +12,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use andon_detectors::catalog::CATALOG;
+use andon_emit::terminal::printable;
 use andon_engine::Plant;
 use andon_schemas::command::Mode;
 use andon_schemas::finding::Finding;
@@ -140,7 +141,7 @@ fn print_text(
         verdict.device_id,
         verdict.event_time
     )?;
-    writeln!(out, "  {}", verdict.sentence)?;
+    writeln!(out, "  {}", printable(&verdict.sentence))?;
     writeln!(out, "  its findings settled again: {}", settled.word())?;
     for (finding, again) in verdict.findings.iter().zip(results) {
         writeln!(
@@ -150,9 +151,17 @@ fn print_text(
             finding.grade,
             again.word()
         )?;
-        writeln!(out, "    saw       {}", finding.sentence)?;
-        writeln!(out, "    observed  {}", finding.observed)?;
-        writeln!(out, "    expected  {}", finding.expected)?;
+        writeln!(out, "    saw       {}", printable(&finding.sentence))?;
+        writeln!(
+            out,
+            "    observed  {}",
+            printable(&finding.observed.to_string())
+        )?;
+        writeln!(
+            out,
+            "    expected  {}",
+            printable(&finding.expected.to_string())
+        )?;
         let profile = finding.profile.as_ref().unwrap_or(&verdict.profile);
         writeln!(
             out,
@@ -167,11 +176,13 @@ fn print_text(
             writeln!(
                 out,
                 "    source    {}, {}, {}",
-                source.topic, source.partition, source.offset
+                printable(&source.topic),
+                source.partition,
+                source.offset
             )?;
         }
         writeln!(out, "    ATT&CK    {}", finding.techniques.join(", "))?;
-        writeln!(out, "    clears    {}", finding.clears)?;
+        writeln!(out, "    clears    {}", printable(&finding.clears))?;
     }
     writeln!(
         out,

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use andon_emit::terminal::printable;
 use andon_ingest::files::FileReport;
 use anyhow::anyhow;
 
@@ -21,8 +22,8 @@ fn causes(files: &[FileReport]) -> Vec<String> {
         .iter()
         .filter_map(|file| {
             let cause = cause(file)?;
-            let path = file.path.escape_debug();
-            Some(format!("nothing could be read from `{path}`: {cause}"))
+            let told = format!("nothing could be read from `{}`: {cause}", file.path);
+            Some(printable(&told).into_owned())
         })
         .collect();
     let more = told.len().saturating_sub(TOLD_MAX);
