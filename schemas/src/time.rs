@@ -200,13 +200,24 @@ pub struct PlantClock {
     name: String,
     /// `(from, offset µs)` in ascending order; the first entry covers everything before it.
     offsets: Vec<(i64, i64)>,
-    /// For each stretch of 2^51 µs (26 days) since the epoch, which entry holds at its start:
-    /// from there it is hardly more than one change to any time in it.
-    hints: Vec<u16>,
+    /// What holds in each stretch of 2^41 µs (25 days) since the epoch; `None` where it changes more
+    /// than once.
+    hints: Vec<Option<Hint>>,
+}
+
+/// A stretch of time with at most one change of offset, µs.
+#[derive(Clone, Copy, Debug)]
+struct Hint {
+    /// The offset before the change.
+    before: i64,
+    /// When it changes.
+    change: i64,
+    /// The offset from then on.
+    after: i64,
 }
 
 /// Width of the stretches that [`PlantClock`] has hints for, as a power of two.
-const HINT_BITS: u32 = 51;
+const HINT_BITS: u32 = 41;
 
 impl PlantClock {
     /// The clock of an IANA time zone such as `Europe/Berlin`.
@@ -227,10 +238,7 @@ impl PlantClock {
                 .map(|t| (t.timestamp().as_microsecond(), offset(t.timestamp()))),
         );
         let hints = (0..(horizon * 1_000_000) >> HINT_BITS)
-            .map(|stretch| {
-                let after = offsets.partition_point(|(from, _)| *from <= stretch << HINT_BITS);
-                u16::try_from(after - 1).unwrap_or(0)
-            })
+            .map(|stretch| Hint::of(stretch << HINT_BITS, &offsets))
             .collect();
         Ok(Self {
             name: zone.to_owned(),
@@ -276,15 +284,28 @@ impl PlantClock {
     #[inline]
     fn offset_at(&self, micros: i64) -> i64 {
         let stretch = usize::try_from(micros >> HINT_BITS).unwrap_or(usize::MAX);
-        let Some(hint) = self.hints.get(stretch) else {
-            let after = self.offsets.partition_point(|(from, _)| *from <= micros);
-            return self.offsets[after.saturating_sub(1)].1;
-        };
-        let from_hint = &self.offsets[usize::from(*hint)..];
-        let passed = from_hint[1..]
-            .iter()
-            .take_while(|(from, _)| *from <= micros);
-        from_hint[passed.count()].1
+        match self.hints.get(stretch) {
+            Some(Some(hint)) if micros < hint.change => hint.before,
+            Some(Some(hint)) => hint.after,
+            Some(None) | None => {
+                let after = self.offsets.partition_point(|(from, _)| *from <= micros);
+                self.offsets[after.saturating_sub(1)].1
+            }
+        }
+    }
+}
+
+impl Hint {
+    /// The stretch that begins at `start`; `None` if more than one change lies in it.
+    fn of(start: i64, offsets: &[(i64, i64)]) -> Option<Self> {
+        let end = start + (1 << HINT_BITS);
+        let at = |time| offsets.partition_point(|(from, _)| *from <= time) - 1;
+        let (first, last) = (at(start), at(end - 1));
+        (last - first <= 1).then(|| Self {
+            before: offsets[first].1,
+            change: offsets[last].0,
+            after: offsets[last].1,
+        })
     }
 }
 
@@ -316,6 +337,8 @@ mod tests {
     fn hints_change_no_offset() {
         for zone in ["Europe/Berlin", "Africa/Casablanca", "Asia/Kolkata", "UTC"] {
             let clock = PlantClock::new(zone).unwrap();
+            let hinted = clock.hints.iter().flatten().count();
+            assert!(hinted * 10 > clock.hints.len() * 9, "{zone}");
             let searched = PlantClock {
                 hints: Vec::new(),
                 ..clock.clone()
