@@ -170,10 +170,11 @@ impl Baseline {
         })?;
         let spoken = &self.profile.protocols.get(usize::from(cell))?.services;
         match service {
-            Some(names) if !names.is_empty() && !spoken.is_empty() => names
-                .split(',')
-                .any(|name| spoken.iter().any(|known| known == name))
-                .then_some(cell),
+            Some(names) if !names.is_empty() && !spoken.is_empty() => {
+                let knows = |name| spoken.iter().any(|known| known == name);
+                // Nearly always it is one name, and nothing has to be taken apart.
+                (knows(names) || names.split(',').any(knows)).then_some(cell)
+            }
             _ => Some(cell),
         }
     }

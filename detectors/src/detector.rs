@@ -3,6 +3,7 @@
 
 use andon_schemas::finding::Evidence;
 use andon_schemas::grade::{Grade, Plane};
+use andon_schemas::observation::Kind;
 use andon_schemas::time::EventTime;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,6 +27,18 @@ pub enum Clock {
     Window,
     /// Each visit to a state, each episode.
     Visit,
+}
+
+impl Clock {
+    /// Whether a row of this kind may be a step on it. A rule may remember something of any row.
+    pub(crate) const fn ticks_on(self, kind: Kind) -> bool {
+        match self {
+            Self::None => true,
+            Self::Message | Self::Connection => matches!(kind, Kind::Flow),
+            Self::Window => false,
+            Self::Visit => matches!(kind, Kind::Reading),
+        }
+    }
 }
 
 /// What one look came to.

@@ -5,8 +5,11 @@
 //! `cargo fmt` does not look into macros; format these files with
 //! `cargo fmt --all -- detectors/src/catalog/*.rs`.
 
+use std::hint::black_box;
+
 use andon_schemas::finding::Evidence;
 use andon_schemas::grade::{Grade, Plane};
+use andon_schemas::observation::Kind;
 use andon_schemas::time::EventTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -97,6 +100,8 @@ fn stake(clock: Clock, weight: f32) -> f32 {
     share * weight / within
 }
 
+/// Passes on what a detector saw. Nearly always that is nothing, and then it must cost nothing.
+#[inline]
 fn report<D: Detector>(
     index: usize,
     plan: &D::Plan,
@@ -107,25 +112,34 @@ fn report<D: Detector>(
         Signal::Quiet => {}
         Signal::Over => sink.over(index),
         Signal::Excused => sink.excused(index),
-        Signal::Seen(Sighting {
-            floor,
-            score,
-            magnitude,
-            holds,
-            inputs,
-        }) => {
-            let brief = Brief {
-                floor: *floor,
-                score: *score,
-                magnitude: *magnitude,
-                holds: *holds,
-            };
-            sink.seen(index, brief, &|| {
-                let inputs_json = serde_json::to_value(inputs).unwrap_or(Value::Null);
-                (D::assess(plan, inputs), inputs_json)
-            });
-        }
+        Signal::Seen(sighting) => show::<D>(index, plan, sighting, sink),
     }
+}
+
+#[cold]
+fn show<D: Detector>(
+    index: usize,
+    plan: &D::Plan,
+    sighting: &Sighting<D::Inputs>,
+    sink: &mut impl Sink,
+) {
+    let Sighting {
+        floor,
+        score,
+        magnitude,
+        holds,
+        inputs,
+    } = sighting;
+    let brief = Brief {
+        floor: *floor,
+        score: *score,
+        magnitude: *magnitude,
+        holds: *holds,
+    };
+    sink.seen(index, brief, &|| {
+        let inputs_json = serde_json::to_value(inputs).unwrap_or(Value::Null);
+        (D::assess(plan, inputs), inputs_json)
+    });
 }
 
 fn assess_again<D: Detector>(plan: Option<&D::Plan>, inputs: &Value) -> Result<Evidence, String> {
@@ -198,6 +212,15 @@ macro_rules! catalog {
                         <$module::$Detector as Detector>::plan(baseline, stake)
                     }
                 },)+ }
+            }
+
+            /// Reads what a row of this kind may change, and does nothing with it: it calls it
+            /// into the cache. To copy it is the way to touch all of it.
+            #[inline]
+            pub fn call_in(&self, states: &States, kind: Kind) {
+                $(if self.$module.is_some() && <$module::$Detector as Detector>::CLOCK.ticks_on(kind) {
+                    black_box(states.$module.clone());
+                })+
             }
 
             /// Which detectors have something to do, in catalogue order.
