@@ -100,31 +100,32 @@ impl Hot {
     }
 }
 
-/// What only some rows and the closes touch.
+/// The rest: what every row touches of it lies together at its head.
 #[derive(Clone, Serialize, Deserialize)]
+#[repr(C, align(64))]
 pub(crate) struct Cold {
-    /// What every detector remembers.
-    pub(crate) states: States,
-    /// Sender's numbers seen, per kind.
-    pub(crate) numbers: [NumberWindow; 4],
+    /// The next moment a detector wants to be asked at; [`EventTime::MAX`] if none does.
+    pub(crate) detectors_due: EventTime,
+    /// What [`Hot::last_seen`] was when that moment was set.
+    pub(crate) asked_since: EventTime,
     /// Totals of flows that have not ended.
     pub(crate) open_flows: Option<Box<OpenFlows>>,
     /// Fingerprints of flows that ended lately.
     pub(crate) recent_flows: Option<Box<RecentFlows>>,
     /// Names it resolved.
     pub(crate) names: Option<Box<Names>>,
-    /// Kinds of which a proven row was accepted, as bits.
-    pub(crate) proven_kinds: u8,
-    /// What the judge knows.
-    pub(crate) case: Case,
     /// The hour in which it was first seen: no statement about too little there.
     pub(crate) first_hour: i32,
-    /// The next moment a detector wants to be asked at; [`EventTime::MAX`] if none does.
-    pub(crate) detectors_due: EventTime,
-    /// What [`Hot::last_seen`] was when that moment was set.
-    pub(crate) asked_since: EventTime,
+    /// Kinds of which a proven row was accepted, as bits.
+    pub(crate) proven_kinds: u8,
     /// Nothing was heard between the last two times the detectors were asked.
     pub(crate) asked_again: bool,
+    /// What the judge knows.
+    pub(crate) case: Case,
+    /// Sender's numbers seen, per kind.
+    pub(crate) numbers: [NumberWindow; 4],
+    /// What every detector remembers.
+    pub(crate) states: States,
 }
 
 impl Cold {

@@ -12,7 +12,7 @@ use andon_schemas::verdict::{Risk, Verdict};
 
 use crate::count::Standing;
 use crate::device::{Cold, Hot, NumberWindow, allowance};
-use crate::group::Grouped;
+use crate::group::{Grouped, Taken};
 
 use crate::output::{Cause, Counts, Item, Output};
 use crate::plant::Plant;
@@ -57,6 +57,7 @@ pub struct Engine {
     pub(crate) counts: Counts,
     /// Reused between bundles.
     pub(crate) grouped: Vec<Grouped>,
+    pub(crate) sorted: Vec<Grouped>,
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) ending: bool,
 }
@@ -83,6 +84,7 @@ impl Engine {
             last_tick: EventTime::MIN,
             counts: Counts::default(),
             grouped: Vec::new(),
+            sorted: Vec::new(),
             verdicts: Vec::new(),
             ending: false,
         }
@@ -142,10 +144,14 @@ impl Engine {
         slot: usize,
         claim: bool,
         bundle: &Bundle,
-        row: RowRef,
+        taken: &Taken,
         output: &mut Output,
     ) {
-        let header = bundle.header(row.kind).row(row.row as usize);
+        let Taken {
+            row,
+            ref header,
+            ref flow,
+        } = *taken;
         if header.event_time > header.received_at + FAR_FUTURE {
             let detail = format!(
                 "event time {} is more than 5 min after it was received, {}",
@@ -158,13 +164,12 @@ impl Engine {
             self.claim(slot, bundle, row, output);
             return;
         }
-        let flow = (row.kind == Kind::Flow).then(|| bundle.flows.row(row.row as usize));
         let apart = self.stands_apart(slot, row.kind, header.proven);
         if apart {
             self.counts.unproven_apart += 1;
-        } else if self.is_duplicate(slot, row, &header, flow.as_ref()) {
+        } else if self.is_duplicate(slot, row, header, flow.as_ref()) {
             self.counts.duplicates += 1;
-            aside(bundle, row, &header, Item::Duplicate, output);
+            aside(bundle, row, header, Item::Duplicate, output);
             return;
         }
         let clock = self.devices.hot[slot].clocks[row.kind as usize];
@@ -176,7 +181,7 @@ impl Engine {
         };
         if standing == Standing::Late {
             self.counts.late += 1;
-            aside(bundle, row, &header, Item::Late, output);
+            aside(bundle, row, header, Item::Late, output);
         } else if standing == Standing::InTime {
             self.open(slot, header.event_time);
             if row.kind == Kind::Flow {
@@ -184,7 +189,7 @@ impl Engine {
                 self.fire(slot, passed.max(self.last_tick), row.ordinal, output);
             }
         }
-        self.look(slot, bundle, row, (&header, flow), standing, output);
+        self.look(slot, bundle, taken, standing, output);
     }
 
     /// Whether a row must not touch what proven rows rest on: an unproven row about a device that
@@ -262,6 +267,12 @@ impl Engine {
         deadline: EventTime,
         output: &mut Output,
     ) {
+        if deadline == EventTime::MAX
+            && self.verdicts.is_empty()
+            && self.devices.cold[slot].case.is_at_rest()
+        {
+            return;
+        }
         let device = &self.devices.ids[slot];
         let cause = || Cause {
             ordinal,

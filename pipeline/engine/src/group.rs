@@ -6,6 +6,9 @@
 //! few is called in at once.
 
 use andon_schemas::bundle::{Bundle, RowRef};
+use andon_schemas::columns::{FlowRow, HeaderRow};
+use andon_schemas::inventory::Device;
+use andon_schemas::observation::Kind;
 use andon_schemas::reject::RejectReason;
 
 use crate::engine::Engine;
@@ -17,17 +20,59 @@ use crate::slots::{NoSlot, hash_of};
 /// smallest cache.
 const AT_ONCE: usize = 16;
 
-/// A row of a bundle and the slot whose state it concerns. Ordered by slot, then by arrival.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Grouped {
-    slot: u32,
-    position: u32,
-    /// It is a row in which the slot's device spoke for somebody else.
-    claim: bool,
-}
+/// Bundles smaller than this are sorted by comparison.
+const COUNTED_FROM: usize = 512;
 
 /// The slot of a row whose device has not been seen, until it gets one.
 const NO_SLOT: u32 = u32::MAX;
+
+/// A row of a bundle and the slot whose state it concerns, in one word. Ordered by slot, then by
+/// arrival.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Grouped(u64);
+
+impl Grouped {
+    fn new(slot: u32, position: u32, claim: bool) -> Self {
+        Self(u64::from(slot) << 32 | u64::from(position) << 1 | u64::from(claim))
+    }
+
+    fn number(self) -> u32 {
+        u32::try_from(self.0 >> 32).unwrap_or(NO_SLOT)
+    }
+
+    fn slot(self) -> usize {
+        self.number() as usize
+    }
+
+    fn position(self) -> u32 {
+        u32::try_from((self.0 & u64::from(u32::MAX)) >> 1).unwrap_or(0)
+    }
+
+    /// It is a row in which the slot's device spoke for somebody else.
+    fn is_claim(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// A row, read out of its columns.
+pub(crate) struct Taken<'a> {
+    /// Where it lies.
+    pub(crate) row: RowRef,
+    pub(crate) header: HeaderRow<'a>,
+    /// The flow, if it is one.
+    pub(crate) flow: Option<FlowRow<'a>>,
+}
+
+impl<'a> Taken<'a> {
+    fn from(bundle: &'a Bundle, row: RowRef) -> Self {
+        let at = row.row as usize;
+        Self {
+            row,
+            header: bundle.header(row.kind).row(at),
+            flow: (row.kind == Kind::Flow).then(|| bundle.flows.row(at)),
+        }
+    }
+}
 
 impl Engine {
     /// Rows are taken device by device, so that each device's state is fetched once per bundle;
@@ -35,52 +80,86 @@ impl Engine {
     pub(crate) fn bundle(&mut self, bundle: &Bundle, output: &mut Output) {
         let mut grouped = std::mem::take(&mut self.grouped);
         grouped.clear();
-        grouped.extend(bundle.order.iter().zip(0..).map(|(row, position)| {
-            let device = bundle.header(row.kind).device(row.row as usize);
-            Grouped {
-                slot: self.devices.likely(hash_of(device)).unwrap_or(NO_SLOT),
-                position,
-                claim: false,
-            }
-        }));
-        grouped.retain_mut(|group| self.confirm(group, bundle, output));
-        grouped.sort_unstable();
+        self.find(bundle, &mut grouped);
+        let mut speaker = Speaker::default();
+        grouped.retain_mut(|group| self.confirm(group, bundle, &mut speaker, output));
+        sort(&mut grouped, &mut self.sorted, self.devices.len());
+        let mut taken = Vec::with_capacity(AT_ONCE);
         for groups in grouped.chunks(AT_ONCE) {
-            self.devices
-                .call_in(groups.iter().map(|group| group.slot as usize));
-            for group in groups {
-                let row = bundle.order[group.position as usize];
-                self.row(group.slot as usize, group.claim, bundle, row, output);
+            let rows = || {
+                let row = |group: &Grouped| bundle.order[group.position() as usize];
+                groups.iter().map(move |group| (group.slot(), row(group)))
+            };
+            // Each in a round of its own, so short that a processor has all of a round's loads
+            // under way at once.
+            for (slot, row) in rows() {
+                self.devices.call_in_head(slot, row.kind);
+            }
+            for (slot, row) in rows() {
+                self.devices.call_in_rest(slot, row.kind, &self.plant);
+            }
+            taken.clear();
+            taken.extend(rows().map(|(_, row)| Taken::from(bundle, row)));
+            for (group, taken) in groups.iter().zip(&taken) {
+                self.row(group.slot(), group.is_claim(), bundle, taken, output);
             }
         }
         self.grouped = grouped;
     }
 
+    /// Looks up the slot of every row by the hash of its device's id. Hashes first, then the table,
+    /// then what is kept by slot: so the accesses of many rows to memory do not wait for each other.
+    fn find(&self, bundle: &Bundle, grouped: &mut Vec<Grouped>) {
+        let mut hashes = [0; AT_ONCE];
+        let mut position = 0;
+        for rows in bundle.order.chunks(AT_ONCE) {
+            for (hash, row) in hashes.iter_mut().zip(rows) {
+                *hash = hash_of(bundle.header(row.kind).device(row.row as usize));
+            }
+            let first = grouped.len();
+            for hash in &hashes[..rows.len()] {
+                let slot = self.devices.likely(*hash).unwrap_or(NO_SLOT);
+                grouped.push(Grouped::new(slot, position, false));
+                position += 1;
+            }
+            for group in &grouped[first..] {
+                self.devices.call_in_id(group.slot());
+            }
+        }
+    }
+
     /// Makes sure that a row has the slot of the device whose state it concerns: its own, or, and
     /// then it is a claim, that of a sender who spoke for somebody it may not speak for. A slot is
     /// made at the device's first row. `false` if the row is refused.
-    fn confirm(&mut self, group: &mut Grouped, bundle: &Bundle, output: &mut Output) -> bool {
-        let row = bundle.order[group.position as usize];
+    fn confirm<'a>(
+        &mut self,
+        group: &mut Grouped,
+        bundle: &'a Bundle,
+        speaker: &mut Speaker<'a>,
+        output: &mut Output,
+    ) -> bool {
+        let row = bundle.order[group.position() as usize];
         let (columns, at) = (bundle.header(row.kind), row.row as usize);
         let device = columns.device(at);
-        let is_known = self.devices.is(group.slot, device);
+        let is_known = self.devices.is(group.number(), device);
         let false_sender = columns.sender(at).filter(|sender| {
             *sender != device
                 && !if is_known {
-                    let place = self.devices.places[group.slot as usize];
-                    self.plant.may_speak_for(sender, device, place)
+                    let place = self.devices.places[group.slot()];
+                    let speaker = speaker.called(sender, &self.plant);
+                    self.plant.may_speak_for(speaker, device, place)
                 } else {
                     self.plant.inventory.may_speak_for(sender, device)
                 }
         });
-        group.claim = false_sender.is_some();
-        if is_known && !group.claim {
+        let is_claim = false_sender.is_some();
+        if is_known && !is_claim {
             return true;
         }
         let name = false_sender.unwrap_or(device);
         match self.devices.enter(name, &self.plant) {
             Ok(slot) => {
-                group.slot = slot;
+                *group = Grouped::new(slot, group.position(), is_claim);
                 return true;
             }
             Err(NoSlot::NotAnId) => {
@@ -93,10 +172,75 @@ impl Engine {
     }
 }
 
+/// Who sent the row before: most rows of a bundle come from the same few senders.
+#[derive(Default)]
+struct Speaker<'a> {
+    name: &'a str,
+    /// Its place in the inventory, if it is listed.
+    listed: Option<usize>,
+}
+
+impl<'a> Speaker<'a> {
+    fn called<'p>(&mut self, name: &'a str, plant: &'p Plant) -> Option<&'p Device> {
+        if name != self.name {
+            let listed = plant.inventory.position(name);
+            *self = Self { name, listed };
+        }
+        plant.inventory.devices.get(self.listed?)
+    }
+}
+
+/// Puts rows in order of slots, of which there are so many. The rows are in the order of arrival
+/// already, so to count them out by the bytes of their slots, lowest byte first, is enough, and
+/// costs far less than comparing. `spare` is memory to work in.
+fn sort(grouped: &mut Vec<Grouped>, spare: &mut Vec<Grouped>, slots: usize) {
+    if grouped.len() < COUNTED_FROM {
+        grouped.sort_unstable();
+        return;
+    }
+    spare.resize(grouped.len(), Grouped::default());
+    for shift in (0..32).step_by(8).take_while(|shift| slots >> shift > 0) {
+        let byte = |group: Grouped| group.slot() >> shift & 0xff;
+        let mut places = [0_usize; 256];
+        for group in grouped.iter() {
+            places[byte(*group)] += 1;
+        }
+        let mut next = 0;
+        for place in &mut places {
+            next += std::mem::replace(place, next);
+        }
+        for group in grouped.iter() {
+            let place = &mut places[byte(*group)];
+            spare[*place] = *group;
+            *place += 1;
+        }
+        std::mem::swap(grouped, spare);
+    }
+}
+
 /// The device whose shard a row belongs to: the one its state concerns.
 pub fn routed_to<'a>(plant: &Plant, bundle: &'a Bundle, row: &RowRef) -> &'a str {
     let (columns, at) = (bundle.header(row.kind), row.row as usize);
     let device = columns.device(at);
     let is_false = |sender: &&str| !plant.inventory.may_speak_for(sender, device);
     columns.sender(at).filter(is_false).unwrap_or(device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_counted_out_are_in_the_order_that_comparing_gives() {
+        for (rows, slots) in [(COUNTED_FROM, 3), (5_000, 300), (5_000, 70_000)] {
+            let slot = |n: u32| n.wrapping_mul(2_654_435_761) % slots;
+            let mut counted: Vec<_> = (0..rows.try_into().unwrap())
+                .map(|n| Grouped::new(slot(n), n, n % 7 == 0))
+                .collect();
+            let mut compared = counted.clone();
+            compared.sort();
+            sort(&mut counted, &mut Vec::new(), slots as usize);
+            assert_eq!(counted, compared);
+        }
+    }
 }

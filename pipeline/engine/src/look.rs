@@ -2,8 +2,8 @@
 
 use andon_detectors::catalog::{Plans, States};
 use andon_detectors::facts::{AttestationFacts, FlowFacts, ReadingFacts, RowFacts};
-use andon_schemas::bundle::{Bundle, RowRef};
-use andon_schemas::columns::{FlowRow, HeaderRow};
+use andon_schemas::bundle::Bundle;
+use andon_schemas::columns::FlowRow;
 use andon_schemas::identity::address_of_key;
 use andon_schemas::observation::Kind;
 use andon_schemas::time::{EventTime, Interval};
@@ -11,6 +11,7 @@ use andon_schemas::time::{EventTime, Interval};
 use crate::count::{Seen, Standing, hour_of, observe};
 use crate::device::{Cold, Hot};
 use crate::engine::Engine;
+use crate::group::Taken;
 use crate::output::Output;
 use crate::sign::{FlowKey, Scene, Signer};
 
@@ -32,11 +33,11 @@ impl Engine {
         &mut self,
         slot: usize,
         bundle: &Bundle,
-        row: RowRef,
-        (header, flow): (&HeaderRow, Option<FlowRow>),
+        taken: &Taken,
         standing: Standing,
         output: &mut Output,
     ) {
+        let (row, header) = (taken.row, &taken.header);
         let late = standing != Standing::InTime;
         let marks = standing.leaves_a_mark(row.kind);
         let look = Look {
@@ -51,18 +52,19 @@ impl Engine {
             late,
         };
         let device_type = look.scene.device_type();
+        let plans = &device_type.plans;
         let hot = &mut self.devices.hot[slot];
         let cold = &mut self.devices.cold[slot];
         if hot.last_seen() == EventTime::MIN {
             cold.first_hour = hour_of(look.at);
         }
-        let flow = flow.map(|flow| {
+        let flow = taken.flow.as_ref().map(|flow| {
             let seen = observe(
                 device_type,
                 hot,
                 cold,
                 &mut self.counts,
-                &flow,
+                flow,
                 look.at,
                 standing,
             );
@@ -85,12 +87,11 @@ impl Engine {
             role: flow.map(|(flow, _)| flow.role),
             proven: header.proven,
             deaf: !marks,
-            flow: flow.map(|(flow, _)| FlowKey::of(&flow)),
+            flow: flow.map(|(flow, _)| FlowKey::of(flow)),
             cause: row.ordinal,
             source: &source,
             in_maintenance: &mut self.counts.in_maintenance,
         };
-        let plans = &device_type.plans;
         if marks {
             look.show(plans, &mut cold.states, row.kind, flow, hot, &mut signer);
         } else {
@@ -101,7 +102,7 @@ impl Engine {
             look.learn_name(cold);
         }
         if !late && (cold.detectors_due == EventTime::MAX || cold.asked_again) {
-            cold.ask_from(&device_type.plans, &look.scene.facts(), hot.last_seen());
+            cold.ask_from(plans, &look.scene.facts(), hot.last_seen());
         }
         self.conclude(slot, header.event_time, None);
         self.settle(slot, row.ordinal, EventTime::MAX, output);
@@ -115,7 +116,7 @@ impl Look<'_> {
         plans: &Plans,
         states: &mut States,
         kind: Kind,
-        flow: Option<(FlowRow, Seen)>,
+        flow: Option<(&FlowRow, Seen)>,
         hot: &Hot,
         signer: &mut Signer,
     ) {
@@ -161,11 +162,11 @@ impl Look<'_> {
         }
     }
 
-    fn flow<'a>(&'a self, flow: FlowRow<'a>, seen: Seen, hot: &'a Hot) -> FlowFacts<'a> {
+    fn flow<'a>(&'a self, flow: &FlowRow<'a>, seen: Seen, hot: &'a Hot) -> FlowFacts<'a> {
         let excused = !seen.in_hours && self.scene.maintenance(flow.start).is_some();
         FlowFacts {
             device: self.scene.facts(),
-            flow,
+            flow: *flow,
             at: self.at,
             destination: seen.destination,
             protocol: seen.protocol,

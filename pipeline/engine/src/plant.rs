@@ -231,14 +231,19 @@ impl Plant {
         }
     }
 
-    /// [`Inventory::may_speak_for`] about a device whose place is known: the sensors, who send most
-    /// rows, are answered without a search for the device.
-    pub(crate) fn may_speak_for(&self, sender: &str, device: &str, place: Place) -> bool {
-        match self.inventory.device(sender) {
-            Some(speaker) if speaker.function == Function::Sensor => {
-                speaker.watches.contains(&usize::from(place.segment))
+    /// [`Inventory::may_speak_for`] about a device whose place is known, by a sender whose entry
+    /// in the inventory is: the sensors, who send most rows, are answered without any search.
+    pub(crate) fn may_speak_for(
+        &self,
+        sender: Option<&Device>,
+        device: &str,
+        place: Place,
+    ) -> bool {
+        match sender {
+            Some(sender) if sender.function == Function::Sensor => {
+                sender.watches.contains(&usize::from(place.segment))
             }
-            Some(_) => self.inventory.may_speak_for(sender, device),
+            Some(sender) => self.inventory.may_speak_for(sender.id.as_str(), device),
             None => false,
         }
     }

@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::sync::LazyLock;
 
 use andon_schemas::identity::DeviceId;
+use andon_schemas::observation::Kind;
 use andon_schemas::time::EventTime;
 use hashbrown::HashTable;
 
@@ -193,22 +194,35 @@ impl Devices {
         }
     }
 
-    /// Calls the state of several devices into the cache. The loads do not wait for each other, as
-    /// they would if every row fetched its own.
-    pub(crate) fn call_in(&self, slots: impl Iterator<Item = usize>) {
-        for slot in slots {
-            let (hot, cold) = (&self.hot[slot], &self.cold[slot]);
-            // What the detectors remember is theirs: a copy is the way to touch all of it.
-            black_box(cold.states.clone());
-            let recent = cold.recent_flows.as_ref();
-            black_box((
-                hot.clocks[0],
-                hot.panes.each_ref().map(|pane| pane.down),
-                cold.numbers,
-                cold.detectors_due,
-                recent.map_or(0, |recent| recent.touch()),
-            ));
+    /// Calls what tells whose slot it is into the cache.
+    #[inline]
+    pub(crate) fn call_in_id(&self, slot: usize) {
+        let short = self.shorts.get(slot).map(|short| short.length);
+        black_box((short, self.places.get(slot).copied()));
+    }
+
+    /// Calls what every row of this kind touches of a device into the cache.
+    #[inline]
+    pub(crate) fn call_in_head(&self, slot: usize, kind: Kind) {
+        let (hot, cold) = (&self.hot[slot], &self.cold[slot]);
+        black_box(hot.clocks[0]);
+        black_box(hot.panes[0].down);
+        black_box(hot.panes[1].down);
+        black_box(cold.detectors_due);
+        black_box(cold.numbers[kind as usize]);
+    }
+
+    /// Calls in what lies behind that, for a row of this kind.
+    #[inline]
+    pub(crate) fn call_in_rest(&self, slot: usize, kind: Kind, plant: &Plant) {
+        let cold = &self.cold[slot];
+        if kind == Kind::Flow
+            && let Some(recent) = &cold.recent_flows
+        {
+            black_box(recent.touch());
         }
+        let device_type = plant.device_type(self.places[slot]);
+        device_type.plans.call_in(&cold.states, kind);
     }
 
     /// Whether the device in a slot has this id.

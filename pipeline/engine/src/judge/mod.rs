@@ -102,6 +102,12 @@ impl Case {
                 .is_some_and(|episode| episode.is_due(window_closed))
     }
 
+    /// Whether nothing stands, nothing fades, and all of it has been published: as long as a device
+    /// is heard of there is no news of it at any moment.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.episode.is_none() && self.level.is_at_rest()
+    }
+
     /// Takes a sighting; [`Case::conclude`] writes what it changed. What ended before the
     /// sighting ends first, so that it does not matter whether a tick came in between.
     pub(crate) fn sighting(&mut self, sighting: &Sighting) {

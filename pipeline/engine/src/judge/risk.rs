@@ -74,6 +74,11 @@ impl Level {
         self.told.is_none_or(|told| differs(told, risk))
     }
 
+    /// Whether there is no risk at all, and that was published last.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.shown == 0 && self.told == Some(Risk::of_score(0))
+    }
+
     /// Notes what is being published.
     pub(super) fn tell(&mut self, risk: Risk, at: EventTime, standing: Option<u8>) {
         self.told = Some(risk);
