@@ -145,6 +145,15 @@ pub trait Detector: 'static {
         Signal::Quiet
     }
 
+    /// The device is measured against another profile from here on, and whatever stood until it was
+    /// over has ended with the former one. What was gathered against that one is forgotten; a rule
+    /// keeps what it knows of the device, unless it waits for something to be over.
+    fn change_profile(state: &mut Self::State) {
+        if Self::CLOCK != Clock::None {
+            *state = Self::State::default();
+        }
+    }
+
     /// The next moment it wants to be asked at, if no row comes; asked once after the device's
     /// first row and after every deadline. It may be too early: the hook then asks for a later one.
     fn deadline(

@@ -138,8 +138,8 @@ pub struct ShedFacts<'a> {
     pub shed: &'a str,
     /// Kind of the row.
     pub kind: Kind,
-    /// How many devices of the virtual node may be missing from the inventory.
-    pub limit: u32,
+    /// How many devices of the virtual node are watched that the inventory does not list.
+    pub watched: u32,
     /// Its event time.
     pub at: EventTime,
 }

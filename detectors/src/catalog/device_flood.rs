@@ -10,7 +10,7 @@
 //! A network that was added to the plant and whose devices were not: write them into the inventory.
 //!
 //! ## Method
-//! A rule: the limit is stated, and the engine says when it is reached.
+//! A rule: the engine states its limit, and says when it is reached.
 
 use andon_schemas::finding::Evidence;
 use andon_schemas::grade::{Grade, Plane};
@@ -35,7 +35,7 @@ pub(crate) struct Plan {
 pub(crate) struct Inputs {
     shed: String,
     kind: Kind,
-    limit: u32,
+    watched: u32,
 }
 
 impl Detector for DeviceFlood {
@@ -62,17 +62,24 @@ impl Detector for DeviceFlood {
         let inputs = Inputs {
             shed: facts.shed.to_owned(),
             kind: facts.kind,
-            limit: facts.limit,
+            watched: facts.watched,
         };
         rule::broken(plan.grade, 1.0, inputs)
     }
 
-    fn assess(plan: &Plan, Inputs { shed, kind, limit }: &Inputs) -> Evidence {
+    fn assess(
+        plan: &Plan,
+        Inputs {
+            shed,
+            kind,
+            watched,
+        }: &Inputs,
+    ) -> Evidence {
         let words = Words {
-            observed: json!({ "device": shed, "kind": kind, "watched": limit }),
-            expected: json!({ "devices_not_in_the_inventory_at_most": limit }),
+            observed: json!({ "device": shed, "kind": kind, "watched": watched }),
+            expected: json!({ "room": true }),
             sentence: format!(
-                "There is no room to watch {shed}: {limit} devices of its share of the ids are \
+                "There is no room to watch {shed}: {watched} devices of its share of the ids are \
                  watched although the inventory does not list them, and more are set aside."
             ),
             clears: "An hour without a row that is set aside; devices that belong here in the \
@@ -99,7 +106,7 @@ mod tests {
             device: stage.device(),
             shed: "ip:10.1.20.99",
             kind: Kind::Flow,
-            limit: 64,
+            watched: 64,
             at: time("2025-12-12T09:00:00Z"),
         };
         let sighting = seen(DeviceFlood::on_shed(&plan, &mut (), &facts));

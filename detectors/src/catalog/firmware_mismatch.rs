@@ -210,6 +210,10 @@ impl Detector for FirmwareMismatch {
         }
     }
 
+    fn change_profile(state: &mut State) {
+        state.wrong = None;
+    }
+
     fn assess(plan: &Plan, inputs: &Report<String>) -> Evidence {
         let problem = match plan.judge(inputs) {
             Showing::Bad(problem) => Some(problem),

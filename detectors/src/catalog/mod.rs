@@ -183,12 +183,9 @@ macro_rules! catalog {
         }
 
         impl States {
-            /// Forgets what was gathered as evidence against one profile, because the device is
-            /// measured against another from here on. What rules remember stays.
-            pub fn forget_evidence(&mut self) {
-                $(if <$module::$Detector as Detector>::CLOCK != Clock::None {
-                    self.$module = Default::default();
-                })+
+            /// The device is measured against another profile from here on.
+            pub fn change_profile(&mut self) {
+                $(<$module::$Detector as Detector>::change_profile(&mut self.$module);)+
             }
         }
 

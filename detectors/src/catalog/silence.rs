@@ -164,6 +164,10 @@ impl Detector for Silence {
         Signal::Over
     }
 
+    fn change_profile(state: &mut State) {
+        *state = State::default();
+    }
+
     fn deadline(
         plan: &Plan,
         state: &State,

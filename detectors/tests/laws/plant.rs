@@ -283,7 +283,7 @@ impl<'a> Watch<'a> {
                     device,
                     shed: "ip:10.1.20.99",
                     kind: Kind::Flow,
-                    limit: 64,
+                    watched: 64,
                     at,
                 };
                 self.plans.on_shed(&mut self.states, &facts, reports);

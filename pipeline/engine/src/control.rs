@@ -1,8 +1,9 @@
 //! Control inputs: inventory and profiles change between two rows, for all devices at once.
 //!
 //! What is remembered of a device stays if it is still measured against the same profile. If not,
-//! the evidence that was gathered under the former one is dropped, the hours that are open count as
-//! begun anew, and findings keep the name of the profile they were measured against.
+//! the evidence that was gathered against the former one is dropped; of the hours that are open the
+//! totals stay, and nothing is said of too little or of shares in them; findings keep the name of
+//! the profile they were measured against.
 
 use std::sync::Arc;
 
@@ -39,9 +40,10 @@ impl Engine {
         if present.profile != former.profile {
             hot.forget_cells();
             cold.first_hour = hot.newest_hour().max(cold.first_hour);
-            cold.states.forget_evidence();
-            // They stand for destinations of the former profile.
-            cold.names = None;
+            cold.states.change_profile();
+            if let Some(names) = &mut cold.names {
+                names.renumber(|cell| present.renumbered(former, cell));
+            }
             cold.case.change_profile(&former.profile, now);
         }
         if present.profile == former.profile && same_inventory {

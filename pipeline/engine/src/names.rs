@@ -45,6 +45,17 @@ impl Names {
         }
     }
 
+    /// Destinations have other numbers from here on; those that have none any more are forgotten.
+    pub(crate) fn renumber(&mut self, number: impl Fn(u8) -> Option<u8>) {
+        self.0.retain_mut(|answer| match number(answer.cell) {
+            Some(cell) => {
+                answer.cell = cell;
+                true
+            }
+            None => false,
+        });
+    }
+
     /// The destination an address stands for at a moment.
     pub(crate) fn find(&self, address: u128, at: EventTime) -> Option<u8> {
         self.0
@@ -87,6 +98,16 @@ mod tests {
         learn(&mut names, 7, u32::MAX, 0, 0);
         assert_eq!(names.find(7, at(86_400)), Some(0));
         assert_eq!(names.find(7, at(86_401)), None);
+    }
+
+    #[test]
+    fn answers_follow_their_destination_to_another_number() {
+        let mut names = Names::default();
+        learn(&mut names, 7, 60, 0, 0);
+        learn(&mut names, 8, 60, 1, 0);
+        names.renumber(|cell| (cell == 1).then_some(3));
+        assert_eq!(names.find(7, at(0)), None);
+        assert_eq!(names.find(8, at(0)), Some(3));
     }
 
     #[test]

@@ -188,8 +188,8 @@ impl Plant {
         if let Some(at) = self.inventory.position(id) {
             let device = &self.inventory.devices[at];
             let without_profile = match device.function {
-                Function::Device | Function::Gateway => STRANGER,
-                Function::Server | Function::Sensor => SERVER,
+                Function::Device => STRANGER,
+                Function::Server | Function::Sensor | Function::Gateway => SERVER,
             };
             return Place {
                 device_type: self
@@ -314,6 +314,15 @@ impl Plant {
 }
 
 impl DeviceType {
+    /// The number that a destination of a former profile, which a name stands for, has here.
+    pub(crate) fn renumbered(&self, former: &Self, cell: u8) -> Option<u8> {
+        let destinations = &former.baseline.profile.destinations;
+        match &destinations.get(usize::from(cell))?.target {
+            Target::Name(name) => self.baseline.destination_named(name),
+            _ => None,
+        }
+    }
+
     fn compile(
         profile: &Profile,
         inventory: &Inventory,

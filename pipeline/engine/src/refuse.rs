@@ -11,7 +11,6 @@ use andon_schemas::time::{EventTime, Interval};
 use crate::engine::{Engine, FAR_FUTURE};
 use crate::output::{Cause, Item, Output, Refusal};
 use crate::sign::{Scene, Signer};
-use crate::slots::strangers_max;
 
 impl Engine {
     pub(crate) fn refuse(
@@ -67,9 +66,10 @@ impl Engine {
     /// A row about a device that there is no room to watch: refused, and shown to the detectors of
     /// the one that stands for all such devices.
     pub(crate) fn shed(&mut self, name: &str, bundle: &Bundle, row: RowRef, output: &mut Output) {
-        let limit = strangers_max(&self.plant);
+        let watched = *self.devices.strangers_beside(name);
         let detail = format!(
-            "no room to watch `{name}`: {limit} devices of its virtual node are not in the inventory"
+            "no room to watch `{name}`: {watched} devices of its virtual node are watched that are \
+             not in the inventory"
         );
         self.refuse(bundle, row, RejectReason::Shed, &detail, output);
         let Some(slot) = self.devices.enter_crowd_of(name, &self.plant) else {
@@ -82,7 +82,7 @@ impl Engine {
                     device,
                     shed: name,
                     kind: row.kind,
-                    limit: u32::from(limit),
+                    watched: u32::from(watched),
                     at: header.event_time,
                 };
                 plans.on_shed(states, &facts, signer);

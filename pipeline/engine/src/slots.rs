@@ -37,12 +37,15 @@ pub(crate) enum NoSlot {
     Full,
 }
 
+/// What the ids begin with that stand for a crowd. No row may be about one.
+const CROWD: &str = "unlisted:";
+
 /// For each virtual node an id that lies in it. It stands for all devices of the node that the
 /// inventory does not list and that got no slot.
 static CROWDS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let mut crowds = vec![String::new(); VNODES];
     let mut missing = VNODES;
-    for name in (0..).map(|n: u32| format!("unlisted:{n}")) {
+    for name in (0..).map(|n: u32| format!("{CROWD}{n}")) {
         let crowd = &mut crowds[usize::from(vnode_of(&name))];
         if crowd.is_empty() {
             *crowd = name;
@@ -62,7 +65,7 @@ fn crowd_of(name: &str) -> &'static str {
 
 /// Whether a device counts among those that the inventory does not list.
 fn is_stranger(id: &str, place: Place, plant: &Plant) -> bool {
-    plant.listed(place).is_none() && crowd_of(id) != id
+    plant.listed(place).is_none() && !id.starts_with(CROWD)
 }
 
 /// An id's hash and its slot.
@@ -112,6 +115,8 @@ pub(crate) struct Devices {
     /// Devices that were not listed when they were first seen, per virtual node; empty before the
     /// first.
     strangers: Vec<u16>,
+    /// The slot of each virtual node's crowd; empty before the first. No row finds it by its id.
+    crowds: Vec<Option<u32>>,
 }
 
 impl Devices {
@@ -125,6 +130,9 @@ impl Devices {
 
     /// The slot of a device, made at its first row.
     pub(crate) fn enter(&mut self, name: &str, plant: &Plant) -> Result<u32, NoSlot> {
+        if name.starts_with(CROWD) {
+            return Err(NoSlot::NotAnId);
+        }
         let hash = hash_of(name);
         let is_it =
             |entry: &Entry| entry.hash == hash && self.ids[entry.slot as usize].as_str() == name;
@@ -143,7 +151,7 @@ impl Devices {
     }
 
     /// How many strangers there are in an id's virtual node.
-    fn strangers_beside(&mut self, name: &str) -> &mut u16 {
+    pub(crate) fn strangers_beside(&mut self, name: &str) -> &mut u16 {
         self.strangers.resize(VNODES, 0);
         &mut self.strangers[usize::from(vnode_of(name))]
     }
@@ -155,9 +163,14 @@ impl Devices {
             let strangers = self.strangers_beside(id.as_str());
             *strangers = strangers.saturating_add(1);
         }
-        let hash = hash_of(id.as_str());
-        let entry = Entry { hash, slot };
-        self.slots.insert_unique(hash, entry, |entry| entry.hash);
+        if id.as_str().starts_with(CROWD) {
+            self.crowds.resize(VNODES, None);
+            self.crowds[usize::from(vnode_of(id.as_str()))] = Some(slot);
+        } else {
+            let hash = hash_of(id.as_str());
+            let entry = Entry { hash, slot };
+            self.slots.insert_unique(hash, entry, |entry| entry.hash);
+        }
         self.places.push(place);
         self.shorts.push(Short::of(id.as_str()).unwrap_or_default());
         self.ids.push(id);
@@ -181,7 +194,12 @@ impl Devices {
 
     /// The slot of the device that stands for all those of a virtual node that got none.
     pub(crate) fn enter_crowd_of(&mut self, name: &str, plant: &Plant) -> Option<u32> {
-        self.enter(crowd_of(name), plant).ok()
+        let known = self.crowds.get(usize::from(vnode_of(name)));
+        known.copied().flatten().or_else(|| {
+            let crowd = crowd_of(name);
+            let id = DeviceId::new(crowd).ok()?;
+            self.make(id, plant.place(crowd), plant)
+        })
     }
 
     /// Puts a device back as a snapshot remembers it. There is room for it even if a change of the
@@ -274,7 +292,7 @@ mod tests {
     fn an_id_that_is_not_folded_gets_no_slot() {
         let mut devices = Devices::default();
         let plant = &*crate::scenes::PLANT;
-        for name in ["Conveyor-1", "", "a b", "a/b"] {
+        for name in ["Conveyor-1", "", "a b", "a/b", "unlisted:0"] {
             assert_eq!(devices.enter(name, plant), Err(NoSlot::NotAnId), "{name}");
         }
         assert_eq!(devices.len(), 0);

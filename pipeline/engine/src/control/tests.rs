@@ -124,3 +124,32 @@ fn a_stranger_that_was_written_into_the_inventory_is_one_no_longer() {
         "{missed:?}"
     );
 }
+
+#[test]
+fn whoever_was_missed_and_leaves_the_inventory_is_missed_no_longer() {
+    let text = builtin::INVENTORY
+        .text
+        .replace("{0031..0050}", "{0032..0050}");
+    let inventory = andon_schemas::inventory::parse(SourceFile {
+        path: "short.yaml",
+        text: &text,
+    });
+    let inventory = inventory.unwrap();
+    let short = Arc::new(Plant::compile(inventory, &PROFILES, Mode::Monitor));
+    let controller = DeviceId::new("cnc-controller-01-0031").unwrap();
+    let mut bench = Bench::new();
+    bench.rows(&[reading(&controller, minute(8 * 60))]);
+    let missed = bench.tick(minute(9 * 60));
+    assert!(
+        verdicts(&missed)
+            .iter()
+            .any(|v| v.findings[0].detector == "silence")
+    );
+    bench.engine.step(&Input::Control(short));
+    let told = bench.tick(minute(10 * 60));
+    let states: Vec<_> = verdicts(&told)
+        .iter()
+        .map(|v| v.state.to_string())
+        .collect();
+    assert_eq!(states, ["cleared"]);
+}

@@ -1,7 +1,5 @@
 //! One finding of an episode while it is held: sightings fold into it until it ends.
 
-use andon_detectors::catalog::CATALOG;
-use andon_detectors::detector::Clock;
 use andon_schemas::command::FlowMatch;
 use andon_schemas::finding::{Confidence, Finding};
 use andon_schemas::grade::{Grade, Plane};
@@ -221,13 +219,12 @@ impl Held {
         was_only_safety != self.only_safety_flows
     }
 
-    /// The device's profile is another from here on. What rests on numbers gathered under the
-    /// former one ends with it.
+    /// The device's profile is another from here on. What would stand until its detector says that
+    /// it is over ends: the detector may have nothing to say under the new profile. If it is still
+    /// so, it is found again.
     pub(super) fn change_profile(&mut self, former: &ProfileRef) {
         self.words.former.get_or_insert_with(|| former.clone());
-        let entry = CATALOG.get(usize::from(self.facet.detector));
-        let gathered = entry.is_none_or(|entry| entry.clock != Clock::None);
-        self.active &= !(gathered && (self.holds || !self.facet.rule));
+        self.active &= !self.holds;
     }
 
     /// A revision tells it as it stands, counting with this grade if it counts.

@@ -69,3 +69,20 @@ fn what_there_is_no_room_for_is_counted_and_a_finding_of_its_own() {
     assert_eq!(verdict.findings[0].count, 3);
     assert_eq!(cause.deadline, at + Span::HOUR + Span::SECOND.times(2));
 }
+
+#[test]
+fn nobody_speaks_for_those_there_is_no_room_for() {
+    let mut bench = Bench::new();
+    let (devices, at) = (too_many(), morning());
+    let rows: Vec<_> = devices.iter().map(|id| reading(id, at)).collect();
+    let told = bench.rows(&rows);
+    let crowd = told.items.iter().find_map(|(_, item)| match item {
+        Item::Verdict(v) if v.device_id.as_str().starts_with("unlisted:") => Some(&v.device_id),
+        _ => None,
+    });
+    let output = bench.rows(&[reading(crowd.unwrap(), at)]);
+    let [(_, Item::Refusal(refusal))] = output.items.as_slice() else {
+        panic!("{output:?}");
+    };
+    assert_eq!(refusal.reason, RejectReason::OutOfRange);
+}
