@@ -9,4 +9,4 @@ mod watch;
 
 pub use sheet::Sheet;
 pub use stage::{HISTORY_START, Stage};
-pub use watch::{Runs, busy, resident_bytes};
+pub use watch::{Runs, busy, peak_bytes, resident_bytes};

@@ -55,10 +55,19 @@ impl Runs {
 
 /// Bytes of memory the process holds; 0 where the system does not say.
 pub fn resident_bytes() -> u64 {
+    told("VmRSS:")
+}
+
+/// The most bytes of memory the process ever held; 0 where the system does not say.
+pub fn peak_bytes() -> u64 {
+    told("VmHWM:")
+}
+
+fn told(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kib = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .find_map(|line| line.strip_prefix(name))
         .and_then(|rest| {
             rest.trim()
                 .trim_end_matches("kB")

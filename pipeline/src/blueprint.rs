@@ -2,6 +2,7 @@
 //! later: into the log when they change, into the saved state, into a recorded run, and beside the
 //! verdicts, for `andon explain`.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,8 +16,7 @@ use anyhow::{Context as _, anyhow};
 use serde::{Deserialize, Serialize};
 
 use crate::args::PlantArgs;
-use crate::exit::usage;
-use crate::results::write_json;
+use crate::exit::{usage, words};
 use crate::setting::{detector_names, gather, read};
 
 /// Folder of blueprints beside the verdicts of a run.
@@ -112,13 +112,22 @@ impl Blueprint {
             plant.profile_hash(),
             plant.inventory_hash()
         );
-        write_json(&folder.join(name), self)
+        // Verdicts that are on disk must be explainable: it is there as a whole before them.
+        let beside = folder.join("new");
+        let mut file = File::create(&beside)
+            .with_context(|| format!("cannot write `{}`", beside.display()))?;
+        serde_json::to_writer(&mut file, self)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, folder.join(name))?;
+        File::open(&folder)?.sync_all()?;
+        Ok(())
     }
 
-    /// The plants that are kept in a folder of verdicts, compiled.
+    /// The plants that are kept in a folder of verdicts, compiled. One that cannot be read, or that
+    /// this build cannot compile, is passed over with a warning: others may be what is asked for.
     ///
     /// # Errors
-    /// If a file cannot be read, or this build cannot compile it.
+    /// If the folder cannot be read.
     pub fn kept(folder: &Path) -> anyhow::Result<Vec<Arc<Plant>>> {
         let folder = folder.join(FOLDER);
         let entries = match std::fs::read_dir(&folder) {
@@ -132,17 +141,58 @@ impl Blueprint {
             .map(|entry| entry.map(|entry| entry.path()))
             .collect::<Result<_, _>>()
             .with_context(|| format!("cannot read `{}`", folder.display()))?;
+        paths.retain(|path| path.extension().is_some_and(|name| name == "json"));
         paths.sort();
-        paths
-            .iter()
-            .map(|path| {
-                let text = read(path, "blueprint")?;
-                let blueprint: Self = serde_json::from_str(&text)
-                    .with_context(|| format!("`{}` is no blueprint", path.display()))
-                    .map_err(usage)?;
-                blueprint.compile()
-            })
-            .collect()
+        let mut plants = Vec::new();
+        for path in paths {
+            match Self::opened(&path).and_then(|blueprint| blueprint.compile()) {
+                Ok(plant) => plants.push(plant),
+                Err(error) => tracing::warn!("`{}`: {}", path.display(), words(&error)),
+            }
+        }
+        Ok(plants)
+    }
+
+    fn opened(path: &Path) -> anyhow::Result<Self> {
+        serde_json::from_str(&read(path, "blueprint")?).context("it is no blueprint")
+    }
+}
+
+/// The half of a plant that somebody names, to be measured against instead of what a recorded run
+/// was measured against.
+#[derive(Clone, Debug, Default)]
+pub struct Named {
+    inventory: Option<Page>,
+    profiles: Option<Vec<Page>>,
+}
+
+impl Named {
+    /// Reads what the arguments name.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn read(args: &PlantArgs) -> anyhow::Result<Self> {
+        let whole = Blueprint::read(args, Mode::Monitor)?;
+        Ok(Self {
+            inventory: whole.inventory.filter(|_| args.inventory.is_some()),
+            profiles: Some(whole.profiles).filter(|_| args.profiles.is_some()),
+        })
+    }
+
+    /// What a run was measured against, with what is named in its place.
+    #[must_use]
+    pub fn over(&self, recorded: &Blueprint) -> Blueprint {
+        Blueprint {
+            mode: recorded.mode,
+            inventory: self
+                .inventory
+                .clone()
+                .or_else(|| recorded.inventory.clone()),
+            profiles: self
+                .profiles
+                .clone()
+                .unwrap_or_else(|| recorded.profiles.clone()),
+        }
     }
 }
 

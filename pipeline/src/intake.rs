@@ -10,9 +10,10 @@ use andon_ingest::split::Splitter;
 use andon_schemas::observation::{Observation, Record, Source};
 use andon_schemas::reject::{Reject, RejectReason};
 use andon_schemas::time::EventTime;
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use crate::blueprint::Blueprint;
+use crate::blueprint::{Blueprint, Named};
 
 /// Where every record went: `records = observed + rejects`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,8 +60,8 @@ pub struct Intake {
     plant: Arc<Plant>,
     /// Devices are taken by address instead of by inventory.
     by_address: bool,
-    /// The plant is changed when a recorded run says that it was.
-    follows: bool,
+    /// What is measured against whatever plant a recorded run brings.
+    named: Named,
     changes: Vec<(Blueprint, Arc<Plant>)>,
     splitter: Splitter,
     feed: Feed,
@@ -97,7 +98,7 @@ impl Intake {
         Self {
             plant: plant.clone(),
             by_address,
-            follows: false,
+            named: Named::default(),
             changes: Vec::new(),
             splitter: Splitter::default(),
             feed: Feed::new(plant.clone(), rows_max),
@@ -110,54 +111,60 @@ impl Intake {
     }
 
     /// Takes an item of a capture.
-    pub fn item(&mut self, item: Item, as_of: EventTime) {
+    ///
+    /// # Errors
+    /// If a recorded run brings a plant that cannot be used.
+    pub fn item(&mut self, item: Item, as_of: EventTime) -> anyhow::Result<()> {
         match item {
             Item::Record { record, source } => self.record(record, &source, as_of),
             Item::Reject(reject) => self.reject(reject),
             Item::Tick(at) => self.feed.tick(at),
-            Item::Control { control, source } => {
-                if let Err(cause) = self.control(&control) {
-                    self.reject(Reject {
-                        reason: RejectReason::Malformed,
-                        detail: format!("control line: {cause}"),
-                        source,
-                        device: None,
-                        received_at: as_of,
-                        excerpt: excerpt(control.as_bytes()),
-                    });
-                }
-            }
+            Item::Control { control, source } => return self.control(&control, &source, as_of),
         }
+        Ok(())
     }
 
-    /// Follows the changes of the plant that a recorded run brings, instead of keeping to the plant
-    /// that it was given.
-    pub fn follow(&mut self) {
-        self.follows = true;
+    /// Keeps to what is named, whatever plant a recorded run brings.
+    pub fn keep_to(&mut self, named: Named) {
+        self.named = named;
     }
 
-    fn control(&mut self, control: &str) -> Result<(), String> {
-        let recorded = serde_json::from_str(control).map_err(|e| e.to_string())?;
-        match recorded {
-            Recorded::Start { plant } => {
+    /// A control line that is none is a reject. One that brings a plant which this build cannot
+    /// compile ends it all: everything after it would be measured against something else.
+    fn control(&mut self, control: &str, source: &Source, as_of: EventTime) -> anyhow::Result<()> {
+        let plant = match serde_json::from_str(control) {
+            Ok(Recorded::Start { plant }) => {
                 self.recorded = true;
                 self.feed.recorded();
-                plant.map_or(Ok(()), |plant| self.follow_to(&plant))
+                plant
             }
-            Recorded::Plant { plant } => self.follow_to(&plant),
-            Recorded::EndOfInput => {
+            Ok(Recorded::Plant { plant }) => Some(plant),
+            Ok(Recorded::EndOfInput) => {
                 self.feed.end();
-                Ok(())
+                None
             }
-        }
-    }
-
-    fn follow_to(&mut self, plant: &Blueprint) -> Result<(), String> {
-        if self.follows {
-            let compiled = plant.compile().map_err(|e| format!("{e:#}"))?;
-            self.change(&compiled);
-            self.changes.push((plant.clone(), compiled));
-        }
+            Err(cause) => {
+                self.reject(Reject {
+                    reason: RejectReason::Malformed,
+                    detail: format!("control line: {cause}"),
+                    source: source.clone(),
+                    device: None,
+                    received_at: as_of,
+                    excerpt: excerpt(control.as_bytes()),
+                });
+                None
+            }
+        };
+        let Some(plant) = plant else {
+            return Ok(());
+        };
+        let plant = self.named.over(&plant);
+        let compiled = plant.compile().with_context(|| {
+            let Source { topic, offset, .. } = source;
+            format!("`{topic}`, record {offset}: the plant that was recorded cannot be used")
+        })?;
+        self.change(&compiled);
+        self.changes.push((plant, compiled));
         Ok(())
     }
 

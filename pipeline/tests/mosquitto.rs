@@ -143,6 +143,34 @@ fn a_broker_that_comes_later_is_waited_for() {
 }
 
 #[test]
+fn a_broker_that_takes_nothing_any_more_ends_the_publishing() {
+    let Some(mut broker) = Broker::running() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let capture = folder.path().join("capture.ndjson");
+    // One at once, and five seconds later more than may be under way.
+    let at = |second| {
+        let time = format!("2025-12-12T09:00:0{second}Z");
+        json!({ "kind": "reading", "device": "d", "time": time, "current_a": 3.0 }).to_string()
+    };
+    let lines: Vec<String> = [at(0)]
+        .into_iter()
+        .chain((0..20_000).map(|_| at(5)))
+        .collect();
+    fs::write(&capture, lines.join("\n")).unwrap();
+    let mut command = plant::andon();
+    command.arg("publish").arg(&capture);
+    command.args(["--mqtt", &format!("127.0.0.1:{}", broker.port)]);
+    command.args(["--speed", "1", "--connect-timeout", "1s"]);
+    let mut publish = Watched::start("andon publish", &mut command);
+    broker.wait_for("Received PUBLISH from andon-publish-");
+    broker.hold();
+    publish.wait_for("takes nothing any more after");
+    assert_eq!(publish.wait().code(), Some(1));
+}
+
+#[test]
 fn a_broker_that_restarts_loses_nothing_that_was_acknowledged() {
     const EACH: u64 = 25;
     let Some(mut broker) = Broker::running() else {

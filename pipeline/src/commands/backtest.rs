@@ -11,7 +11,7 @@ use andon_schemas::time::EventTime;
 
 use super::unread;
 use crate::args::{BacktestArgs, Format};
-use crate::blueprint::Blueprint;
+use crate::blueprint::{Blueprint, Named};
 use crate::devices;
 use crate::exit::{Outcome, usage};
 use crate::intake::Intake;
@@ -50,18 +50,16 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
         let check = |labels: &Labels| labels.check_devices(plant.inventory());
         labels.as_ref().map_or(Ok(()), check)
     };
-    if written {
+    // A recorded run may bring a plant of its own.
+    let may_change = captures.order() == Order::Recorded;
+    if !may_change {
         check_labels(&plant)?;
     }
     let mut results = Results::create(args.out.as_deref())?;
     results.measured_against(&blueprint, &plant)?;
     let mut play = Play::new(args, &plant, &captures, by_address, as_of)?;
-    if !written {
-        play.intake.follow();
-    }
+    play.intake.keep_to(Named::read(&args.plant)?);
     let files = play.all(captures, &mut results)?;
-    // A recorded run may have brought a plant of its own.
-    check_labels(play.intake.plant())?;
     let status = play.shards.status()?;
     let mut summary = Summary::of(Parts {
         tally: play.intake.tally(),
@@ -75,6 +73,7 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
         elapsed_s: began.elapsed().as_secs_f64(),
     });
     summary.detection = labels
+        .as_ref()
         .map(|labels| truth::judge(labels.all(), &results.ledger, status.counts.device_hours));
     if let Some(folder) = &args.out {
         write_json(&folder.join("summary.json"), &summary)?;
@@ -89,6 +88,9 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
         }
     }
     unread::check(&files)?;
+    if may_change {
+        check_labels(play.intake.plant())?;
+    }
     let reached = args
         .fail_on
         .is_some_and(|grade| results.ledger.episodes.values().any(|e| e.worst >= grade));
@@ -153,7 +155,7 @@ impl<'a> Play<'a> {
             let items = captures.next_batch(CHUNK).map_err(usage)?;
             let ended = items.is_empty();
             for item in items {
-                self.intake.item(item, self.as_of);
+                self.intake.item(item, self.as_of).map_err(usage)?;
             }
             if ended {
                 self.intake.end();

@@ -87,18 +87,24 @@ fn assess(plants: &[Arc<Plant>], verdict: &Verdict, finding: &Finding) -> Again 
         let profile = plant.profile(&measured.name);
         profile.is_some_and(|profile| profile.hash == measured.hash)
     };
-    let plant = plants.iter().find(in_force);
-    let Some(compiled) = plant.and_then(|plant| plant.plans(&measured.name)) else {
-        return Again::CannotSay(format!(
-            "there is no profile `{}` with the hash {}, which it was measured against",
-            measured.name, measured.hash
-        ));
-    };
-    let evidence = match (entry.assess)(compiled, &finding.inputs) {
-        Ok(evidence) => evidence,
-        Err(cause) => return Again::CannotSay(cause),
-    };
-    compare::finding(verdict, finding, entry.plane, &evidence)
+    // Inventories may differ under the same profile: their time zone, their names.
+    let mut again = Again::CannotSay(format!(
+        "there is no profile `{}` with the hash {}, which it was measured against",
+        measured.name, measured.hash
+    ));
+    for plant in plants.iter().filter(in_force) {
+        let Some(compiled) = plant.plans(&measured.name) else {
+            continue;
+        };
+        again = match (entry.assess)(compiled, &finding.inputs) {
+            Ok(evidence) => compare::finding(verdict, finding, entry.plane, &evidence),
+            Err(cause) => Again::CannotSay(cause),
+        };
+        if again == Again::Equal {
+            break;
+        }
+    }
+    again
 }
 
 fn print_json(

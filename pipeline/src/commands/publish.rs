@@ -27,6 +27,8 @@ use crate::{setting, wall};
 const CHUNK: usize = 1_024;
 /// Messages under way at a time; the embedded endpoint takes up to 1,024 of one client.
 const WINDOW: u16 = 1_000;
+/// What may wait besides: what is lost if the receiver goes away, so not much.
+const OUTBOX_BYTES: usize = 1 << 20;
 /// How long the end waits for acknowledgements.
 const SETTLE_WITHIN: Duration = Duration::from_secs(60);
 
@@ -57,7 +59,8 @@ pub fn run(args: &PublishArgs, format: Format, out: &mut impl Write) -> anyhow::
             };
             pace.wait_for(record.event_time);
             let (topic, payload) = message(&record, &inventory.site, &sensor);
-            runtime.block_on(publisher.publish(&topic, payload, false))?;
+            let taken = publisher.publish(&topic, payload, false);
+            within(&runtime, args, taken).ok_or_else(|| gone(&publisher, args, sent))??;
             sent += 1;
         }
         progress.set(sent);
@@ -97,20 +100,45 @@ fn connect(runtime: &Runtime, args: &PublishArgs) -> anyhow::Result<Publisher> {
     };
     let mut health = publisher.health();
     let settled = health.wait_for(|now| !matches!(now, Health::Connecting { .. }));
-    let within = Duration::from_secs_f64(args.connect_timeout);
     // If time is up, it says what it is waiting for.
-    let _in_time = runtime.block_on(async { tokio::time::timeout(within, settled).await.is_ok() });
-    let now = health.borrow().clone();
-    let cause = match now {
-        Health::Connected { .. } => return Ok(publisher),
-        Health::Refused { reason } => reason,
-        Health::Connecting { last_error, .. } => format!(
-            "{} (waited {} s)",
-            last_error.as_deref().unwrap_or("no answer"),
-            args.connect_timeout
-        ),
-    };
+    let _in_time = within(runtime, args, settled).is_some();
+    if matches!(*health.borrow(), Health::Connected { .. }) {
+        return Ok(publisher);
+    }
+    let cause = ailment(&publisher, args);
     Err(anyhow!("cannot publish to `{}`: {cause}", args.mqtt))
+}
+
+/// The receiver has taken nothing for as long as it may take to be reached.
+fn gone(publisher: &Publisher, args: &PublishArgs, sent: u64) -> anyhow::Error {
+    let cause = ailment(publisher, args);
+    anyhow!(
+        "`{}` takes nothing any more after {} records, the last of which were not acknowledged: \
+         {cause}",
+        args.mqtt,
+        count(sent)
+    )
+}
+
+/// Why nothing can be published.
+fn ailment(publisher: &Publisher, args: &PublishArgs) -> String {
+    let waited = format!("waited {} s", args.connect_timeout);
+    match publisher.health().borrow().clone() {
+        Health::Connected { .. } => format!("it is connected and does not acknowledge ({waited})"),
+        Health::Refused { reason } => reason,
+        Health::Connecting { last_error, .. } => {
+            format!(
+                "{} ({waited})",
+                last_error.as_deref().unwrap_or("no answer")
+            )
+        }
+    }
+}
+
+/// What comes within the time that the receiver has to be reached, or reached again.
+fn within<T>(runtime: &Runtime, args: &PublishArgs, coming: impl Future<Output = T>) -> Option<T> {
+    let patience = Duration::from_secs_f64(args.connect_timeout);
+    runtime.block_on(async { tokio::time::timeout(patience, coming).await.ok() })
 }
 
 fn options(args: &PublishArgs) -> anyhow::Result<Options> {
@@ -124,6 +152,7 @@ fn options(args: &PublishArgs) -> anyhow::Result<Options> {
     let mut options = Options::new(address.host(), address.port(), &client_id);
     // An acknowledgement waits for the receiver's disk: many messages share each wait.
     options.window = WINDOW;
+    options.outbox_bytes = OUTBOX_BYTES;
     if let Some(user) = &args.user {
         let password = match &args.password_file {
             None => String::new(),

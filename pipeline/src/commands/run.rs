@@ -48,7 +48,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     let config = Config::load(args)?;
     let blueprint = Blueprint::read(&config.plant, config.mode)?;
     let plant = blueprint.compile()?;
-    let mut past = Past::of(&config.data, args.capture.is_some())?;
+    let mut past = Past::of(&config.data, args.capture.is_some(), &plant)?;
     let runtime = Runtime::new().context("cannot start the runtime")?;
     let stop = Stop {
         after: args.duration.map(Duration::from_secs_f64),
@@ -136,7 +136,7 @@ impl Run<'_> {
                 tokio::time::timeout(IDLE_EVERY, source.deliveries.recv()).await
             });
             if source.wants_reload() {
-                self.reload();
+                self.reload()?;
             }
             while let Some(refusal) = source.next_refusal() {
                 self.core.refusal(&refusal, wall::now())?;

@@ -42,7 +42,7 @@ fn causes(files: &[FileReport]) -> Vec<String> {
 pub(super) fn tell(files: &[FileReport], out: &mut impl io::Write) -> io::Result<()> {
     if files
         .iter()
-        .all(|file| file.records == 0 && cause(file).is_none())
+        .all(|file| file.records == 0 && file.rejects == 0)
     {
         return writeln!(out, "there is no record in what was given: it is empty");
     }

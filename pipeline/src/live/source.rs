@@ -1,6 +1,7 @@
 //! Where messages come from: the embedded endpoint, or a broker.
 
 use std::fs;
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -301,7 +302,8 @@ async fn watch_health(mut health: watch::Receiver<Health>, reached: Arc<AtomicBo
     }
 }
 
-/// Set by every hangup signal, which by custom asks a service to read its files again.
+/// Set by every hangup signal, which by custom asks a service to read its files again. On a
+/// terminal it means that the terminal is gone, and ends the run: see [`stopped`].
 fn hangups(runtime: &Runtime) -> Arc<AtomicBool> {
     let asked = Arc::new(AtomicBool::new(false));
     let set = asked.clone();
@@ -319,7 +321,16 @@ fn hangups(runtime: &Runtime) -> Arc<AtomicBool> {
 fn stopped(runtime: &Runtime, stop: Stop) -> impl Future<Output = ()> + Send + use<> {
     let mut terminations = Signals::of(runtime, SignalKind::terminate());
     let mut interrupts = Signals::of(runtime, SignalKind::interrupt());
+    let mut closings = Signals::of(runtime, SignalKind::hangup());
+    let on_terminal = std::io::stdout().is_terminal();
     async move {
+        let terminal_is_gone = async {
+            if on_terminal {
+                closings.next().await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+        };
         let time_is_up = async {
             match stop.after {
                 Some(after) => tokio::time::sleep(after).await,
@@ -330,6 +341,7 @@ fn stopped(runtime: &Runtime, stop: Stop) -> impl Future<Output = ()> + Send + u
             () = time_is_up => {}
             () = terminations.next() => {}
             () = interrupts.next() => {}
+            () = terminal_is_gone => {}
         }
     }
 }

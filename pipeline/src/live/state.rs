@@ -4,8 +4,9 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
-use andon_engine::FeedState;
+use andon_engine::{Engine, FeedState, Plant};
 use andon_respond::Commands;
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
@@ -68,26 +69,41 @@ pub fn load(folder: &Path) -> anyhow::Result<Option<State>> {
             return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
         }
     };
-    let damaged = || {
-        format!(
-            "state `{}` is damaged; move it away to start from the log alone",
-            path.display()
-        )
-    };
+    read(&bytes).with_context(|| useless(folder)).map(Some)
+}
+
+/// What to do about a state that nothing can go on from.
+pub fn useless(folder: &Path) -> String {
+    format!(
+        "cannot go on from `{}`: move `{}` away, or name another folder with --data, and what was \
+         learned of the devices begins anew",
+        folder.join(FILE).display(),
+        folder.display()
+    )
+}
+
+fn read(bytes: &[u8]) -> anyhow::Result<State> {
     let Some((head, content)) = bytes.split_at_checked(12) else {
-        bail!(damaged())
+        bail!("it is damaged");
     };
     if head.starts_with(&MAGIC[..7]) && head[7] != MAGIC[7] {
-        bail!(
-            "state `{}` was written by another version of andon; move it away to start from the \
-             log alone",
-            path.display()
-        );
+        bail!("it was written by another version of andon");
     }
     if head[..8] != *MAGIC || head[8..] != crc32fast::hash(content).to_le_bytes() {
-        bail!(damaged());
+        bail!("it is damaged");
     }
-    postcard::from_bytes(content)
-        .with_context(damaged)
-        .map(Some)
+    postcard::from_bytes(content).context("it is damaged")
+}
+
+impl State {
+    /// Whether an engine can go on from it; what it was measured against.
+    ///
+    /// # Errors
+    /// If this build cannot use a part of it.
+    pub fn check(&self) -> anyhow::Result<Arc<Plant>> {
+        let plant = self.blueprint.compile()?;
+        // Reads every section and keeps no device.
+        Engine::restore(plant.clone(), &self.shards, |_| false, false)?;
+        Ok(plant)
+    }
 }

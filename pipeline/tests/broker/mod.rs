@@ -97,6 +97,11 @@ impl Broker {
         self.process.take().unwrap().terminate();
     }
 
+    /// Holds it: its clients stay connected and get no answer any more.
+    pub(crate) fn hold(&self) {
+        self.process.as_ref().unwrap().hold();
+    }
+
     pub(crate) fn wait_for(&mut self, text: &str) {
         self.process.as_mut().unwrap().wait_for(text);
     }

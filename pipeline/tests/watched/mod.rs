@@ -96,6 +96,11 @@ impl Watched {
         self.signal("-HUP");
     }
 
+    /// Holds it: it stays there and does nothing any more.
+    pub(crate) fn hold(&self) {
+        self.signal("-STOP");
+    }
+
     fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([signal, &id]).status();

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use andon_engine::Plant;
 use andon_ingest::delivery::{Receipt, Settle};
 use andon_ingest::log::{self, Body, Log, LogError};
+use andon_schemas::bundle::BUNDLE_ROWS_MAX;
 use andon_schemas::time::EventTime;
 use anyhow::{Context as _, anyhow};
 
@@ -33,11 +35,12 @@ pub(super) struct Past {
 }
 
 impl Past {
-    /// Reads it; there is none yet at the very beginning. A run that `is_captured` must have none.
+    /// Reads it; there is none yet at the very beginning. A run that `is_captured` must have none,
+    /// and one of another site than `plant`'s goes on from nothing that is here.
     ///
     /// # Errors
     /// If the state or the log is damaged or in use, or there is a past where none may be.
-    pub(super) fn of(folder: &Path, is_captured: bool) -> anyhow::Result<Self> {
+    pub(super) fn of(folder: &Path, is_captured: bool, plant: &Plant) -> anyhow::Result<Self> {
         let way_back = WayBack::default();
         let log = folder.join("log");
         let log = log
@@ -45,6 +48,13 @@ impl Past {
             .then(|| open_log(&log, way_back.clone()))
             .transpose()?;
         let state = state::load(folder)?;
+        if let Some(state) = &state {
+            let saved = state
+                .check()
+                .with_context(|| state::useless(folder))
+                .map_err(usage)?;
+            check_site(folder, &saved, plant)?;
+        }
         let has_rows = log.as_ref().is_some_and(|log| log.last_sequence() > 0);
         if is_captured && (state.is_some() || has_rows) {
             return Err(usage(anyhow!(
@@ -92,6 +102,19 @@ fn open_log(folder: &Path, way_back: WayBack) -> anyhow::Result<Log> {
     Ok(log)
 }
 
+/// What a folder holds is of one site: topics and ids of verdicts depend on it.
+fn check_site(folder: &Path, ours: &Plant, theirs: &Plant) -> anyhow::Result<()> {
+    let (ours, theirs) = (&ours.inventory().site, &theirs.inventory().site);
+    if ours == theirs {
+        return Ok(());
+    }
+    Err(usage(anyhow!(
+        "`{}` belongs to the site `{ours}` and the inventory to `{theirs}`; name another folder \
+         with --data",
+        folder.display()
+    )))
+}
+
 /// The change that a control input of the log asks for.
 fn change_of(kind: &str, payload: &[u8]) -> anyhow::Result<Blueprint> {
     if kind != PLANT {
@@ -110,6 +133,7 @@ impl Run<'_> {
             self.core.resume(state, self.config.shards)?;
         }
         let came = Instant::now();
+        let mut waiting = 0;
         for entry in self.log.replay(self.saved + 1)? {
             let entry = entry?;
             let received_at = EventTime::from_micros(entry.received_at);
@@ -138,6 +162,12 @@ impl Run<'_> {
                     self.core.change(change)?;
                 }
             }
+            waiting += 1;
+            if waiting == BUNDLE_ROWS_MAX {
+                // A long log must not fill the memory.
+                self.collect(|core, each| core.flush(each))?;
+                waiting = 0;
+            }
         }
         self.collect(|core, each| core.flush(each))
     }
@@ -150,14 +180,8 @@ impl Run<'_> {
         if !is_new && self.log.last_sequence() > 0 {
             return Ok(());
         }
-        let (ours, theirs) = (self.core.plant(), blueprint.compile()?);
-        let (ours, theirs) = (&ours.inventory().site, &theirs.inventory().site);
-        if ours != theirs {
-            return Err(usage(anyhow!(
-                "`{}` belongs to the site `{ours}` and the inventory to `{theirs}`; name another \
-                 folder with --data",
-                self.config.data.display()
-            )));
+        if is_new {
+            check_site(&self.config.data, self.core.plant(), &*blueprint.compile()?)?;
         }
         let body = Body::Control {
             kind: PLANT.to_owned(),
@@ -172,23 +196,33 @@ impl Run<'_> {
     }
 
     /// Reads inventory and profiles again. What is wrong with them changes nothing.
-    pub(super) fn reload(&mut self) {
-        let changed = Blueprint::read(&self.config.plant, self.config.mode).and_then(|blueprint| {
-            let changed = blueprint != *self.core.blueprint();
-            self.adopt(blueprint).map(|()| changed)
+    ///
+    /// # Errors
+    /// If the change cannot be made durable: then nobody may go on, with or without it.
+    pub(super) fn reload(&mut self) -> anyhow::Result<()> {
+        let config = self.config;
+        let read = Blueprint::read(&config.plant, config.mode).and_then(|blueprint| {
+            check_site(&config.data, self.core.plant(), &*blueprint.compile()?)?;
+            Ok(blueprint)
         });
-        match changed {
-            Ok(true) => tracing::info!(
-                profiles = self.core.plant().profile_hash(),
-                inventory = self.core.plant().inventory_hash(),
-                "inventory and profiles were read again and are in force"
-            ),
-            Ok(false) => tracing::info!("inventory and profiles are what they were"),
+        match read {
+            Ok(blueprint) if blueprint == *self.core.blueprint() => {
+                tracing::info!("inventory and profiles are what they were");
+            }
+            Ok(blueprint) => {
+                self.adopt(blueprint)?;
+                tracing::info!(
+                    profiles = self.core.plant().profile_hash(),
+                    inventory = self.core.plant().inventory_hash(),
+                    "inventory and profiles were read again and are in force"
+                );
+            }
             Err(error) => tracing::error!(
                 "inventory and profiles cannot be used, the former ones stay in force: {}",
                 words(&error)
             ),
         }
+        Ok(())
     }
 
     /// Writes an entry to the log. A full log is let go of as far as the state can cover it; if
