@@ -185,7 +185,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "TIME")]
     pub start: Option<String>,
     /// Number of devices [default: as in the inventory].
-    #[arg(long, value_parser = parse_some::<usize>)]
+    #[arg(long, value_parser = parse_devices)]
     pub devices: Option<usize>,
     /// Only this kind of observation.
     #[arg(long, value_name = "KIND")]
@@ -327,6 +327,16 @@ fn parse_some<N: FromStr + PartialEq + From<u8>>(text: &str) -> Result<N, String
     match text.parse() {
         Ok(number) if number != N::from(0) => Ok(number),
         _ => Err(format!("`{text}` is not a whole number above 0")),
+    }
+}
+
+/// Most devices that are simulated: each takes memory before the first record.
+const DEVICES_MAX: usize = 1_000_000;
+
+fn parse_devices(text: &str) -> Result<usize, String> {
+    match parse_some(text)? {
+        devices if devices <= DEVICES_MAX => Ok(devices),
+        _ => Err(format!("at most {DEVICES_MAX} devices are simulated")),
     }
 }
 

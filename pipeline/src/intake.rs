@@ -144,6 +144,12 @@ impl Intake {
                 None
             }
             Err(cause) => {
+                tracing::warn!(
+                    "`{}`, record {}: a control line cannot be read; from here on this is not \
+                     what the run was",
+                    source.topic,
+                    source.offset
+                );
                 self.reject(Reject {
                     reason: RejectReason::Malformed,
                     detail: format!("control line: {cause}"),

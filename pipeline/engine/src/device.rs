@@ -118,6 +118,8 @@ pub(crate) struct Cold {
     pub(crate) first_hour: i32,
     /// Kinds of which a proven row was accepted, as bits.
     pub(crate) proven_kinds: u8,
+    /// The row that named it first was proven.
+    pub(crate) named_by_proven: bool,
     /// Nothing was heard between the last two times the detectors were asked.
     pub(crate) asked_again: bool,
     /// What the judge knows.
@@ -129,7 +131,8 @@ pub(crate) struct Cold {
 }
 
 impl Cold {
-    pub(crate) fn new() -> Self {
+    /// Nothing is remembered yet of a device that a row, `proven` or not, just named.
+    pub(crate) fn named_by(proven: bool) -> Self {
         Self {
             states: States::default(),
             numbers: [NumberWindow::default(); 4],
@@ -137,6 +140,7 @@ impl Cold {
             recent_flows: None,
             names: None,
             proven_kinds: 0,
+            named_by_proven: proven,
             case: Case::default(),
             first_hour: i32::MIN,
             detectors_due: EventTime::MAX,

@@ -157,7 +157,10 @@ impl Engine {
             return true;
         }
         let name = false_sender.unwrap_or(device);
-        match self.devices.enter(name, &self.plant) {
+        match self
+            .devices
+            .enter(name, columns.row(at).proven, &self.plant)
+        {
             Ok(slot) => {
                 *group = Grouped::new(slot, group.position(), is_claim);
                 return true;

@@ -66,7 +66,8 @@ impl Engine {
     /// A row about a device that there is no room to watch: refused, and shown to the detectors of
     /// the one that stands for all such devices.
     pub(crate) fn shed(&mut self, name: &str, bundle: &Bundle, row: RowRef, output: &mut Output) {
-        let watched = *self.devices.strangers_beside(name);
+        let proven = bundle.header(row.kind).row(row.row as usize).proven;
+        let watched = *self.devices.strangers_beside(name, proven);
         let detail = format!(
             "no room to watch `{name}`: {watched} devices of its virtual node are watched that are \
              not in the inventory"

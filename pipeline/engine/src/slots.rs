@@ -13,13 +13,14 @@ use crate::device::{Cold, Hot};
 use crate::plant::{Place, Plant};
 use crate::vnode::{VNODES, vnode_of};
 
-/// Devices beside those of an inventory, per virtual node: 16,384 in all. Whoever invents names
-/// must not fill the memory.
+/// Devices beside those of an inventory, per virtual node: 16,384 that proven rows named, and as
+/// many that others did. Whoever invents names must not fill the memory, nor the room for those
+/// that a sensor really sees.
 const STRANGERS_MAX: u16 = 64;
-/// Without an inventory every device is one that is not listed: a million in all.
+/// Without an inventory every device is one that is not listed: a million of either sort.
 const UNDESCRIBED_MAX: u16 = 4_096;
 
-/// How many devices of one virtual node may be missing from the inventory.
+/// How many devices of one virtual node may be missing from the inventory, of either sort.
 pub(crate) fn strangers_max(plant: &Plant) -> u16 {
     if plant.inventory().devices.is_empty() {
         UNDESCRIBED_MAX
@@ -33,7 +34,8 @@ pub(crate) fn strangers_max(plant: &Plant) -> u16 {
 pub(crate) enum NoSlot {
     /// It is not a device id as readers write them, folded to lower case.
     NotAnId,
-    /// Its virtual node holds [`strangers_max`] devices that the inventory does not list.
+    /// Its virtual node holds [`strangers_max`] devices of its sort that the inventory does not
+    /// list.
     Full,
 }
 
@@ -112,9 +114,9 @@ pub(crate) struct Devices {
     pub(crate) cold: Vec<Cold>,
     /// The earliest moment at which something is due, per slot.
     pub(crate) due: Vec<EventTime>,
-    /// Devices that were not listed when they were first seen, per virtual node; empty before the
-    /// first.
-    strangers: Vec<u16>,
+    /// Devices that the inventory does not list, per virtual node: those that an unproven row named
+    /// first, and those that a proven one did. Empty before the first.
+    strangers: Vec<[u16; 2]>,
     /// The slot of each virtual node's crowd; empty before the first. No row finds it by its id.
     crowds: Vec<Option<u32>>,
 }
@@ -128,8 +130,8 @@ impl Devices {
         Some(entry.slot)
     }
 
-    /// The slot of a device, made at its first row.
-    pub(crate) fn enter(&mut self, name: &str, plant: &Plant) -> Result<u32, NoSlot> {
+    /// The slot of a device, made at its first row, which may be `proven`.
+    pub(crate) fn enter(&mut self, name: &str, proven: bool, plant: &Plant) -> Result<u32, NoSlot> {
         if name.starts_with(CROWD) {
             return Err(NoSlot::NotAnId);
         }
@@ -144,23 +146,26 @@ impl Devices {
             return Err(NoSlot::NotAnId);
         }
         let place = plant.place(name);
-        if is_stranger(name, place, plant) && *self.strangers_beside(name) >= strangers_max(plant) {
+        let is_stranger = is_stranger(name, place, plant);
+        if is_stranger && *self.strangers_beside(name, proven) >= strangers_max(plant) {
             return Err(NoSlot::Full);
         }
-        self.make(id, place, plant).ok_or(NoSlot::Full)
+        let cold = Cold::named_by(proven);
+        self.make(id, cold, plant).ok_or(NoSlot::Full)
     }
 
-    /// How many strangers there are in an id's virtual node.
-    pub(crate) fn strangers_beside(&mut self, name: &str) -> &mut u16 {
-        self.strangers.resize(VNODES, 0);
-        &mut self.strangers[usize::from(vnode_of(name))]
+    /// How many strangers of a sort there are in an id's virtual node.
+    pub(crate) fn strangers_beside(&mut self, name: &str, proven: bool) -> &mut u16 {
+        self.strangers.resize(VNODES, [0; 2]);
+        &mut self.strangers[usize::from(vnode_of(name))][usize::from(proven)]
     }
 
     /// Makes a slot for a device that has none; `None` if there are as many as can be numbered.
-    fn make(&mut self, id: DeviceId, place: Place, plant: &Plant) -> Option<u32> {
+    fn make(&mut self, id: DeviceId, cold: Cold, plant: &Plant) -> Option<u32> {
         let slot = u32::try_from(self.ids.len()).ok()?;
+        let place = plant.place(id.as_str());
         if is_stranger(id.as_str(), place, plant) {
-            let strangers = self.strangers_beside(id.as_str());
+            let strangers = self.strangers_beside(id.as_str(), cold.named_by_proven);
             *strangers = strangers.saturating_add(1);
         }
         if id.as_str().starts_with(CROWD) {
@@ -175,18 +180,19 @@ impl Devices {
         self.shorts.push(Short::of(id.as_str()).unwrap_or_default());
         self.ids.push(id);
         self.hot.push(Hot::default());
-        self.cold.push(Cold::new());
+        self.cold.push(cold);
         self.due.push(EventTime::MAX);
         Some(slot)
     }
 
     /// Counts strangers anew, after the inventory changed.
     pub(crate) fn recount(&mut self, plant: &Plant) {
-        self.strangers.fill(0);
+        self.strangers.fill([0; 2]);
         for slot in 0..self.len() {
             let id = self.ids[slot].clone();
             if is_stranger(id.as_str(), self.places[slot], plant) {
-                let strangers = self.strangers_beside(id.as_str());
+                let proven = self.cold[slot].named_by_proven;
+                let strangers = self.strangers_beside(id.as_str(), proven);
                 *strangers = strangers.saturating_add(1);
             }
         }
@@ -198,17 +204,15 @@ impl Devices {
         known.copied().flatten().or_else(|| {
             let crowd = crowd_of(name);
             let id = DeviceId::new(crowd).ok()?;
-            self.make(id, plant.place(crowd), plant)
+            self.make(id, Cold::named_by(false), plant)
         })
     }
 
     /// Puts a device back as a snapshot remembers it. There is room for it even if a change of the
     /// inventory has left more strangers than may come new.
     pub(crate) fn restore(&mut self, id: DeviceId, hot: Hot, cold: Cold, plant: &Plant) {
-        let place = plant.place(id.as_str());
-        if let Some(slot) = self.make(id, place, plant) {
+        if let Some(slot) = self.make(id, cold, plant) {
             self.hot[slot as usize] = hot;
-            self.cold[slot as usize] = cold;
         }
     }
 
@@ -271,20 +275,25 @@ mod tests {
         let mut names = names.filter(|name| vnode_of(name) == 7);
         let plant = &*crate::scenes::PLANT;
         for name in names.by_ref().take(usize::from(STRANGERS_MAX)) {
-            assert!(devices.enter(&name, plant).is_ok());
+            assert!(devices.enter(&name, false, plant).is_ok());
         }
         assert_eq!(
-            devices.enter(&names.next().unwrap(), plant),
+            devices.enter(&names.next().unwrap(), false, plant),
             Err(NoSlot::Full)
         );
+        // Nor does it take the room of those that somebody vouches for.
+        for name in names.by_ref().take(usize::from(STRANGERS_MAX)) {
+            assert!(devices.enter(&name, true, plant).is_ok());
+        }
+        let one_too_many = names.next().unwrap();
+        assert_eq!(devices.enter(&one_too_many, true, plant), Err(NoSlot::Full));
         // One of each virtual node stands for all that got none.
         let crowd = devices.enter_crowd_of("ip:10.1.20.99", plant).unwrap();
-        let one_too_many = names.next().unwrap();
         let other = devices.enter_crowd_of(&one_too_many, plant).unwrap();
         assert_ne!(crowd, other);
         assert_eq!(vnode_of(devices.ids[other as usize].as_str()), 7);
         for listed in &plant.inventory().devices {
-            assert!(devices.enter(listed.id.as_str(), plant).is_ok());
+            assert!(devices.enter(listed.id.as_str(), false, plant).is_ok());
         }
     }
 
@@ -293,7 +302,11 @@ mod tests {
         let mut devices = Devices::default();
         let plant = &*crate::scenes::PLANT;
         for name in ["Conveyor-1", "", "a b", "a/b", "unlisted:0"] {
-            assert_eq!(devices.enter(name, plant), Err(NoSlot::NotAnId), "{name}");
+            assert_eq!(
+                devices.enter(name, true, plant),
+                Err(NoSlot::NotAnId),
+                "{name}"
+            );
         }
         assert_eq!(devices.len(), 0);
     }

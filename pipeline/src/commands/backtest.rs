@@ -55,7 +55,7 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     if !may_change {
         check_labels(&plant)?;
     }
-    let mut results = Results::create(args.out.as_deref())?;
+    let mut results = Results::create(args.out.as_deref()).map_err(usage)?;
     results.measured_against(&blueprint, &plant)?;
     let mut play = Play::new(args, &plant, &captures, by_address, as_of)?;
     play.intake.keep_to(Named::read(&args.plant)?);

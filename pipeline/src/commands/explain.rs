@@ -1,8 +1,10 @@
 //! `andon explain`: a recorded verdict, computed again from the values stored with it.
 //!
 //! The same detector code assesses the stored inputs with the profile that was in force, and the
-//! same judge's code settles the findings: every field that they determine must come out as it was
-//! written. A run keeps what it measured against beside its verdicts. Files that are named instead
+//! same judge's code settles the findings: what these determine of a finding, and grade, confidence
+//! and sentence of the verdict, must come out as they were written. Ids, risk, response, windows,
+//! counts and sources are taken as they stand: they follow from more than is stored with one
+//! revision. A run keeps what it measured against beside its verdicts. Files that are named instead
 //! are taken, and if they are not what a finding was measured against, it says so instead of
 //! comparing.
 
@@ -33,9 +35,18 @@ use crate::exit::{Outcome, usage};
 pub fn run(args: &ExplainArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let plants = plants(args)?;
     let wanted = args.id.to_lowercase();
+    if wanted.is_empty() {
+        return Err(usage(anyhow!("an id, its beginning, or `all` is expected")));
+    }
     let found = verdicts(&args.data, |v| {
         wanted == "all" || v.verdict_id.starts_with(&wanted)
     })?;
+    if found.is_empty() && wanted == "all" {
+        if format == Format::Text {
+            writeln!(out, "there are no verdicts in `{}`", args.data.display())?;
+        }
+        return Ok(Outcome::Done);
+    }
     if found.is_empty() {
         let folder = args.data.display();
         return Err(usage(anyhow!(

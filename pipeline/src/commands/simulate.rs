@@ -36,6 +36,11 @@ pub fn run(args: &SimulateArgs, format: Format, out: &mut impl Write) -> anyhow:
             "plant `{plant}` is not known; the built-in one is `{PLANT}`"
         )));
     }
+    let named = |at: usize| args.attack[..at].contains(&args.attack[at]);
+    if let Some(at) = (0..args.attack.len()).find(|at| named(*at)) {
+        let name = &args.attack[at];
+        return Err(usage(anyhow!("attack `{name}` is named twice")));
+    }
     let inventory = builtin::inventory().map_err(usage)?;
     let profiles = setting::profiles(&[])?;
     let start = args
@@ -143,5 +148,7 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    std::fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))
+    std::fs::write(path, text)
+        .with_context(|| format!("cannot write `{}`", path.display()))
+        .map_err(usage)
 }

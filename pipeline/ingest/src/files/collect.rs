@@ -166,7 +166,8 @@ pub(super) fn collect(paths: &[PathBuf]) -> Result<VecDeque<Candidate>, CaptureE
     Ok(candidates)
 }
 
-/// Lists the files below a folder; hidden ones and links to folders are passed over.
+/// Lists the files below a folder. Hidden ones are passed over; so are links to folders, which may
+/// lead round in a circle, and whatever is no file, and that is said.
 fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -180,6 +181,9 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()>
             }
         } else if path.is_file() {
             files.push(path);
+        } else {
+            let path = path.display();
+            tracing::warn!("`{path}` is passed over: it is neither a file nor a folder of its own");
         }
     }
     Ok(())

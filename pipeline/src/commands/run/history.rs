@@ -47,13 +47,23 @@ impl Past {
             .is_dir()
             .then(|| open_log(&log, way_back.clone()))
             .transpose()?;
-        let state = state::load(folder)?;
+        let state = state::load(folder).map_err(usage)?;
         if let Some(state) = &state {
             let saved = state
                 .check()
                 .with_context(|| state::useless(folder))
                 .map_err(usage)?;
             check_site(folder, &saved, plant)?;
+        }
+        let covered = state.as_ref().map_or(0, |state| state.through);
+        let reached = log.as_ref().map_or(0, Log::last_sequence);
+        if reached < covered {
+            return Err(usage(anyhow!(
+                "the log in `{}` ends at entry {reached} and the state goes on to {covered}: what \
+                 had been written is gone. Move the folder away, or name another with --data; \
+                 what was learned of the devices begins anew",
+                folder.display()
+            )));
         }
         let has_rows = log.as_ref().is_some_and(|log| log.last_sequence() > 0);
         if is_captured && (state.is_some() || has_rows) {
@@ -212,6 +222,7 @@ impl Run<'_> {
             Ok(blueprint) => {
                 self.adopt(blueprint)?;
                 tracing::info!(
+                    devices = self.core.plant().inventory().devices.len(),
                     profiles = self.core.plant().profile_hash(),
                     inventory = self.core.plant().inventory_hash(),
                     "inventory and profiles were read again and are in force"
