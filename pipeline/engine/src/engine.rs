@@ -78,9 +78,10 @@ impl Engine {
 
     /// An engine that has seen nothing.
     pub fn new(plant: Arc<Plant>) -> Self {
+        let devices = Devices::with_room_for(plant.inventory().devices.len());
         Self {
             plant,
-            devices: Devices::default(),
+            devices,
             last_tick: EventTime::MIN,
             counts: Counts::default(),
             grouped: Vec::new(),
