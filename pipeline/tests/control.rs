@@ -72,6 +72,21 @@ impl Live {
         (run, address)
     }
 
+    /// A run whose profiles were changed between the two halves of what is published: the address
+    /// that the attack reaches is a destination in the second.
+    fn changed(&self, data: &str, extra: &[&str]) -> Watched {
+        let (mut run, address) = self.start(data, extra);
+        self.publish(0, &address);
+        self.rewrite(
+            &run,
+            "destinations:\n",
+            "destinations:\n  - { address: 203.0.113.77 }\n",
+        );
+        run.wait_for("were read again and are in force");
+        self.publish(1, &address);
+        run
+    }
+
     fn publish(&self, half: usize, address: &str) {
         let capture = self.halves[half].to_string_lossy();
         plant::run(&["publish", &*capture, "--mqtt", address]);
@@ -101,15 +116,7 @@ fn distinct(data: &Path) -> BTreeSet<String> {
 fn a_change_of_profiles_is_recorded_replayed_and_explained() {
     let live = Live::new();
     let recorded = live.path("recorded.ndjson");
-    let (mut run, address) = live.start("data", &["--capture", &recorded.to_string_lossy()]);
-    live.publish(0, &address);
-    live.rewrite(
-        &run,
-        "destinations:\n",
-        "destinations:\n  - { address: 203.0.113.77 }\n",
-    );
-    run.wait_for("were read again and are in force");
-    live.publish(1, &address);
+    let mut run = live.changed("data", &["--capture", &recorded.to_string_lossy()]);
     assert!(run.terminate().success());
 
     let data = live.path("data");
@@ -153,16 +160,7 @@ fn a_change_of_profiles_is_recorded_replayed_and_explained() {
 #[test]
 fn a_run_that_is_killed_measures_every_row_against_what_was_in_force() {
     let live = Live::new();
-    let recorded = live.path("recorded.ndjson");
-    let (mut run, address) = live.start("killed", &["--capture", &recorded.to_string_lossy()]);
-    live.publish(0, &address);
-    live.rewrite(
-        &run,
-        "destinations:\n",
-        "destinations:\n  - { address: 203.0.113.77 }\n",
-    );
-    run.wait_for("were read again and are in force");
-    live.publish(1, &address);
+    let run = live.changed("killed", &[]);
     drop(run);
 
     // The log tells all of it again, each row measured against what was in force.

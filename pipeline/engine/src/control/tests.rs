@@ -41,6 +41,21 @@ fn with_destination(line: &str) -> Arc<Plant> {
     Arc::new(Plant::compile(inventory, &profiles, Mode::Monitor))
 }
 
+/// The shipped plant without one of its controllers, and that controller.
+fn without_one() -> (Arc<Plant>, DeviceId) {
+    let text = builtin::INVENTORY
+        .text
+        .replace("{0031..0050}", "{0032..0050}");
+    let inventory = andon_schemas::inventory::parse(SourceFile {
+        path: "short.yaml",
+        text: &text,
+    });
+    let inventory = inventory.unwrap();
+    let short = Arc::new(Plant::compile(inventory, &PROFILES, Mode::Monitor));
+    let controller = DeviceId::new("cnc-controller-01-0031").unwrap();
+    (short, controller)
+}
+
 fn verdicts(output: &Output) -> Vec<&Verdict> {
     let items = output.items.iter();
     items
@@ -99,16 +114,7 @@ fn a_device_whose_profile_stays_the_same_is_left_as_it_was() {
 
 #[test]
 fn a_stranger_that_was_written_into_the_inventory_is_one_no_longer() {
-    let text = builtin::INVENTORY
-        .text
-        .replace("{0031..0050}", "{0032..0050}");
-    let inventory = andon_schemas::inventory::parse(SourceFile {
-        path: "short.yaml",
-        text: &text,
-    });
-    let inventory = inventory.unwrap();
-    let short = Arc::new(Plant::compile(inventory, &PROFILES, Mode::Monitor));
-    let controller = DeviceId::new("cnc-controller-01-0031").unwrap();
+    let (short, controller) = without_one();
     let mut bench = Bench::new();
     bench.engine.step(&Input::Control(short));
     bench.rows(&[reading(&controller, minute(8 * 60))]);
@@ -127,16 +133,7 @@ fn a_stranger_that_was_written_into_the_inventory_is_one_no_longer() {
 
 #[test]
 fn whoever_was_missed_and_leaves_the_inventory_is_missed_no_longer() {
-    let text = builtin::INVENTORY
-        .text
-        .replace("{0031..0050}", "{0032..0050}");
-    let inventory = andon_schemas::inventory::parse(SourceFile {
-        path: "short.yaml",
-        text: &text,
-    });
-    let inventory = inventory.unwrap();
-    let short = Arc::new(Plant::compile(inventory, &PROFILES, Mode::Monitor));
-    let controller = DeviceId::new("cnc-controller-01-0031").unwrap();
+    let (short, controller) = without_one();
     let mut bench = Bench::new();
     bench.rows(&[reading(&controller, minute(8 * 60))]);
     let missed = bench.tick(minute(9 * 60));
