@@ -167,16 +167,13 @@ pub struct Named {
 }
 
 impl Named {
-    /// Reads what the arguments name.
-    ///
-    /// # Errors
-    /// If a file cannot be read.
-    pub fn read(args: &PlantArgs) -> anyhow::Result<Self> {
-        let whole = Blueprint::read(args, Mode::Monitor)?;
-        Ok(Self {
-            inventory: whole.inventory.filter(|_| args.inventory.is_some()),
-            profiles: Some(whole.profiles).filter(|_| args.profiles.is_some()),
-        })
+    /// What the arguments name, of what was read for them.
+    pub fn of(args: &PlantArgs, read: &Blueprint) -> Self {
+        let profiles = args.profiles.as_ref().map(|_| read.profiles.clone());
+        Self {
+            inventory: read.inventory.clone().filter(|_| args.inventory.is_some()),
+            profiles,
+        }
     }
 
     /// What a run was measured against, with what is named in its place.
@@ -245,6 +242,23 @@ mod tests {
         };
         assert_eq!(kept.len(), 2);
         assert!(kept.iter().any(|kept| hashes(kept) == hashes(&plant)));
+    }
+
+    #[test]
+    fn what_is_not_named_stays_as_it_was_recorded() {
+        let recorded = Blueprint::undescribed();
+        let profiles = Some(concat!(env!("CARGO_MANIFEST_DIR"), "/../profiles").into());
+        let args = PlantArgs {
+            inventory: None,
+            profiles,
+        };
+        let read = Blueprint::read(&args, Mode::Monitor).unwrap();
+        let over = Named::of(&args, &read).over(&recorded);
+        assert_eq!(over.inventory, recorded.inventory);
+        assert_eq!(over.profiles, read.profiles);
+        assert_ne!(over.profiles, recorded.profiles);
+        let nothing = Named::of(&PlantArgs::default(), &read);
+        assert_eq!(nothing.over(&recorded), recorded);
     }
 
     #[test]

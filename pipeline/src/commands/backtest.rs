@@ -58,7 +58,7 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     let mut results = Results::create(args.out.as_deref()).map_err(usage)?;
     results.measured_against(&blueprint, &plant)?;
     let mut play = Play::new(args, &plant, &captures, by_address, as_of)?;
-    play.intake.keep_to(Named::read(&args.plant)?);
+    play.intake.keep_to(Named::of(&args.plant, &blueprint));
     let files = play.all(captures, &mut results)?;
     let status = play.shards.status()?;
     let mut summary = Summary::of(Parts {
