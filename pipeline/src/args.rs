@@ -113,6 +113,9 @@ pub struct RunArgs {
     /// A broker to read from, `mqtt://host:port`, or an address to listen on, `host:port`.
     #[arg(long, value_name = "ADDR")]
     pub mqtt: Option<String>,
+    /// Kafka brokers to read from and to write to, `host:port`, with commas between several.
+    #[arg(long, value_name = "ADDR", conflicts_with = "mqtt")]
+    pub kafka: Option<String>,
     /// Where state, log and verdicts are kept [default: andon-data].
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -295,7 +298,7 @@ pub enum ProfileCommand {
 }
 
 /// Reads `30s`, `5m`, `2h`, `500ms` or a number of seconds.
-fn parse_duration(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<f64, String> {
     let split = text
         .find(|c: char| c.is_ascii_alphabetic())
         .unwrap_or(text.len());

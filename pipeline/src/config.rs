@@ -20,6 +20,8 @@
 //! role = "gateway"                     # device, gateway, sensor, reader, enforcer
 //! password_sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 //! ```
+//!
+//! With a section `[kafka]` the run reads from Kafka instead: see [`crate::kafka::settings`].
 
 use std::path::{Path, PathBuf};
 
@@ -31,6 +33,7 @@ use serde::Deserialize;
 
 use crate::args::{PlantArgs, RunArgs, check_shards};
 use crate::exit::usage;
+use crate::kafka::settings::{Section, Settings};
 
 /// Where the embedded endpoint listens without a configuration.
 const LISTEN: &str = "127.0.0.1:1883";
@@ -53,6 +56,8 @@ pub struct Config {
     pub mqtt: Mqtt,
     /// Clients of the endpoint that can prove who they are.
     pub principals: Vec<Principal>,
+    /// Kafka, if that is where records come from.
+    pub kafka: Option<Settings>,
 }
 
 /// Where messages come from.
@@ -86,6 +91,7 @@ struct File {
     profiles: Option<PathBuf>,
     shards: Option<usize>,
     mqtt: MqttFile,
+    kafka: Section,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -151,6 +157,7 @@ impl Config {
             shards: args.shards.or(shards).unwrap_or(1),
             mqtt: source(args.mqtt.as_deref(), &file.mqtt)?,
             principals,
+            kafka: file.kafka.check(args.kafka.as_deref()).map_err(usage)?,
         })
     }
 }

@@ -8,6 +8,7 @@ pub mod config;
 pub mod devices;
 pub mod exit;
 pub mod intake;
+pub mod kafka;
 pub mod ledger;
 pub mod live;
 pub mod progress;
