@@ -280,25 +280,45 @@ mod tests {
         ));
     }
 
+    /// What `andon run` is told by a file and by what follows on the command line.
+    fn loaded(file: &Path, extra: &[&str]) -> Config {
+        use clap::Parser as _;
+        let file = file.to_str().unwrap();
+        let line = ["andon", "run", "--config", file];
+        let cli = crate::args::Cli::parse_from(line.iter().chain(extra));
+        let crate::args::Command::Run(args) = cli.command else {
+            panic!("it is a run");
+        };
+        Config::load(&args).unwrap()
+    }
+
     #[test]
     fn the_command_line_wins_over_the_file() {
-        use clap::Parser as _;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("andon.toml");
         std::fs::write(&path, "data = \"theirs\"\nshards = 3\n").unwrap();
-        let path = path.to_string_lossy();
         let load = |extra: &[&str]| {
-            let line = ["andon", "run", "--config", &path];
-            let cli = crate::args::Cli::parse_from(line.iter().chain(extra));
-            let crate::args::Command::Run(args) = cli.command else {
-                panic!("it is a run");
-            };
-            let config = Config::load(&args).unwrap();
+            let config = loaded(&path, extra);
             (config.data, config.shards)
         };
         assert_eq!(load(&[]), (PathBuf::from("theirs"), 3));
         let told = load(&["--data", DATA, "--shards", "1"]);
         assert_eq!(told, (PathBuf::from(DATA), 1));
+    }
+
+    #[test]
+    fn the_compose_stack_reads_from_kafka_what_its_bridge_takes_from_mosquitto() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docker/andon.toml");
+        let config = loaded(Path::new(file), &[]);
+        assert_eq!(config.mode, Mode::Monitor);
+        assert_eq!(config.data, Path::new("/var/lib/andon"));
+        let kafka = config.kafka.unwrap();
+        assert_eq!(kafka.brokers, "kafka:9092");
+        assert!(kafka.trusted_producers);
+        let Mqtt::Broker(mosquitto) = config.mqtt else {
+            panic!("the bridge reads from a broker");
+        };
+        assert!(!mosquitto.trusted_topics, "nobody proves himself there");
     }
 
     #[test]
