@@ -61,8 +61,10 @@ def dependencies_of_rust():
     """The newest Rust that a package of the workspace, or below it, asks for."""
     answer = subprocess.run(
         ["cargo", "metadata", "--locked", "--format-version", "1"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
+        cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False,
     )
+    if answer.returncode:
+        sys.exit("docker/check: the workspace does not load with its Cargo.lock")
     packages = json.loads(answer.stdout)["packages"]
     return max((version(p["rust_version"] or "0"), p["name"]) for p in packages)
 
@@ -89,7 +91,7 @@ def broken_in_dockerfile():
     if not image:
         yield f"Dockerfile builds in `{build[0][1]}`, which names no version of Rust"
     elif version(image[1]) < needed:
-        yield f"Dockerfile builds with Rust {image[1]}, and `{name}` asks for {needed}"
+        yield f"Dockerfile builds with Rust {image[1]}, and `{name}` for {needed[0]}.{needed[1]}"
     users = [v for i, v in final if i == "USER"]
     if not users or not re.fullmatch(r"[1-9][0-9]*:[1-9][0-9]*", users[-1]):
         yield "Dockerfile names no user by number, or root"
@@ -146,17 +148,32 @@ def broken_in_compose():
     for name, service in everything["services"].items():
         for complaint in broken_in_service(name, service, everything):
             yield f"{name}: {complaint}"
-    pinned = re.search(r"<kafka.version>(.*)</kafka.version>", (DOCKER / "kafka/pom.xml").read_text())
+    pom = (DOCKER / "kafka/pom.xml").read_text()
+    pinned = re.search(r"<kafka.version>(.*)</kafka.version>", pom)
     image = everything["services"]["kafka"]["image"]
     if image != f"apache/kafka:{pinned[1]}":
         yield f"kafka: image `{image}` is not the Kafka {pinned[1]} that the tests run against"
 
 
-def check():
-    broken = [*broken_in_dockerfile(), *broken_in_compose()]
+def complain(complaints):
+    broken = list(complaints)
     for complaint in broken:
         print(f"docker/check: {complaint}", file=sys.stderr)
     return 1 if broken else 0
+
+
+def check():
+    return complain([*broken_in_dockerfile(), *broken_in_compose()])
+
+
+def missing_in(folder):
+    """What sources compile in, by a path that leads out of what was copied."""
+    included = re.compile(r'include_(?:str|bytes)!\(\s*(?:concat!\(\s*)?"([^"]+)"')
+    for source in sorted(folder.rglob("src/**/*.rs")):
+        for path in included.findall(source.read_text()):
+            if not (source.parent / path).exists():
+                name = source.relative_to(folder)
+                yield f"`{name}` includes `{path}`, which Dockerfile does not copy"
 
 
 def lay_out(folder):
@@ -172,6 +189,7 @@ def lay_out(folder):
                 there = there / here.name if destination.endswith("/") else there
                 there.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(here, there)
+    return complain(missing_in(pathlib.Path(folder)))
 
 
 def environment(service, *instead):
