@@ -33,6 +33,15 @@ impl Tally {
         *self.rejects.entry(reason).or_default() += 1;
     }
 
+    /// Adds what another partition's records came to.
+    pub fn add(&mut self, other: &Self) {
+        self.records += other.records;
+        self.observed += other.observed;
+        for (reason, n) in &other.rejects {
+            *self.rejects.entry(*reason).or_default() += n;
+        }
+    }
+
     /// A record that was counted as observed turned out to yield nothing: the engine refused it.
     fn refused(&mut self, reason: RejectReason) {
         self.observed = self.observed.saturating_sub(1);
@@ -230,12 +239,11 @@ impl Intake {
         let out = &mut self.observations;
         let split = self
             .splitter
-            .split(inventory, record, source, received_at, out);
+            .rows(inventory, record, source, received_at, out);
         if let Err(refused) = split {
             self.reject(refusal(refused.reason, refused.detail));
             return;
         }
-        self.keep_what_the_sender_may_say();
         self.tally.records += 1;
         self.tally.observed += 1;
         if self.observations.len() > 1 {
@@ -246,22 +254,6 @@ impl Intake {
             });
         }
         self.feed.push(&self.observations);
-    }
-
-    /// A sensor's record of a flow may show an end it does not watch: that end is left out. If it
-    /// may speak for none, one row stays, for the engine to refuse and to hold against the sender.
-    fn keep_what_the_sender_may_say(&mut self) {
-        let inventory = self.plant.inventory();
-        let allowed = |observation: &Observation| {
-            observation.header.sender.as_ref().is_none_or(|sender| {
-                inventory.may_speak_for(sender.name.as_str(), observation.header.device.as_str())
-            })
-        };
-        if self.observations.iter().any(allowed) {
-            self.observations.retain(allowed);
-        } else {
-            self.observations.truncate(1);
-        }
     }
 
     /// Goes on where another intake stood.

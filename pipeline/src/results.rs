@@ -221,7 +221,8 @@ impl Results {
     }
 }
 
-fn reject_of(refusal: Refusal) -> Reject {
+/// The reject that a refused row makes.
+pub fn reject_of(refusal: Refusal) -> Reject {
     Reject {
         reason: refusal.reason,
         detail: refusal.detail,

@@ -41,6 +41,12 @@ pub enum RejectReason {
     Oversized,
     /// The topic is none of ours.
     WrongTopic,
+    /// A record of Kafka's without a key.
+    NoKey,
+    /// The key is not the device that the record is about.
+    WrongKey,
+    /// A record of a device that is kept in another partition.
+    WrongPartition,
     /// A schema version this build does not know.
     UnknownVersion,
     /// Shed at a stated limit.
@@ -55,7 +61,8 @@ text_scale!(RejectReason {
     Malformed => "malformed", MissingField => "missing_field", WrongType => "wrong_type",
     OutOfRange => "out_of_range", FarFuture => "far_future",
     NoKnownEndpoint => "no_known_endpoint", WrongSender => "wrong_sender",
-    Oversized => "oversized", WrongTopic => "wrong_topic", UnknownVersion => "unknown_version",
+    Oversized => "oversized", WrongTopic => "wrong_topic",
+    NoKey => "no_key", WrongKey => "wrong_key", WrongPartition => "wrong_partition", UnknownVersion => "unknown_version",
     Shed => "shed", Truncated => "truncated", Unsupported => "unsupported",
 });
 

@@ -1,4 +1,5 @@
-//! Verdicts out: files, terminal, MQTT.
+//! Verdicts out: files, terminal, MQTT, Kafka.
 
+pub mod kafka;
 pub mod mqtt;
 pub mod terminal;

@@ -168,10 +168,15 @@ impl Feed {
 
     /// Ends the input.
     pub fn end(&mut self) {
+        self.end_at(self.newest);
+    }
+
+    /// Ends the input of one partition of several, at the newest event time of all of them.
+    pub fn end_at(&mut self, newest: EventTime) {
         self.flush();
         self.ready.push(Input::EndOfInput {
             ordinal: self.builder.skip(),
-            at: self.newest,
+            at: newest.max(self.newest),
         });
     }
 

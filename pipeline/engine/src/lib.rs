@@ -39,7 +39,7 @@ pub use judge::{settled_confidence, settled_grade, settled_sentence};
 pub use output::{Cause, Counts, Item, Output, Refusal};
 pub use plant::Plant;
 pub use sign::graded;
-pub use snapshot::SnapshotError;
+pub use snapshot::{SnapshotError, split_snapshot};
 pub use tick::{TICK_EVERY, Ticker};
 pub use vnode::{VNODES, vnode_of};
 pub(crate) use vnode::{fingerprint, hex};

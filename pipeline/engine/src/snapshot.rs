@@ -142,6 +142,27 @@ impl Engine {
     }
 }
 
+/// Cuts a snapshot into its parts, which are it again when they are put together: the beginning
+/// with the header, then each virtual node. Nothing but their lengths is looked at.
+///
+/// # Errors
+/// If it is none, or ends early.
+pub fn split_snapshot(bytes: &[u8]) -> Result<Vec<&[u8]>, SnapshotError> {
+    let mut reader = Reader::open(bytes)?;
+    let mut parts = Vec::with_capacity(1 + VNODES);
+    let mut began = 0;
+    while reader.at < bytes.len() {
+        let length = reader.number()? as usize;
+        reader.number()?;
+        reader.at = reader.at.saturating_add(length);
+        let part = bytes.get(began..reader.at);
+        parts.push(part.ok_or_else(|| reader.damaged(began, "it ends early"))?);
+        began = reader.at;
+        reader.section += 1;
+    }
+    Ok(parts)
+}
+
 impl Header {
     fn check(&self, plant: &Plant) -> Result<(), SnapshotError> {
         if usize::from(self.vnodes) != VNODES {

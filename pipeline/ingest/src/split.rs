@@ -94,6 +94,43 @@ impl Splitter {
         Ok(())
     }
 
+    /// The same, without what the sender may not say: a sensor's record of a flow may show an end
+    /// that it does not watch, and that end is left out. If it may speak for none, one row stays,
+    /// for the engine to refuse and to hold against the sender.
+    ///
+    /// # Errors
+    /// As [`split`](Self::split).
+    pub fn rows(
+        &mut self,
+        inventory: Option<&Inventory>,
+        record: Record,
+        source: &Source,
+        received_at: EventTime,
+        out: &mut Vec<Observation>,
+    ) -> Result<(), Refused> {
+        let before = out.len();
+        self.split(inventory, record, source, received_at, out)?;
+        let Some(inventory) = inventory.filter(|_| out.len() > before + 1) else {
+            return Ok(());
+        };
+        let allowed = |observation: &Observation| {
+            let header = &observation.header;
+            header.sender.as_ref().is_none_or(|sender| {
+                inventory.may_speak_for(sender.name.as_str(), header.device.as_str())
+            })
+        };
+        if out[before..].iter().any(allowed) {
+            let mut at = 0;
+            out.retain(|observation| {
+                at += 1;
+                at <= before || allowed(observation)
+            });
+        } else {
+            out.truncate(before + 1);
+        }
+        Ok(())
+    }
+
     fn views(
         &mut self,
         inventory: Option<&Inventory>,

@@ -21,10 +21,12 @@ use crate::args::{Format, RunArgs};
 use crate::blueprint::Blueprint;
 use crate::config::Config;
 use crate::exit::{Outcome, usage};
+use crate::kafka;
 use crate::live::core::Core;
 use crate::live::message::Message;
-use crate::live::source::{Source, Stop};
+use crate::live::source::Source;
 use crate::results::{Results, write_json};
+use crate::signals::Stop;
 use crate::summary::{Latency, Parts, Summary};
 use crate::text;
 use crate::wall;
@@ -46,6 +48,9 @@ const DRAINED_AFTER: Duration = Duration::from_secs(3);
 pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let began = Instant::now();
     let config = Config::load(args)?;
+    if let Some(settings) = &config.kafka {
+        return kafka::run::run(args, &config, settings, format, out);
+    }
     let blueprint = Blueprint::read(&config.plant, config.mode)?;
     let plant = blueprint.compile()?;
     let mut past = Past::of(&config.data, args.capture.is_some(), &plant)?;

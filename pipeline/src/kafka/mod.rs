@@ -1,3 +1,20 @@
 //! The pipeline on Apache Kafka: partitions in, verdicts out, one transaction per epoch.
+//!
+//! ```text
+//! Reader ─▶ Lane (one per partition: intake, engine) ─▶ Draft ─▶ epoch ─▶ Transactor
+//!   ▲                                                             │ records, offsets, state
+//!   └── Restorer: snapshot, then what was committed after it ◀────┘
+//! ```
 
+pub mod copy;
+pub mod draft;
+pub mod group;
+pub mod journal;
+pub mod lane;
+pub mod names;
+pub mod restore;
+pub mod run;
 pub mod settings;
+pub mod shelf;
+pub mod sink;
+pub mod snapshot;

@@ -3,10 +3,12 @@
 //! ```toml
 //! [kafka]
 //! brokers = "127.0.0.1:9092"           # or several, with commas between them
+//! prefix = "andon"                     # of the topics, as in `andon.observations.v1`
 //! group = "andon"                      # processes of one group share the partitions
 //! instance = "andon-1"                 # stable name of this process [default: the host's name]
 //! delivery = "exactly_once"            # or "low_latency"
 //! epoch = "500ms"                      # one transaction every so often, 200 ms to 1 s
+//! session = "45s"                      # a process that is silent for so long loses its partitions
 //! snapshot = "30s"                     # the state is saved every so often
 //! protocol = "classic"                 # or "consumer" (KIP-848, Kafka 4)
 //! trusted_producers = false            # only those may write who say truly who sent a record
@@ -17,6 +19,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use rdkafka::ClientConfig;
 use serde::Deserialize;
 
 use crate::args::parse_duration;
@@ -26,6 +29,8 @@ use crate::args::parse_duration;
 pub struct Settings {
     /// `bootstrap.servers`.
     pub brokers: String,
+    /// What the names of our topics begin with.
+    pub prefix: String,
     /// Name of the consumer group.
     pub group: String,
     /// Stable name of this process within the group.
@@ -34,6 +39,8 @@ pub struct Settings {
     pub delivery: Delivery,
     /// One epoch, and in exactly-once mode one transaction, every so often.
     pub epoch: Duration,
+    /// A process that is silent for so long loses its partitions.
+    pub session: Duration,
     /// The state is saved every so often.
     pub snapshot: Duration,
     /// How the group divides the partitions.
@@ -42,6 +49,19 @@ pub struct Settings {
     pub trusted_producers: bool,
     /// Base address of a schema registry.
     pub registry: Option<String>,
+}
+
+impl Settings {
+    /// What every client of ours is told.
+    pub fn client(&self, role: &str) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        client
+            .set("bootstrap.servers", &self.brokers)
+            .set("client.id", format!("andon-{}-{role}", self.instance))
+            .set("socket.keepalive.enable", "true")
+            .set("reconnect.backoff.max.ms", "10000");
+        client
+    }
 }
 
 /// What is promised of what comes out.
@@ -68,10 +88,12 @@ pub enum Protocol {
 #[serde(default, deny_unknown_fields)]
 pub struct Section {
     brokers: Option<String>,
+    prefix: Option<String>,
     group: Option<String>,
     instance: Option<String>,
     delivery: Option<String>,
     epoch: Option<String>,
+    session: Option<String>,
     snapshot: Option<String>,
     protocol: Option<String>,
     trusted_producers: bool,
@@ -120,10 +142,17 @@ impl Section {
         let group = self.group.as_deref().unwrap_or("andon");
         Ok(Some(Settings {
             brokers: brokers.to_owned(),
+            prefix: name("prefix", self.prefix.as_deref().unwrap_or("andon"))?,
             group: name("group", group)?,
             instance,
             delivery: delivery.unwrap_or(Delivery::ExactlyOnce),
             epoch: time("epoch", self.epoch.as_deref(), 500, 20..=10_000)?,
+            session: time(
+                "session",
+                self.session.as_deref(),
+                45_000,
+                6_000..=1_800_000,
+            )?,
             snapshot: time(
                 "snapshot",
                 self.snapshot.as_deref(),

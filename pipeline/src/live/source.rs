@@ -1,7 +1,6 @@
 //! Where messages come from: the embedded endpoint, or a broker.
 
 use std::fs;
-use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,26 +15,19 @@ use andon_ingest::endpoint::{
 use andon_ingest::subscriber::{self, Health, Subscriber};
 use anyhow::{Context as _, anyhow};
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::{Broker, Config, Mqtt};
 use crate::exit::usage;
 use crate::live::outlet::{Errand, Outgoing, Outlet};
+use crate::signals::{Stop, hangups, stopped};
 
 /// Holds the password of the built-in reader, in the data folder.
 const TOKEN: &str = "reader.token";
 
 /// How long the end of a run waits for what it published to be acknowledged.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(5);
-
-/// When a run stops by itself; a signal always stops it.
-#[derive(Clone, Copy, Debug)]
-pub struct Stop {
-    /// After this long.
-    pub after: Option<Duration>,
-}
 
 /// An open source.
 #[expect(
@@ -299,73 +291,6 @@ async fn watch_health(mut health: watch::Receiver<Health>, reached: Arc<AtomicBo
             reached.store(true, Ordering::Relaxed);
         }
         tracing::info!(?now, "broker");
-    }
-}
-
-/// Set by every hangup signal, which by custom asks a service to read its files again. On a
-/// terminal it means that the terminal is gone, and ends the run: see [`stopped`].
-fn hangups(runtime: &Runtime) -> Arc<AtomicBool> {
-    let asked = Arc::new(AtomicBool::new(false));
-    let set = asked.clone();
-    let mut hangups = Signals::of(runtime, SignalKind::hangup());
-    runtime.spawn(async move {
-        loop {
-            hangups.next().await;
-            set.store(true, Ordering::Relaxed);
-        }
-    });
-    asked
-}
-
-/// Waits for a signal to stop, or for the time to be up. Signals count from the call on.
-fn stopped(runtime: &Runtime, stop: Stop) -> impl Future<Output = ()> + Send + use<> {
-    let mut terminations = Signals::of(runtime, SignalKind::terminate());
-    let mut interrupts = Signals::of(runtime, SignalKind::interrupt());
-    let mut closings = Signals::of(runtime, SignalKind::hangup());
-    let on_terminal = std::io::stdout().is_terminal();
-    async move {
-        let terminal_is_gone = async {
-            if on_terminal {
-                closings.next().await;
-            } else {
-                std::future::pending::<()>().await;
-            }
-        };
-        let time_is_up = async {
-            match stop.after {
-                Some(after) => tokio::time::sleep(after).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = time_is_up => {}
-            () = terminations.next() => {}
-            () = interrupts.next() => {}
-            () = terminal_is_gone => {}
-        }
-    }
-}
-
-/// Signals of one kind; none ever comes if the system does not let us listen.
-struct Signals(Option<Signal>);
-
-impl Signals {
-    fn of(runtime: &Runtime, kind: SignalKind) -> Self {
-        let _guard = runtime.enter();
-        let signals = signal(kind);
-        if let Err(error) = &signals {
-            tracing::warn!("cannot listen for signal {}: {error}", kind.as_raw_value());
-        }
-        Self(signals.ok())
-    }
-
-    async fn next(&mut self) {
-        if let Some(signals) = &mut self.0
-            && signals.recv().await.is_some()
-        {
-            return;
-        }
-        std::future::pending::<()>().await;
     }
 }
 

@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use andon_engine::{Engine, FeedState, Plant};
 use andon_respond::Commands;
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use crate::blueprint::Blueprint;
 use crate::intake::Tally;
+use crate::sealed::{open, seal};
 
 /// Name of the file in the data folder.
 const FILE: &str = "state.bin";
-const MAGIC: &[u8; 8] = b"ANDONST2";
+const MAGIC: [u8; 8] = *b"ANDONST2";
 
 /// What is saved.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,13 +44,11 @@ pub struct State {
 /// # Errors
 /// If it cannot be written.
 pub fn save(folder: &Path, state: &State) -> anyhow::Result<()> {
-    let content = postcard::to_stdvec(state).context("cannot write the state")?;
+    let bytes = seal(MAGIC, state).context("cannot write the state")?;
     let beside = folder.join("state.new");
     let mut file =
         File::create(&beside).with_context(|| format!("cannot write `{}`", beside.display()))?;
-    file.write_all(MAGIC)?;
-    file.write_all(&crc32fast::hash(&content).to_le_bytes())?;
-    file.write_all(&content)?;
+    file.write_all(&bytes)?;
     file.sync_all()?;
     fs::rename(&beside, folder.join(FILE))?;
     File::open(folder)?.sync_all()?;
@@ -69,7 +68,9 @@ pub fn load(folder: &Path) -> anyhow::Result<Option<State>> {
             return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
         }
     };
-    read(&bytes).with_context(|| useless(folder)).map(Some)
+    open(MAGIC, &bytes)
+        .with_context(|| useless(folder))
+        .map(Some)
 }
 
 /// What to do about a state that nothing can go on from.
@@ -80,19 +81,6 @@ pub fn useless(folder: &Path) -> String {
         folder.join(FILE).display(),
         folder.display()
     )
-}
-
-fn read(bytes: &[u8]) -> anyhow::Result<State> {
-    let Some((head, content)) = bytes.split_at_checked(12) else {
-        bail!("it is damaged");
-    };
-    if head.starts_with(&MAGIC[..7]) && head[7] != MAGIC[7] {
-        bail!("it was written by another version of andon");
-    }
-    if head[..8] != *MAGIC || head[8..] != crc32fast::hash(content).to_le_bytes() {
-        bail!("it is damaged");
-    }
-    postcard::from_bytes(content).context("it is damaged")
 }
 
 impl State {

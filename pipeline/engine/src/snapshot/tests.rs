@@ -2,9 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::SnapshotError;
+use super::{SnapshotError, split_snapshot};
 use crate::engine::Engine;
 use crate::scenes::{Bench, PLANT, device, minute, reading, stray_flow};
+use crate::vnode::VNODES;
 
 /// A few devices with panes, findings and states.
 fn saved() -> Vec<u8> {
@@ -122,4 +123,14 @@ proptest! {
         bytes.extend_from_slice(&noise);
         prop_assert!(restore(&bytes).is_err());
     }
+}
+
+#[test]
+fn the_parts_of_a_snapshot_put_together_are_it_again() {
+    let bytes = saved();
+    let parts = split_snapshot(&bytes).unwrap();
+    assert_eq!(parts.len(), 1 + VNODES);
+    assert_eq!(parts.concat(), bytes);
+    assert!(split_snapshot(&bytes[..bytes.len() - 1]).is_err());
+    assert!(split_snapshot(b"ANDON").is_err());
 }

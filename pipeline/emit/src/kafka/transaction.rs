@@ -1,0 +1,206 @@
+//! One epoch: what goes out together, and the offsets of what it answers; all of it or nothing is
+//! seen by whoever reads committed records only.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+/// How long the producer is given to make room for a record.
+const ROOM_WITHIN: Duration = Duration::from_secs(30);
+
+/// A record on its way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Its topic.
+    pub topic: Arc<str>,
+    /// Its partition; `None` leaves it to the key.
+    pub partition: Option<i32>,
+    /// Its key.
+    pub key: Vec<u8>,
+    /// What it holds; `None` makes a tombstone.
+    pub payload: Option<Vec<u8>>,
+    /// Names and values beside it.
+    pub headers: Vec<(&'static str, String)>,
+}
+
+/// Where the group is to go on in a partition, with a note that tells this epoch from others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextOffset {
+    /// The partition.
+    pub partition: i32,
+    /// The offset of the next record to take.
+    pub next: i64,
+    /// Kept beside the offset.
+    pub note: String,
+}
+
+/// What goes out together.
+pub struct Epoch {
+    /// The records, in order.
+    pub records: Vec<Arc<Vec<Outgoing>>>,
+    /// The topic that was read.
+    pub topic: String,
+    /// How far it was read.
+    pub offsets: Vec<NextOffset>,
+    /// Who we are in the group.
+    pub group: ConsumerGroupMetadata,
+}
+
+impl std::fmt::Debug for Epoch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Epoch")
+            .field("parts", &self.records.len())
+            .field("topic", &self.topic)
+            .field("offsets", &self.offsets)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How an epoch ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything is out.
+    Committed,
+    /// Nothing is out and nothing will be; it may be tried again.
+    Aborted {
+        /// Why.
+        reason: String,
+        /// The group does not take our offsets: what we know of our place in it is old.
+        outdated: bool,
+    },
+}
+
+/// How one attempt at a transaction ended.
+pub(super) enum Attempt {
+    Committed,
+    Aborted {
+        reason: String,
+        outdated: bool,
+    },
+    /// Nobody knows: the producer is not to be used any more.
+    Unknown(String),
+}
+
+/// Puts a record into the producer's queue, waiting for room if need be.
+pub(super) fn send<C: ProducerContext<DeliveryOpaque = ()>>(
+    producer: &BaseProducer<C>,
+    record: &Outgoing,
+) -> Result<(), KafkaError> {
+    let mut next = base(record);
+    let began = Instant::now();
+    loop {
+        match producer.send(next) {
+            Ok(()) => return Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again))
+                if began.elapsed() < ROOM_WITHIN =>
+            {
+                next = again;
+                producer.poll(Duration::from_millis(10));
+            }
+            Err((error, _)) => return Err(error),
+        }
+    }
+}
+
+fn base(record: &Outgoing) -> BaseRecord<'_, [u8], [u8]> {
+    let mut base = BaseRecord::to(&record.topic).key(record.key.as_slice());
+    if let Some(payload) = &record.payload {
+        base = base.payload(payload.as_slice());
+    }
+    if let Some(partition) = record.partition {
+        base = base.partition(partition);
+    }
+    if !record.headers.is_empty() {
+        let headers = OwnedHeaders::new_with_capacity(record.headers.len());
+        let headers = record
+            .headers
+            .iter()
+            .fold(headers, |headers, (key, value)| {
+                headers.insert(Header {
+                    key,
+                    value: Some(value.as_bytes()),
+                })
+            });
+        base = base.headers(headers);
+    }
+    base
+}
+
+/// Takes an epoch through one transaction.
+pub(super) fn attempt(producer: &BaseProducer, epoch: &Epoch, within: Duration) -> Attempt {
+    if let Err(error) = producer.begin_transaction() {
+        return Attempt::Unknown(error.to_string());
+    }
+    for record in epoch.records.iter().flat_map(|records| records.iter()) {
+        if let Err(error) = send(producer, record) {
+            return abort(producer, &error, within);
+        }
+    }
+    let deadline = Instant::now() + within;
+    let offsets = match offsets(epoch) {
+        Ok(offsets) => offsets,
+        Err(error) => return abort(producer, &error, within),
+    };
+    loop {
+        match producer.send_offsets_to_transaction(&offsets, &epoch.group, within) {
+            Ok(()) => break,
+            Err(error) if is_retriable(&error) && Instant::now() < deadline => {}
+            Err(error) => return abort(producer, &error, within),
+        }
+    }
+    match producer.commit_transaction(within) {
+        Ok(()) => Attempt::Committed,
+        Err(error) if requires_abort(&error) => abort(producer, &error, within),
+        // Whether the coordinator has taken it is not known, and asking again through the same
+        // producer might end a later transaction instead (librdkafka lacks KIP-890).
+        Err(error) => Attempt::Unknown(error.to_string()),
+    }
+}
+
+fn abort(producer: &BaseProducer, cause: &KafkaError, within: Duration) -> Attempt {
+    let reason = cause.to_string();
+    match producer.abort_transaction(within) {
+        Ok(()) => Attempt::Aborted {
+            outdated: is_outdated(cause),
+            reason,
+        },
+        Err(error) => Attempt::Unknown(format!("{reason}; and it could not be aborted: {error}")),
+    }
+}
+
+fn offsets(epoch: &Epoch) -> Result<TopicPartitionList, KafkaError> {
+    let mut list = TopicPartitionList::with_capacity(epoch.offsets.len());
+    for offset in &epoch.offsets {
+        let mut element = list.add_partition(&epoch.topic, offset.partition);
+        element.set_offset(Offset::Offset(offset.next))?;
+        element.set_metadata(&offset.note);
+    }
+    Ok(list)
+}
+
+fn is_retriable(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::Transaction(error) if error.is_retriable())
+}
+
+fn requires_abort(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::Transaction(error) if error.txn_requires_abort())
+}
+
+/// Whether the group no longer knows us as we said we are.
+fn is_outdated(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::IllegalGeneration
+                | RDKafkaErrorCode::UnknownMemberId
+                | RDKafkaErrorCode::FencedInstanceId
+                | RDKafkaErrorCode::StaleMemberEpoch
+                | RDKafkaErrorCode::RebalanceInProgress
+        )
+    )
+}

@@ -1,0 +1,288 @@
+//! The thread that takes epochs through transactions, one after the other, and never leaves one
+//! undecided: what the client cannot tell is asked of the group, by the note that every commit
+//! leaves beside its offsets.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, Producer as _};
+
+use super::ProducerError;
+use super::transaction::{Attempt, Epoch, Outcome, attempt};
+
+/// How long is waited before the cluster is asked again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Whether the group has taken the offsets of an epoch, by their notes. Called only after every
+/// transaction that might still have done so is decided.
+pub type Decided = Arc<dyn Fn(&Epoch) -> Result<bool, String> + Send + Sync>;
+
+/// How transactions are made.
+#[derive(Clone)]
+pub struct Options {
+    /// How to reach the cluster.
+    pub client: ClientConfig,
+    /// Stable name; whoever comes with the same name later fences us.
+    pub transactional_id: String,
+    /// The coordinator aborts a transaction that takes longer.
+    pub timeout: Duration,
+    /// Asks the group.
+    pub decided: Decided,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("transactional_id", &self.transactional_id)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the thread is asked.
+struct Ask {
+    epoch: Arc<Epoch>,
+    /// An earlier attempt at it may have been committed.
+    in_doubt: bool,
+}
+
+/// A thread with a producer.
+struct Worker {
+    asks: SyncSender<Ask>,
+    outcomes: Receiver<Outcome>,
+}
+
+/// Takes epochs through transactions.
+pub struct Transactor {
+    options: Options,
+    worker: Worker,
+    under_way: Option<(Arc<Epoch>, Instant)>,
+    /// Threads whose client never answered.
+    left_behind: usize,
+}
+
+impl std::fmt::Debug for Transactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transactor")
+            .field("options", &self.options)
+            .field("is_busy", &self.is_busy())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Transactor {
+    /// Starts the thread; the cluster is asked when the first epoch comes.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn start(options: Options) -> Result<Self, ProducerError> {
+        Ok(Self {
+            worker: Worker::start(&options)?,
+            options,
+            under_way: None,
+            left_behind: 0,
+        })
+    }
+
+    /// Whether an epoch is under way.
+    pub fn is_busy(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    /// Threads that were left behind because their client never answered.
+    pub fn left_behind(&self) -> usize {
+        self.left_behind
+    }
+
+    /// Begins with an epoch. None may be under way.
+    ///
+    /// # Errors
+    /// If the thread is gone and the system gives no other.
+    pub fn submit(&mut self, epoch: Epoch) -> Result<(), ProducerError> {
+        self.ask(Arc::new(epoch), false)
+    }
+
+    fn ask(&mut self, epoch: Arc<Epoch>, in_doubt: bool) -> Result<(), ProducerError> {
+        let ask = |epoch| Ask { epoch, in_doubt };
+        if self.worker.asks.send(ask(epoch.clone())).is_err() {
+            self.worker = Worker::start(&self.options)?;
+            // A thread that has just started waits for this.
+            let _taken = self.worker.asks.send(ask(epoch.clone())).is_ok();
+        }
+        self.under_way = Some((epoch, Instant::now()));
+        Ok(())
+    }
+
+    /// How the epoch under way ended, with the epoch, waiting for it at most so long; `None` while
+    /// it has not.
+    ///
+    /// # Errors
+    /// If the system gives no thread for another attempt.
+    pub fn outcome(
+        &mut self,
+        within: Duration,
+    ) -> Result<Option<(Arc<Epoch>, Outcome)>, ProducerError> {
+        let Some((epoch, since)) = self.under_way.take() else {
+            return Ok(None);
+        };
+        let answer = if within.is_zero() {
+            self.worker
+                .outcomes
+                .try_recv()
+                .map_err(|error| match error {
+                    TryRecvError::Empty => RecvTimeoutError::Timeout,
+                    TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+                })
+        } else {
+            self.worker.outcomes.recv_timeout(within)
+        };
+        match answer {
+            Ok(outcome) => return Ok(Some((epoch, outcome))),
+            Err(RecvTimeoutError::Timeout) if since.elapsed() < self.patience() => {
+                self.under_way = Some((epoch, since));
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                // The client is known to hang in a call for ever (librdkafka#5511). The new one
+                // fences it, so whatever it still does is refused.
+                tracing::error!(
+                    "kafka: the client does not return from a transaction; another one takes over"
+                );
+                self.left_behind += 1;
+                self.worker = Worker::start(&self.options)?;
+                self.ask(epoch, true)?;
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                tracing::error!("kafka: the thread of the producer ended by a panic");
+                self.worker = Worker::start(&self.options)?;
+                self.ask(epoch, true)?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Longer than any call that answers in time can take.
+    fn patience(&self) -> Duration {
+        self.options.timeout * 6 + Duration::from_secs(30)
+    }
+}
+
+impl Worker {
+    fn start(options: &Options) -> Result<Self, ProducerError> {
+        let (asks, inbox) = sync_channel(1);
+        let (outbox, outcomes) = sync_channel(1);
+        let options = options.clone();
+        thread::Builder::new()
+            .name("kafka-transactions".to_owned())
+            .spawn(move || serve(&options, &inbox, &outbox))
+            .map_err(ProducerError::Thread)?;
+        Ok(Self { asks, outcomes })
+    }
+}
+
+fn serve(options: &Options, inbox: &Receiver<Ask>, outbox: &SyncSender<Outcome>) {
+    let mut producer = None;
+    while let Ok(Ask { epoch, in_doubt }) = inbox.recv() {
+        let outcome = decide(options, &mut producer, &epoch, in_doubt);
+        if outbox.send(outcome).is_err() {
+            return;
+        }
+    }
+}
+
+/// Takes an epoch through transactions until it is known how it ended.
+fn decide(
+    options: &Options,
+    producer: &mut Option<BaseProducer>,
+    epoch: &Epoch,
+    mut in_doubt: bool,
+) -> Outcome {
+    loop {
+        let ready = match producer.take() {
+            Some(ready) => Ok(ready),
+            None => connect(options),
+        };
+        let ready = match ready {
+            Ok(ready) => ready,
+            Err(reason) if in_doubt => {
+                tracing::warn!("kafka: it is not known yet how a transaction ended: {reason}");
+                thread::sleep(PAUSE);
+                continue;
+            }
+            Err(reason) => {
+                thread::sleep(PAUSE);
+                return Outcome::Aborted {
+                    reason,
+                    outdated: false,
+                };
+            }
+        };
+        if in_doubt {
+            match (options.decided)(epoch) {
+                Ok(true) => {
+                    *producer = Some(ready);
+                    return Outcome::Committed;
+                }
+                Ok(false) => {
+                    *producer = Some(ready);
+                    return Outcome::Aborted {
+                        reason: "the transaction was not committed".to_owned(),
+                        outdated: false,
+                    };
+                }
+                Err(reason) => {
+                    tracing::warn!("kafka: it is not known yet how a transaction ended: {reason}");
+                    *producer = Some(ready);
+                    thread::sleep(PAUSE);
+                    continue;
+                }
+            }
+        }
+        match attempt(&ready, epoch, options.timeout) {
+            Attempt::Committed => {
+                *producer = Some(ready);
+                return Outcome::Committed;
+            }
+            Attempt::Aborted { reason, outdated } => {
+                *producer = Some(ready);
+                return Outcome::Aborted { reason, outdated };
+            }
+            Attempt::Unknown(reason) => {
+                tracing::warn!("kafka: a transaction ended without an answer: {reason}");
+                abandon(ready);
+                in_doubt = true;
+            }
+        }
+    }
+}
+
+/// A producer whose earlier transactions, by whatever process of this name, are all decided.
+fn connect(options: &Options) -> Result<BaseProducer, String> {
+    let mut client = options.client.clone();
+    let millis = options.timeout.as_millis();
+    client
+        .set("transactional.id", &options.transactional_id)
+        .set("transaction.timeout.ms", millis.to_string())
+        .set("message.timeout.ms", (millis * 9 / 10).to_string())
+        .set("partitioner", "murmur2_random")
+        .set("compression.type", "lz4")
+        .set("linger.ms", "5");
+    let producer: BaseProducer = client.create().map_err(|error| error.to_string())?;
+    match producer.init_transactions(options.timeout) {
+        Ok(()) => Ok(producer),
+        Err(error) => {
+            abandon(producer);
+            Err(error.to_string())
+        }
+    }
+}
+
+/// Lets a producer go without waiting for it: closing one whose cluster is away takes long.
+fn abandon(producer: BaseProducer) {
+    let closing = thread::Builder::new().name("kafka-close".to_owned());
+    if let Err(error) = closing.spawn(move || drop(producer)) {
+        tracing::warn!("kafka: a producer is closed in line: {error}");
+    }
+}

@@ -1,0 +1,371 @@
+//! The consumer of one topic: polled by one thread, in chunks.
+//!
+//! Stands between the cluster and the lanes. Partitions come and go as the group divides them; the
+//! thread that polls settles every such [`Change`] itself, after it has dealt with everything that
+//! came before: [`begin`](Reader::begin) names the offsets from which to read, and
+//! [`give_up`](Reader::give_up) lets partitions go.
+
+use std::time::{Duration, Instant};
+
+use andon_schemas::time::EventTime;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
+
+use super::watch::{Standing, Watch};
+
+/// What is heard of the brokers is true for this long.
+const HEARD_WITHIN: Duration = Duration::from_secs(5);
+
+/// One record of the topic, borrowed from the client.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Its key.
+    pub key: Option<&'a [u8]>,
+    /// What it holds; `None` in a tombstone.
+    pub payload: Option<&'a [u8]>,
+    /// When the broker appended it, or when it was made if the topic keeps that time.
+    pub stamped: EventTime,
+}
+
+/// The group divides the partitions anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// These are ours from now on; answered by [`Reader::begin`].
+    Assigned(Vec<i32>),
+    /// These are to be given up; answered by [`Reader::give_up`].
+    Revoked {
+        /// Which.
+        partitions: Vec<i32>,
+        /// They are somebody else's already: nothing of them may be committed any more.
+        lost: bool,
+    },
+}
+
+/// What the group has committed of a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// Which.
+    pub partition: i32,
+    /// The offset to go on at; `None` if nothing was committed.
+    pub next: Option<i64>,
+    /// What was left beside the offset.
+    pub note: String,
+}
+
+/// What a chunk was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Messages handed out.
+    pub messages: usize,
+    /// Partitions that were read to their end.
+    pub ended: Vec<i32>,
+}
+
+/// Why the consumer cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ReaderError {
+    /// The client could not be made or told something.
+    #[error("cannot {doing}: {cause}")]
+    Client {
+        /// What was to be done.
+        doing: &'static str,
+        /// Why not.
+        cause: KafkaError,
+    },
+    /// Another process uses our name in the group.
+    #[error("another process reads as `{0}`: two must not share an instance name")]
+    SameName(String),
+    /// A record that is to be read next is gone.
+    #[error(
+        "partition {0} no longer holds the records that come next: they were deleted by the \
+         topic's retention"
+    )]
+    Gone(i32),
+}
+
+/// The consumer of one topic.
+pub struct Reader {
+    consumer: BaseConsumer<Watch>,
+    topic: String,
+    instance: String,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader")
+            .field("topic", &self.topic)
+            .field("instance", &self.instance)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// Joins the group that the configuration names and reads a topic.
+    ///
+    /// # Errors
+    /// If the configuration cannot work. A broker that is absent is no error: it is waited for.
+    pub fn join(config: &ClientConfig, topic: &str) -> Result<Self, ReaderError> {
+        let mut config = config.clone();
+        // Positions are ours to keep, every record counts, and a lost one is a decision.
+        config
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "error")
+            .set("enable.partition.eof", "true")
+            .set("isolation.level", "read_committed")
+            .set("allow.auto.create.topics", "false")
+            .set("statistics.interval.ms", "1000")
+            .set("check.crcs", "true");
+        let consumer: BaseConsumer<Watch> = config
+            .create_with_context(Watch::new(topic))
+            .map_err(during("make the consumer"))?;
+        consumer.subscribe(&[topic]).map_err(during("subscribe"))?;
+        Ok(Self {
+            consumer,
+            topic: topic.to_owned(),
+            instance: config
+                .get("group.instance.id")
+                .unwrap_or_default()
+                .to_owned(),
+        })
+    }
+
+    /// Hands out what has come: at most `most` messages, waiting at most `wait` for the first and
+    /// going on for at most `open` after it. A change of the partitions ends the chunk.
+    ///
+    /// # Errors
+    /// If it can never go on; what can pass is kept for [`trouble`](Self::trouble).
+    pub fn take(
+        &self,
+        most: usize,
+        wait: Duration,
+        open: Duration,
+        each: &mut dyn FnMut(Message<'_>),
+    ) -> Result<Taken, ReaderError> {
+        let mut taken = Taken::default();
+        let mut began = None;
+        while taken.messages < most && !self.consumer.context().has_changes() {
+            let wait = if began.is_none() {
+                wait
+            } else {
+                Duration::ZERO
+            };
+            match self.consumer.poll(wait) {
+                None => break,
+                Some(Ok(message)) => {
+                    let began = *began.get_or_insert_with(Instant::now);
+                    taken.messages += 1;
+                    each(borrowed(&message));
+                    // Asking the clock costs as much as a message.
+                    if taken.messages % 32 == 0 && began.elapsed() > open {
+                        break;
+                    }
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => taken.ended.push(partition),
+                Some(Err(error)) => self.weigh(error)?,
+            }
+        }
+        Ok(taken)
+    }
+
+    fn weigh(&self, error: KafkaError) -> Result<(), ReaderError> {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::FencedInstanceId) => {
+                Err(ReaderError::SameName(self.instance.clone()))
+            }
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                Err(ReaderError::Gone(self.first_gone()))
+            }
+            _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => {
+                Err(during("read")(error))
+            }
+            _ => {
+                tracing::warn!("kafka: {error}");
+                self.consumer.context().complain(error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    /// The first of our partitions whose position lies before what the topic still holds.
+    fn first_gone(&self) -> i32 {
+        let positions = self.consumer.position();
+        let positions = positions.as_ref().map(TopicPartitionList::elements);
+        let gone = positions.iter().flatten().find(|element| {
+            let low = self.low_end(element.partition(), Duration::from_secs(5));
+            matches!((element.offset(), low), (Offset::Offset(at), Ok(low)) if at < low)
+        });
+        gone.map_or(-1, TopicPartitionListElem::partition)
+    }
+
+    /// The next change of the partitions that waits to be settled.
+    pub fn next_change(&self) -> Option<Change> {
+        self.consumer.context().next_change()
+    }
+
+    /// Begins to read partitions that were assigned, each at its offset.
+    ///
+    /// # Errors
+    /// If the client refuses.
+    pub fn begin(&self, from: &[(i32, i64)]) -> Result<(), ReaderError> {
+        let list = self.list(from)?;
+        self.consumer
+            .incremental_assign(&list)
+            .map_err(during("begin to read partitions"))
+    }
+
+    /// Lets partitions go.
+    ///
+    /// # Errors
+    /// If the client refuses.
+    pub fn give_up(&self, partitions: &[i32]) -> Result<(), ReaderError> {
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            list.add_partition(&self.topic, *partition);
+        }
+        self.consumer
+            .incremental_unassign(&list)
+            .map_err(during("give up partitions"))
+    }
+
+    /// Stops fetching partitions, or goes on with it; what is queued stays.
+    ///
+    /// # Errors
+    /// If the client refuses.
+    pub fn pause(&self, partitions: &[i32], paused: bool) -> Result<(), ReaderError> {
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            list.add_partition(&self.topic, *partition);
+        }
+        if paused {
+            self.consumer.pause(&list)
+        } else {
+            self.consumer.resume(&list)
+        }
+        .map_err(during("pause"))
+    }
+
+    /// What the group has committed of partitions. Waits
+    /// until transactions that are under way are decided.
+    ///
+    /// # Errors
+    /// If the coordinator does not answer in time.
+    pub fn committed(
+        &self,
+        partitions: &[i32],
+        within: Duration,
+    ) -> Result<Vec<Committed>, ReaderError> {
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            list.add_partition(&self.topic, *partition);
+        }
+        let told = self
+            .consumer
+            .committed_offsets(list, within)
+            .map_err(during("ask for committed offsets"))?;
+        let of_one = |element: &TopicPartitionListElem<'_>| {
+            element
+                .error()
+                .map_err(during("ask for a committed offset"))?;
+            Ok(Committed {
+                partition: element.partition(),
+                next: match element.offset() {
+                    Offset::Offset(at) => Some(at),
+                    _ => None,
+                },
+                note: element.metadata().to_owned(),
+            })
+        };
+        told.elements().iter().map(of_one).collect()
+    }
+
+    /// The oldest offset that a partition still holds.
+    ///
+    /// # Errors
+    /// If its leader does not answer in time.
+    pub fn low_end(&self, partition: i32, within: Duration) -> Result<i64, ReaderError> {
+        self.consumer
+            .fetch_watermarks(&self.topic, partition, within)
+            .map(|(low, _)| low)
+            .map_err(during("ask for the oldest offset"))
+    }
+
+    /// Who we are in the group at this moment, to go with offsets into a transaction.
+    pub fn group(&self) -> Option<ConsumerGroupMetadata> {
+        self.consumer.group_metadata()
+    }
+
+    /// Whether the group has taken our partitions away.
+    pub fn is_lost(&self) -> bool {
+        self.consumer.assignment_lost()
+    }
+
+    /// How far a partition has been read, if that was heard lately.
+    pub fn standing(&self, partition: i32) -> Option<Standing> {
+        let (standing, at) = self.consumer.context().standing(partition)?;
+        (at.elapsed() < HEARD_WITHIN).then_some(standing)
+    }
+
+    /// What the client complained of since the last time this was asked.
+    pub fn trouble(&self) -> Option<String> {
+        self.consumer.context().take_trouble()
+    }
+
+    /// Commits offsets outside of a transaction and waits for the answer.
+    ///
+    /// # Errors
+    /// If the group refuses them or does not answer.
+    pub fn commit(&self, offsets: &[(i32, i64)]) -> Result<(), ReaderError> {
+        let list = self.list(offsets)?;
+        self.consumer
+            .commit(&list, rdkafka::consumer::CommitMode::Sync)
+            .map_err(during("commit offsets"))
+    }
+
+    fn list(&self, offsets: &[(i32, i64)]) -> Result<TopicPartitionList, ReaderError> {
+        let mut list = TopicPartitionList::new();
+        for (partition, at) in offsets {
+            list.add_partition_offset(&self.topic, *partition, Offset::Offset(*at))
+                .map_err(during("name an offset"))?;
+        }
+        Ok(list)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.consumer.context().close();
+        // A change that nobody settled would keep the client from closing.
+        while let Some(change) = self.next_change() {
+            let settled = match change {
+                Change::Assigned(_) => self.begin(&[]),
+                Change::Revoked { partitions, .. } => self.give_up(&partitions),
+            };
+            if let Err(error) = settled {
+                tracing::warn!("kafka: {error}");
+            }
+        }
+    }
+}
+
+fn during(doing: &'static str) -> impl Fn(KafkaError) -> ReaderError {
+    move |cause| ReaderError::Client { doing, cause }
+}
+
+fn borrowed<'a>(message: &'a BorrowedMessage<'_>) -> Message<'a> {
+    let millis = message.timestamp().to_millis().unwrap_or(0);
+    Message {
+        partition: message.partition(),
+        offset: message.offset(),
+        key: message.key(),
+        payload: message.payload(),
+        stamped: EventTime::from_micros(millis.saturating_mul(1_000)),
+    }
+}

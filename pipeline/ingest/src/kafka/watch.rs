@@ -1,0 +1,156 @@
+//! What the consumer hears on the side: whether its brokers are there, how far each partition has
+//! been read, and that partitions come and go. Kept here until the polling thread asks.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use rdkafka::client::ClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+
+use super::reader::Change;
+
+/// How far a partition has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its leader answers.
+    pub connected: bool,
+    /// The offset behind its newest record that can be read.
+    pub end: i64,
+    /// Records fetched and not yet handed out.
+    pub queued: i64,
+}
+
+/// The consumer's context.
+pub(super) struct Watch {
+    topic: String,
+    changes: Mutex<VecDeque<Change>>,
+    standings: Mutex<Standings>,
+    trouble: Mutex<Option<String>>,
+    closing: AtomicBool,
+}
+
+#[derive(Default)]
+struct Standings {
+    at: Option<Instant>,
+    partitions: BTreeMap<i32, Standing>,
+}
+
+impl Watch {
+    pub(super) fn new(topic: &str) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            changes: Mutex::default(),
+            standings: Mutex::default(),
+            trouble: Mutex::default(),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// The next change that is to be settled, if there is one.
+    pub(super) fn next_change(&self) -> Option<Change> {
+        locked(&self.changes).pop_front()
+    }
+
+    pub(super) fn has_changes(&self) -> bool {
+        !locked(&self.changes).is_empty()
+    }
+
+    /// How far a partition has been read, and when that was heard.
+    pub(super) fn standing(&self, partition: i32) -> Option<(Standing, Instant)> {
+        let standings = locked(&self.standings);
+        let standing = standings.partitions.get(&partition)?;
+        Some((*standing, standings.at?))
+    }
+
+    /// What the client complained of since the last time this was asked.
+    pub(super) fn take_trouble(&self) -> Option<String> {
+        locked(&self.trouble).take()
+    }
+
+    pub(super) fn complain(&self, trouble: String) {
+        *locked(&self.trouble) = Some(trouble);
+    }
+
+    /// From here on partitions are given up at once: nobody settles changes any more.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ClientContext for Watch {
+    fn stats(&self, statistics: Statistics) {
+        let up: Vec<i32> = statistics
+            .brokers
+            .values()
+            .filter(|broker| broker.state == "UP")
+            .map(|broker| broker.nodeid)
+            .collect();
+        let Some(topic) = statistics.topics.get(&self.topic) else {
+            return;
+        };
+        let partitions = topic.partitions.values().map(|partition| {
+            let standing = Standing {
+                connected: up.contains(&partition.leader),
+                end: partition.ls_offset,
+                queued: partition.fetchq_cnt,
+            };
+            (partition.partition, standing)
+        });
+        *locked(&self.standings) = Standings {
+            at: Some(Instant::now()),
+            partitions: partitions.collect(),
+        };
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!("kafka: {error}: {reason}");
+        self.complain(reason.to_owned());
+    }
+}
+
+impl ConsumerContext for Watch {
+    /// Only writes down what is to change: the polling thread settles it between two chunks, when
+    /// nothing of those partitions is half done.
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        what: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        if self.closing.load(Ordering::Acquire) {
+            let given_up = match what {
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                    consumer.incremental_assign(&TopicPartitionList::new())
+                }
+                _ => consumer.incremental_unassign(partitions),
+            };
+            if let Err(error) = given_up {
+                tracing::warn!("kafka: partitions could not be given up in order: {error}");
+            }
+            return;
+        }
+        let numbers = partitions
+            .elements()
+            .iter()
+            .map(rdkafka::topic_partition_list::TopicPartitionListElem::partition)
+            .collect();
+        let change = match what {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Change::Assigned(numbers),
+            _ => Change::Revoked {
+                partitions: numbers,
+                lost: consumer.assignment_lost(),
+            },
+        };
+        locked(&self.changes).push_back(change);
+    }
+}

@@ -1,0 +1,319 @@
+//! Our part of the consumer group: the lanes we hold, how they come and go, and the epochs in
+//! which what they did becomes visible.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use andon_emit::kafka::{Epoch, NextOffset, Outcome, Outgoing};
+use andon_ingest::kafka::{Change, Reader};
+use andon_schemas::verdict::Verdict;
+use anyhow::Context as _;
+
+use super::lane::{Lane, Measure};
+use super::restore::{Restorer, Restoring};
+use super::settings::Settings;
+use super::sink::Sink;
+use super::snapshot::Snapshot;
+
+/// What one lane gives to an epoch.
+#[derive(Debug)]
+pub struct Part {
+    partition: i32,
+    /// Its records, in order.
+    pub records: Arc<Vec<Outgoing>>,
+    offset: NextOffset,
+    /// The verdicts among them.
+    pub verdicts: Vec<Verdict>,
+    /// The state, if it was due.
+    pub snapshot: Option<Snapshot>,
+}
+
+/// An epoch that is not known to be committed yet.
+#[derive(Debug)]
+struct Pending {
+    parts: Vec<Part>,
+    since: Instant,
+    /// It was refused and is to be tried again.
+    again: bool,
+}
+
+/// Our part of the group.
+#[derive(Debug)]
+pub struct Group {
+    reader: Arc<Reader>,
+    restorer: Restorer,
+    sink: Sink,
+    settings: Settings,
+    /// Tells our commits from those of other processes.
+    run: u64,
+    /// The lanes we hold, by partition.
+    pub lanes: BTreeMap<i32, Lane>,
+    restoring: Option<Restoring>,
+    pending: Option<Pending>,
+    last_epoch: Instant,
+    /// Committed and not yet asked for.
+    committed: Vec<Part>,
+    /// When the group last changed.
+    changed: Instant,
+}
+
+impl Group {
+    /// Holds nothing yet.
+    pub fn new(
+        reader: Arc<Reader>,
+        restorer: Restorer,
+        sink: Sink,
+        settings: Settings,
+        run: u64,
+    ) -> Self {
+        Self {
+            reader,
+            restorer,
+            sink,
+            settings,
+            run,
+            lanes: BTreeMap::new(),
+            restoring: None,
+            pending: None,
+            last_epoch: Instant::now(),
+            committed: Vec::new(),
+            changed: Instant::now(),
+        }
+    }
+
+    /// What was committed since the last time.
+    pub fn take_committed(&mut self) -> Vec<Part> {
+        std::mem::take(&mut self.committed)
+    }
+
+    /// Whether partitions are being taken up, or repeat what was committed.
+    pub fn is_restoring(&self) -> bool {
+        self.restoring.is_some() || self.lanes.values().any(|lane| !lane.is_live())
+    }
+
+    /// How long nothing has changed in the group.
+    pub fn settled_for(&self) -> Duration {
+        self.changed.elapsed()
+    }
+
+    /// What a lane did is handed to the sink at once, if the sink takes it.
+    ///
+    /// # Errors
+    /// If the sink cannot take it.
+    pub fn hand_over(&mut self, partition: i32) -> anyhow::Result<()> {
+        let Some(lane) = self.lanes.get_mut(&partition).filter(|lane| lane.is_live()) else {
+            return Ok(());
+        };
+        self.sink.hand_over(&mut lane.draft().records)
+    }
+
+    /// Does what has become due: settles what ended, takes partitions up or gives them up, and
+    /// begins the next epoch.
+    ///
+    /// # Errors
+    /// If a partition cannot be taken up, or the cluster refuses us for good.
+    pub fn tend(&mut self) -> anyhow::Result<()> {
+        self.settle(Duration::ZERO)?;
+        self.take_up()?;
+        while self.restoring.is_none() {
+            match self.reader.next_change() {
+                None => break,
+                Some(Change::Assigned(partitions)) => self.assigned(partitions)?,
+                Some(Change::Revoked { partitions, lost }) => self.revoked(&partitions, lost)?,
+            }
+        }
+        self.bring_up_to_date();
+        if self.pending.is_none() && self.last_epoch.elapsed() >= self.settings.epoch {
+            self.begin_epoch(&[])?;
+        }
+        Ok(())
+    }
+
+    fn assigned(&mut self, partitions: Vec<i32>) -> anyhow::Result<()> {
+        tracing::info!(?partitions, "kafka: assigned");
+        self.changed = Instant::now();
+        if partitions.is_empty() {
+            return Ok(self.reader.begin(&[])?);
+        }
+        self.restoring = Some(self.restorer.start(&self.reader, partitions)?);
+        Ok(())
+    }
+
+    /// Reads from partitions whose lanes have been made.
+    fn take_up(&mut self) -> anyhow::Result<()> {
+        let Some(lanes) = self.restoring.as_ref().and_then(Restoring::lanes) else {
+            return Ok(());
+        };
+        self.restoring = None;
+        self.changed = Instant::now();
+        let lanes = lanes?;
+        let from: Vec<_> = lanes.iter().map(|l| (l.partition(), l.next())).collect();
+        self.lanes
+            .extend(lanes.into_iter().map(|lane| (lane.partition(), lane)));
+        Ok(self.reader.begin(&from)?)
+    }
+
+    /// A lane that has repeated what was committed goes on with what holds now.
+    fn bring_up_to_date(&mut self) {
+        let current = &self.restorer.setting;
+        for lane in self.lanes.values_mut() {
+            if lane.is_live() && !Arc::ptr_eq(lane.plant(), &current.plant) {
+                lane.change(current);
+            }
+        }
+    }
+
+    /// Ends what we do with partitions, within a third of the time that the group grants.
+    fn revoked(&mut self, partitions: &[i32], lost: bool) -> anyhow::Result<()> {
+        tracing::info!(?partitions, lost, "kafka: revoked");
+        self.changed = Instant::now();
+        if !lost && self.holds_news_of(partitions) {
+            self.finish(partitions, self.settings.session / 3)?;
+        }
+        for partition in partitions {
+            self.lanes.remove(partition);
+        }
+        // An epoch that is under way may still be committed, if the group agrees. If not, it is
+        // tried again without them: they are somebody else's by then.
+        if let Some(pending) = &mut self.pending {
+            pending
+                .parts
+                .retain(|part| !partitions.contains(&part.partition));
+        }
+        Ok(self.reader.give_up(partitions)?)
+    }
+
+    fn holds_news_of(&self, partitions: &[i32]) -> bool {
+        let is_touched = |p: &i32| self.lanes.get(p).is_some_and(Lane::is_touched);
+        self.pending.is_some() || partitions.iter().any(is_touched)
+    }
+
+    /// Commits everything so far, with the state of some partitions, if that can be done in time.
+    ///
+    /// # Errors
+    /// If the cluster refuses us for good.
+    pub fn finish(&mut self, with_state: &[i32], within: Duration) -> anyhow::Result<bool> {
+        let deadline = Instant::now() + within;
+        let mut begun = false;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if self.pending.is_none() {
+                if begun {
+                    return Ok(true);
+                }
+                self.begin_epoch(with_state)?;
+                begun = true;
+                continue;
+            }
+            if left.is_zero() || self.reader.is_lost() {
+                return Ok(false);
+            }
+            self.settle(left.min(Duration::from_millis(100)))?;
+        }
+    }
+
+    /// Puts everything that happened since the last epoch into the next one.
+    fn begin_epoch(&mut self, with_state: &[i32]) -> anyhow::Result<()> {
+        self.last_epoch = Instant::now();
+        let mut parts = Vec::new();
+        for lane in self.lanes.values_mut() {
+            let partition = lane.partition();
+            let is_due = with_state.contains(&partition)
+                || lane
+                    .snapshot_age()
+                    .is_some_and(|age| age >= self.settings.snapshot);
+            if !lane.is_live() || !(lane.is_touched() || is_due) {
+                continue;
+            }
+            lane.run()?;
+            let snapshot = lane
+                .close_epoch(is_due)
+                .with_context(|| format!("partition {partition}"))?;
+            let epoch = lane.epoch();
+            let offset = NextOffset {
+                partition,
+                next: epoch.next,
+                note: format!("{}.{:016x}", epoch.epoch, self.run),
+            };
+            let draft = lane.draft();
+            parts.push(Part {
+                partition,
+                records: Arc::new(std::mem::take(&mut draft.records)),
+                offset,
+                verdicts: std::mem::take(&mut draft.verdicts),
+                snapshot,
+            });
+        }
+        if parts.is_empty() {
+            return Ok(());
+        }
+        self.pending = Some(Pending {
+            parts,
+            since: Instant::now(),
+            again: true,
+        });
+        self.submit()
+    }
+
+    /// Gives the pending epoch to the sink, as whoever we are in the group now.
+    fn submit(&mut self) -> anyhow::Result<()> {
+        let Some(pending) = self.pending.as_mut().filter(|pending| pending.again) else {
+            return Ok(());
+        };
+        if pending.parts.is_empty() {
+            self.pending = None;
+            return Ok(());
+        }
+        // Between being told off and being told why, we are nobody.
+        let Some(group) = self.reader.group().filter(|_| !self.reader.is_lost()) else {
+            return Ok(());
+        };
+        pending.again = false;
+        self.sink.submit(Epoch {
+            records: pending.parts.iter().map(|p| p.records.clone()).collect(),
+            topic: self.restorer.names.observations.to_string(),
+            offsets: pending.parts.iter().map(|p| p.offset.clone()).collect(),
+            group,
+        })
+    }
+
+    fn settle(&mut self, within: Duration) -> anyhow::Result<()> {
+        if self.pending.as_ref().is_some_and(|pending| pending.again) {
+            return self.submit();
+        }
+        match self.sink.outcome(within)? {
+            None => {}
+            Some(Outcome::Committed) => {
+                if let Some(pending) = self.pending.take() {
+                    self.committed.extend(pending.parts);
+                }
+            }
+            Some(Outcome::Aborted { reason, outdated }) => {
+                tracing::warn!(outdated, "kafka: an epoch was not committed: {reason}");
+                if let Some(pending) = &mut self.pending {
+                    pending.again = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How long the epoch that is under way has been.
+    pub fn epoch_age(&self) -> Option<Duration> {
+        self.pending.as_ref().map(|pending| pending.since.elapsed())
+    }
+
+    /// Measures every lane against another plant, those that come later too.
+    ///
+    /// # Errors
+    /// If something that came out cannot be written as JSON.
+    pub fn change(&mut self, setting: Measure) -> anyhow::Result<()> {
+        self.restorer.setting = setting;
+        for lane in self.lanes.values_mut() {
+            lane.run()?;
+        }
+        self.bring_up_to_date();
+        Ok(())
+    }
+}

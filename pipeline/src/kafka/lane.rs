@@ -1,0 +1,501 @@
+//! A lane: everything about one partition of the observations, from its messages to what comes of
+//! them. What a lane does depends on its own messages, ticks and control inputs alone, so it can be
+//! taken up by any process, at any committed offset, and goes on as if nothing had happened.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use andon_engine::{Engine, Input, Output, Plant};
+use andon_ingest::kafka::Message;
+use andon_ingest::refused::Refused;
+use andon_schemas::bundle::BUNDLE_ROWS_MAX;
+use andon_schemas::identity::DeviceId;
+use andon_schemas::observation::{Record, RecordBody, Sender, Source};
+use andon_schemas::reject::RejectReason;
+use andon_schemas::time::{EventTime, Span};
+
+use super::draft::Draft;
+use super::journal::{EpochRecord, Journal};
+use super::names::Names;
+use super::snapshot::{Manifest, Snapshot, Sum};
+use crate::blueprint::Blueprint;
+use crate::intake::{Intake, Tally};
+
+/// Whether what a lane does is new.
+#[derive(Debug)]
+enum Phase {
+    /// It repeats what was committed before: nothing of it goes out again.
+    Repeating {
+        /// The first offset that is new.
+        until: i64,
+        /// Ticks that were told by the clock, still to be told again.
+        ticks: VecDeque<(i64, EventTime)>,
+    },
+    Live,
+}
+
+/// What lanes are measured against; shared by those of one process.
+#[derive(Clone, Debug)]
+pub struct Measure {
+    /// The files.
+    pub blueprint: Arc<Blueprint>,
+    /// What they compile to.
+    pub plant: Arc<Plant>,
+}
+
+impl Measure {
+    /// What a blueprint comes to.
+    ///
+    /// # Errors
+    /// If it does not compile.
+    pub fn of(blueprint: Blueprint) -> anyhow::Result<Self> {
+        Ok(Self {
+            plant: blueprint.compile()?,
+            blueprint: Arc::new(blueprint),
+        })
+    }
+}
+
+/// Everything about one partition.
+#[derive(Debug)]
+pub struct Lane {
+    partition: i32,
+    topic: Arc<str>,
+    /// Whether producers say truly who sent a record.
+    trusted: bool,
+    measure: Measure,
+    intake: Intake,
+    engine: Engine,
+    phase: Phase,
+    /// The offset of the next message.
+    next: i64,
+    /// The last epoch; what comes belongs to the one after it.
+    epoch: EpochRecord,
+    /// Something has happened since the last epoch.
+    touched: bool,
+    /// Everything so far has been handed out, and nothing was left.
+    ended: bool,
+    /// The pieces of the newest snapshot in the journal, and when it was taken.
+    pieces: Vec<Sum>,
+    snapshot_at: Option<Instant>,
+    /// The epoch and the next offset of the newest snapshot.
+    newest_snapshot: (u64, i64),
+    draft: Draft,
+    /// When the oldest message that waits came.
+    waiting_since: Option<Instant>,
+    newest_came: Option<(EventTime, Instant)>,
+    journal: Journal,
+}
+
+impl Lane {
+    /// A lane of which nothing is known yet, which begins at an offset.
+    pub fn new(
+        partition: i32,
+        names: &Names,
+        trusted: bool,
+        measure: &Measure,
+        begin: EpochRecord,
+    ) -> Self {
+        Self {
+            partition,
+            topic: names.observations.clone(),
+            trusted,
+            measure: measure.clone(),
+            intake: Intake::new(&measure.plant, BUNDLE_ROWS_MAX, false),
+            engine: Engine::new(measure.plant.clone()),
+            phase: Phase::Live,
+            next: begin.next,
+            epoch: begin,
+            touched: false,
+            ended: false,
+            pieces: Vec::new(),
+            snapshot_at: None,
+            newest_snapshot: (0, 0),
+            draft: Draft::new(names),
+            waiting_since: None,
+            newest_came: None,
+            journal: Journal::new(names.state.clone(), partition),
+        }
+    }
+
+    /// A lane that goes on from a snapshot. What was committed after it is repeated first, without
+    /// anything coming out. `current` is used for what the snapshot was measured against, if that
+    /// is the same.
+    ///
+    /// # Errors
+    /// If this build cannot use the snapshot.
+    pub fn resume(
+        snapshot: &Snapshot,
+        committed: EpochRecord,
+        in_journal: Vec<Sum>,
+        names: &Names,
+        trusted: bool,
+        current: &Measure,
+    ) -> anyhow::Result<Self> {
+        let (blueprint, state) = snapshot.parts()?;
+        let manifest = &snapshot.manifest;
+        let measure = if blueprint == *current.blueprint {
+            current.clone()
+        } else {
+            Measure::of(blueprint)?
+        };
+        let begin = EpochRecord::default();
+        let mut lane = Self::new(manifest.partition, names, trusted, &measure, begin);
+        let plant = measure.plant;
+        lane.engine = Engine::restore(plant, &[state], |_| true, true)?;
+        lane.intake
+            .resume(manifest.feed.clone(), manifest.tally.clone());
+        lane.next = manifest.next;
+        let ticks = committed.ticks.iter().copied();
+        lane.phase = Phase::Repeating {
+            until: committed.next,
+            // Those before it are in the snapshot; of those at its very end it says itself.
+            ticks: ticks.filter(|(at, _)| *at >= manifest.next).collect(),
+        };
+        lane.epoch = committed;
+        lane.pieces = in_journal;
+        lane.snapshot_at = Some(Instant::now());
+        lane.newest_snapshot = (manifest.epoch, manifest.next);
+        lane.repeated()?;
+        Ok(lane)
+    }
+
+    /// Its partition.
+    pub fn partition(&self) -> i32 {
+        self.partition
+    }
+
+    /// The offset of the next message.
+    pub fn next(&self) -> i64 {
+        self.next
+    }
+
+    /// Whether everything it does is new.
+    pub fn is_live(&self) -> bool {
+        matches!(self.phase, Phase::Live)
+    }
+
+    /// Whether it was read to the end, and nothing has come since.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// What it measures against.
+    pub fn plant(&self) -> &Arc<Plant> {
+        self.intake.plant()
+    }
+
+    /// Where every record went.
+    pub fn tally(&self) -> &Tally {
+        self.intake.tally()
+    }
+
+    /// The engine, to look at.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Largest event time so far.
+    pub fn newest(&mut self) -> EventTime {
+        self.intake.feed().newest()
+    }
+
+    /// Takes a message whose payload was read already.
+    ///
+    /// # Errors
+    /// If something that came out cannot be written as JSON.
+    pub fn take(
+        &mut self,
+        message: &Message<'_>,
+        read: impl Iterator<Item = Result<Record, Refused>>,
+        came: Instant,
+    ) -> anyhow::Result<()> {
+        if message.offset < self.next {
+            return Ok(());
+        }
+        self.pass(message.offset)?;
+        self.ended = false;
+        self.touched = true;
+        self.waiting_since.get_or_insert(came);
+        let source = Source {
+            topic: self.topic.clone(),
+            partition: u32::try_from(self.partition).unwrap_or(0),
+            offset: u64::try_from(message.offset).unwrap_or(0),
+        };
+        let received_at = message.stamped;
+        match key(message) {
+            Ok(device) => {
+                for record in read {
+                    match record.and_then(|record| self.addressed(record, &device)) {
+                        Ok(record) => self.record(record, &source, received_at, came),
+                        Err(refused) => self.refuse(refused, &source, message),
+                    }
+                }
+            }
+            Err(refused) => self.refuse(refused, &source, message),
+        }
+        self.next = message.offset + 1;
+        Ok(())
+    }
+
+    fn refuse(&mut self, refused: Refused, source: &Source, message: &Message<'_>) {
+        let raw = message.payload.unwrap_or_default();
+        let reject = refused.at(source.clone(), message.stamped, raw);
+        self.intake.reject(reject);
+    }
+
+    fn record(
+        &mut self,
+        mut record: Record,
+        source: &Source,
+        received_at: EventTime,
+        came: Instant,
+    ) {
+        record.received_at = Some(received_at);
+        let (at, newest) = (record.event_time, self.intake.feed().newest());
+        self.intake.record(record, source, received_at);
+        if self.intake.feed().newest() > newest {
+            self.newest_came = Some((at.min(received_at), came));
+        }
+    }
+
+    /// A record is about the device that is its key: of a flow only that end is taken. The other
+    /// one has a key, and maybe a partition, of its own.
+    fn addressed(&self, mut record: Record, device: &DeviceId) -> Result<Record, Refused> {
+        if !self.trusted {
+            record.sender = Some(Sender {
+                name: device.clone(),
+                proven: false,
+            });
+        }
+        match &record.device {
+            // What an unproven sender says of another device is held against the sender, whose
+            // partition this is.
+            Some(named) if named == device || !self.trusted => return Ok(record),
+            Some(named) => {
+                return Err(Refused::new(
+                    RejectReason::WrongKey,
+                    format!("record is about `{named}` and its key is `{device}`"),
+                ));
+            }
+            None => {}
+        }
+        if let RecordBody::Flow(flow) = &record.body {
+            let inventory = self.intake.plant().inventory();
+            let is_end = [flow.originator.address, flow.responder.address]
+                .into_iter()
+                .any(|address| match inventory.at_address(address) {
+                    Some(owner) => owner.id == *device,
+                    None => DeviceId::of_address(address) == *device,
+                });
+            if !is_end {
+                return Err(Refused::new(
+                    RejectReason::WrongKey,
+                    format!(
+                        "neither end of the flow is `{device}`, its key: send records that are \
+                         not keyed by device through `andon bridge`"
+                    ),
+                ));
+            }
+        }
+        record.device = Some(device.clone());
+        Ok(record)
+    }
+
+    /// What has to happen before the message at an offset is taken.
+    fn pass(&mut self, offset: i64) -> anyhow::Result<()> {
+        loop {
+            let Phase::Repeating { until, ticks } = &mut self.phase else {
+                return Ok(());
+            };
+            match ticks.front().copied() {
+                Some((at, time)) if at <= offset => {
+                    ticks.pop_front();
+                    self.intake.feed().idle(time);
+                }
+                _ if offset >= *until => return self.caught_up(),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Everything that was committed has been repeated.
+    fn caught_up(&mut self) -> anyhow::Result<()> {
+        self.run()?;
+        self.phase = Phase::Live;
+        self.touched = false;
+        self.waiting_since = None;
+        self.next = self.next.max(self.epoch.next);
+        Ok(())
+    }
+
+    /// Goes live if nothing is left to repeat.
+    fn repeated(&mut self) -> anyhow::Result<()> {
+        match self.phase {
+            Phase::Repeating { until, .. } if self.next >= until => self.pass(until),
+            _ => Ok(()),
+        }
+    }
+
+    /// The partition has been read to its end.
+    ///
+    /// # Errors
+    /// If something that came out cannot be written as JSON.
+    pub fn reached_end(&mut self) -> anyhow::Result<()> {
+        if let Phase::Repeating { until, .. } = self.phase {
+            self.pass(until)?;
+        }
+        self.ended = true;
+        Ok(())
+    }
+
+    /// The partition has been idle: time goes on by the wall clock since its newest record came.
+    pub fn idle(&mut self, now: Instant) {
+        let Some((newest, came)) = self.newest_came.filter(|_| self.is_live()) else {
+            return;
+        };
+        let micros = now.saturating_duration_since(came).as_micros();
+        let time = newest + Span::from_micros(i64::try_from(micros).unwrap_or(i64::MAX / 2));
+        let feed = self.intake.feed();
+        feed.take_tick();
+        feed.idle(time);
+        if feed.take_tick().is_some() {
+            self.epoch.ticks.push((self.next, time));
+            self.touched = true;
+        }
+    }
+
+    /// Measures against another plant from the next message on. Everything that waits has been run.
+    pub fn change(&mut self, measure: &Measure) {
+        self.intake.change(&measure.plant);
+        self.measure = measure.clone();
+        // The change is nowhere but in the snapshot that this epoch will hold.
+        self.snapshot_at = None;
+        self.touched = true;
+    }
+
+    /// The input ends, at the newest time of all partitions.
+    ///
+    /// # Errors
+    /// If something that came out cannot be written as JSON.
+    pub fn end(&mut self, newest: EventTime) -> anyhow::Result<()> {
+        self.intake.feed().end_at(newest);
+        self.touched = true;
+        self.run()
+    }
+
+    /// Takes everything that waits through the engine.
+    ///
+    /// # Errors
+    /// If something that came out cannot be written as JSON.
+    pub fn run(&mut self) -> anyhow::Result<()> {
+        self.intake.feed().flush();
+        let inputs = self.intake.take();
+        self.draft.rejects(self.intake.take_rejects())?;
+        if !inputs.is_empty() {
+            let output = self.step(&inputs);
+            let refused = self.draft.take(output, self.waiting_since.take())?;
+            self.intake.settle(refused);
+            self.draft.rejects(self.intake.take_rejects())?;
+        }
+        if !self.is_live() {
+            self.draft.discard();
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, inputs: &[Input]) -> Output {
+        Output::merge(inputs.iter().map(|input| self.engine.step(input)))
+    }
+
+    /// What came out since the last time.
+    pub fn draft(&mut self) -> &mut Draft {
+        &mut self.draft
+    }
+
+    /// Whether something has happened that an epoch must hold.
+    pub fn is_touched(&self) -> bool {
+        self.touched && self.is_live()
+    }
+
+    /// Ends an epoch: where the partition stands now, with a snapshot if one is due. Everything
+    /// that waits has been run.
+    ///
+    /// # Errors
+    /// If the state cannot be written.
+    pub fn close_epoch(&mut self, snapshot_due: bool) -> anyhow::Result<Option<Snapshot>> {
+        self.epoch.epoch += 1;
+        self.epoch.next = self.next;
+        self.touched = false;
+        let is_due = self.snapshot_at.is_none() || snapshot_due;
+        let snapshot = is_due.then(|| self.snapshot()).transpose()?;
+        if let Some(snapshot) = &snapshot {
+            let records = &mut self.draft.records;
+            self.journal.snapshot(snapshot, &self.pieces, records)?;
+            self.pieces.clone_from(&snapshot.manifest.pieces);
+            self.keep_ticks_since(snapshot.manifest.epoch);
+        }
+        self.journal.epoch(&self.epoch, &mut self.draft.records)?;
+        Ok(snapshot)
+    }
+
+    fn snapshot(&mut self) -> anyhow::Result<Snapshot> {
+        let engine = self.engine.snapshot().map_err(anyhow::Error::msg)?;
+        let manifest = Manifest {
+            partition: self.partition,
+            line: self.epoch.line,
+            epoch: self.epoch.epoch,
+            next: self.next,
+            feed: self.intake.feed().state(),
+            tally: self.intake.tally().clone(),
+            pieces: Vec::new(),
+        };
+        Snapshot::of(manifest, &self.measure.blueprint, &engine)
+    }
+
+    /// Ticks are kept for whoever goes on from this snapshot, or from the one before it.
+    fn keep_ticks_since(&mut self, epoch: u64) {
+        let this = (epoch, self.next);
+        // A change of the plant is in this snapshot only.
+        let oldest = match self.snapshot_at {
+            None => this,
+            Some(_) => self.newest_snapshot,
+        };
+        self.epoch.oldest = oldest.0;
+        self.epoch.ticks.retain(|(at, _)| *at >= oldest.1);
+        self.newest_snapshot = this;
+        self.snapshot_at = Some(Instant::now());
+    }
+
+    /// When the last snapshot was taken, if anything has changed since.
+    pub fn snapshot_age(&self) -> Option<std::time::Duration> {
+        self.snapshot_at
+            .filter(|_| self.newest_snapshot.0 < self.epoch.epoch)
+            .map(|at| at.elapsed())
+    }
+
+    /// The last epoch.
+    pub fn epoch(&self) -> &EpochRecord {
+        &self.epoch
+    }
+}
+
+/// The device that a message is keyed by.
+fn key(message: &Message<'_>) -> Result<DeviceId, Refused> {
+    let Some(key) = message.key.filter(|key| !key.is_empty()) else {
+        return Err(Refused::new(
+            RejectReason::NoKey,
+            "record has no key: it must be its device; `andon bridge` keys what is not",
+        ));
+    };
+    if message.payload.is_none() {
+        return Err(Refused::new(
+            RejectReason::Malformed,
+            "record is a tombstone",
+        ));
+    }
+    let key = std::str::from_utf8(key)
+        .map_err(|_| Refused::new(RejectReason::WrongKey, "key is not UTF-8"))?;
+    DeviceId::new(key).map_err(|e| Refused::new(RejectReason::WrongKey, format!("key: {e}")))
+}

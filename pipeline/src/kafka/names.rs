@@ -1,0 +1,44 @@
+//! The names of our topics.
+
+use std::sync::Arc;
+
+/// The topics of one installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// Observations in; key = device.
+    pub observations: Arc<str>,
+    /// Verdicts out; key = segment.
+    pub verdicts: Arc<str>,
+    /// Risk of each device out; compacted, key = device.
+    pub risk: Arc<str>,
+    /// Commands out; key = device.
+    pub enforcement: Arc<str>,
+    /// Acknowledgements of enforcers in.
+    pub acks: Arc<str>,
+    /// What was not counted, with its reason and position.
+    pub rejects: Arc<str>,
+    /// Every command and every acknowledgement.
+    pub audit: Arc<str>,
+    /// State of the lanes: partition n holds that of partition n of the observations; compacted.
+    pub state: Arc<str>,
+    /// Changes of inventory and profiles; one partition, read by all.
+    pub control: Arc<str>,
+}
+
+impl Names {
+    /// The names that begin with a prefix.
+    pub fn of(prefix: &str) -> Self {
+        let name = |what: &str| Arc::from(format!("{prefix}.{what}.v1"));
+        Self {
+            observations: name("observations"),
+            verdicts: name("verdicts"),
+            risk: name("risk"),
+            enforcement: name("enforcement"),
+            acks: name("acks"),
+            rejects: name("rejects"),
+            audit: name("audit"),
+            state: name("state"),
+            control: name("control"),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! What the tests on Kafka share: topics of their own, the simulated plant produced into them by a
+//! client that is not ours, and what a read-committed client that is not ours finds in the end.
+#![allow(dead_code, reason = "every test uses a part of it")]
+#![allow(clippy::allow_attributes, reason = "one test may use all of it")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use andon_ingest::split::Splitter;
+use andon_schemas::builtin;
+use andon_schemas::inventory::{self, Inventory};
+use andon_schemas::observation::Source;
+use andon_schemas::time::EventTime;
+use andon_schemas::wire::decode_capture;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use serde_json::Value;
+
+/// Partitions of the observations.
+pub(crate) const PARTITIONS: i32 = 4;
+
+/// An installation of its own on a broker that others use too.
+pub(crate) struct Site {
+    pub(crate) addresses: String,
+    pub(crate) prefix: String,
+}
+
+impl Site {
+    /// Makes its topics.
+    pub(crate) fn new(addresses: &str, prefix: &str) -> Self {
+        let site = Self {
+            addresses: addresses.to_owned(),
+            prefix: prefix.to_owned(),
+        };
+        let names = [
+            "observations",
+            "verdicts",
+            "risk",
+            "enforcement",
+            "acks",
+            "rejects",
+        ];
+        let names = names.iter().chain(&["audit", "state", "control"]);
+        let topics: Vec<(String, &str)> = names.map(|name| (site.topic(name), *name)).collect();
+        let topics: Vec<NewTopic<'_>> = topics
+            .iter()
+            .map(|(topic, name)| {
+                let partitions = if *name == "control" { 1 } else { PARTITIONS };
+                let policy = match *name {
+                    "risk" | "state" | "control" => "compact",
+                    _ => "delete",
+                };
+                NewTopic::new(topic, partitions, TopicReplication::Fixed(-1))
+                    .set("message.timestamp.type", "LogAppendTime")
+                    .set("cleanup.policy", policy)
+                    .set("max.message.bytes", "2097152")
+            })
+            .collect();
+        let admin: AdminClient<_> = ClientConfig::new()
+            .set("bootstrap.servers", addresses)
+            .create()
+            .unwrap();
+        let made = futures_now(admin.create_topics(&topics, &AdminOptions::new()));
+        for result in made.unwrap() {
+            result.unwrap();
+        }
+        site
+    }
+
+    pub(crate) fn topic(&self, name: &str) -> String {
+        format!("{}.{name}.v1", self.prefix)
+    }
+
+    /// Produces lines of `key TAB value` with kcat.
+    pub(crate) fn produce(&self, topic: &str, keyed: &str) {
+        let mut kcat = self.kcat(&[
+            "-P",
+            "-t",
+            &self.topic(topic),
+            "-K",
+            "\t",
+            "-l",
+            "/dev/stdin",
+        ]);
+        let mut kcat = kcat.stdin(Stdio::piped()).spawn().unwrap();
+        kcat.stdin
+            .take()
+            .unwrap()
+            .write_all(keyed.as_bytes())
+            .unwrap();
+        assert!(kcat.wait().unwrap().success());
+    }
+
+    /// Every committed value of a topic, by kcat, in order within each partition.
+    pub(crate) fn read(&self, topic: &str) -> Vec<Value> {
+        let topic = self.topic(topic);
+        let args = [
+            "-C",
+            "-t",
+            &topic,
+            "-e",
+            "-q",
+            "-X",
+            "isolation.level=read_committed",
+        ];
+        let output = self.kcat(&args).stderr(Stdio::inherit()).output().unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    fn kcat(&self, args: &[&str]) -> Command {
+        let mut command = Command::new("kcat");
+        command.args(["-b", &self.addresses]).args(args);
+        command
+    }
+
+    /// A configuration for one process of the group.
+    pub(crate) fn config(&self, folder: &Path, instance: &str, more: &str) -> PathBuf {
+        let path = folder.join(format!("{instance}.toml"));
+        let data = folder.join(instance);
+        let text = format!(
+            "data = {:?}\n[kafka]\nbrokers = \"{}\"\nprefix = \"{}\"\ngroup = \"{}\"\n\
+             instance = \"{instance}\"\nsession = \"6s\"\nepoch = \"200ms\"\nsnapshot = \"2s\"\n\
+             trusted_producers = true\n{more}\n",
+            data.to_string_lossy(),
+            self.addresses,
+            self.prefix,
+            self.prefix,
+        );
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Reads the topic to its end, and says how it went.
+    pub(crate) fn drain(&self, folder: &Path, instance: &str, more: &str) {
+        let config = self.config(folder, instance, more);
+        let output = super::plant::andon()
+            .args(["run", "--drain", "-o", "json", "-c"])
+            .arg(config)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// A run that goes on until it is told to stop.
+    pub(crate) fn start(&self, folder: &Path, instance: &str, more: &str) -> Child {
+        let config = self.config(folder, instance, more);
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(folder.join(format!("{instance}.log")))
+            .unwrap();
+        super::plant::andon()
+            .args(["run", "-o", "json", "-c"])
+            .arg(config)
+            .env("RUST_LOG", "info")
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap()
+    }
+}
+
+/// Waits for a future that needs no runtime of its own.
+fn futures_now<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+/// The built-in inventory.
+pub(crate) fn inventory() -> Inventory {
+    let file = andon_schemas::profile::SourceFile {
+        path: builtin::INVENTORY.path,
+        text: builtin::INVENTORY.text,
+    };
+    inventory::parse(file).unwrap()
+}
+
+/// The lines of a capture, one for every end of a flow that is the plant's, each with that device
+/// as its key.
+pub(crate) fn keyed(capture: &Path) -> String {
+    let inventory = inventory();
+    let mut splitter = Splitter::default();
+    let source = Source {
+        topic: "capture".into(),
+        partition: 0,
+        offset: 0,
+    };
+    let mut text = String::new();
+    for line in fs::read_to_string(capture).unwrap().lines() {
+        let Ok((record, _)) = decode_capture(line.as_bytes()) else {
+            continue;
+        };
+        let mut rows = Vec::new();
+        let at = EventTime::MAX;
+        if splitter
+            .rows(Some(&inventory), record, &source, at, &mut rows)
+            .is_err()
+        {
+            continue;
+        }
+        for row in rows {
+            writeln!(text, "{}\t{line}", row.header.device).unwrap();
+        }
+    }
+    text
+}
+
+/// Verdicts without where their findings came from, by device, id and revision.
+pub(crate) fn canonical(verdicts: Vec<Value>) -> Vec<String> {
+    let mut sorted: BTreeMap<(String, String, u64), Vec<String>> = BTreeMap::new();
+    for mut verdict in verdicts {
+        for finding in verdict["findings"].as_array_mut().unwrap() {
+            finding.as_object_mut().unwrap().remove("source");
+        }
+        let text = |name: &str| verdict[name].as_str().unwrap().to_owned();
+        let key = (
+            text("device_id"),
+            text("verdict_id"),
+            verdict["revision"].as_u64().unwrap(),
+        );
+        sorted.entry(key).or_default().push(verdict.to_string());
+    }
+    sorted.into_values().flatten().collect()
+}
