@@ -134,6 +134,10 @@ impl Health {
     /// The time beyond the limit was not ready time, whatever the conditions say.
     fn go_on_after_stall(&self, now: Duration) {
         let mut state = self.state();
+        if self.alive_until() >= now {
+            // Another thread has just said so.
+            return;
+        }
         let stood = now.saturating_sub(self.last_beat());
         state.settle(self.alive_until());
         if state.ready_since.is_some() {

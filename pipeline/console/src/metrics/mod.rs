@@ -18,7 +18,6 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 /// Upper bounds of what an epoch may take, seconds. It is meant to take 0.2 to 1.
@@ -135,11 +134,12 @@ impl Metrics {
         metrics.register_rows(&mut registry);
         metrics.register_epochs(&mut registry);
         metrics.register_partitions(&mut registry);
-        registry.register(
-            "build",
-            "The build that runs",
-            Info::new([("version", version.to_owned())]),
-        );
+        // A gauge and no `Info`, which readers of the older text format stumble over.
+        let build: Family<Label<String>, Count> = Family::default();
+        build
+            .get_or_create(&[("version", version.to_owned())])
+            .set(1);
+        registry.register("build_info", "The build that runs", build);
         metrics.registry = Arc::new(registry);
         metrics
     }

@@ -109,7 +109,7 @@ impl Server {
         self.address
     }
 
-    /// Answers from now on, on the given runtime.
+    /// Answers from now on, on the given runtime, whose drivers of I/O and time must be enabled.
     ///
     /// # Errors
     /// If the runtime cannot take the listener over.
@@ -205,10 +205,20 @@ async fn take(listener: &tokio::net::TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
+            Err(error) if is_of_one_client(&error) => continue,
             Err(error) if is_news => tracing::warn!("cannot take an HTTP connection: {error}"),
             Err(error) => tracing::debug!("still cannot take an HTTP connection: {error}"),
         }
         is_news = false;
         sleep(PAUSE).await;
     }
+}
+
+/// The client gave up before its connection was taken: nothing that a pause would help.
+fn is_of_one_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
 }
