@@ -7,7 +7,7 @@ mod clock;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ struct Shared {
     /// Time of the last beat, nanoseconds. Apart from the rest, because it is written at every turn
     /// of the main loop.
     last_beat: AtomicU64,
+    /// The log knows that the loop stands.
+    stall_told: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -112,6 +114,7 @@ impl Health {
             clock,
             stalled_after,
             last_beat: AtomicU64::new(nanos(now)),
+            stall_told: AtomicBool::new(false),
             state: Mutex::new(State {
                 conditions: conditions.iter().map(not_yet).collect(),
                 ready_since,
@@ -144,6 +147,7 @@ impl Health {
             state.ready_since = Some(now);
         }
         self.0.last_beat.fetch_max(nanos(now), Ordering::Relaxed);
+        self.0.stall_told.store(false, Ordering::Relaxed);
         tracing::warn!("the main loop goes on: it had made no progress for {stood:.1?}");
     }
 
@@ -187,11 +191,16 @@ impl Health {
         state.ready_since = None;
     }
 
-    /// Whether the main loop makes progress.
+    /// Whether the main loop makes progress. The first who learns that it does not puts it in the
+    /// log, as the loop itself cannot.
     pub fn liveness(&self) -> Liveness {
         let last_beat = self.0.clock.now().saturating_sub(self.last_beat());
+        let live = last_beat <= self.0.stalled_after;
+        if !live && !self.0.stall_told.swap(true, Ordering::Relaxed) {
+            tracing::error!("the main loop has made no progress for {last_beat:.1?}");
+        }
         Liveness {
-            live: last_beat <= self.0.stalled_after,
+            live,
             last_beat,
             limit: self.0.stalled_after,
         }

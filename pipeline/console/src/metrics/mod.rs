@@ -8,7 +8,7 @@ mod tests;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use andon_schemas::grade::Grade;
@@ -19,6 +19,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::health::Health;
 
 /// Upper bounds of what an epoch may take, seconds. It is meant to take 0.2 to 1.
 const EPOCH_BUCKETS: [f64; 13] = [
@@ -93,6 +95,7 @@ pub struct Metrics {
     restores: Counter,
     restoring: Histogram,
     ready: Count,
+    ready_time: Counter<f64, AtomicU64>,
 }
 
 impl fmt::Debug for Metrics {
@@ -129,6 +132,7 @@ impl Metrics {
             restores: Counter::default(),
             restoring: Histogram::new(RESTORE_BUCKETS),
             ready: Gauge::default(),
+            ready_time: Counter::default(),
         };
         let mut registry = Registry::with_prefix("andon");
         metrics.register_rows(&mut registry);
@@ -224,6 +228,12 @@ impl Metrics {
             "ready",
             "Whether the pipeline is alive and every condition of /health/ready holds",
             self.ready.clone(),
+        );
+        registry.register_with_unit(
+            "ready",
+            "Time in which the pipeline was ready: its rate is the availability",
+            Unit::Seconds,
+            self.ready_time.clone(),
         );
     }
 
@@ -344,12 +354,16 @@ impl Metrics {
         self.watermark_lag.remove(&of(partition));
     }
 
-    /// Everything as `OpenMetrics` text.
+    /// Everything as `OpenMetrics` text, with what health says now.
     ///
     /// # Errors
     /// If a metric cannot be written as text.
-    pub(crate) fn render(&self, ready: bool) -> Result<String, fmt::Error> {
-        self.ready.set(u64::from(ready));
+    pub(crate) fn render(&self, health: &Health) -> Result<String, fmt::Error> {
+        self.ready.set(u64::from(health.is_ready()));
+        // Set and not increased: health has added it up already.
+        let ready_time = health.availability().ready.as_secs_f64();
+        let counter = self.ready_time.inner();
+        counter.store(ready_time.to_bits(), Ordering::Relaxed);
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

@@ -1,16 +1,29 @@
 //! What Prometheus gets to read.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use andon_schemas::grade::Grade;
 use andon_schemas::reject::RejectReason;
 
 use super::{Metrics, TransactionResult};
+use crate::health::{Clock, Health};
+
+/// Ready for 5 s.
+fn ready() -> Health {
+    let seconds = Arc::new(AtomicU64::new(0));
+    let hands = Arc::clone(&seconds);
+    let clock = Clock::from_fn(move || Duration::from_secs(hands.load(Ordering::Relaxed)));
+    let health = Health::with_clock(&[], Health::STALLED_AFTER, clock);
+    seconds.store(5, Ordering::Relaxed);
+    health
+}
 
 /// Every sample with its labels, by name.
 fn samples(metrics: &Metrics) -> BTreeMap<String, f64> {
-    let text = metrics.render(true).unwrap();
+    let text = metrics.render(&ready()).unwrap();
     assert!(text.ends_with("# EOF\n"), "{text}");
     let samples = text.lines().filter(|line| !line.starts_with('#'));
     samples
@@ -67,6 +80,7 @@ fn every_metric_is_written_under_its_name() {
         ("andon_restores_total", 1.0),
         ("andon_restore_duration_seconds_sum", 2.0),
         ("andon_ready", 1.0),
+        ("andon_ready_seconds_total", 5.0),
         ("andon_build_info{version=\"1.2.3\"}", 1.0),
     ];
     for (name, value) in expected {
@@ -106,7 +120,7 @@ fn a_partition_that_was_given_up_says_nothing_any_more() {
 
 #[test]
 fn every_family_is_explained_and_named_once() {
-    let text = busy().render(true).unwrap();
+    let text = busy().render(&ready()).unwrap();
     let names = |keyword: &str| -> Vec<String> {
         let mut names: Vec<String> = text
             .lines()

@@ -87,7 +87,7 @@ async fn ready(State(seen): State<Seen>) -> Response {
 }
 
 async fn scrape(State(seen): State<Seen>) -> Response {
-    match seen.metrics.render(seen.health.is_ready()) {
+    match seen.metrics.render(&seen.health) {
         Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => {
             let detail = format!("metrics cannot be written: {error}");
