@@ -53,7 +53,8 @@ pub(super) fn later(time: EventTime, by: Span) -> Option<EventTime> {
     within((time + by).micros())
 }
 
-fn within(micros: i64) -> Option<EventTime> {
+/// A time in microseconds since 1970; `None` if it cannot be written as text.
+pub(super) fn within(micros: i64) -> Option<EventTime> {
     (FIRST..=LAST)
         .contains(&micros)
         .then(|| EventTime::from_micros(micros))

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::observation::{ByteKind, ConnState, Transport};
 use andon_schemas::reject::RejectReason;
+use andon_schemas::wire::{ADDRESSES_MAX, TEXT_BYTES_MAX};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Float32Type, Int32Type, TimestampMicrosecondType, UInt16Type, UInt32Type, UInt64Type,
@@ -22,13 +23,13 @@ use crate::refused::Refused;
 macro_rules! cells {
     ($(#[$doc:meta])* struct $Name:ident { $($column:ident: $Cells:ty,)+ }) => {
         $(#[$doc])*
-        struct $Name {
+        pub(in crate::files) struct $Name {
             rows: usize,
             $($column: $Cells,)+
         }
 
         impl $Name {
-            fn of(batch: &arrow_array::RecordBatch) -> Result<Self, String> {
+            pub(in crate::files) fn of(batch: &arrow_array::RecordBatch) -> Result<Self, String> {
                 Ok(Self {
                     rows: batch.num_rows(),
                     $($column: <$Cells>::of(batch, stringify!($column))?,)+
@@ -130,7 +131,8 @@ impl Word for DeviceId {
 
 impl Word for IpAddr {
     fn read(text: &str) -> Result<Self, String> {
-        parsed(text).map_err(|e| format!("`{text}`: {e}"))
+        let start = || text.chars().take(64).collect::<String>();
+        parsed(text).map_err(|e| format!("{:?}: {e}", start()))
     }
 }
 
@@ -149,6 +151,55 @@ impl Word for ByteKind {
 impl Word for ConnState {
     fn read(text: &str) -> Result<Self, String> {
         parsed(text)
+    }
+}
+
+/// A text as short as the wire form has it.
+pub(super) struct Text(pub(super) String);
+
+impl Word for Text {
+    fn read(text: &str) -> Result<Self, String> {
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(format!(
+                "has {} bytes, at most {TEXT_BYTES_MAX}",
+                text.len()
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The name of a host, as names are compared: lower case, without a final dot.
+pub(super) struct HostName(pub(super) String);
+
+impl Word for HostName {
+    fn read(text: &str) -> Result<Self, String> {
+        let Text(name) = Text::read(text)?;
+        let name = name.strip_suffix('.').unwrap_or(&name);
+        Ok(Self(name.to_lowercase()))
+    }
+}
+
+/// The name of a service, lower case.
+pub(super) struct Service(pub(super) String);
+
+impl Word for Service {
+    fn read(text: &str) -> Result<Self, String> {
+        Text::read(text).map(|Text(name)| Self(name.to_ascii_lowercase()))
+    }
+}
+
+/// A SHA-256 in lower-case hex.
+pub(super) struct Digest(pub(super) String);
+
+impl Word for Digest {
+    fn read(text: &str) -> Result<Self, String> {
+        if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            Ok(Self(text.to_ascii_lowercase()))
+        } else {
+            let start: String = text.chars().take(64).collect();
+            Err(format!("{start:?} is not 64 hexadecimal digits"))
+        }
     }
 }
 
@@ -227,6 +278,16 @@ impl Lists {
             return Ok(Vec::new());
         };
         let items = lists.value(row);
+        if items.len() > ADDRESSES_MAX {
+            return Err(Refused::new(
+                RejectReason::OutOfRange,
+                format!(
+                    "`{}` holds {}, at most {ADDRESSES_MAX}",
+                    self.name,
+                    items.len()
+                ),
+            ));
+        }
         let texts: &StringArray = items.as_string();
         texts
             .iter()

@@ -20,8 +20,9 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use super::BATCH_ROWS;
-use super::cells::{Cells, Lists, Words, cells};
+use super::cells::{Cells, Digest, HostName, Lists, Service, Text, Words, cells};
 use crate::files::native;
+use crate::files::number::within;
 use crate::files::rows::{Content, Numbered, Parsed};
 use crate::refused::Refused;
 
@@ -159,22 +160,22 @@ cells! {
         orig_port: Cells<u16>,
         resp: Words<IpAddr>,
         resp_port: Cells<u16>,
-        resp_name: Words<String>,
+        resp_name: Words<HostName>,
         transport: Words<Transport>,
-        service: Words<String>,
+        service: Words<Service>,
         orig_bytes: Cells<u64>,
         resp_bytes: Cells<u64>,
         bytes: Words<ByteKind>,
         state: Words<ConnState>,
         interim: Cells<bool>,
-        uid: Words<String>,
+        uid: Words<Text>,
         current_a: Cells<f32>,
         spindle_rpm: Cells<f32>,
-        firmware: Words<String>,
-        sha256: Words<String>,
+        firmware: Words<Text>,
+        sha256: Words<Digest>,
         tpm_ok: Cells<bool>,
         server: Words<IpAddr>,
-        name: Words<String>,
+        name: Words<HostName>,
         addresses: Lists,
         ttl_s: Cells<u32>,
         client: Words<IpAddr>,
@@ -187,7 +188,7 @@ fn required<T>(name: &str, value: Option<T>) -> Result<T, Refused> {
 }
 
 impl Batch {
-    fn content(&self, row: usize) -> Result<Content, Refused> {
+    pub(in crate::files) fn content(&self, row: usize) -> Result<Content, Refused> {
         if let Some(line) = self.line.get(row)? {
             return match native::line(line.as_bytes()) {
                 Parsed::Content(content) => content,
@@ -200,7 +201,7 @@ impl Batch {
         let kind: Kind = kind
             .parse()
             .map_err(|e| Refused::new(RejectReason::Unsupported, format!("`kind`: {e}")))?;
-        let event_time = time_of(required("time", self.time.get(row))?);
+        let event_time = required("time", time("time", self.time.get(row))?)?;
         let device = self.device.get(row)?.cloned();
         let address = self.client.get(row)?.copied();
         if kind != Kind::Flow && device.is_none() && address.is_none() {
@@ -210,7 +211,7 @@ impl Batch {
             device,
             address,
             event_time,
-            received_at: self.received_at.get(row).map(time_of),
+            received_at: time("received_at", self.received_at.get(row))?,
             sender: self.sender.get(row)?.map(|name| Sender {
                 name: name.clone(),
                 proven: self.sender_proven.get(row).unwrap_or(false),
@@ -238,7 +239,7 @@ impl Batch {
     }
 
     fn flow(&self, row: usize, end: EventTime) -> Result<FlowRecord, Refused> {
-        let start = self.start.get(row).map_or(end, time_of);
+        let start = time("start", self.start.get(row))?.unwrap_or(end);
         if start > end {
             return Err(Refused::new(
                 RejectReason::OutOfRange,
@@ -255,15 +256,19 @@ impl Batch {
                 address: *required("resp", self.resp.get(row)?)?,
                 port: self.resp_port.get(row).unwrap_or(0),
             },
-            responder_name: self.resp_name.get(row)?.cloned(),
+            responder_name: self.resp_name.get(row)?.map(|name| name.0.clone()),
             transport: *required("transport", self.transport.get(row)?)?,
-            service: self.service.get(row)?.cloned(),
+            service: self
+                .service
+                .get(row)?
+                .map(|service| service.0.clone())
+                .filter(|service| !service.is_empty()),
             originator_bytes: self.orig_bytes.get(row),
             responder_bytes: self.resp_bytes.get(row),
             bytes: self.bytes.get(row)?.copied().unwrap_or_default(),
             state: self.state.get(row)?.copied().unwrap_or_default(),
             interim: self.interim.get(row).unwrap_or(false),
-            uid: self.uid.get(row)?.cloned(),
+            uid: self.uid.get(row)?.map(|uid| uid.0.clone()),
         })
     }
 
@@ -287,8 +292,8 @@ impl Batch {
 
     fn attestation(&self, row: usize) -> Result<Attestation, Refused> {
         Ok(Attestation {
-            version: required("firmware", self.firmware.get(row)?)?.clone(),
-            digest: self.sha256.get(row)?.cloned(),
+            version: required("firmware", self.firmware.get(row)?)?.0.clone(),
+            digest: self.sha256.get(row)?.map(|digest| digest.0.clone()),
             tpm_ok: self.tpm_ok.get(row),
         })
     }
@@ -296,13 +301,21 @@ impl Batch {
     fn resolution(&self, row: usize) -> Result<Resolution, Refused> {
         Ok(Resolution {
             server: *required("server", self.server.get(row)?)?,
-            name: required("name", self.name.get(row)?)?.clone(),
+            name: required("name", self.name.get(row)?)?.0.clone(),
             addresses: self.addresses.get(row)?,
             ttl_s: required("ttl_s", self.ttl_s.get(row))?,
         })
     }
 }
 
-fn time_of(micros: i64) -> EventTime {
-    EventTime::from_micros(micros)
+fn time(name: &str, micros: Option<i64>) -> Result<Option<EventTime>, Refused> {
+    let outside = |micros: i64| {
+        Refused::new(
+            RejectReason::OutOfRange,
+            format!("`{name}` lies {micros} microseconds from 1970, outside the years 1 to 9999"),
+        )
+    };
+    micros
+        .map(|micros| within(micros).ok_or_else(|| outside(micros)))
+        .transpose()
 }

@@ -1,7 +1,7 @@
 //! Captures of our own.
 
 use andon_schemas::identity::DeviceId;
-use andon_schemas::observation::{Reading, Sender, Source};
+use andon_schemas::observation::{Attestation, FlowRecord, Reading, Sender, Source};
 
 use super::*;
 use crate::files::{CaptureWriter, Order};
@@ -131,6 +131,54 @@ fn parquet_and_ndjson_hold_the_same_records() {
     assert_eq!(read.records.len(), rounds * records.len());
     assert!(read.records.chunks(7).all(|chunk| chunk == records));
     assert_eq!(read.numbers.last(), Some(&(7 * rounds as u64)));
+}
+
+#[test]
+fn columns_are_checked_like_lines() {
+    let flow = every_kind().swap_remove(0);
+    let attestation = every_kind().swap_remove(4);
+    let RecordBody::Flow(body) = &flow.body else {
+        panic!("the first is a flow");
+    };
+    let with = |body: FlowRecord| Record {
+        body: RecordBody::Flow(body),
+        ..flow.clone()
+    };
+    let loud = with(FlowRecord {
+        responder_name: Some("H.example.".to_owned()),
+        service: Some("MODBUS".to_owned()),
+        ..body.clone()
+    });
+    let lengthy = with(FlowRecord {
+        uid: Some("u".repeat(513)),
+        ..body.clone()
+    });
+    let timeless = Record {
+        event_time: EventTime::from_micros(i64::MAX),
+        ..flow.clone()
+    };
+    let undigested = Record {
+        body: RecordBody::Single(Body::Attestation(Attestation {
+            version: "4.2".to_owned(),
+            digest: Some("abc".to_owned()),
+            tpm_ok: None,
+        })),
+        ..attestation
+    };
+    let read = written("all.parquet", |writer| {
+        for record in [&loud, &lengthy, &timeless, &undigested] {
+            writer.record(record, None).unwrap();
+        }
+    });
+    assert_eq!(read.records[..], [flow]);
+    assert_eq!(
+        read.reasons(),
+        [
+            (RejectReason::WrongType, 2),
+            (RejectReason::OutOfRange, 3),
+            (RejectReason::WrongType, 4),
+        ]
+    );
 }
 
 #[test]
