@@ -140,7 +140,8 @@ fn beginning(line: &[u8]) -> String {
     String::from_utf8_lossy(&line[..line.len().min(4_096)]).into_owned()
 }
 
-fn json_object(members: &Members<'_>, may_be_enveloped: bool) -> Option<Format> {
+/// The format of a JSON object, bare or in a log shipper's envelope.
+pub(super) fn json_object(members: &Members<'_>, may_be_enveloped: bool) -> Option<Format> {
     let has = |name| members.get(name).is_some();
     if has("event_type") && has("timestamp") {
         return Some(Format::Eve);

@@ -13,6 +13,7 @@ mod detect;
 mod eve;
 mod json;
 mod lines;
+pub(crate) mod message;
 mod native;
 mod number;
 mod rows;

@@ -1,5 +1,6 @@
 //! Records from Kafka: a consumer that one thread polls, and what its messages hold.
 
+pub mod payload;
 mod reader;
 mod watch;
 

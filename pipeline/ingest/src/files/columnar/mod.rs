@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-pub(super) use read::ColumnRows;
+pub(super) use read::{Batch, ColumnRows};
 pub(super) use write::ColumnWriter;
 
 /// Rows that are turned at a time, in either direction.
