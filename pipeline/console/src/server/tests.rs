@@ -11,8 +11,9 @@ use crate::health::{Clock, Health};
 use crate::metrics::Metrics;
 use crate::probe::{NotReady, check_ready};
 
-/// Long enough for a machine that is busy with other things.
-const LONG: Duration = Duration::from_secs(30);
+/// Long enough for a machine that is busy with other things, and shorter than the 30 s after which
+/// hyper would end a silent connection by itself.
+const LONG: Duration = Duration::from_secs(20);
 
 struct Console {
     health: Health,
