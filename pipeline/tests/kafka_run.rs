@@ -12,10 +12,13 @@ mod kafka_broker;
 mod kafka_plant;
 mod plant;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde_json::Value;
+
 use self::kafka_broker::Cluster;
-use self::kafka_plant::{Site, canonical, keyed};
+use self::kafka_plant::{Luck, Site, canonical, keyed, say};
 
 /// What a backtest of a capture finds.
 fn expected(folder: &Path, capture: &Path) -> Vec<String> {
@@ -45,10 +48,72 @@ fn what_another_client_writes_and_reads_is_what_a_backtest_finds() {
             delivery,
             &format!("delivery = \"{delivery}\""),
         );
-        let found = canonical(site.read("verdicts"));
-        assert_eq!(found.len(), expected.len(), "{delivery}");
-        for (found, expected) in found.iter().zip(&expected) {
-            assert_eq!(found, expected, "{delivery}");
-        }
+        same(&site.read("verdicts"), &expected);
     }
+}
+
+#[test]
+fn a_process_that_is_killed_again_and_again_loses_nothing_and_says_nothing_twice() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let mut luck = Luck::new("kills");
+    let folder = tempfile::tempdir().unwrap();
+    let attacks = [
+        "plc-night-exfil",
+        "plc-under-attack",
+        "off-hours-maintenance",
+    ];
+    let capture = plant::simulate(folder.path(), "2", "40000", &attacks);
+    let expected = expected(folder.path(), &capture);
+    let site = Site::new(cluster.addresses(), "kills");
+    let lines = keyed(&capture);
+    let lines: Vec<&str> = lines.split_inclusive('\n').collect();
+    let more = "epoch = \"50ms\"\nsnapshot = \"400ms\"";
+    // A fortieth of the capture at a time, so that there is always something under way.
+    let mut pieces = lines.chunks(lines.len().div_ceil(40));
+    for kill in 0..20 {
+        let mut run = site.start(folder.path(), "one", more);
+        for _ in 0..2 {
+            if let Some(piece) = pieces.next() {
+                site.produce("observations", &piece.concat());
+            }
+            std::thread::sleep(luck.millis(50, 1_500));
+        }
+        run.kill().unwrap();
+        run.wait().unwrap();
+        say(&format!(
+            "kill {kill}: {} verdicts",
+            site.read("verdicts").len()
+        ));
+    }
+    for piece in pieces {
+        site.produce("observations", &piece.concat());
+    }
+    site.drain(folder.path(), "one", more);
+    same(&site.read("verdicts"), &expected);
+}
+
+/// The verdicts are as expected: none lost, none doubled, and every device's in order.
+fn same(found: &[Value], expected: &[String]) {
+    let mut last: BTreeMap<&str, u64> = BTreeMap::new();
+    for verdict in found {
+        let revision = verdict["revision"].as_u64().unwrap();
+        let before = last.insert(verdict["verdict_id"].as_str().unwrap(), revision);
+        assert_eq!(revision, before.unwrap_or(0) + 1, "{verdict}");
+    }
+    let found = canonical(found.to_vec());
+    let lost: Vec<_> = expected.iter().filter(|v| !found.contains(v)).collect();
+    let more: Vec<_> = found.iter().filter(|v| !expected.contains(v)).collect();
+    assert!(
+        lost.is_empty() && more.is_empty(),
+        "{} of {} lost, the first: {:?}; {} too many of {}, the first: {:?}",
+        lost.len(),
+        expected.len(),
+        lost.first(),
+        more.len(),
+        found.len(),
+        more.first()
+    );
+    assert_eq!(found.len(), expected.len());
 }

@@ -145,9 +145,13 @@ impl Group {
         let Some(lanes) = self.restoring.as_ref().and_then(Restoring::lanes) else {
             return Ok(());
         };
-        self.restoring = None;
+        let took = self
+            .restoring
+            .take()
+            .map(|restoring| restoring.since.elapsed());
         self.changed = Instant::now();
         let lanes = lanes?;
+        tracing::info!(lanes = lanes.len(), ?took, "kafka: restored");
         let from: Vec<_> = lanes.iter().map(|l| (l.partition(), l.next())).collect();
         self.lanes
             .extend(lanes.into_iter().map(|lane| (lane.partition(), lane)));
@@ -286,6 +290,8 @@ impl Group {
             None => {}
             Some(Outcome::Committed) => {
                 if let Some(pending) = self.pending.take() {
+                    let took = pending.since.elapsed();
+                    tracing::debug!(parts = pending.parts.len(), ?took, "kafka: committed");
                     self.committed.extend(pending.parts);
                 }
             }

@@ -153,6 +153,8 @@ impl Restorer {
             .set("auto.offset.reset", "error")
             .set("allow.auto.create.topics", "false")
             .set("check.crcs", "true")
+            // The end of a partition is told once nothing came for this long.
+            .set("fetch.wait.max.ms", "10")
             .create()
             .context("cannot make the consumer of the state")?;
         let mut list = TopicPartitionList::new();

@@ -127,7 +127,7 @@ impl Site {
         let data = folder.join(instance);
         let text = format!(
             "data = {:?}\n[kafka]\nbrokers = \"{}\"\nprefix = \"{}\"\ngroup = \"{}\"\n\
-             instance = \"{instance}\"\nsession = \"6s\"\nepoch = \"200ms\"\nsnapshot = \"2s\"\n\
+             instance = \"{instance}\"\nsession = \"6s\"\n\
              trusted_producers = true\n{more}\n",
             data.to_string_lossy(),
             self.addresses,
@@ -164,7 +164,7 @@ impl Site {
         super::plant::andon()
             .args(["run", "-o", "json", "-c"])
             .arg(config)
-            .env("RUST_LOG", "info")
+            .env("RUST_LOG", "andon=debug,info")
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -236,4 +236,40 @@ pub(crate) fn canonical(verdicts: Vec<Value>) -> Vec<String> {
         sorted.entry(key).or_default().push(verdict.to_string());
     }
     sorted.into_values().flatten().collect()
+}
+
+/// Luck that can be had again: the seed is printed, and `ANDON_SEED` names it.
+pub(crate) struct Luck(u64);
+
+impl Luck {
+    pub(crate) fn new(test: &str) -> Self {
+        let seed = match std::env::var("ANDON_SEED") {
+            Ok(seed) => seed.parse().unwrap(),
+            Err(_) => u64::from(std::process::id()),
+        };
+        say(&format!("{test}: ANDON_SEED={seed}"));
+        Self(seed)
+    }
+
+    /// A number below `limit`.
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ mixed >> 31) % limit
+    }
+
+    pub(crate) fn millis(&mut self, from: u64, to: u64) -> std::time::Duration {
+        std::time::Duration::from_millis(from + self.below(to - from))
+    }
+}
+
+/// Tells whoever reads the output of the test.
+#[expect(
+    clippy::print_stderr,
+    reason = "a seed that nobody sees repeats nothing"
+)]
+pub(crate) fn say(line: &str) {
+    eprintln!("{line}");
 }

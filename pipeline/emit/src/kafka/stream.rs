@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
@@ -10,7 +10,7 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 
 use super::ProducerError;
-use super::transaction::{Outgoing, send};
+use super::transaction::{Outgoing, drained, send};
 
 /// A producer whose records go out at once, each once, in order.
 pub struct Stream {
@@ -89,7 +89,7 @@ impl Stream {
     /// # Errors
     /// If something could not be delivered, or not in time.
     pub fn flush(&self, within: Duration) -> Result<(), ProducerError> {
-        let flushed = self.producer.flush(within);
+        let is_drained = drained(&self.producer, Instant::now() + within);
         let deliveries = self.producer.context();
         let failed = deliveries.failed.load(Ordering::Relaxed);
         if failed > 0 {
@@ -100,6 +100,10 @@ impl Stream {
             });
         }
         let waiting = usize::try_from(self.producer.in_flight_count()).unwrap_or(0);
-        flushed.map_err(|_| ProducerError::Slow(waiting))
+        if is_drained {
+            Ok(())
+        } else {
+            Err(ProducerError::Slow(waiting))
+        }
     }
 }

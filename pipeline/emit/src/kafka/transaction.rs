@@ -153,6 +153,10 @@ pub(super) fn attempt(producer: &BaseProducer, epoch: &Epoch, within: Duration) 
             Err(error) => return abort(producer, &error, within),
         }
     }
+    if !drained(producer, deadline) {
+        let waiting = producer.in_flight_count();
+        return Attempt::Unknown(format!("{waiting} records were not acknowledged in time"));
+    }
     match producer.commit_transaction(within) {
         Ok(()) => Attempt::Committed,
         Err(error) if requires_abort(&error) => abort(producer, &error, within),
@@ -160,6 +164,18 @@ pub(super) fn attempt(producer: &BaseProducer, epoch: &Epoch, within: Duration) 
         // producer might end a later transaction instead (librdkafka lacks KIP-890).
         Err(error) => Attempt::Unknown(error.to_string()),
     }
+}
+
+/// Waits until every record is acknowledged or has failed. The client's own `flush` looks only ten
+/// times a second, which would be most of an epoch.
+pub(super) fn drained<C: ProducerContext>(producer: &BaseProducer<C>, deadline: Instant) -> bool {
+    while producer.in_flight_count() > 0 {
+        if Instant::now() > deadline {
+            return false;
+        }
+        producer.poll(Duration::from_millis(1));
+    }
+    true
 }
 
 fn abort(producer: &BaseProducer, cause: &KafkaError, within: Duration) -> Attempt {

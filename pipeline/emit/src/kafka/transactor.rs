@@ -74,7 +74,7 @@ impl std::fmt::Debug for Transactor {
 }
 
 impl Transactor {
-    /// Starts the thread; the cluster is asked when the first epoch comes.
+    /// Starts the thread, which ends whatever an earlier process of this name left undecided.
     ///
     /// # Errors
     /// If the system gives no thread.
@@ -183,7 +183,11 @@ impl Worker {
 }
 
 fn serve(options: &Options, inbox: &Receiver<Ask>, outbox: &SyncSender<Outcome>) {
-    let mut producer = None;
+    // At once, not with the first epoch: a transaction that an earlier process of this name left
+    // open keeps everybody from seeing what is committed.
+    let mut producer = connect(options)
+        .inspect_err(|reason| tracing::warn!("kafka: no transactions yet: {reason}"))
+        .ok();
     while let Ok(Ask { epoch, in_doubt }) = inbox.recv() {
         let outcome = decide(options, &mut producer, &epoch, in_doubt);
         if outbox.send(outcome).is_err() {
@@ -268,7 +272,7 @@ fn connect(options: &Options) -> Result<BaseProducer, String> {
         .set("message.timeout.ms", (millis * 9 / 10).to_string())
         .set("partitioner", "murmur2_random")
         .set("compression.type", "lz4")
-        .set("linger.ms", "5");
+        .set("linger.ms", "1");
     let producer: BaseProducer = client.create().map_err(|error| error.to_string())?;
     match producer.init_transactions(options.timeout) {
         Ok(()) => Ok(producer),
