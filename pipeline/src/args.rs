@@ -131,6 +131,12 @@ pub struct RunArgs {
     /// Stop after this long.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<f64>,
+    /// Serve health and metrics on this address [default: on none].
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<String>,
+    /// Take partitions up whose state is lost: what was learned of their devices begins anew.
+    #[arg(long)]
+    pub allow_state_gap: bool,
 }
 
 /// `andon backtest`.

@@ -6,6 +6,7 @@
 //! inventory = "profiles/inventory/precision-parts.yaml"
 //! profiles = "profiles"
 //! shards = 1
+//! http = "127.0.0.1:8080"              # health and metrics; on none unless said
 //!
 //! [mqtt]
 //! listen = "127.0.0.1:1883"            # the embedded endpoint; or:
@@ -56,6 +57,8 @@ pub struct Config {
     pub mqtt: Mqtt,
     /// Clients of the endpoint that can prove who they are.
     pub principals: Vec<Principal>,
+    /// Where health and metrics are served.
+    pub http: Option<String>,
     /// Kafka, if that is where records come from.
     pub kafka: Option<Settings>,
 }
@@ -90,6 +93,7 @@ struct File {
     inventory: Option<PathBuf>,
     profiles: Option<PathBuf>,
     shards: Option<usize>,
+    http: Option<String>,
     mqtt: MqttFile,
     kafka: Section,
 }
@@ -157,6 +161,7 @@ impl Config {
             shards: args.shards.or(shards).unwrap_or(1),
             mqtt: source(args.mqtt.as_deref(), &file.mqtt)?,
             principals,
+            http: args.http.clone().or(file.http),
             kafka: file.kafka.check(args.kafka.as_deref()).map_err(usage)?,
         })
     }

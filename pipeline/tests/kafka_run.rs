@@ -117,3 +117,72 @@ fn same(found: &[Value], expected: &[String]) {
     );
     assert_eq!(found.len(), expected.len());
 }
+
+#[test]
+fn poison_ends_in_the_rejects_with_its_position_and_its_reason_and_the_rest_flows_on() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site::new(cluster.addresses(), "poison");
+    let device = "cnc-controller-01-0001";
+    let flow = |more: &str| {
+        format!(
+            "{{\"kind\":\"flow\",\"time\":\"2025-12-12T09:00:00Z\",\"orig\":\"10.1.10.1:40000\",\
+             \"resp\":\"203.0.113.7:4444\",\"transport\":\"udp\",\"state\":\"answered\",\
+             \"orig_bytes\":120{more}}}"
+        )
+    };
+    let good = flow("");
+    let poison = [
+        (device, "not json at all".to_owned(), "malformed"),
+        (device, "{\"kind\":\"flow\"".to_owned(), "malformed"),
+        (device, "{\"kind\":\"flow\"}".to_owned(), "missing_field"),
+        (device, flow(",\"orig_bytes\":-1"), "malformed"),
+        (device, flow(",\"resp_bytes\":-1"), "out_of_range"),
+        (device, flow(",\"service\":7"), "wrong_type"),
+        (device, flow(",\"v\":99"), "unknown_version"),
+        (device, good.replace("2025", "2999"), "far_future"),
+        (
+            device,
+            format!("{{\"kind\":\"{}\"}}", "x".repeat(300)),
+            "unsupported",
+        ),
+        ("agv-01", good.clone(), "wrong_key"),
+        ("a b", good.clone(), "wrong_key"),
+        ("", good.clone(), "no_key"),
+    ];
+    let mut lines = String::new();
+    for (key, payload, _) in &poison {
+        lines.push_str(&format!("{key}\t{payload}\n{device}\t{good}\n"));
+    }
+    site.produce("observations", &lines);
+    site.tombstone("observations", device);
+    site.drain(folder.path(), "one", "");
+    let rejects = site.read("rejects");
+    for (key, payload, reason) in &poison {
+        let excerpt: String = payload.chars().take(40).collect();
+        let is_it = |reject: &&Value| {
+            let text = reject["excerpt"].as_str().unwrap_or_default();
+            reject["reason"] == *reason && (text.is_empty() || text.starts_with(&excerpt))
+        };
+        let reject = rejects.iter().find(is_it);
+        let reject = reject.unwrap_or_else(|| panic!("{key} {reason} {payload}: {rejects:#?}"));
+        assert_eq!(reject["source"]["topic"], site.topic("observations"));
+        assert!(reject["source"]["offset"].is_u64(), "{reject}");
+        assert!(!reject["detail"].as_str().unwrap().is_empty(), "{reject}");
+    }
+    let tombstones = rejects
+        .iter()
+        .filter(|r| r["detail"] == "record is a tombstone");
+    assert_eq!(tombstones.count(), 1);
+    let headers = site.headers("rejects");
+    assert!(
+        headers
+            .iter()
+            .all(|h| h.contains("andon.reason=") && h.contains("andon.offset="))
+    );
+    let verdicts = site.read("verdicts");
+    assert_eq!(verdicts[0]["device_id"], device);
+    assert_eq!(verdicts[0]["grade"], "CRITICAL");
+}

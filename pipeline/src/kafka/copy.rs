@@ -14,7 +14,8 @@ use anyhow::Context as _;
 use hdrhistogram::Histogram;
 
 use super::group::Part;
-use super::lane::{Lane, Measure};
+use super::lane::Lane;
+use super::measure::Measure;
 use crate::args::Format;
 use crate::intake::Tally;
 use crate::ledger::Ledger;

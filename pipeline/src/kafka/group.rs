@@ -10,7 +10,8 @@ use andon_ingest::kafka::{Change, Reader};
 use andon_schemas::verdict::Verdict;
 use anyhow::Context as _;
 
-use super::lane::{Lane, Measure};
+use super::lane::Lane;
+use super::measure::Measure;
 use super::restore::{Restorer, Restoring};
 use super::settings::Settings;
 use super::sink::Sink;
@@ -38,6 +39,19 @@ struct Pending {
     again: bool,
 }
 
+/// What happened, for whoever keeps count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An epoch was committed so long after it had begun.
+    Committed(Duration),
+    /// An epoch was not.
+    Aborted,
+    /// Partitions were taken up in so long.
+    Restored(Duration),
+    /// A snapshot of so many bytes was taken in so long.
+    Snapshot(Duration, u64),
+}
+
 /// Our part of the group.
 #[derive(Debug)]
 pub struct Group {
@@ -54,8 +68,11 @@ pub struct Group {
     last_epoch: Instant,
     /// Committed and not yet asked for.
     committed: Vec<Part>,
+    events: Vec<Event>,
     /// When the group last changed.
     changed: Instant,
+    /// The group has told us what is ours, be it nothing.
+    member: bool,
 }
 
 impl Group {
@@ -78,7 +95,9 @@ impl Group {
             pending: None,
             last_epoch: Instant::now(),
             committed: Vec::new(),
+            events: Vec::new(),
             changed: Instant::now(),
+            member: false,
         }
     }
 
@@ -90,6 +109,32 @@ impl Group {
     /// Whether partitions are being taken up, or repeat what was committed.
     pub fn is_restoring(&self) -> bool {
         self.restoring.is_some() || self.lanes.values().any(|lane| !lane.is_live())
+    }
+
+    /// The partitions that are being taken up, or repeat what was committed.
+    pub fn restoring(&self) -> Vec<i32> {
+        let repeating = self.lanes.values().filter(|lane| !lane.is_live());
+        let taken_up = self
+            .restoring
+            .iter()
+            .flat_map(|r| r.partitions.iter().copied());
+        taken_up.chain(repeating.map(Lane::partition)).collect()
+    }
+
+    /// Whether the group has more processes than partitions, and none is ours.
+    pub fn is_idle_member(&self) -> bool {
+        self.member && self.lanes.is_empty() && self.restoring.is_none()
+    }
+
+    /// Records that wait for the end of the epoch.
+    pub fn waiting(&mut self) -> usize {
+        let lanes = self.lanes.values_mut();
+        lanes.map(|lane| lane.draft().records.len()).sum()
+    }
+
+    /// What happened since the last time.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
     }
 
     /// How long nothing has changed in the group.
@@ -133,6 +178,7 @@ impl Group {
     fn assigned(&mut self, partitions: Vec<i32>) -> anyhow::Result<()> {
         tracing::info!(?partitions, "kafka: assigned");
         self.changed = Instant::now();
+        self.member = true;
         if partitions.is_empty() {
             return Ok(self.reader.begin(&[])?);
         }
@@ -152,6 +198,7 @@ impl Group {
         self.changed = Instant::now();
         let lanes = lanes?;
         tracing::info!(lanes = lanes.len(), ?took, "kafka: restored");
+        self.events.extend(took.map(Event::Restored));
         let from: Vec<_> = lanes.iter().map(|l| (l.partition(), l.next())).collect();
         self.lanes
             .extend(lanes.into_iter().map(|lane| (lane.partition(), lane)));
@@ -231,9 +278,14 @@ impl Group {
                 continue;
             }
             lane.run()?;
+            let began = Instant::now();
             let snapshot = lane
                 .close_epoch(is_due)
                 .with_context(|| format!("partition {partition}"))?;
+            if let Some(snapshot) = &snapshot {
+                let event = Event::Snapshot(began.elapsed(), snapshot.length());
+                self.events.push(event);
+            }
             let epoch = lane.epoch();
             let offset = NextOffset {
                 partition,
@@ -291,11 +343,13 @@ impl Group {
             Some(Outcome::Committed) => {
                 if let Some(pending) = self.pending.take() {
                     let took = pending.since.elapsed();
+                    self.events.push(Event::Committed(took));
                     tracing::debug!(parts = pending.parts.len(), ?took, "kafka: committed");
                     self.committed.extend(pending.parts);
                 }
             }
             Some(Outcome::Aborted { reason, outdated }) => {
+                self.events.push(Event::Aborted);
                 tracing::warn!(outdated, "kafka: an epoch was not committed: {reason}");
                 if let Some(pending) = &mut self.pending {
                     pending.again = true;

@@ -2,6 +2,8 @@
 //! them. What a lane does depends on its own messages, ticks and control inputs alone, so it can be
 //! taken up by any process, at any committed offset, and goes on as if nothing had happened.
 
+mod closing;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,16 +12,15 @@ use andon_engine::{Engine, Input, Output, Plant};
 use andon_ingest::kafka::Message;
 use andon_ingest::refused::Refused;
 use andon_schemas::bundle::BUNDLE_ROWS_MAX;
-use andon_schemas::identity::DeviceId;
-use andon_schemas::observation::{Record, RecordBody, Sender, Source};
-use andon_schemas::reject::RejectReason;
+use andon_schemas::observation::{Record, Source};
 use andon_schemas::time::{EventTime, Span};
 
+use super::address::{addressed, key};
 use super::draft::Draft;
 use super::journal::{EpochRecord, Journal};
+use super::measure::Measure;
 use super::names::Names;
-use super::snapshot::{Manifest, Snapshot, Sum};
-use crate::blueprint::Blueprint;
+use super::snapshot::{Snapshot, Sum};
 use crate::intake::{Intake, Tally};
 
 /// Whether what a lane does is new.
@@ -33,28 +34,6 @@ enum Phase {
         ticks: VecDeque<(i64, EventTime)>,
     },
     Live,
-}
-
-/// What lanes are measured against; shared by those of one process.
-#[derive(Clone, Debug)]
-pub struct Measure {
-    /// The files.
-    pub blueprint: Arc<Blueprint>,
-    /// What they compile to.
-    pub plant: Arc<Plant>,
-}
-
-impl Measure {
-    /// What a blueprint comes to.
-    ///
-    /// # Errors
-    /// If it does not compile.
-    pub fn of(blueprint: Blueprint) -> anyhow::Result<Self> {
-        Ok(Self {
-            plant: blueprint.compile()?,
-            blueprint: Arc::new(blueprint),
-        })
-    }
 }
 
 /// Everything about one partition.
@@ -227,7 +206,10 @@ impl Lane {
         match key(message) {
             Ok(device) => {
                 for record in read {
-                    match record.and_then(|record| self.addressed(record, &device)) {
+                    let inventory = self.intake.plant().inventory();
+                    let record = record
+                        .and_then(|record| addressed(record, &device, self.trusted, inventory));
+                    match record {
                         Ok(record) => self.record(record, &source, received_at, came),
                         Err(refused) => self.refuse(refused, &source, message),
                     }
@@ -258,49 +240,6 @@ impl Lane {
         if self.intake.feed().newest() > newest {
             self.newest_came = Some((at.min(received_at), came));
         }
-    }
-
-    /// A record is about the device that is its key: of a flow only that end is taken. The other
-    /// one has a key, and maybe a partition, of its own.
-    fn addressed(&self, mut record: Record, device: &DeviceId) -> Result<Record, Refused> {
-        if !self.trusted {
-            record.sender = Some(Sender {
-                name: device.clone(),
-                proven: false,
-            });
-        }
-        match &record.device {
-            // What an unproven sender says of another device is held against the sender, whose
-            // partition this is.
-            Some(named) if named == device || !self.trusted => return Ok(record),
-            Some(named) => {
-                return Err(Refused::new(
-                    RejectReason::WrongKey,
-                    format!("record is about `{named}` and its key is `{device}`"),
-                ));
-            }
-            None => {}
-        }
-        if let RecordBody::Flow(flow) = &record.body {
-            let inventory = self.intake.plant().inventory();
-            let is_end = [flow.originator.address, flow.responder.address]
-                .into_iter()
-                .any(|address| match inventory.at_address(address) {
-                    Some(owner) => owner.id == *device,
-                    None => DeviceId::of_address(address) == *device,
-                });
-            if !is_end {
-                return Err(Refused::new(
-                    RejectReason::WrongKey,
-                    format!(
-                        "neither end of the flow is `{device}`, its key: send records that are \
-                         not keyed by device through `andon bridge`"
-                    ),
-                ));
-            }
-        }
-        record.device = Some(device.clone());
-        Ok(record)
     }
 
     /// What has to happen before the message at an offset is taken.
@@ -413,89 +352,4 @@ impl Lane {
     pub fn draft(&mut self) -> &mut Draft {
         &mut self.draft
     }
-
-    /// Whether something has happened that an epoch must hold.
-    pub fn is_touched(&self) -> bool {
-        self.touched && self.is_live()
-    }
-
-    /// Ends an epoch: where the partition stands now, with a snapshot if one is due. Everything
-    /// that waits has been run.
-    ///
-    /// # Errors
-    /// If the state cannot be written.
-    pub fn close_epoch(&mut self, snapshot_due: bool) -> anyhow::Result<Option<Snapshot>> {
-        self.epoch.epoch += 1;
-        self.epoch.next = self.next;
-        self.touched = false;
-        let is_due = self.snapshot_at.is_none() || snapshot_due;
-        let snapshot = is_due.then(|| self.snapshot()).transpose()?;
-        if let Some(snapshot) = &snapshot {
-            let records = &mut self.draft.records;
-            self.journal.snapshot(snapshot, &self.pieces, records)?;
-            self.pieces.clone_from(&snapshot.manifest.pieces);
-            self.keep_ticks_since(snapshot.manifest.epoch);
-        }
-        self.journal.epoch(&self.epoch, &mut self.draft.records)?;
-        Ok(snapshot)
-    }
-
-    fn snapshot(&mut self) -> anyhow::Result<Snapshot> {
-        let engine = self.engine.snapshot().map_err(anyhow::Error::msg)?;
-        let manifest = Manifest {
-            partition: self.partition,
-            line: self.epoch.line,
-            epoch: self.epoch.epoch,
-            next: self.next,
-            feed: self.intake.feed().state(),
-            tally: self.intake.tally().clone(),
-            pieces: Vec::new(),
-        };
-        Snapshot::of(manifest, &self.measure.blueprint, &engine)
-    }
-
-    /// Ticks are kept for whoever goes on from this snapshot, or from the one before it.
-    fn keep_ticks_since(&mut self, epoch: u64) {
-        let this = (epoch, self.next);
-        // A change of the plant is in this snapshot only.
-        let oldest = match self.snapshot_at {
-            None => this,
-            Some(_) => self.newest_snapshot,
-        };
-        self.epoch.oldest = oldest.0;
-        self.epoch.ticks.retain(|(at, _)| *at >= oldest.1);
-        self.newest_snapshot = this;
-        self.snapshot_at = Some(Instant::now());
-    }
-
-    /// When the last snapshot was taken, if anything has changed since.
-    pub fn snapshot_age(&self) -> Option<std::time::Duration> {
-        self.snapshot_at
-            .filter(|_| self.newest_snapshot.0 < self.epoch.epoch)
-            .map(|at| at.elapsed())
-    }
-
-    /// The last epoch.
-    pub fn epoch(&self) -> &EpochRecord {
-        &self.epoch
-    }
-}
-
-/// The device that a message is keyed by.
-fn key(message: &Message<'_>) -> Result<DeviceId, Refused> {
-    let Some(key) = message.key.filter(|key| !key.is_empty()) else {
-        return Err(Refused::new(
-            RejectReason::NoKey,
-            "record has no key: it must be its device; `andon bridge` keys what is not",
-        ));
-    };
-    if message.payload.is_none() {
-        return Err(Refused::new(
-            RejectReason::Malformed,
-            "record is a tombstone",
-        ));
-    }
-    let key = std::str::from_utf8(key)
-        .map_err(|_| Refused::new(RejectReason::WrongKey, "key is not UTF-8"))?;
-    DeviceId::new(key).map_err(|e| Refused::new(RejectReason::WrongKey, format!("key: {e}")))
 }

@@ -6,12 +6,15 @@
 //!   └── Restorer: snapshot, then what was committed after it ◀────┘
 //! ```
 
+pub mod address;
 pub mod copy;
 pub mod draft;
 pub mod group;
 pub mod journal;
 pub mod lane;
+pub mod measure;
 pub mod names;
+pub mod pulse;
 pub mod restore;
 pub mod run;
 pub mod settings;

@@ -16,7 +16,8 @@ use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::journal::{EpochRecord, Kept};
-use super::lane::{Lane, Measure};
+use super::lane::Lane;
+use super::measure::Measure;
 use super::names::Names;
 use super::shelf::Shelf;
 use super::snapshot::Snapshot;

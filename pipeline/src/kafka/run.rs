@@ -5,19 +5,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use andon_ingest::kafka::{Message, Reader, Taken};
+use andon_ingest::kafka::payload::{self, Payloads};
+use andon_ingest::kafka::{Reader, Taken};
 use andon_ingest::refused::Refused;
 use andon_schemas::observation::Record;
 use andon_schemas::time::EventTime;
-use andon_schemas::wire::{DecodeOptions, decode, decode_capture};
 use anyhow::{Context as _, anyhow};
 use rdkafka::ClientConfig;
 use tokio::runtime::Runtime;
 
 use super::copy::Copy;
 use super::group::Group;
-use super::lane::{Lane, Measure};
+use super::lane::Lane;
+use super::measure::Measure;
 use super::names::Names;
+use super::pulse::Pulse;
 use super::restore::Restorer;
 use super::settings::{Protocol, Settings};
 use super::shelf::{Saving, Shelf};
@@ -38,6 +40,10 @@ const WAIT: Duration = Duration::from_millis(20);
 const IDLE_EVERY: Duration = Duration::from_secs(1);
 /// A drained source has ended when nothing changed in the group for this long.
 const DRAINED_AFTER: Duration = Duration::from_secs(3);
+/// Most records that wait to be committed.
+const WAITING_MAX: usize = 100_000;
+/// How long the client is given to leave the cluster.
+const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 /// How long the last epoch is given.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -59,6 +65,13 @@ pub fn run(
     let after = args.duration.map(Duration::from_secs_f64);
     let stop = stopping(&runtime, Stop { after });
     let names = Names::of(&settings.prefix);
+    let payloads = Payloads::new(&payload::Options {
+        trusted: settings.trusted_producers,
+        registry: settings.registry.clone(),
+        ..payload::Options::default()
+    })
+    .map_err(usage)?;
+    let pulse = Pulse::start(config.http.as_deref(), &runtime)?;
     let client = settings.client("andon");
     let reader = Arc::new(Reader::join(
         &consumer(settings, &client),
@@ -76,7 +89,7 @@ pub fn run(
         shelf: shelf.clone(),
         setting: measure.clone(),
         trusted: settings.trusted_producers,
-        allow_gap: false,
+        allow_gap: args.allow_state_gap,
     };
     let group = Group::new(reader.clone(), restorer, sink, settings.clone(), run_id()?);
     let copy = Copy::open(&config.data, &measure, format)?;
@@ -88,7 +101,9 @@ pub fn run(
         reloads: hangups(&runtime),
         stop,
         config,
-        trusted: settings.trusted_producers,
+        payloads,
+        pulse,
+        paused: false,
         read: Vec::new(),
         last_idle: Instant::now(),
     };
@@ -107,7 +122,21 @@ pub fn run(
             crate::text::summary(&summary, &running.copy.ledger, clock, out)?;
         }
     }
-    drop(running);
+    let Running {
+        group,
+        reader,
+        pulse,
+        saving,
+        ..
+    } = running;
+    drop(saving);
+    if let Some(share) = pulse.stop(&runtime) {
+        tracing::info!(
+            "ready {:.3} % of the time since it first was",
+            share * 100.0
+        );
+    }
+    close(move || drop((group, reader)));
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(Outcome::Done)
 }
@@ -121,7 +150,10 @@ struct Running<'a> {
     reloads: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     config: &'a Config,
-    trusted: bool,
+    payloads: Payloads,
+    pulse: Pulse,
+    /// Fetching is paused until what waits is committed.
+    paused: bool,
     /// Records of one message; reused.
     read: Vec<Result<Record, Refused>>,
     last_idle: Instant,
@@ -138,6 +170,8 @@ impl Running<'_> {
             }
             self.group.tend()?;
             self.publish(out)?;
+            self.pulse.beat(&self.reader, &mut self.group);
+            self.hold_back()?;
             if self.reloads.swap(false, Ordering::Relaxed) {
                 self.reload()?;
             }
@@ -155,7 +189,8 @@ impl Running<'_> {
 
     /// Takes what has come through the lanes.
     fn chunk(&mut self) -> anyhow::Result<Taken> {
-        let (lanes, read, trusted) = (&mut self.group.lanes, &mut self.read, self.trusted);
+        let (lanes, read) = (&mut self.group.lanes, &mut self.read);
+        let payloads = &mut self.payloads;
         let mut touched: Vec<i32> = Vec::new();
         let mut failed = Ok(());
         let taken = self.reader.take(CHUNK, WAIT, OPEN, &mut |message| {
@@ -166,7 +201,9 @@ impl Running<'_> {
                 touched.push(message.partition);
             }
             read.clear();
-            read.push(decoded(&message, trusted));
+            if let Some(payload) = message.payload {
+                payloads.read(payload, &mut |record| read.push(record));
+            }
             let done = lane.take(&message, read.drain(..), Instant::now());
             if failed.is_ok() {
                 failed = done;
@@ -176,7 +213,9 @@ impl Running<'_> {
         for partition in touched {
             if let Some(lane) = self.group.lanes.get_mut(&partition) {
                 lane.run()?;
-                self.copy.waited(std::mem::take(&mut lane.draft().waits));
+                let waits = std::mem::take(&mut lane.draft().waits);
+                self.pulse.waited(&waits);
+                self.copy.waited(waits);
             }
             self.group.hand_over(partition)?;
         }
@@ -185,13 +224,33 @@ impl Running<'_> {
 
     /// Tells what was committed, and keeps a copy of it.
     fn publish(&mut self, out: &mut impl Write) -> anyhow::Result<()> {
+        self.pulse.events(&self.group.take_events());
         for part in self.group.take_committed() {
+            self.pulse.committed(&part);
             self.copy.take(&part, out)?;
             if let Some(snapshot) = part.snapshot {
                 self.saving.save(snapshot);
             }
         }
         self.copy.flush(out)
+    }
+
+    /// What waits to be committed is bounded: beyond, no more is fetched until it is out.
+    fn hold_back(&mut self) -> anyhow::Result<()> {
+        let waiting = self.group.waiting();
+        let wanted = waiting
+            > if self.paused {
+                WAITING_MAX / 2
+            } else {
+                WAITING_MAX
+            };
+        if wanted != self.paused {
+            let held: Vec<i32> = self.group.lanes.keys().copied().collect();
+            self.reader.pause(&held, wanted)?;
+            self.paused = wanted;
+            tracing::info!(waiting, paused = wanted, "kafka: fetching");
+        }
+        Ok(())
     }
 
     /// Partitions that are connected, past their backlog and drained: time goes on by the wall
@@ -259,18 +318,6 @@ impl Running<'_> {
     }
 }
 
-/// What a message holds.
-fn decoded(message: &Message<'_>, trusted: bool) -> Result<Record, Refused> {
-    let payload = message.payload.unwrap_or_default();
-    let mut record = if trusted {
-        decode_capture(payload)?.0
-    } else {
-        decode(payload, DecodeOptions::default())?
-    };
-    record.received_at = None;
-    Ok(record)
-}
-
 fn consumer(settings: &Settings, client: &ClientConfig) -> ClientConfig {
     let mut consumer = client.clone();
     consumer
@@ -297,6 +344,21 @@ fn consumer(settings: &Settings, client: &ClientConfig) -> ClientConfig {
         }
     }
     consumer
+}
+
+/// Closes what may hang while the cluster is away, and waits only a while for it.
+fn close(work: impl FnOnce() + Send + 'static) {
+    let (done, closed) = std::sync::mpsc::sync_channel(1);
+    let closing = std::thread::Builder::new()
+        .name("kafka-close".to_owned())
+        .spawn(move || {
+            work();
+            // Nobody waits any more if it took too long.
+            let _heard = done.send(()).is_ok();
+        });
+    if closing.is_err() || closed.recv_timeout(CLOSED_WITHIN).is_err() {
+        tracing::warn!("kafka: leaving without a goodbye");
+    }
 }
 
 fn run_id() -> anyhow::Result<u64> {

@@ -108,6 +108,11 @@ impl Snapshot {
         Ok(())
     }
 
+    /// Length of its pieces together, bytes.
+    pub fn length(&self) -> u64 {
+        self.manifest.pieces.iter().map(|sum| sum.length).sum()
+    }
+
     /// All of it as one.
     ///
     /// # Errors

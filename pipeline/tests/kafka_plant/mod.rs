@@ -95,6 +95,24 @@ impl Site {
         assert!(kcat.wait().unwrap().success());
     }
 
+    /// Produces a key without a value.
+    pub(crate) fn tombstone(&self, topic: &str, key: &str) {
+        let topic = self.topic(topic);
+        let mut kcat = self.kcat(&["-P", "-t", &topic, "-K", "\t", "-Z"]);
+        let mut kcat = kcat.stdin(Stdio::piped()).spawn().unwrap();
+        writeln!(kcat.stdin.take().unwrap(), "{key}\t").unwrap();
+        assert!(kcat.wait().unwrap().success());
+    }
+
+    /// The headers of every committed record of a topic, as `name=value,…`.
+    pub(crate) fn headers(&self, topic: &str) -> Vec<String> {
+        let topic = self.topic(topic);
+        let args = ["-C", "-t", &topic, "-e", "-q", "-f", "%h\\n"];
+        let output = self.kcat(&args).stderr(Stdio::inherit()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
     /// Every committed value of a topic, by kcat, in order within each partition.
     pub(crate) fn read(&self, topic: &str) -> Vec<Value> {
         let topic = self.topic(topic);

@@ -313,6 +313,12 @@ impl Reader {
         (at.elapsed() < HEARD_WITHIN).then_some(standing)
     }
 
+    /// How many brokers answer, if that was heard lately.
+    pub fn brokers(&self) -> Option<usize> {
+        let (brokers, at) = self.consumer.context().brokers()?;
+        (at.elapsed() < HEARD_WITHIN).then_some(brokers)
+    }
+
     /// What the client complained of since the last time this was asked.
     pub fn trouble(&self) -> Option<String> {
         self.consumer.context().take_trouble()

@@ -38,6 +38,7 @@ pub(super) struct Watch {
 #[derive(Default)]
 struct Standings {
     at: Option<Instant>,
+    brokers: usize,
     partitions: BTreeMap<i32, Standing>,
 }
 
@@ -68,6 +69,12 @@ impl Watch {
         Some((*standing, standings.at?))
     }
 
+    /// How many brokers answer, and when that was heard.
+    pub(super) fn brokers(&self) -> Option<(usize, Instant)> {
+        let standings = locked(&self.standings);
+        Some((standings.brokers, standings.at?))
+    }
+
     /// What the client complained of since the last time this was asked.
     pub(super) fn take_trouble(&self) -> Option<String> {
         locked(&self.trouble).take()
@@ -95,10 +102,9 @@ impl ClientContext for Watch {
             .filter(|broker| broker.state == "UP")
             .map(|broker| broker.nodeid)
             .collect();
-        let Some(topic) = statistics.topics.get(&self.topic) else {
-            return;
-        };
-        let partitions = topic.partitions.values().map(|partition| {
+        let topic = statistics.topics.get(&self.topic);
+        let partitions = topic.iter().flat_map(|topic| topic.partitions.values());
+        let partitions = partitions.map(|partition| {
             let standing = Standing {
                 connected: up.contains(&partition.leader),
                 end: partition.ls_offset,
@@ -108,6 +114,7 @@ impl ClientContext for Watch {
         });
         *locked(&self.standings) = Standings {
             at: Some(Instant::now()),
+            brokers: up.len(),
             partitions: partitions.collect(),
         };
     }
