@@ -1,5 +1,7 @@
 //! An Apache Kafka of the test's own, on free loopback ports: what `docker/kafka/broker` starts, and
-//! ends when the test does, however that comes about.
+//! ends when the test does, however that comes about. Tests of several crates share it.
+#![allow(dead_code, reason = "every test uses a part of it")]
+#![allow(clippy::allow_attributes, reason = "one test may use all of it")]
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
@@ -17,12 +19,43 @@ pub(crate) struct Cluster {
     commands: Option<ChildStdin>,
     answers: Lines<BufReader<ChildStdout>>,
     addresses: String,
+    secure: Option<Secure>,
+}
+
+/// Where the brokers listen for encrypted connections, and a folder with what those take.
+#[derive(Debug)]
+pub(crate) struct Secure {
+    /// For the user `andon`, who has a password.
+    pub(crate) sasl: String,
+    /// For a client with a certificate.
+    pub(crate) ssl: String,
+    /// `ca.pem`, `password`, `client.p12`, and `stranger.pem`, who vouches for nobody.
+    pub(crate) folder: PathBuf,
 }
 
 impl Cluster {
     /// Starts one broker, or three. `None`, after saying so, if the machine has no Java or not yet
     /// Kafka's jars, and nobody demands a broker.
     pub(crate) fn start(brokers: usize) -> Option<Self> {
+        Self::start_with(brokers, &[])
+    }
+
+    /// The same, with settings of the brokers, each `KEY=VALUE`.
+    pub(crate) fn start_with(brokers: usize, settings: &[&str]) -> Option<Self> {
+        let settings = settings.iter().flat_map(|setting| ["--set", setting]);
+        Self::run(brokers, settings, None)
+    }
+
+    /// The same, with encrypted connections besides; what they take is put into the folder.
+    pub(crate) fn start_secure(brokers: usize, folder: &Path) -> Option<Self> {
+        Self::run(brokers, [], Some(folder))
+    }
+
+    fn run<'a>(
+        brokers: usize,
+        settings: impl IntoIterator<Item = &'a str>,
+        folder: Option<&Path>,
+    ) -> Option<Self> {
         let script = script();
         if env::var_os(DEMANDED).is_none_or(|value| value != "1") {
             let check = Command::new(&script).arg("check").output().unwrap();
@@ -31,27 +64,50 @@ impl Cluster {
                 return None;
             }
         }
-        let mut process = Command::new(&script)
-            .args(["run", "--brokers", &brokers.to_string()])
+        let mut command = Command::new(&script);
+        command.args(["run", "--brokers", &brokers.to_string()]);
+        command.args(settings);
+        if let Some(folder) = folder {
+            command.arg("--secure").arg(folder);
+        }
+        let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let commands = process.stdin.take();
-        let mut answers = BufReader::new(process.stdout.take().unwrap()).lines();
-        let Some(ready) = answers.next() else {
+        let mut cluster = Self {
+            commands: process.stdin.take(),
+            answers: BufReader::new(process.stdout.take().unwrap()).lines(),
+            process,
+            addresses: String::new(),
+            secure: None,
+        };
+        cluster.addresses = cluster.told("ready");
+        if let Some(folder) = folder {
+            let told = cluster.told("secure");
+            let (for_users, for_certificates) = told.split_once(' ').unwrap();
+            cluster.secure = Some(Secure {
+                sasl: for_users.to_owned(),
+                ssl: for_certificates.to_owned(),
+                folder: folder.to_owned(),
+            });
+        }
+        Some(cluster)
+    }
+
+    /// What the script says next, behind this word.
+    fn told(&mut self, word: &str) -> String {
+        let Some(line) = self.answers.next() else {
             panic!(
                 "Kafka does not start ({}); standard error has the reason",
-                process.wait().unwrap()
+                self.process.wait().unwrap()
             );
         };
-        let addresses = ready.unwrap().strip_prefix("ready ").unwrap().to_owned();
-        Some(Self {
-            process,
-            commands,
-            answers,
-            addresses,
-        })
+        let line = line.unwrap();
+        let rest = line
+            .strip_prefix(word)
+            .and_then(|rest| rest.strip_prefix(' '));
+        rest.unwrap_or_else(|| panic!("{line}")).to_owned()
     }
 
     /// One broker for all tests of a file, which keep to topics, groups and transactional ids of
@@ -66,9 +122,34 @@ impl Cluster {
         &self.addresses
     }
 
+    /// Where they listen for encrypted connections, if it was started so.
+    pub(crate) fn secure(&self) -> &Secure {
+        self.secure.as_ref().expect("it was started secure")
+    }
+
+    /// The process that keeps the brokers.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Takes one broker away, counted from 1, as a power cut would.
     pub(crate) fn kill(&mut self, broker: usize) {
         self.tell("kill", broker);
+    }
+
+    /// Ends a broker in order: others take over what it leads before it goes.
+    pub(crate) fn stop(&mut self, broker: usize) {
+        self.tell("stop", broker);
+    }
+
+    /// Freezes a broker: it stays connected and answers nothing.
+    pub(crate) fn pause(&mut self, broker: usize) {
+        self.tell("pause", broker);
+    }
+
+    /// Lets a frozen broker go on.
+    pub(crate) fn resume(&mut self, broker: usize) {
+        self.tell("resume", broker);
     }
 
     /// Starts a broker again, with what it had stored, and waits until it serves.
