@@ -7,6 +7,7 @@
 //! ```
 
 pub mod address;
+pub mod connect;
 pub mod copy;
 pub mod draft;
 pub mod group;
@@ -17,6 +18,7 @@ pub mod names;
 pub mod pulse;
 pub mod restore;
 pub mod run;
+pub mod security;
 pub mod settings;
 pub mod shelf;
 pub mod sink;

@@ -14,14 +14,16 @@
 //! trusted_producers = false            # only those may write who say truly who sent a record
 //! # registry = "http://127.0.0.1:8081" # where schemas of Avro payloads are
 //! ```
+//!
+//! For `[kafka.tls]` and `[kafka.sasl]` see [`super::security`].
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use rdkafka::ClientConfig;
 use serde::Deserialize;
 
+use super::security::{SaslSection, Security, TlsSection};
 use crate::args::parse_duration;
 
 /// How a run uses Kafka.
@@ -49,19 +51,8 @@ pub struct Settings {
     pub trusted_producers: bool,
     /// Base address of a schema registry.
     pub registry: Option<String>,
-}
-
-impl Settings {
-    /// What every client of ours is told.
-    pub fn client(&self, role: &str) -> ClientConfig {
-        let mut client = ClientConfig::new();
-        client
-            .set("bootstrap.servers", &self.brokers)
-            .set("client.id", format!("andon-{}-{role}", self.instance))
-            .set("socket.keepalive.enable", "true")
-            .set("reconnect.backoff.max.ms", "10000");
-        client
-    }
+    /// What protects the connections.
+    pub security: Security,
 }
 
 /// What is promised of what comes out.
@@ -98,6 +89,8 @@ pub struct Section {
     protocol: Option<String>,
     trusted_producers: bool,
     registry: Option<String>,
+    tls: Option<TlsSection>,
+    sasl: Option<SaslSection>,
 }
 
 impl FromStr for Delivery {
@@ -162,7 +155,19 @@ impl Section {
             protocol: protocol.unwrap_or(Protocol::Classic),
             trusted_producers: self.trusted_producers,
             registry: self.registry.clone(),
+            security: self.security()?,
         }))
+    }
+
+    fn security(&self) -> anyhow::Result<Security> {
+        let security = Security {
+            tls: self.tls.as_ref().map(TlsSection::check).transpose()?,
+            sasl: self.sasl.as_ref().map(SaslSection::check).transpose()?,
+        };
+        if let Some(warning) = security.warning() {
+            tracing::warn!("{warning}");
+        }
+        Ok(security)
     }
 }
 
