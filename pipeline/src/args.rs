@@ -1,5 +1,7 @@
 //! The command line as it is written; what it means is decided by the commands.
 
+mod topics;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -7,6 +9,8 @@ use andon_engine::VNODES;
 use andon_schemas::grade::Grade;
 use andon_schemas::observation::Kind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use topics::{ClusterArgs, TopicsCommand};
 
 /// Behavioural analytics for zero-trust industrial `IoT`.
 #[derive(Debug, Parser)]
@@ -62,6 +66,9 @@ pub enum Command {
     /// Work on profiles.
     #[command(subcommand)]
     Profile(ProfileCommand),
+    /// Make and check the topics of Kafka.
+    #[command(subcommand)]
+    Topics(TopicsCommand),
 }
 
 /// What to measure against.

@@ -167,6 +167,21 @@ impl Config {
     }
 }
 
+/// Where Kafka is and how to reach it, for commands that need nothing else of the configuration.
+///
+/// # Errors
+/// Says what cannot be read, or that no broker is named.
+pub fn kafka(path: Option<&Path>, brokers: Option<&str>) -> anyhow::Result<Settings> {
+    let file = path.map(read).transpose()?.unwrap_or_default();
+    let settings = file.kafka.check(brokers).map_err(usage)?;
+    settings.ok_or_else(|| {
+        usage(anyhow!(
+            "no broker is named: give `--kafka host:port`, or `-c` with a file that has \
+             `brokers` in its section [kafka]"
+        ))
+    })
+}
+
 fn read(path: &Path) -> anyhow::Result<File> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read configuration `{}`", path.display()))

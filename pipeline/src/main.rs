@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => commands::demo::run(args, cli.output, &mut out),
         Command::Run(args) => commands::run::run(args, cli.output, &mut out),
         Command::Publish(args) => commands::publish::run(args, cli.output, &mut out),
+        Command::Topics(command) => commands::topics::run(command, cli.output, &mut out),
     };
     let flushed = out.flush();
     let status = exit::status(&result);

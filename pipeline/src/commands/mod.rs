@@ -8,4 +8,5 @@ pub mod profile;
 pub mod publish;
 pub mod run;
 pub mod simulate;
+pub mod topics;
 mod unread;

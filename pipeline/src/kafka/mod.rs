@@ -23,3 +23,4 @@ pub mod settings;
 pub mod shelf;
 pub mod sink;
 pub mod snapshot;
+pub mod topics;

@@ -1,0 +1,293 @@
+//! Compares what a cluster has with the table: what is wrong, what follows, what mends it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::cluster::{Cluster, Found};
+use super::{OBSERVATIONS, Rule, Spread, TOPICS, Topic, Wanted, Weight, copies};
+
+/// What makes a topic that is not there.
+const CREATE: &str = "`andon topics create`, with the same `-c` or `--kafka`";
+
+/// How one of our topics is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Condition {
+    /// Its name.
+    pub topic: String,
+    /// What there is of it.
+    #[serde(flatten)]
+    pub found: Option<Counts>,
+    /// What is not as it should be.
+    pub problems: Vec<Problem>,
+}
+
+/// The size of a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Number of partitions.
+    pub partitions: usize,
+    /// Copies of each; of the one with the fewest, if they differ.
+    pub replication: usize,
+}
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The topic.
+    #[serde(skip)]
+    pub topic: String,
+    /// What about it: the name of a setting, `partitions`, `replication`, `leader` or `exists`.
+    pub what: String,
+    /// How it is.
+    pub found: String,
+    /// How it should be.
+    pub expected: String,
+    /// How bad it is.
+    pub weight: Weight,
+    /// What follows from it.
+    pub follows: String,
+    /// The command that mends it, or what else does.
+    pub mend: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            topic,
+            what,
+            found,
+            expected,
+            ..
+        } = self;
+        write!(f, "`{topic}`: {what} is {found}, not {expected}")
+    }
+}
+
+impl Condition {
+    /// The worst of it.
+    pub fn weight(&self) -> Option<Weight> {
+        self.problems.iter().map(|problem| problem.weight).max()
+    }
+}
+
+/// Goes through all our topics.
+pub fn check(cluster: &Cluster) -> Vec<Condition> {
+    TOPICS
+        .iter()
+        .map(|topic| {
+            let subject = Subject {
+                cluster,
+                topic,
+                name: topic.name(&cluster.names).to_owned(),
+            };
+            match cluster.topics.get(topic.holds) {
+                None => Condition {
+                    problems: vec![subject.missing()],
+                    topic: subject.name,
+                    found: None,
+                },
+                Some(found) => Condition {
+                    problems: subject.problems(found),
+                    found: Some(Counts {
+                        partitions: found.partitions.len(),
+                        replication: found.replication(),
+                    }),
+                    topic: subject.name,
+                },
+            }
+        })
+        .collect()
+}
+
+impl Found {
+    /// Copies of the partition that has the fewest.
+    pub(super) fn replication(&self) -> usize {
+        self.partitions.iter().map(|p| p.copies).min().unwrap_or(0)
+    }
+}
+
+/// The topic that is looked at.
+struct Subject<'a> {
+    cluster: &'a Cluster,
+    topic: &'a Topic,
+    name: String,
+}
+
+impl Subject<'_> {
+    fn problem(&self, what: &str, weight: Weight, found: String, expected: String) -> Problem {
+        Problem {
+            topic: self.name.clone(),
+            what: what.to_owned(),
+            found,
+            expected,
+            weight,
+            follows: String::new(),
+            mend: String::new(),
+        }
+    }
+
+    fn missing(&self) -> Problem {
+        Problem {
+            follows: "a run does not begin".to_owned(),
+            mend: CREATE.to_owned(),
+            ..self.problem("exists", Weight::Fatal, "no".to_owned(), "yes".to_owned())
+        }
+    }
+
+    fn problems(&self, found: &Found) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        problems.extend(self.spread(found.partitions.len()));
+        problems.extend(self.leaders(found));
+        problems.extend(self.replication(found));
+        problems.extend(self.in_sync(found));
+        let settings = self.topic.settings.iter();
+        problems.extend(settings.filter_map(|wanted| self.setting(wanted, found)));
+        problems
+    }
+
+    fn spread(&self, partitions: usize) -> Option<Problem> {
+        let expected = match self.topic.spread {
+            Spread::Free => return None,
+            Spread::One => 1,
+            Spread::AsObservations => self.cluster.partitions_of(OBSERVATIONS),
+        };
+        if partitions == expected || expected == 0 {
+            return None;
+        }
+        let follows = match self.topic.spread {
+            Spread::One => "what is to be read in order is read in any",
+            _ if partitions < expected => "the state of some partitions has no place",
+            _ => "it was made for other partitions: devices and their state do not meet",
+        };
+        let mend = if partitions < expected {
+            self.tool(
+                "kafka-topics.sh",
+                &format!("--alter --topic {} --partitions {expected}", self.name),
+            )
+        } else {
+            // Partitions can only be added.
+            format!(
+                "with every run stopped, {}; then {CREATE}: what the topic holds is lost, and runs \
+                 begin anew",
+                self.tool(
+                    "kafka-topics.sh",
+                    &format!("--delete --topic {}", self.name)
+                ),
+            )
+        };
+        Some(Problem {
+            follows: follows.to_owned(),
+            mend,
+            ..self.problem(
+                "partitions",
+                Weight::Fatal,
+                partitions.to_string(),
+                expected.to_string(),
+            )
+        })
+    }
+
+    fn leaders(&self, found: &Found) -> Option<Problem> {
+        let without: Vec<String> = found
+            .partitions
+            .iter()
+            .enumerate()
+            .filter(|(_, partition)| !partition.has_leader)
+            .map(|(at, _)| at.to_string())
+            .collect();
+        if without.is_empty() {
+            return None;
+        }
+        let found = format!("missing for partition {}", without.join(", "));
+        Some(Problem {
+            follows: "nothing is read from there or written to there".to_owned(),
+            mend: "start the brokers that have a copy of it".to_owned(),
+            ..self.problem("leader", Weight::Wrong, found, "there".to_owned())
+        })
+    }
+
+    fn replication(&self, found: &Found) -> Option<Problem> {
+        let (is, expected) = (found.replication(), copies(self.cluster.brokers));
+        (is < expected).then(|| Problem {
+            follows: "a broker that is lost for good takes records with it".to_owned(),
+            mend: self.tool(
+                "kafka-reassign-partitions.sh",
+                &format!("--reassignment-json-file FILE --execute, with {expected} replicas each"),
+            ),
+            ..self.problem(
+                "replication",
+                Weight::Note,
+                is.to_string(),
+                expected.to_string(),
+            )
+        })
+    }
+
+    /// A record counts as written when so many copies have it.
+    fn in_sync(&self, found: &Found) -> Option<Problem> {
+        const KEY: &str = "min.insync.replicas";
+        let copies = found.replication();
+        let expected = super::in_sync(copies);
+        let text = found.settings.get(KEY)?;
+        let is: usize = text.parse().ok()?;
+        let (weight, follows) = if is > copies {
+            (
+                Weight::Wrong,
+                "no record is taken: there are fewer copies than must have it",
+            )
+        } else if is > expected {
+            (Weight::Note, "while a broker is down, no record is taken")
+        } else if is < expected {
+            (
+                Weight::Note,
+                "a record that counts as written may be lost with one broker",
+            )
+        } else {
+            return None;
+        };
+        Some(Problem {
+            follows: follows.to_owned(),
+            mend: self.alter(KEY, &expected.to_string()),
+            ..self.problem(KEY, weight, text.clone(), expected.to_string())
+        })
+    }
+
+    fn setting(&self, wanted: &Wanted, found: &Found) -> Option<Problem> {
+        let value = found.settings.get(wanted.key)?;
+        let expected = match wanted.rule {
+            Rule::Any => return None,
+            Rule::Exactly if value == wanted.value => return None,
+            Rule::Exactly => wanted.value.to_owned(),
+            Rule::AtLeast if is_at_least(value, wanted.value) => return None,
+            Rule::AtLeast => format!("at least {}", wanted.value),
+        };
+        Some(Problem {
+            follows: wanted.otherwise.to_owned(),
+            mend: self.alter(wanted.key, wanted.value),
+            ..self.problem(wanted.key, wanted.weight, value.clone(), expected)
+        })
+    }
+
+    fn alter(&self, key: &str, value: &str) -> String {
+        self.tool(
+            "kafka-configs.sh",
+            &format!(
+                "--alter --entity-type topics --entity-name {} --add-config {key}={value}",
+                self.name
+            ),
+        )
+    }
+
+    fn tool(&self, tool: &str, rest: &str) -> String {
+        format!("{tool} --bootstrap-server {} {rest}", self.cluster.address)
+    }
+}
+
+/// Whether a number is as large as another; one below 0 is without limit.
+fn is_at_least(is: &str, least: &str) -> bool {
+    match (is.parse::<i64>(), least.parse::<i64>()) {
+        (Ok(is), Ok(least)) => is < 0 || is >= least,
+        _ => false,
+    }
+}
