@@ -174,6 +174,12 @@ fn three_brokers_keep_three_copies_and_one_of_them_may_be_down() {
     cluster.stop(2);
     let (is_well, problems) = safe.check();
     assert!(is_well, "{problems:?}");
+    let is_told = |problem: &String| problem.ends_with(": copies in sync");
+    assert_eq!(
+        problems.iter().filter(|problem| is_told(problem)).count(),
+        9
+    );
+    assert_eq!(problems.len(), 9, "{problems:?}");
     assert_eq!(safe.demand().unwrap().observations, 3);
 }
 

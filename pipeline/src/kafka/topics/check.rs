@@ -4,11 +4,14 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::cluster::{Cluster, Found};
+use super::cluster::{Cluster, Found, Partition};
 use super::{OBSERVATIONS, Rule, Spread, TOPICS, Topic, Wanted, Weight, copies};
 
 /// What makes a topic that is not there.
 const CREATE: &str = "`andon topics create`, with the same `-c` or `--kafka`";
+
+/// How many copies must have a record before it counts as written.
+pub(super) const IN_SYNC: &str = "min.insync.replicas";
 
 /// How one of our topics is.
 #[derive(Clone, Debug, Serialize)]
@@ -105,6 +108,21 @@ impl Found {
     pub(super) fn replication(&self) -> usize {
         self.partitions.iter().map(|p| p.copies).min().unwrap_or(0)
     }
+
+    /// How many copies must have a record before it counts as written.
+    fn min_in_sync(&self) -> Option<usize> {
+        self.settings.get(IN_SYNC)?.parse().ok()
+    }
+
+    /// The numbers of the partitions of which something holds; nothing if there are none.
+    fn those(&self, holds: impl Fn(&Partition) -> bool) -> Option<String> {
+        let all = self.partitions.iter().enumerate();
+        let numbers: Vec<String> = all
+            .filter(|(_, partition)| holds(partition))
+            .map(|(at, _)| at.to_string())
+            .collect();
+        (!numbers.is_empty()).then(|| numbers.join(", "))
+    }
 }
 
 /// The topic that is looked at.
@@ -139,6 +157,7 @@ impl Subject<'_> {
         let mut problems = Vec::new();
         problems.extend(self.spread(found.partitions.len()));
         problems.extend(self.leaders(found));
+        problems.extend(self.behind(found));
         problems.extend(self.replication(found));
         problems.extend(self.in_sync(found));
         let settings = self.topic.settings.iter();
@@ -189,21 +208,37 @@ impl Subject<'_> {
     }
 
     fn leaders(&self, found: &Found) -> Option<Problem> {
-        let without: Vec<String> = found
-            .partitions
-            .iter()
-            .enumerate()
-            .filter(|(_, partition)| !partition.has_leader)
-            .map(|(at, _)| at.to_string())
-            .collect();
-        if without.is_empty() {
-            return None;
-        }
-        let found = format!("missing for partition {}", without.join(", "));
+        let without = found.those(|partition| !partition.has_leader)?;
+        let found = format!("missing for partition {without}");
         Some(Problem {
             follows: "nothing is read from there or written to there".to_owned(),
             mend: "start the brokers that have a copy of it".to_owned(),
             ..self.problem("leader", Weight::Wrong, found, "there".to_owned())
+        })
+    }
+
+    /// Copies that a broker has but that are not up to date, as after it was away.
+    fn behind(&self, found: &Found) -> Option<Problem> {
+        let enough = found.min_in_sync().unwrap_or(1);
+        let too_few = |partition: &Partition| partition.in_sync < enough.min(partition.copies);
+        let is_behind = |partition: &Partition| partition.in_sync < partition.copies;
+        let (which, weight, follows) = match found.those(too_few) {
+            Some(which) => (which, Weight::Wrong, "no record is taken there"),
+            None => (
+                found.those(is_behind)?,
+                Weight::Note,
+                "until they have caught up, fewer brokers may be lost",
+            ),
+        };
+        Some(Problem {
+            follows: follows.to_owned(),
+            mend: "start the brokers that have a copy of it, and let them catch up".to_owned(),
+            ..self.problem(
+                "copies in sync",
+                weight,
+                format!("short for partition {which}"),
+                "all".to_owned(),
+            )
         })
     }
 
@@ -226,11 +261,9 @@ impl Subject<'_> {
 
     /// A record counts as written when so many copies have it.
     fn in_sync(&self, found: &Found) -> Option<Problem> {
-        const KEY: &str = "min.insync.replicas";
         let copies = found.replication();
         let expected = super::in_sync(copies);
-        let text = found.settings.get(KEY)?;
-        let is: usize = text.parse().ok()?;
+        let is = found.min_in_sync()?;
         let (weight, follows) = if is > copies {
             (
                 Weight::Wrong,
@@ -248,8 +281,8 @@ impl Subject<'_> {
         };
         Some(Problem {
             follows: follows.to_owned(),
-            mend: self.alter(KEY, &expected.to_string()),
-            ..self.problem(KEY, weight, text.clone(), expected.to_string())
+            mend: self.alter(IN_SYNC, &expected.to_string()),
+            ..self.problem(IN_SYNC, weight, is.to_string(), expected.to_string())
         })
     }
 

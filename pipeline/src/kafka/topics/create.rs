@@ -7,6 +7,7 @@ use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use rdkafka::error::RDKafkaErrorCode;
 use serde::Serialize;
 
+use super::check::IN_SYNC;
 use super::cluster::{Cluster, admin, partitions, refused, runtime};
 use super::{OBSERVATIONS, PARTITIONS, STATE, Spread, TOPICS, Topic, copies, in_sync};
 use crate::exit::usage;
@@ -105,7 +106,7 @@ fn settings_of(topic: &Topic, replication: usize) -> Vec<(&'static str, String)>
         .iter()
         .map(|wanted| (wanted.key, wanted.value.to_owned()))
         .collect();
-    settings.push(("min.insync.replicas", in_sync(replication).to_string()));
+    settings.push((IN_SYNC, in_sync(replication).to_string()));
     settings
 }
 

@@ -166,6 +166,20 @@ fn a_partition_that_nobody_serves_is_named() {
 }
 
 #[test]
+fn copies_that_are_behind_are_noted_until_there_are_too_few() {
+    let mut cluster = in_order(3);
+    found(&mut cluster, "verdicts").partitions[7].in_sync = 2;
+    found(&mut cluster, "verdicts").partitions[9].in_sync = 2;
+    let behind = problem(&cluster);
+    assert_eq!(behind.weight, Weight::Note);
+    assert_eq!(behind.found, "short for partition 7, 9");
+    found(&mut cluster, "verdicts").partitions[9].in_sync = 1;
+    let too_few = problem(&cluster);
+    assert_eq!(too_few.weight, Weight::Wrong);
+    assert_eq!(too_few.found, "short for partition 9");
+}
+
+#[test]
 fn fewer_copies_than_brokers_allow_are_noted() {
     let mut cluster = in_order(1);
     cluster.brokers = 3;
