@@ -77,7 +77,6 @@ impl std::fmt::Debug for Options {
 }
 
 /// Reads payloads; keeps what it learned between messages.
-#[derive(Debug)]
 pub struct Payloads {
     trusted: bool,
     /// Whether the last object was of another tool. A topic seldom changes its mind, and what is
@@ -86,6 +85,16 @@ pub struct Payloads {
     framed: Framed,
     /// What was in a frame, as JSON; kept for its memory.
     text: Vec<u8>,
+}
+
+impl std::fmt::Debug for Payloads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Not what payloads held.
+        f.debug_struct("Payloads")
+            .field("trusted", &self.trusted)
+            .field("framed", &self.framed)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Payloads {
@@ -148,24 +157,21 @@ impl Payloads {
             }
             self.foreign = false;
         }
-        self.native(text).or_else(|refused| match foreign(text) {
-            Some(record) => {
-                self.foreign = true;
-                record
-            }
-            None => Err(refused),
-        })
-    }
-
-    /// One JSON object of ours.
-    fn native(&self, text: &[u8]) -> Result<Record, Refused> {
         let options = DecodeOptions {
             capture: self.trusted,
             ..DecodeOptions::default()
         };
-        let mut record = decode(text, options)?;
-        record.received_at = None;
-        Ok(record)
+        match decode(text, options) {
+            Ok(mut record) => {
+                record.received_at = None;
+                Ok(record)
+            }
+            Err(error) => {
+                let foreign = foreign(text);
+                self.foreign = foreign.is_some();
+                foreign.unwrap_or_else(|| Err(error.into()))
+            }
+        }
     }
 
     /// A JSON array of objects, as producers write that batch on their own.

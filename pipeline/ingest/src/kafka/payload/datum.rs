@@ -98,8 +98,10 @@ impl<'d> Reader<'d> {
     fn record(&mut self, fields: &[(String, Shape)]) -> Result<(), Refused> {
         let outer = self.field.len();
         self.json.push(b'{');
-        for (at, (name, shape)) in fields.iter().enumerate() {
-            if at > 0 {
+        let first = self.json.len();
+        for (name, shape) in fields {
+            let before = self.json.len();
+            if before > first {
                 self.json.push(b',');
             }
             self.write(name)?;
@@ -110,6 +112,10 @@ impl<'d> Reader<'d> {
             self.field.push_str(name);
             self.value(shape)?;
             self.field.truncate(outer);
+            // Most fields are of another kind of record, and absent is the same as null.
+            if self.json.ends_with(b":null") {
+                self.json.truncate(before);
+            }
         }
         self.json.push(b'}');
         Ok(())

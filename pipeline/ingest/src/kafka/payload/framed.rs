@@ -70,7 +70,9 @@ impl Framed {
                     "schema registry knows no schema {id}: the producer may register with another"
                 ),
             )),
-            Answer::Silent(why) => self.by_our_own(id, body, json, &why),
+            Answer::Silent(why) => {
+                self.by_our_own(id, body, json, &format!("the schema registry {why}"))
+            }
         }
     }
 

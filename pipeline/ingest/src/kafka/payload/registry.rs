@@ -5,7 +5,6 @@
 //! [`Options::retry`], and a registry that does not answer is left alone for one.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -176,7 +175,7 @@ impl Registry {
                     return Answer::Unknown;
                 }
                 Err(why) => {
-                    tracing::warn!("schema registry {}: {why}", self.base);
+                    tracing::warn!("schema registry {} {why}", self.base);
                     self.silent = Some((Instant::now() + self.retry, why.clone()));
                     return Answer::Silent(why);
                 }
@@ -204,11 +203,11 @@ impl Registry {
             self.unknown.retain(|_, until| now < *until);
         }
         let why = if self.known.len() >= SCHEMAS_MAX || self.unknown.len() >= SCHEMAS_MAX {
-            format!("more than {SCHEMAS_MAX} schemas were asked for")
+            format!("was asked for more than {SCHEMAS_MAX} schemas")
         } else if self.span.questions >= QUESTIONS_MAX
             || self.span.spent >= self.patience * PATIENCES_MAX
         {
-            "it was asked too often of late".to_owned()
+            "was asked too often of late".to_owned()
         } else {
             return None;
         };
@@ -225,12 +224,12 @@ impl Registry {
             (200, body) => language(&body).map(Some),
             (404, _) => Ok(None),
             (301 | 302 | 303 | 307 | 308, _) => {
-                Err("it answers with a redirect; configure the address it redirects to".to_owned())
+                Err("answers with a redirect; configure the address it redirects to".to_owned())
             }
-            (401 | 403, _) => Err(
-                "it refuses our credentials; configure `user:password@` in its address".to_owned(),
-            ),
-            (status, _) => Err(format!("it answers with status {status}")),
+            (401 | 403, _) => {
+                Err("refuses our credentials; configure `user:password@` in its address".to_owned())
+            }
+            (status, _) => Err(format!("answers with status {status}")),
         }
     }
 
@@ -242,26 +241,18 @@ impl Registry {
         if let Some(authorization) = &self.authorization {
             request = request.header("Authorization", authorization);
         }
-        let response = request.call().map_err(|e| self.cause(&e))?;
-        let status = response.status().as_u16();
-        let mut body = Vec::new();
-        response
-            .into_body()
-            .into_reader()
-            .take(ANSWER_BYTES_MAX + 1)
-            .read_to_end(&mut body)
-            .map_err(|e| format!("its answer breaks off: {e}"))?;
-        if body.len() as u64 > ANSWER_BYTES_MAX {
-            return Err(format!("its answer has more than {ANSWER_BYTES_MAX} bytes"));
-        }
-        Ok((status, body))
+        let mut response = request.call().map_err(|e| self.cause(&e))?;
+        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
+        let body = body.read_to_vec().map_err(|e| self.cause(&e))?;
+        Ok((response.status().as_u16(), body))
     }
 
     fn cause(&self, error: &ureq::Error) -> String {
         match error {
-            ureq::Error::Timeout(_) => format!("it does not answer within {:?}", self.patience),
-            ureq::Error::HostNotFound => "its host is not known".to_owned(),
-            other => format!("it cannot be asked: {other}"),
+            ureq::Error::Timeout(_) => format!("does not answer within {:?}", self.patience),
+            ureq::Error::HostNotFound => "has a host that is not known".to_owned(),
+            ureq::Error::BodyExceedsLimit(most) => format!("answers with more than {most} bytes"),
+            other => format!("cannot be asked: {other}"),
         }
     }
 }
@@ -279,7 +270,7 @@ struct Told {
 /// Reads an answer. What is no answer of a registry may be one later; a schema stays as it is.
 fn language(answer: &[u8]) -> Result<Language, String> {
     let told: Told = serde_json::from_slice(answer)
-        .map_err(|e| format!("its answer is not that of a schema registry: {e}"))?;
+        .map_err(|e| format!("answers like no schema registry: {e}"))?;
     Ok(match told.schema_type.as_deref() {
         None | Some("AVRO") if !told.references.is_empty() => Language::Unreadable(
             "refers to other schemas, which is not read: register it with its types inside"
