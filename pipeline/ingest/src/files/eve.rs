@@ -21,14 +21,21 @@ const RST: u8 = 0x04;
 
 /// Reads one line.
 pub(super) fn line(line: &[u8]) -> Parsed {
-    let record = Members::of_line(line).and_then(|members| {
-        if members.get("event_type").is_none()
-            && let Some(inner) = members.enveloped()
-        {
-            return event(&Members::of(&inner)?);
-        }
-        event(&members)
-    });
+    match Members::of_line(line) {
+        Ok(members) => object(&members),
+        Err(refused) => Parsed::Content(Err(refused)),
+    }
+}
+
+/// Reads one object, bare or in an envelope.
+pub(super) fn object(members: &Members<'_>) -> Parsed {
+    let record = if members.get("event_type").is_none()
+        && let Some(inner) = members.enveloped()
+    {
+        Members::of(&inner).and_then(|inner| event(&inner))
+    } else {
+        event(members)
+    };
     Parsed::Content(record.map(|record| Content::Record(record, None)))
 }
 

@@ -20,8 +20,8 @@ pub(crate) fn foreign(object: &[u8]) -> Option<Result<Record, Refused>> {
         return None;
     }
     let parsed = match json_object(&members, true) {
-        Some(Format::ZeekJson) => ZeekJson::new(false).line(object),
-        Some(Format::Eve) => eve::line(object),
+        Some(Format::ZeekJson) => ZeekJson::new(false).object(&members),
+        Some(Format::Eve) => eve::object(&members),
         Some(Format::ZeekTsv | Format::Native | Format::Parquet) | None => {
             return Some(Err(Refused::new(
                 RejectReason::Unsupported,

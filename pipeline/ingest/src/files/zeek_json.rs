@@ -30,9 +30,14 @@ impl ZeekJson {
     /// Reads one line.
     pub(super) fn line(&mut self, line: &[u8]) -> Parsed {
         match Members::of_line(line) {
-            Ok(members) => self.members(&members, true),
+            Ok(members) => self.object(&members),
             Err(refused) => Parsed::Content(Err(refused)),
         }
+    }
+
+    /// Reads one object, bare, tagged or in an envelope.
+    pub(super) fn object(&mut self, members: &Members<'_>) -> Parsed {
+        self.members(members, true)
     }
 
     fn members(&mut self, members: &Members<'_>, may_be_enveloped: bool) -> Parsed {
