@@ -162,7 +162,7 @@ fn frame(rest: &[u8]) -> Option<(usize, &[u8])> {
     Some((length, after))
 }
 
-/// The length of a frame's body; `None` if it cannot be one.
+/// The length of a frame's body; `None` if it cannot be one. The columns must lie inside.
 fn check_head(head: &[u8]) -> Result<Option<usize>, Refused> {
     let message = root_as_message(head).map_err(damaged)?;
     let batch = match message.header_type() {
@@ -187,7 +187,16 @@ fn check_head(head: &[u8]) -> Result<Option<usize>, Refused> {
              (`compression.type`) instead",
         ));
     }
-    Ok(usize::try_from(message.bodyLength()).ok())
+    let length = message.bodyLength();
+    let buffers = batch.and_then(|batch| batch.buffers());
+    let outside = |buffer: &arrow_ipc::Buffer| {
+        let end = buffer.offset().checked_add(buffer.length());
+        buffer.offset() < 0 || buffer.length() < 0 || end.is_none_or(|end| end > length)
+    };
+    if buffers.is_some_and(|buffers| buffers.iter().any(outside)) {
+        return Err(damaged("a column lies outside of its batch"));
+    }
+    Ok(usize::try_from(length).ok())
 }
 
 fn broken_off(stream: &[u8], rest: &[u8]) -> Refused {
