@@ -14,6 +14,7 @@ mod plant;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
@@ -185,4 +186,93 @@ fn poison_ends_in_the_rejects_with_its_position_and_its_reason_and_the_rest_flow
     let verdicts = site.read("verdicts");
     assert_eq!(verdicts[0]["device_id"], device);
     assert_eq!(verdicts[0]["grade"], "CRITICAL");
+}
+
+/// Milliseconds since 1970.
+fn now_ms() -> u64 {
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    u64::try_from(since.as_millis()).unwrap()
+}
+
+/// How long each partition went without a commit at most between two moments, ms, by when the
+/// broker received its epochs.
+fn longest_pauses(site: &Site, from: u64, to: u64) -> BTreeMap<i32, u64> {
+    let mut last: BTreeMap<i32, u64> = BTreeMap::new();
+    let mut longest: BTreeMap<i32, u64> = BTreeMap::new();
+    for (partition, at) in site.epochs() {
+        let before = last.insert(partition, at);
+        if let Some(before) = before.filter(|before| at >= from && *before <= to) {
+            let pause = longest.entry(partition).or_default();
+            *pause = (*pause).max(at - before);
+        }
+    }
+    longest
+}
+
+#[test]
+fn processes_that_come_and_go_share_the_work_and_change_nothing_of_what_comes_out() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let attacks = [
+        "plc-night-exfil",
+        "plc-under-attack",
+        "off-hours-maintenance",
+    ];
+    let capture = plant::simulate(folder.path(), "2", "40000", &attacks);
+    let expected = expected(folder.path(), &capture);
+    let site = Site::new(cluster.addresses(), "scale");
+    let more = "epoch = \"100ms\"\nsnapshot = \"1s\"";
+    let lines = keyed(&capture);
+    let lines: Vec<&str> = lines.split_inclusive('\n').collect();
+    let mut pieces = lines.chunks(lines.len().div_ceil(250));
+    let start = |name: &str| site.start(folder.path(), name, more);
+    let mut moments = Vec::new();
+    let mut feed = |what: &'static str, seconds: u64| {
+        moments.push((what, now_ms()));
+        for _ in 0..10 * seconds {
+            let began = Instant::now();
+            if let Some(piece) = pieces.next() {
+                site.produce("observations", &piece.concat());
+            }
+            std::thread::sleep(Duration::from_millis(100).saturating_sub(began.elapsed()));
+        }
+    };
+    let mut members = BTreeMap::from(["a", "b", "c"].map(|name| (name, start(name))));
+    feed("three begin", 6);
+    // One dies, and its session with it.
+    let mut killed = members.remove("b").unwrap();
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    feed("one is killed", 9);
+    // One comes.
+    members.insert("d", start("d"));
+    feed("one is added", 4);
+    // Each in turn ends in order and comes back under its name.
+    for name in ["a", "c", "d"] {
+        let mut member = members.remove(name).unwrap();
+        plant::terminate(&member);
+        assert!(member.wait().unwrap().success(), "{name}");
+        members.insert(name, start(name));
+        feed("one is restarted", 2);
+    }
+    feed("all run on", 4);
+    for (_, member) in &mut members {
+        plant::terminate(member);
+    }
+    for (name, mut member) in members {
+        assert!(member.wait().unwrap().success(), "{name}");
+    }
+    // Whoever is left has to wait until the others are missed.
+    site.drain(folder.path(), "a", more);
+    same(&site.read("verdicts"), &expected);
+    moments.push(("the end", now_ms()));
+    for pair in moments.windows(2) {
+        let pauses = longest_pauses(&site, pair[0].1, pair[1].1);
+        say(&format!(
+            "{}: longest time without a commit, ms by partition: {pauses:?}",
+            pair[0].0
+        ));
+    }
 }

@@ -42,6 +42,8 @@ const IDLE_EVERY: Duration = Duration::from_secs(1);
 const DRAINED_AFTER: Duration = Duration::from_secs(3);
 /// Most records that wait to be committed.
 const WAITING_MAX: usize = 100_000;
+/// How long the cluster is given to answer a question.
+const ASKED_WITHIN: Duration = Duration::from_secs(5);
 /// How long the client is given to leave the cluster.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 /// How long the last epoch is given.
@@ -104,6 +106,7 @@ pub fn run(
         payloads,
         pulse,
         paused: false,
+        partitions: None,
         read: Vec::new(),
         last_idle: Instant::now(),
     };
@@ -154,6 +157,8 @@ struct Running<'a> {
     pulse: Pulse,
     /// Fetching is paused until what waits is committed.
     paused: bool,
+    /// How many partitions the topic has, once that is asked.
+    partitions: Option<usize>,
     /// Records of one message; reused.
     read: Vec<Result<Record, Refused>>,
     last_idle: Instant,
@@ -176,6 +181,9 @@ impl Running<'_> {
                 self.reload()?;
             }
             if drain {
+                if self.partitions.is_none() {
+                    self.partitions = self.reader.partitions(ASKED_WITHIN).ok();
+                }
                 if self.is_drained() {
                     return Ok(());
                 }
@@ -271,7 +279,8 @@ impl Running<'_> {
 
     fn is_drained(&self) -> bool {
         let lanes = &self.group.lanes;
-        !lanes.is_empty()
+        // What ends is the whole topic: its last time is that of all partitions.
+        self.partitions == Some(lanes.len())
             && !self.group.is_restoring()
             && lanes.values().all(Lane::has_ended)
             && self.group.settled_for() > DRAINED_AFTER

@@ -104,6 +104,22 @@ impl Site {
         assert!(kcat.wait().unwrap().success());
     }
 
+    /// When each partition's epochs were committed, ms: the partition and the time.
+    pub(crate) fn epochs(&self) -> Vec<(i32, u64)> {
+        let topic = self.topic("state");
+        let format = "%k %p %T\\n";
+        let args = ["-C", "-t", &topic, "-e", "-q", "-f", format];
+        let output = self.kcat(&args).stderr(Stdio::inherit()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let epochs = text.lines().filter_map(|line| line.strip_prefix("epoch "));
+        epochs
+            .map(|line| {
+                let (partition, at) = line.split_once(' ').unwrap();
+                (partition.parse().unwrap(), at.parse().unwrap())
+            })
+            .collect()
+    }
+
     /// The headers of every committed record of a topic, as `name=value,…`.
     pub(crate) fn headers(&self, topic: &str) -> Vec<String> {
         let topic = self.topic(topic);

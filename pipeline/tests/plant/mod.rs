@@ -61,3 +61,10 @@ pub(crate) fn lines(bytes: &[u8]) -> Vec<serde_json::Value> {
         .map(|line| serde_json::from_str(line).expect("a line is JSON"))
         .collect()
 }
+
+/// Tells a process to end in order.
+pub(crate) fn terminate(process: &std::process::Child) {
+    let pid = process.id().to_string();
+    let told = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    assert!(told.success());
+}
