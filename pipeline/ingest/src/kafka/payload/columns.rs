@@ -95,7 +95,7 @@ fn check_schema(schema: &Schema) -> Result<(), Refused> {
             return Err(Refused::new(
                 RejectReason::Unsupported,
                 format!(
-                    "column `{}` is {}, and such columns are not read",
+                    "column `{}` is {}, which is not read: send texts as Utf8, and nothing nested",
                     field.name(),
                     field.data_type()
                 ),

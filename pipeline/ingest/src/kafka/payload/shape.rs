@@ -29,7 +29,7 @@ pub(super) enum Shape {
     Text,
     Bytes,
     Fixed(usize),
-    /// A moment, and how many of its units make a microsecond, or microseconds a unit.
+    /// A moment, counted from 1970.
     Moment(Unit),
     Enum(Vec<String>),
     List(Box<Shape>),

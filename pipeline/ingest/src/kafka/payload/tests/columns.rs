@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use andon_schemas::observation::Kind;
+use arrow_array::types::{Int8Type, Int32Type};
 use arrow_array::{
     ArrayRef, BooleanArray, DictionaryArray, Float32Array, Int32Array, RecordBatch, StringArray,
 };
-use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
+use arrow_ipc::writer::{DictionaryHandling, FileWriter, IpcWriteOptions, StreamWriter};
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -160,10 +161,39 @@ fn columns_that_are_not_known_are_passed_over_unless_they_may_be_a_trap() {
 }
 
 #[test]
+fn a_stream_that_is_compressed_inside_is_refused() {
+    // Written by Arrow's own C++ library.
+    let refused = refusal(include_bytes!("zstd.arrows"));
+    assert_eq!(refused.reason, RejectReason::Unsupported, "{refused}");
+    assert!(refused.detail.contains("`compression.type`"), "{refused}");
+}
+
+#[test]
+fn a_stream_that_adds_to_its_dictionaries_is_refused() {
+    let words = |words: &[&str]| -> ArrayRef {
+        Arc::new(
+            words
+                .iter()
+                .copied()
+                .collect::<DictionaryArray<Int32Type>>(),
+        )
+    };
+    let batches = [
+        lone("device", words(&["reading"])),
+        lone("device", words(&["reading", "flow"])),
+    ];
+    let options = IpcWriteOptions::default();
+    let options = options.with_dictionary_handling(DictionaryHandling::Delta);
+    let refused = refusal(written(&batches, options));
+    assert_eq!(refused.reason, RejectReason::Unsupported, "{refused}");
+    assert!(refused.detail.contains("(delta)"), "{refused}");
+}
+
+#[test]
 fn a_small_payload_cannot_become_a_large_one() {
     // One bit a row.
     let rows = RECORDS_MAX + 1;
-    let kinds = DictionaryArray::<arrow_array::types::Int8Type>::new(
+    let kinds = DictionaryArray::<Int8Type>::new(
         arrow_array::Int8Array::from(vec![0; rows]),
         Arc::new(StringArray::from(vec!["reading"])),
     );

@@ -1,6 +1,7 @@
 //! What payloads hold: JSON of ours, alone and in arrays, and what is none of any format.
 
 mod columns;
+mod datum;
 mod foreign;
 mod framed;
 mod hostile;
