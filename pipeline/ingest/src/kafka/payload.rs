@@ -39,7 +39,7 @@ pub const RECORDS_MAX: usize = 16_384;
 #[derive(Clone)]
 pub struct Options {
     /// Whether the producer tells truly who sent a record: only then do `sender` and
-    /// `sender_proven` count.
+    /// `sender_proven` count. Such a producer names the device of every record but a flow.
     pub trusted: bool,
     /// Address of the schema registry, `http` or `https`, perhaps with `user:password@`.
     pub registry: Option<String>,
@@ -231,8 +231,14 @@ impl Payloads {
     }
 }
 
-/// Refuses more records than one payload may hold.
+/// Refuses no records, which nobody sends on purpose, and more than one payload may hold.
 fn countable(records: usize) -> Result<(), Refused> {
+    if records == 0 {
+        return Err(Refused::new(
+            RejectReason::Malformed,
+            "payload holds no record",
+        ));
+    }
     if records <= RECORDS_MAX {
         return Ok(());
     }

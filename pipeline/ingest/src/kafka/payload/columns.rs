@@ -44,7 +44,6 @@ fn decode(stream: &[u8]) -> Result<Vec<(Columns, usize)>, Refused> {
         let batch = batch.map_err(damaged)?;
         rows += batch.num_rows();
         cells += cells_of(&batch);
-        countable(rows)?;
         if cells > CELLS_MAX {
             return Err(Refused::new(
                 RejectReason::Oversized,
@@ -53,6 +52,7 @@ fn decode(stream: &[u8]) -> Result<Vec<(Columns, usize)>, Refused> {
         }
         batches.push(batch);
     }
+    countable(rows)?;
     batches
         .iter()
         .map(|batch| Ok((Columns::of(batch).map_err(mistyped)?, batch.num_rows())))

@@ -117,6 +117,13 @@ fn a_stream_that_was_cut_is_one_refusal() {
 }
 
 #[test]
+fn a_stream_without_rows_is_not_passed_over() {
+    let refused = refusal(stream(&[batch(1).slice(0, 0)]));
+    assert_eq!(refused.reason, RejectReason::Malformed);
+    assert!(refused.detail.contains("no record"), "{refused}");
+}
+
+#[test]
 fn an_arrow_file_is_refused_with_what_to_send() {
     let batch = batch(1);
     let mut writer = FileWriter::try_new(Vec::new(), &batch.schema()).unwrap();

@@ -141,6 +141,7 @@ fn what_is_of_no_format_is_refused_with_what_it_seems_to_be() {
     for (payload, reason, said) in [
         (&b""[..], RejectReason::Malformed, "empty"),
         (b" \n", RejectReason::Malformed, "empty"),
+        (b"[ ]", RejectReason::Malformed, "no record"),
         (b"4.2", RejectReason::Malformed, "begins with \"4.2\""),
         (b"[1,", RejectReason::Malformed, "array is not valid JSON"),
         (b"{\"kind\":", RejectReason::Malformed, "not valid JSON"),
