@@ -226,7 +226,7 @@ fn processes_that_come_and_go_share_the_work_and_change_nothing_of_what_comes_ou
     let more = "epoch = \"100ms\"\nsnapshot = \"1s\"";
     let lines = keyed(&capture);
     let lines: Vec<&str> = lines.split_inclusive('\n').collect();
-    let mut pieces = lines.chunks(lines.len().div_ceil(250));
+    let mut pieces = lines.chunks(lines.len().div_ceil(280));
     let start = |name: &str| site.start(folder.path(), name, more);
     let mut moments = Vec::new();
     let mut feed = |what: &'static str, seconds: u64| {
@@ -258,7 +258,8 @@ fn processes_that_come_and_go_share_the_work_and_change_nothing_of_what_comes_ou
         feed("one is restarted", 2);
     }
     feed("all run on", 4);
-    for (_, member) in &mut members {
+    assert_eq!(pieces.next(), None, "all of it was produced");
+    for member in members.values() {
         plant::terminate(member);
     }
     for (name, mut member) in members {

@@ -350,7 +350,12 @@ impl Group {
             }
             Some(Outcome::Aborted { reason, outdated }) => {
                 self.events.push(Event::Aborted);
-                tracing::warn!(outdated, "kafka: an epoch was not committed: {reason}");
+                if outdated {
+                    // The group is dividing its partitions anew; what is still ours goes again.
+                    tracing::debug!("kafka: an epoch was refused by the group: {reason}");
+                } else {
+                    tracing::warn!("kafka: an epoch was not committed: {reason}");
+                }
                 if let Some(pending) = &mut self.pending {
                     pending.again = true;
                 }

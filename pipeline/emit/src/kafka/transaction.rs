@@ -2,6 +2,8 @@
 //! seen by whoever reads committed records only.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -178,9 +180,25 @@ pub(super) fn drained<C: ProducerContext>(producer: &BaseProducer<C>, deadline: 
     true
 }
 
+/// Does something while another thread lets the client tell what became of its records: an abort
+/// waits until all of them are told.
+fn polled<T>(producer: &BaseProducer, work: impl FnOnce() -> T) -> T {
+    let is_done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Ordering::Acquire) {
+                producer.poll(Duration::from_millis(1));
+            }
+        });
+        let result = work();
+        is_done.store(true, Ordering::Release);
+        result
+    })
+}
+
 fn abort(producer: &BaseProducer, cause: &KafkaError, within: Duration) -> Attempt {
     let reason = cause.to_string();
-    match producer.abort_transaction(within) {
+    match polled(producer, || producer.abort_transaction(within)) {
         Ok(()) => Attempt::Aborted {
             outdated: is_outdated(cause),
             reason,
