@@ -177,7 +177,7 @@ pub fn kafka(path: Option<&Path>, brokers: Option<&str>) -> anyhow::Result<Setti
     settings.ok_or_else(|| {
         usage(anyhow!(
             "no broker is named: give `--kafka host:port`, or `-c` with a file that has \
-             `brokers` in its section [kafka]"
+             `brokers` in its section `[kafka]`"
         ))
     })
 }

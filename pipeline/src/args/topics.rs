@@ -35,7 +35,7 @@ pub enum TopicsCommand {
 /// How to reach a cluster.
 #[derive(Debug, Args)]
 pub struct ClusterArgs {
-    /// Configuration file; its section [kafka] has the brokers, and how to authenticate.
+    /// Configuration file; its section `[kafka]` has the brokers, and how to authenticate.
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Kafka brokers, `host:port`, with commas between several.

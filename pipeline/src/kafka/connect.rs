@@ -1,6 +1,7 @@
 //! What all clients of Kafka share: consumers, producers, and those that make and check topics.
 //! What only one kind needs, it adds to [`Settings::client`].
 
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,18 @@ use super::settings::Settings;
 const ASK_FOR: Duration = Duration::from_millis(500);
 /// How long they are listened to: each call without any time would hear only one.
 const LISTEN_FOR: Duration = Duration::from_millis(20);
+
+/// Nobody answered, which may pass: whoever can wait may ask again.
+#[derive(Debug)]
+pub struct Unreachable(String);
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unreachable {}
 
 impl Settings {
     /// What every client is told, under a name of its own: `andon-INSTANCE-ROLE`.
@@ -46,7 +59,8 @@ impl Settings {
     /// Waits until the cluster answers, and returns what it tells of itself and of all its topics.
     ///
     /// # Errors
-    /// Says why nobody answered: at once if waiting would not mend it, else after this long.
+    /// Says why nobody answered: at once if waiting would not mend it, else after this long and
+    /// as [`Unreachable`].
     pub fn reach(&self, role: &str, within: Duration) -> anyhow::Result<Metadata> {
         let deadline = Instant::now() + within;
         let producer: BaseProducer<Complaints> = self
@@ -70,10 +84,11 @@ impl Settings {
             }
             if Instant::now() >= deadline {
                 let reason = complaints.latest().unwrap_or(error);
-                bail!(
+                let words = format!(
                     "no answer from Kafka at `{}` within {within:?}: {reason}",
                     self.brokers
                 );
+                return Err(Unreachable(words).into());
             }
         }
     }
@@ -286,6 +301,7 @@ mod tests {
     fn nobody_at_the_address_is_said_in_time_and_with_the_reason() {
         let settings = settings("");
         let error = settings.reach("test", Duration::from_secs(1)).unwrap_err();
+        assert!(error.is::<Unreachable>());
         let text = error.to_string();
         assert!(text.contains("`127.0.0.1:1` within 1s"), "{text}");
         assert!(text.contains("Connection refused"), "{text}");

@@ -345,7 +345,7 @@ pub struct Partitions {
 ///
 /// # Errors
 /// Names everything that is missing or would break a promise, and how to mend it; or says why the
-/// cluster does not tell.
+/// cluster does not tell, as [`Unreachable`](super::connect::Unreachable) if that may pass.
 pub fn demand(settings: &Settings, within: Duration) -> anyhow::Result<Partitions> {
     let cluster = Cluster::ask(settings, within)?;
     let conditions = check(&cluster);
