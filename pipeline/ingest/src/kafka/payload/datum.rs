@@ -100,22 +100,24 @@ impl<'d> Reader<'d> {
         self.json.push(b'{');
         let first = self.json.len();
         for (name, shape) in fields {
-            let before = self.json.len();
-            if before > first {
-                self.json.push(b',');
-            }
-            self.write(name)?;
-            self.json.push(b':');
             if outer > 0 {
                 self.field.push('.');
             }
             self.field.push_str(name);
-            self.value(shape)?;
-            self.field.truncate(outer);
+            let shape = match shape {
+                Shape::Union(branches) => self.one_of(branches, "branch")?,
+                other => other,
+            };
             // Most fields are of another kind of record, and absent is the same as null.
-            if self.json.ends_with(b":null") {
-                self.json.truncate(before);
+            if !matches!(shape, Shape::Null) {
+                if self.json.len() > first {
+                    self.json.push(b',');
+                }
+                self.write(name)?;
+                self.json.push(b':');
+                self.value(shape)?;
             }
+            self.field.truncate(outer);
         }
         self.json.push(b'}');
         Ok(())
