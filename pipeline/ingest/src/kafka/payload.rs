@@ -8,6 +8,7 @@ mod columns;
 mod datum;
 mod framed;
 mod guess;
+mod kept;
 mod registry;
 mod shape;
 #[cfg(test)]
@@ -45,6 +46,8 @@ pub struct Options {
     pub registry: Option<String>,
     /// Certificates, as PEM, that the registry's must be signed by, in place of the public ones.
     pub registry_ca: Option<PathBuf>,
+    /// Folder in which its schemas are kept, so that a restart does not depend on it.
+    pub schemas: Option<PathBuf>,
     /// How long the registry may take for an answer.
     pub patience: Duration,
     /// After how long it is asked again for what it did not tell.
@@ -57,6 +60,7 @@ impl Default for Options {
             trusted: false,
             registry: None,
             registry_ca: None,
+            schemas: None,
             patience: Duration::from_secs(2),
             retry: Duration::from_secs(30),
         }
@@ -70,6 +74,7 @@ impl std::fmt::Debug for Options {
             .field("trusted", &self.trusted)
             .field("has_registry", &self.registry.is_some())
             .field("registry_ca", &self.registry_ca)
+            .field("schemas", &self.schemas)
             .field("patience", &self.patience)
             .field("retry", &self.retry)
             .finish()

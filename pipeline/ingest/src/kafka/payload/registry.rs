@@ -13,6 +13,7 @@ use ureq::http::Uri;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::Options;
+use super::kept::Kept;
 use super::shape::Shape;
 
 /// Most bytes of an answer.
@@ -79,6 +80,7 @@ pub(super) struct Registry {
     patience: Duration,
     retry: Duration,
     known: BTreeMap<u32, Language>,
+    kept: Kept,
     /// Numbers without a schema, and when to ask again.
     unknown: BTreeMap<u32, Instant>,
     /// Until when it is left alone, and what it did last.
@@ -147,9 +149,11 @@ impl Registry {
             .proxy(None)
             .build()
             .new_agent();
+        let base = base.trim_end_matches('/').to_owned();
         Ok(Self {
             agent,
-            base: base.trim_end_matches('/').to_owned(),
+            kept: Kept::of(options.schemas.as_deref(), &base),
+            base,
             authorization: credentials.map(|credentials| basic(&credentials)),
             patience: options.patience,
             retry: options.retry,
@@ -162,56 +166,62 @@ impl Registry {
 
     /// The schema of this number, asked for if that is due.
     pub(super) fn schema(&mut self, id: u32) -> Answer<'_> {
-        if !self.known.contains_key(&id) {
-            if let Some(answer) = self.held_back(id) {
-                return answer;
-            }
+        if !self.known.contains_key(&id)
+            && let Err(why) = self.learn(id)
+        {
+            return Answer::Silent(why);
+        }
+        self.known.get(&id).map_or(Answer::Unknown, Answer::Known)
+    }
+
+    /// Takes a schema from the disk or the registry, if there is one.
+    fn learn(&mut self, id: u32) -> Result<(), String> {
+        if self.known.len() >= SCHEMAS_MAX {
+            return Err(format!("was asked for more than {SCHEMAS_MAX} schemas"));
+        }
+        let kept = self.kept.get(id).and_then(|answer| language(&answer).ok());
+        if let Some(language) = kept {
+            self.known.insert(id, language);
+        } else if self.may_ask(id)? {
             match self.ask(id) {
                 Ok(Some(language)) => {
                     self.known.insert(id, language);
                 }
                 Ok(None) => {
                     self.unknown.insert(id, Instant::now() + self.retry);
-                    return Answer::Unknown;
                 }
                 Err(why) => {
                     tracing::warn!("schema registry {} {why}", self.base);
                     self.silent = Some((Instant::now() + self.retry, why.clone()));
-                    return Answer::Silent(why);
+                    return Err(why);
                 }
             }
         }
-        match self.known.get(&id) {
-            Some(language) => Answer::Known(language),
-            None => Answer::Unknown,
-        }
+        Ok(())
     }
 
-    /// What is said without asking, if it is not to be asked.
-    fn held_back(&mut self, id: u32) -> Option<Answer<'static>> {
+    /// Whether to ask; not for what it lately said it does not know, nor while it is left alone.
+    fn may_ask(&mut self, id: u32) -> Result<bool, String> {
         let now = Instant::now();
         if let Some((until, why)) = &self.silent
             && now < *until
         {
-            return Some(Answer::Silent(why.clone()));
+            return Err(why.clone());
         }
         if self.unknown.get(&id).is_some_and(|until| now < *until) {
-            return Some(Answer::Unknown);
+            return Ok(false);
         }
         if self.span.began.elapsed() >= self.retry {
             self.span = Span::now();
             self.unknown.retain(|_, until| now < *until);
         }
-        let why = if self.known.len() >= SCHEMAS_MAX || self.unknown.len() >= SCHEMAS_MAX {
-            format!("was asked for more than {SCHEMAS_MAX} schemas")
-        } else if self.span.questions >= QUESTIONS_MAX
+        if self.unknown.len() >= SCHEMAS_MAX
+            || self.span.questions >= QUESTIONS_MAX
             || self.span.spent >= self.patience * PATIENCES_MAX
         {
-            "was asked too often of late".to_owned()
-        } else {
-            return None;
-        };
-        Some(Answer::Silent(why))
+            return Err("was asked too often of late".to_owned());
+        }
+        Ok(true)
     }
 
     /// Asks; `None` if there is no such schema.
@@ -221,7 +231,11 @@ impl Registry {
         self.span.questions += 1;
         self.span.spent += began.elapsed();
         match answer? {
-            (200, body) => language(&body).map(Some),
+            (200, body) => {
+                let language = language(&body)?;
+                self.kept.put(id, &body);
+                Ok(Some(language))
+            }
             (404, _) => Ok(None),
             (301 | 302 | 303 | 307 | 308, _) => {
                 Err("answers with a redirect; configure the address it redirects to".to_owned())

@@ -242,6 +242,50 @@ fn a_registry_that_is_back_is_asked_again() {
 }
 
 #[test]
+fn a_schema_is_kept_over_a_restart_for_its_own_registry() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Played::with(&told(THEIRS));
+    let options = Options {
+        schemas: Some(folder.path().join("schemas")),
+        ..registry.options()
+    };
+    let first = read_by(&mut payloads(&options), &framed(1, SAMPLE));
+    assert_eq!(first, [Ok(sample())]);
+    registry.answers(&response("503 Gone", ""));
+    let again = read_by(&mut payloads(&options), &framed(1, SAMPLE));
+    assert_eq!(again, [Ok(sample())]);
+    assert_eq!(registry.heard().len(), 1);
+    let other = Played::with(&response("404 Not Found", ""));
+    let elsewhere = Options {
+        registry: other.options().registry,
+        ..options.clone()
+    };
+    the_refusal(read_by(&mut payloads(&elsewhere), &framed(1, SAMPLE)));
+    // What the disk lost or spoiled is asked for again.
+    for kept in std::fs::read_dir(folder.path().join("schemas")).unwrap() {
+        std::fs::write(kept.unwrap().path().join("1.json"), "{").unwrap();
+    }
+    registry.answers(&told(THEIRS));
+    let again = read_by(&mut payloads(&options), &framed(1, SAMPLE));
+    assert_eq!(again, [Ok(sample())]);
+    assert_eq!(registry.heard().len(), 2);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_done_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = folder.path().join("schemas");
+    std::fs::write(&taken, "a file").unwrap();
+    let registry = Played::with(&told(THEIRS));
+    let options = Options {
+        schemas: Some(taken),
+        ..registry.options()
+    };
+    let read = read_by(&mut payloads(&options), &framed(1, SAMPLE));
+    assert_eq!(read, [Ok(sample())]);
+}
+
+#[test]
 fn made_up_numbers_do_not_hammer_the_registry() {
     let registry = Played::with(&response("404 Not Found", ""));
     let mut payloads = payloads(&registry.options());
