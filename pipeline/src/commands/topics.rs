@@ -35,9 +35,9 @@ pub fn run(
                 partitions: *partitions,
                 replication: *replication_factor,
             };
-            let plan = plan(&found, sizes)?;
+            let mut plan = plan(&found, sizes)?;
             if !dry_run {
-                topics::create(&settings, &plan, CREATE_WITHIN)?;
+                topics::create(&settings, &mut plan, CREATE_WITHIN)?;
             }
             match format {
                 Format::Json => writeln!(out, "{}", json!({ "dry_run": dry_run, "topics": plan }))?,

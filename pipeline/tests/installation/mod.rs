@@ -2,7 +2,7 @@
 //! it, and hands that do not know its table.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use andon::config;
 use andon::kafka::topics;
@@ -87,6 +87,18 @@ impl Installation {
             problems.map(move |problem| format!("{name}: {}", problem["what"].as_str().unwrap()))
         });
         (is_well, problems.collect())
+    }
+
+    /// Checks again until what it says is as it should be.
+    pub(crate) fn check_until(&self, is_so: impl Fn(bool, &[String]) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let (is_well, problems) = self.check();
+            if is_so(is_well, &problems) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{problems:?}");
+        }
     }
 
     /// What a run would find.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::cluster::{Cluster, Found, Partition};
+use super::cluster::{Cluster, Found, Partition, fewest_copies};
 use super::{OBSERVATIONS, Rule, Spread, TOPICS, Topic, Wanted, Weight, copies};
 
 /// What makes a topic that is not there.
@@ -94,7 +94,7 @@ pub fn check(cluster: &Cluster) -> Vec<Condition> {
                     problems: subject.problems(found),
                     found: Some(Counts {
                         partitions: found.partitions.len(),
-                        replication: found.replication(),
+                        replication: fewest_copies(&found.partitions),
                     }),
                     topic: subject.name,
                 },
@@ -104,11 +104,6 @@ pub fn check(cluster: &Cluster) -> Vec<Condition> {
 }
 
 impl Found {
-    /// Copies of the partition that has the fewest.
-    pub(super) fn replication(&self) -> usize {
-        self.partitions.iter().map(|p| p.copies).min().unwrap_or(0)
-    }
-
     /// How many copies must have a record before it counts as written.
     fn min_in_sync(&self) -> Option<usize> {
         self.settings.get(IN_SYNC)?.parse().ok()
@@ -243,7 +238,10 @@ impl Subject<'_> {
     }
 
     fn replication(&self, found: &Found) -> Option<Problem> {
-        let (is, expected) = (found.replication(), copies(self.cluster.brokers));
+        let (is, expected) = (
+            fewest_copies(&found.partitions),
+            copies(self.cluster.brokers),
+        );
         (is < expected).then(|| Problem {
             follows: "a broker that is lost for good takes records with it".to_owned(),
             mend: self.tool(
@@ -261,7 +259,7 @@ impl Subject<'_> {
 
     /// A record counts as written when so many copies have it.
     fn in_sync(&self, found: &Found) -> Option<Problem> {
-        let copies = found.replication();
+        let copies = fewest_copies(&found.partitions);
         let expected = super::in_sync(copies);
         let is = found.min_in_sync()?;
         let (weight, follows) = if is > copies {

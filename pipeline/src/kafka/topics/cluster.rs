@@ -170,6 +170,12 @@ fn listed(topic: &MetadataTopic) -> Vec<Partition> {
     topic.partitions().iter().map(partition).collect()
 }
 
+/// Copies of the partition that has the fewest.
+pub(super) fn fewest_copies(partitions: &[Partition]) -> usize {
+    let copies = partitions.iter().map(|partition| partition.copies);
+    copies.min().unwrap_or(0)
+}
+
 /// Says what the cluster did not let us do.
 pub(super) fn refused(what: &str, name: &str, code: RDKafkaErrorCode) -> anyhow::Error {
     anyhow!("{what} `{name}`: {code}")

@@ -8,7 +8,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use serde::Serialize;
 
 use super::check::IN_SYNC;
-use super::cluster::{Cluster, admin, partitions, refused, runtime};
+use super::cluster::{Cluster, admin, fewest_copies, partitions, refused, runtime};
 use super::{OBSERVATIONS, PARTITIONS, STATE, Spread, TOPICS, Topic, copies, in_sync};
 use crate::exit::usage;
 use crate::kafka::settings::Settings;
@@ -81,7 +81,7 @@ pub fn plan(cluster: &Cluster, sizes: Sizes) -> anyhow::Result<Vec<Planned>> {
                 topic: name,
                 action: Action::Keep,
                 partitions: found.partitions.len(),
-                replication: found.replication(),
+                replication: fewest_copies(&found.partitions),
                 settings: Vec::new(),
             },
             None => Planned {
@@ -110,13 +110,14 @@ fn settings_of(topic: &Topic, replication: usize) -> Vec<(&'static str, String)>
     settings
 }
 
-/// Makes what the plan says, and returns once the cluster serves it.
+/// Makes what the plan says, and returns once the cluster serves it. What somebody else made in the
+/// meantime is kept, and the plan says so then.
 ///
 /// # Errors
 /// Names the topics that could not be made, each with its reason.
-pub fn create(settings: &Settings, plan: &[Planned], within: Duration) -> anyhow::Result<()> {
-    let missing: Vec<&Planned> = plan
-        .iter()
+pub fn create(settings: &Settings, plan: &mut [Planned], within: Duration) -> anyhow::Result<()> {
+    let mut missing: Vec<&mut Planned> = plan
+        .iter_mut()
         .filter(|planned| planned.action == Action::Create)
         .collect();
     if missing.is_empty() {
@@ -133,17 +134,22 @@ pub fn create(settings: &Settings, plan: &[Planned], within: Duration) -> anyhow
     let made = runtime()?
         .block_on(admin.create_topics(&wanted, &options))
         .with_context(|| format!("Kafka at `{}` makes no topics", settings.brokers))?;
-    let failed: Vec<String> = made
+    let (taken, failed): (Vec<_>, Vec<_>) = made
         .into_iter()
         .filter_map(Result::err)
-        // Somebody else was quicker; whether theirs does is for `check` to say.
-        .filter(|(_, code)| *code != RDKafkaErrorCode::TopicAlreadyExists)
-        .map(|(name, code)| refused("cannot create topic", &name, code).to_string())
-        .collect();
+        .partition(|(_, code)| *code == RDKafkaErrorCode::TopicAlreadyExists);
     if !failed.is_empty() {
-        bail!("{}", failed.join("; "));
+        let words = failed
+            .iter()
+            .map(|(name, code)| refused("cannot create topic", name, *code).to_string());
+        bail!("{}", words.collect::<Vec<_>>().join("; "));
     }
-    wait_until_served(settings, &missing, within)
+    for planned in &mut missing {
+        if taken.iter().any(|(name, _)| *name == planned.topic) {
+            planned.action = Action::Keep;
+        }
+    }
+    wait_until_served(settings, &mut missing, within)
 }
 
 fn new_topic(planned: &Planned) -> anyhow::Result<NewTopic<'_>> {
@@ -159,22 +165,29 @@ fn new_topic(planned: &Planned) -> anyhow::Result<NewTopic<'_>> {
 /// The controller has made them; whoever asks any broker next is to find them, too.
 fn wait_until_served(
     settings: &Settings,
-    made: &[&Planned],
+    made: &mut [&mut Planned],
     within: Duration,
 ) -> anyhow::Result<()> {
     let deadline = Instant::now() + within;
     loop {
         let metadata = settings.reach("topics", within)?;
-        let mut absent = made.iter().filter(|planned| {
+        let mut absent = None;
+        for planned in &mut *made {
             let served = partitions(&metadata, &planned.topic).ok().flatten();
-            !served.is_some_and(|served| served.iter().all(|partition| partition.has_leader))
-        });
-        let Some(first) = absent.next() else {
-            return Ok(());
-        };
-        if Instant::now() >= deadline {
-            bail!("topic `{}` was made but nobody serves it", first.topic);
+            match served {
+                Some(served) if served.iter().all(|partition| partition.has_leader) => {
+                    planned.partitions = served.len();
+                    planned.replication = fewest_copies(&served);
+                }
+                _ => absent = Some(&planned.topic),
+            }
         }
-        std::thread::sleep(Duration::from_millis(100));
+        match absent {
+            None => return Ok(()),
+            Some(topic) if Instant::now() >= deadline => {
+                bail!("topic `{topic}` was made but nobody serves it")
+            }
+            Some(_) => std::thread::sleep(Duration::from_millis(100)),
+        }
     }
 }
