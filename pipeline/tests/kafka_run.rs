@@ -13,6 +13,7 @@ mod kafka_plant;
 mod plant;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,6 +21,20 @@ use serde_json::Value;
 
 use self::kafka_broker::Cluster;
 use self::kafka_plant::{Luck, Site, canonical, keyed, say};
+
+/// The commands are those that follow from the verdicts in a backtest, each once.
+fn same_commands(folder: &Path, site: &Site) {
+    let sorted = |commands: Vec<Value>| {
+        let mut lines: Vec<String> = commands.iter().map(Value::to_string).collect();
+        lines.sort();
+        lines
+    };
+    let expected = plant::lines(&plant::read(&folder.join("backtest"), "commands.jsonl"));
+    assert!(!expected.is_empty());
+    assert_eq!(sorted(site.read("audit")), sorted(expected));
+    // In monitor mode nobody is given anything to obey.
+    assert_eq!(site.read("enforcement"), [] as [Value; 0]);
+}
 
 /// What a backtest of a capture finds.
 fn expected(folder: &Path, capture: &Path) -> Vec<String> {
@@ -50,6 +65,8 @@ fn what_another_client_writes_and_reads_is_what_a_backtest_finds() {
             &format!("delivery = \"{delivery}\""),
         );
         same(&site.read("verdicts"), &expected);
+        same_commands(folder.path(), &site);
+        same_commands(folder.path(), &site);
     }
 }
 
@@ -93,6 +110,7 @@ fn a_process_that_is_killed_again_and_again_loses_nothing_and_says_nothing_twice
     }
     site.drain(folder.path(), "one", more);
     same(&site.read("verdicts"), &expected);
+    same_commands(folder.path(), &site);
 }
 
 /// The verdicts are as expected: none lost, none doubled, and every device's in order.
@@ -104,14 +122,14 @@ fn same(found: &[Value], expected: &[String]) {
         assert_eq!(revision, before.unwrap_or(0) + 1, "{verdict}");
     }
     let found = canonical(found.to_vec());
-    let lost: Vec<_> = expected.iter().filter(|v| !found.contains(v)).collect();
+    let missing: Vec<_> = expected.iter().filter(|v| !found.contains(v)).collect();
     let more: Vec<_> = found.iter().filter(|v| !expected.contains(v)).collect();
     assert!(
-        lost.is_empty() && more.is_empty(),
+        missing.is_empty() && more.is_empty(),
         "{} of {} lost, the first: {:?}; {} too many of {}, the first: {:?}",
-        lost.len(),
+        missing.len(),
         expected.len(),
-        lost.first(),
+        missing.first(),
         more.len(),
         found.len(),
         more.first()
@@ -155,7 +173,7 @@ fn poison_ends_in_the_rejects_with_its_position_and_its_reason_and_the_rest_flow
     ];
     let mut lines = String::new();
     for (key, payload, _) in &poison {
-        lines.push_str(&format!("{key}\t{payload}\n{device}\t{good}\n"));
+        writeln!(lines, "{key}\t{payload}\n{device}\t{good}").unwrap();
     }
     site.produce("observations", &lines);
     site.tombstone("observations", device);
@@ -258,6 +276,7 @@ fn processes_that_come_and_go_share_the_work_and_change_nothing_of_what_comes_ou
         feed("one is restarted", 2);
     }
     feed("all run on", 4);
+    moments.push(("the end", now_ms()));
     assert_eq!(pieces.next(), None, "all of it was produced");
     for member in members.values() {
         plant::terminate(member);
@@ -268,7 +287,7 @@ fn processes_that_come_and_go_share_the_work_and_change_nothing_of_what_comes_ou
     // Whoever is left has to wait until the others are missed.
     site.drain(folder.path(), "a", more);
     same(&site.read("verdicts"), &expected);
-    moments.push(("the end", now_ms()));
+    same_commands(folder.path(), &site);
     for pair in moments.windows(2) {
         let pauses = longest_pauses(&site, pair[0].1, pair[1].1);
         say(&format!(

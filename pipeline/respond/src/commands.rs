@@ -19,8 +19,9 @@ pub struct Commands {
     devices: BTreeMap<DeviceId, Standing>,
 }
 
+/// What stands about one device; kept whole by whoever keeps the commands piece by piece.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Standing {
+pub struct Standing {
     verdict_id: String,
     revision: u32,
     /// Commands issued for this verdict.
@@ -101,6 +102,16 @@ impl Commands {
             }
         }
         out
+    }
+
+    /// What stands about a device; `None` if nothing was ever said of it.
+    pub fn of(&self, device: &DeviceId) -> Option<&Standing> {
+        self.devices.get(device)
+    }
+
+    /// Goes on with what stood about a device.
+    pub fn resume(&mut self, device: DeviceId, standing: Standing) {
+        self.devices.insert(device, standing);
     }
 
     /// Number of devices about which a command stands.

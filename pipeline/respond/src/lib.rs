@@ -15,7 +15,7 @@ mod device;
 #[cfg(test)]
 mod tests;
 
-pub use commands::Commands;
+pub use commands::{Commands, Standing};
 pub use device::device_view;
 
 use sha2::{Digest, Sha256};

@@ -13,7 +13,7 @@ use andon_engine::Counts;
 use anyhow::Context as _;
 use hdrhistogram::Histogram;
 
-use super::group::Part;
+use super::group::Done;
 use super::lane::Lane;
 use super::measure::Measure;
 use crate::args::Format;
@@ -27,8 +27,10 @@ use crate::{devices, text, wall};
 #[derive(Debug)]
 pub struct Copy {
     folder: PathBuf,
-    format: Format,
-    measure: Measure,
+    /// How verdicts are printed.
+    pub format: Format,
+    /// What verdicts are measured against.
+    pub measure: Measure,
     verdicts: BufWriter<File>,
     /// What came out.
     pub ledger: Ledger,
@@ -41,7 +43,7 @@ impl Copy {
     ///
     /// # Errors
     /// If they cannot be written.
-    pub fn open(folder: &Path, measure: &Measure, format: Format) -> anyhow::Result<Self> {
+    pub fn open(folder: &Path, measure: &Measure) -> anyhow::Result<Self> {
         let path = folder.join("verdicts.jsonl");
         let verdicts = File::options()
             .create(true)
@@ -50,7 +52,7 @@ impl Copy {
             .with_context(|| format!("cannot write `{}`", path.display()))?;
         let copy = Self {
             folder: folder.to_owned(),
-            format,
+            format: Format::Text,
             measure: measure.clone(),
             verdicts: BufWriter::new(verdicts),
             ledger: Ledger::of_a_live_run(),
@@ -98,9 +100,9 @@ impl Copy {
     ///
     /// # Errors
     /// If it cannot be written or printed.
-    pub fn take(&mut self, part: &Part, out: &mut impl Write) -> anyhow::Result<()> {
+    pub fn take(&mut self, done: &Done, out: &mut impl Write) -> anyhow::Result<()> {
         let clock = &self.measure.plant.inventory().clock;
-        for verdict in &part.verdicts {
+        for verdict in &done.verdicts {
             self.ledger.verdict(verdict);
             let line = serde_json::to_string(verdict)?;
             writeln!(self.verdicts, "{line}")?;

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use andon_emit::kafka::{Epoch, NextOffset, Outcome, Outgoing};
+use andon_emit::kafka::NextOffset;
 use andon_ingest::kafka::{Change, Reader};
 use andon_schemas::verdict::Verdict;
 use anyhow::Context as _;
 
+use super::epochs::{Epochs, Part, Settled};
 use super::lane::Lane;
 use super::measure::Measure;
 use super::restore::{Restorer, Restoring};
@@ -17,26 +18,13 @@ use super::settings::Settings;
 use super::sink::Sink;
 use super::snapshot::Snapshot;
 
-/// What one lane gives to an epoch.
+/// What is known of a lane's part of an epoch once it is committed.
 #[derive(Debug)]
-pub struct Part {
-    partition: i32,
-    /// Its records, in order.
-    pub records: Arc<Vec<Outgoing>>,
-    offset: NextOffset,
-    /// The verdicts among them.
+pub struct Done {
+    /// The verdicts that came out.
     pub verdicts: Vec<Verdict>,
     /// The state, if it was due.
     pub snapshot: Option<Snapshot>,
-}
-
-/// An epoch that is not known to be committed yet.
-#[derive(Debug)]
-struct Pending {
-    parts: Vec<Part>,
-    since: Instant,
-    /// It was refused and is to be tried again.
-    again: bool,
 }
 
 /// What happened, for whoever keeps count.
@@ -57,17 +45,16 @@ pub enum Event {
 pub struct Group {
     reader: Arc<Reader>,
     restorer: Restorer,
-    sink: Sink,
+    epochs: Epochs<Done>,
     settings: Settings,
     /// Tells our commits from those of other processes.
     run: u64,
     /// The lanes we hold, by partition.
     pub lanes: BTreeMap<i32, Lane>,
     restoring: Option<Restoring>,
-    pending: Option<Pending>,
     last_epoch: Instant,
     /// Committed and not yet asked for.
-    committed: Vec<Part>,
+    committed: Vec<Done>,
     events: Vec<Event>,
     /// When the group last changed.
     changed: Instant,
@@ -85,14 +72,13 @@ impl Group {
         run: u64,
     ) -> Self {
         Self {
+            epochs: Epochs::new(sink, restorer.names.observations.clone()),
             reader,
             restorer,
-            sink,
             settings,
             run,
             lanes: BTreeMap::new(),
             restoring: None,
-            pending: None,
             last_epoch: Instant::now(),
             committed: Vec::new(),
             events: Vec::new(),
@@ -102,7 +88,7 @@ impl Group {
     }
 
     /// What was committed since the last time.
-    pub fn take_committed(&mut self) -> Vec<Part> {
+    pub fn take_committed(&mut self) -> Vec<Done> {
         std::mem::take(&mut self.committed)
     }
 
@@ -150,7 +136,7 @@ impl Group {
         let Some(lane) = self.lanes.get_mut(&partition).filter(|lane| lane.is_live()) else {
             return Ok(());
         };
-        self.sink.hand_over(&mut lane.draft().records)
+        self.epochs.hand_over(&mut lane.draft().records)
     }
 
     /// Does what has become due: settles what ended, takes partitions up or gives them up, and
@@ -169,7 +155,7 @@ impl Group {
             }
         }
         self.bring_up_to_date();
-        if self.pending.is_none() && self.last_epoch.elapsed() >= self.settings.epoch {
+        if self.epochs.age().is_none() && self.last_epoch.elapsed() >= self.settings.epoch {
             self.begin_epoch(&[])?;
         }
         Ok(())
@@ -225,19 +211,13 @@ impl Group {
         for partition in partitions {
             self.lanes.remove(partition);
         }
-        // An epoch that is under way may still be committed, if the group agrees. If not, it is
-        // tried again without them: they are somebody else's by then.
-        if let Some(pending) = &mut self.pending {
-            pending
-                .parts
-                .retain(|part| !partitions.contains(&part.partition));
-        }
+        self.epochs.forget(partitions);
         Ok(self.reader.give_up(partitions)?)
     }
 
     fn holds_news_of(&self, partitions: &[i32]) -> bool {
         let is_touched = |p: &i32| self.lanes.get(p).is_some_and(Lane::is_touched);
-        self.pending.is_some() || partitions.iter().any(is_touched)
+        self.epochs.age().is_some() || partitions.iter().any(is_touched)
     }
 
     /// Commits everything so far, with the state of some partitions, if that can be done in time.
@@ -249,7 +229,7 @@ impl Group {
         let mut begun = false;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            if self.pending.is_none() {
+            if self.epochs.age().is_none() {
                 if begun {
                     return Ok(true);
                 }
@@ -297,76 +277,34 @@ impl Group {
                 partition,
                 records: Arc::new(std::mem::take(&mut draft.records)),
                 offset,
-                verdicts: std::mem::take(&mut draft.verdicts),
-                snapshot,
+                with: Done {
+                    verdicts: std::mem::take(&mut draft.verdicts),
+                    snapshot,
+                },
             });
         }
         if parts.is_empty() {
             return Ok(());
         }
-        self.pending = Some(Pending {
-            parts,
-            since: Instant::now(),
-            again: true,
-        });
-        self.submit()
-    }
-
-    /// Gives the pending epoch to the sink, as whoever we are in the group now.
-    fn submit(&mut self) -> anyhow::Result<()> {
-        let Some(pending) = self.pending.as_mut().filter(|pending| pending.again) else {
-            return Ok(());
-        };
-        if pending.parts.is_empty() {
-            self.pending = None;
-            return Ok(());
-        }
-        // Between being told off and being told why, we are nobody.
-        let Some(group) = self.reader.group().filter(|_| !self.reader.is_lost()) else {
-            return Ok(());
-        };
-        pending.again = false;
-        self.sink.submit(Epoch {
-            records: pending.parts.iter().map(|p| p.records.clone()).collect(),
-            topic: self.restorer.names.observations.to_string(),
-            offsets: pending.parts.iter().map(|p| p.offset.clone()).collect(),
-            group,
-        })
+        self.epochs.begin(parts, &self.reader)
     }
 
     fn settle(&mut self, within: Duration) -> anyhow::Result<()> {
-        if self.pending.as_ref().is_some_and(|pending| pending.again) {
-            return self.submit();
-        }
-        match self.sink.outcome(within)? {
-            None => {}
-            Some(Outcome::Committed) => {
-                if let Some(pending) = self.pending.take() {
-                    let took = pending.since.elapsed();
-                    self.events.push(Event::Committed(took));
-                    tracing::debug!(parts = pending.parts.len(), ?took, "kafka: committed");
-                    self.committed.extend(pending.parts);
-                }
+        match self.epochs.settle(&self.reader, within)? {
+            Settled::Not => {}
+            Settled::Committed(parts, took) => {
+                self.events.push(Event::Committed(took));
+                self.committed
+                    .extend(parts.into_iter().map(|part| part.with));
             }
-            Some(Outcome::Aborted { reason, outdated }) => {
-                self.events.push(Event::Aborted);
-                if outdated {
-                    // The group is dividing its partitions anew; what is still ours goes again.
-                    tracing::debug!("kafka: an epoch was refused by the group: {reason}");
-                } else {
-                    tracing::warn!("kafka: an epoch was not committed: {reason}");
-                }
-                if let Some(pending) = &mut self.pending {
-                    pending.again = true;
-                }
-            }
+            Settled::Refused => self.events.push(Event::Aborted),
         }
         Ok(())
     }
 
     /// How long the epoch that is under way has been.
     pub fn epoch_age(&self) -> Option<Duration> {
-        self.pending.as_ref().map(|pending| pending.since.elapsed())
+        self.epochs.age()
     }
 
     /// Measures every lane against another plant, those that come later too.

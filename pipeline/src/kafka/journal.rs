@@ -2,7 +2,6 @@
 //! the ticks that no record made, and the newest snapshot in pieces. The topic is compacted, so of
 //! every key the newest value counts.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use andon_emit::kafka::Outgoing;
@@ -10,6 +9,7 @@ use andon_schemas::time::EventTime;
 use anyhow::{Context as _, anyhow};
 use serde::{Deserialize, Serialize};
 
+use super::recall::Values;
 use super::snapshot::{Manifest, Snapshot, Sum};
 use crate::sealed::{open, seal};
 
@@ -97,31 +97,22 @@ fn piece_key(piece: usize, chunk: usize) -> Vec<u8> {
     format!("piece/{piece:05}/{chunk:05}").into_bytes()
 }
 
-/// What was read of a partition's state.
-#[derive(Debug, Default)]
-pub struct Kept {
-    values: BTreeMap<Vec<u8>, Vec<u8>>,
+/// Whether a key of the topic is one of these.
+pub fn is_ours(key: &[u8]) -> bool {
+    key == EPOCH_KEY || key == MANIFEST_KEY || key.starts_with(b"piece/")
 }
 
-impl Kept {
-    /// Takes the next record.
-    pub fn take(&mut self, key: &[u8], payload: Option<&[u8]>) {
-        match payload {
-            Some(payload) => {
-                self.values.insert(key.to_vec(), payload.to_vec());
-            }
-            None => {
-                self.values.remove(key);
-            }
-        }
-    }
+/// What was read of a partition's state.
+#[derive(Debug)]
+pub struct Kept<'a>(pub &'a Values);
 
+impl Kept<'_> {
     /// Where the last epoch ended; `None` if there was none.
     ///
     /// # Errors
     /// If it is damaged or of another version.
     pub fn epoch(&self) -> anyhow::Result<Option<EpochRecord>> {
-        let bytes = self.values.get(EPOCH_KEY);
+        let bytes = self.0.get(EPOCH_KEY);
         bytes
             .map(|bytes| open(EPOCH, bytes).context("the record of the last epoch"))
             .transpose()
@@ -132,7 +123,7 @@ impl Kept {
     /// # Errors
     /// If it is damaged, incomplete or of another version.
     pub fn snapshot(&self) -> anyhow::Result<Option<Snapshot>> {
-        let Some(manifest) = self.values.get(MANIFEST_KEY) else {
+        let Some(manifest) = self.0.get(MANIFEST_KEY) else {
             return Ok(None);
         };
         let manifest = Manifest::from_bytes(manifest)?;
@@ -151,7 +142,7 @@ impl Kept {
         let length = usize::try_from(sum.length)?;
         let mut piece = Vec::new();
         for chunk in 0..length.div_ceil(CHUNK_BYTES) {
-            let bytes = self.values.get(&piece_key(at, chunk));
+            let bytes = self.0.get(&piece_key(at, chunk));
             piece.extend(bytes.ok_or_else(|| anyhow!("piece {at} of it is missing"))?);
         }
         Ok(piece)

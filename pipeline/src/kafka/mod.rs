@@ -7,17 +7,22 @@
 //! ```
 
 pub mod address;
+pub mod clients;
 pub mod connect;
 pub mod copy;
 pub mod draft;
+pub mod epochs;
 pub mod group;
 pub mod journal;
 pub mod lane;
 pub mod measure;
 pub mod names;
 pub mod pulse;
+pub mod recall;
+pub mod respond;
 pub mod restore;
 pub mod run;
+mod running;
 pub mod security;
 pub mod settings;
 pub mod shelf;

@@ -9,7 +9,7 @@ use andon_ingest::kafka::Reader;
 use andon_schemas::time::EventTime;
 use tokio::runtime::Runtime;
 
-use super::group::{Group, Part};
+use super::group::{Done, Group};
 use super::lane::Lane;
 use crate::exit::usage;
 use crate::intake::Tally;
@@ -68,6 +68,12 @@ impl Pulse {
     /// Where it is served.
     pub fn address(&self) -> Option<std::net::SocketAddr> {
         self.server.as_ref().map(Running::local_addr)
+    }
+
+    /// The cluster does not answer; the run goes on waiting for it.
+    pub fn unreachable(&self, reason: &str) {
+        self.health.beat();
+        self.health.not_ready("kafka", reason);
     }
 
     /// The loop goes on; once a second it tells how everything stands.
@@ -170,8 +176,8 @@ impl Pulse {
     }
 
     /// What a lane gave to an epoch is committed.
-    pub fn committed(&self, part: &Part) {
-        for verdict in &part.verdicts {
+    pub fn committed(&self, done: &Done) {
+        for verdict in &done.verdicts {
             self.metrics.verdict(verdict.grade, verdict.revision);
         }
     }
@@ -195,7 +201,7 @@ impl Pulse {
     /// Serves nobody any more; returns the share of the time that the run was ready.
     pub fn stop(self, runtime: &Runtime) -> Option<f64> {
         if let Some(server) = self.server {
-            let _in_time = runtime.block_on(server.shutdown(Duration::from_millis(500)));
+            runtime.block_on(server.shutdown(Duration::from_millis(500)));
         }
         self.health.availability().share()
     }

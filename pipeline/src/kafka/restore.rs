@@ -1,31 +1,22 @@
 //! Taking up partitions: the newest usable snapshot of each, from the local disk or the cluster,
 //! and from there to where the last epoch ended.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use andon_ingest::kafka::Reader;
 use anyhow::{Context as _, anyhow, bail};
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
-use rdkafka::message::Message as _;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::journal::{EpochRecord, Kept};
+use super::journal::{self, EpochRecord, Kept};
 use super::lane::Lane;
 use super::measure::Measure;
 use super::names::Names;
+use super::recall::{Recall, Recalled};
 use super::shelf::Shelf;
 use super::snapshot::Snapshot;
-
-/// How long one question to the cluster may take before it is asked again.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// How long the state may lag behind the offsets that were committed with it.
-const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 
 /// What is needed to take up a partition.
 #[derive(Clone, Debug)]
@@ -111,97 +102,31 @@ impl Restorer {
         partitions: &[i32],
         stop: &AtomicBool,
     ) -> anyhow::Result<Vec<Lane>> {
-        let committed = insist(stop, || {
-            reader
-                .committed(partitions, ANSWER_WITHIN)
-                .map_err(Into::into)
-        })?;
-        let committed: BTreeMap<i32, i64> = committed
-            .into_iter()
-            .filter_map(|committed| Some((committed.partition, committed.next?)))
-            .collect();
-        let mut kept = self.read(partitions, &committed, stop)?;
-        partitions
+        let recall = Recall {
+            client: self.client.clone(),
+            group: self.group.clone(),
+            topic: self.names.state.clone(),
+            wanted: journal::is_ours,
+            // What is damaged is told when the lane is made.
+            end: |values| Some(Kept(values).epoch().ok()??.next),
+        };
+        let recalled = recall.of(reader, partitions, stop)?;
+        recalled
             .iter()
-            .map(|partition| {
-                let low = insist(stop, || {
-                    reader
-                        .low_end(*partition, ANSWER_WITHIN)
-                        .map_err(Into::into)
-                })?;
-                let kept = kept.remove(partition).unwrap_or_default();
-                let committed = committed.get(partition).copied();
-                self.lane(*partition, &kept, committed, low)
+            .map(|(partition, recalled)| {
+                self.lane(*partition, recalled)
                     .with_context(|| format!("cannot take up partition {partition}"))
             })
             .collect()
     }
 
-    /// The state of partitions, read until it is as new as the committed offsets.
-    fn read(
-        &self,
-        partitions: &[i32],
-        committed: &BTreeMap<i32, i64>,
-        stop: &AtomicBool,
-    ) -> anyhow::Result<BTreeMap<i32, Kept>> {
-        let consumer: BaseConsumer = self
-            .client
-            .clone()
-            .set("group.id", &self.group)
-            .set("enable.auto.commit", "false")
-            .set("isolation.level", "read_committed")
-            .set("enable.partition.eof", "true")
-            .set("auto.offset.reset", "error")
-            .set("allow.auto.create.topics", "false")
-            .set("check.crcs", "true")
-            // The end of a partition is told once nothing came for this long.
-            .set("fetch.wait.max.ms", "10")
-            .create()
-            .context("cannot make the consumer of the state")?;
-        let mut list = TopicPartitionList::new();
-        for partition in partitions {
-            list.add_partition_offset(&self.names.state, *partition, Offset::Beginning)?;
-        }
-        consumer.assign(&list)?;
-        let mut kept: BTreeMap<i32, Kept> = BTreeMap::new();
-        let mut ended: BTreeSet<i32> = BTreeSet::new();
-        let began = Instant::now();
-        loop {
-            if stop.load(Ordering::Relaxed) {
-                bail!("stopped");
-            }
-            match consumer.poll(Duration::from_millis(100)) {
-                None => {}
-                Some(Ok(message)) => {
-                    ended.remove(&message.partition());
-                    let kept = kept.entry(message.partition()).or_default();
-                    kept.take(message.key().unwrap_or_default(), message.payload());
-                    continue;
-                }
-                Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    ended.insert(partition);
-                }
-                Some(Err(error)) => tracing::warn!("kafka: reading the state: {error}"),
-            }
-            // Records are held back until the transaction that they are of is decided.
-            let is_late = began.elapsed() > SETTLED_WITHIN;
-            let is_read = |partition: &i32| {
-                let (kept, committed) = (kept.get(partition), committed.get(partition));
-                ended.contains(partition) && (is_late || !is_behind(kept, committed.copied()))
-            };
-            if partitions.iter().all(is_read) {
-                return Ok(kept);
-            }
-        }
-    }
-
-    fn lane(
-        &self,
-        partition: i32,
-        kept: &Kept,
-        committed: Option<i64>,
-        low: i64,
-    ) -> anyhow::Result<Lane> {
+    fn lane(&self, partition: i32, recalled: &Recalled) -> anyhow::Result<Lane> {
+        let Recalled {
+            committed,
+            low,
+            ref values,
+        } = *recalled;
+        let kept = Kept(values);
         let Some(epoch) = kept.epoch()? else {
             return match committed {
                 None => self.begin(partition, low),
@@ -303,27 +228,6 @@ impl Restorer {
             &self.setting,
             begin,
         ))
-    }
-}
-
-/// Whether more of a partition was committed than its state tells of.
-fn is_behind(kept: Option<&Kept>, committed: Option<i64>) -> bool {
-    // What is damaged is told when the lane is made.
-    let epoch = kept.and_then(|kept| kept.epoch().ok().flatten());
-    committed.is_some_and(|committed| epoch.is_none_or(|epoch| epoch.next < committed))
-}
-
-/// Asks until there is an answer, or until it is told to stop.
-fn insist<T>(stop: &AtomicBool, ask: impl Fn() -> anyhow::Result<T>) -> anyhow::Result<T> {
-    loop {
-        match ask() {
-            Ok(answer) => return Ok(answer),
-            Err(error) if stop.load(Ordering::Relaxed) => return Err(error),
-            Err(error) => {
-                tracing::warn!("kafka: {error:#}");
-                std::thread::sleep(Duration::from_millis(200));
-            }
-        }
     }
 }
 

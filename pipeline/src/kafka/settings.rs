@@ -13,10 +13,12 @@
 //! protocol = "classic"                 # or "consumer" (KIP-848, Kafka 4)
 //! trusted_producers = false            # only those may write who say truly who sent a record
 //! # registry = "http://127.0.0.1:8081" # where schemas of Avro payloads are
+//! # registry_ca = "registry.pem"       # what its certificate must be signed by
 //! ```
 //!
 //! For `[kafka.tls]` and `[kafka.sasl]` see [`super::security`].
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -51,6 +53,8 @@ pub struct Settings {
     pub trusted_producers: bool,
     /// Base address of a schema registry.
     pub registry: Option<String>,
+    /// Certificates, PEM, that the registry's must be signed by.
+    pub registry_ca: Option<PathBuf>,
     /// What protects the connections.
     pub security: Security,
 }
@@ -89,6 +93,7 @@ pub struct Section {
     protocol: Option<String>,
     trusted_producers: bool,
     registry: Option<String>,
+    registry_ca: Option<PathBuf>,
     tls: Option<TlsSection>,
     sasl: Option<SaslSection>,
 }
@@ -155,6 +160,7 @@ impl Section {
             protocol: protocol.unwrap_or(Protocol::Classic),
             trusted_producers: self.trusted_producers,
             registry: self.registry.clone(),
+            registry_ca: self.registry_ca.clone(),
             security: self.security()?,
         }))
     }

@@ -41,22 +41,34 @@ impl Sink {
         reader: &Arc<Reader>,
     ) -> anyhow::Result<Self> {
         Ok(match settings.delivery {
-            Delivery::ExactlyOnce => {
-                let asked = reader.clone();
-                let decided: Decided = Arc::new(move |epoch| is_committed(&asked, epoch));
-                Self::Transactions(Box::new(Transactor::start(Options {
-                    client,
-                    transactional_id: format!("{}-{}", settings.group, settings.instance),
-                    timeout: settings.session * 2 / 3,
-                    decided,
-                })?))
-            }
+            Delivery::ExactlyOnce => Self::transactions(settings, client, reader, &settings.group)?,
             Delivery::LowLatency => Self::AtOnce {
                 stream: Box::new(Stream::new(&client)?),
                 reader: reader.clone(),
                 outcome: None,
             },
         })
+    }
+
+    /// One that makes transactions, under a name that begins with the group's.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn transactions(
+        settings: &Settings,
+        client: ClientConfig,
+        reader: &Arc<Reader>,
+        group: &str,
+    ) -> anyhow::Result<Self> {
+        let asked = reader.clone();
+        let decided: Decided = Arc::new(move |epoch| is_committed(&asked, epoch));
+        let transactor = Transactor::start(Options {
+            client,
+            transactional_id: format!("{group}-{}", settings.instance),
+            timeout: settings.session * 2 / 3,
+            decided,
+        })?;
+        Ok(Self::Transactions(Box::new(transactor)))
     }
 
     /// Sends records now, if this sink does not wait for the end of an epoch.

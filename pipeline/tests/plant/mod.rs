@@ -65,6 +65,9 @@ pub(crate) fn lines(bytes: &[u8]) -> Vec<serde_json::Value> {
 /// Tells a process to end in order.
 pub(crate) fn terminate(process: &std::process::Child) {
     let pid = process.id().to_string();
-    let told = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    let told = Command::new("kill")
+        .args(["-TERM", &pid])
+        .status()
+        .expect("kill is there");
     assert!(told.success());
 }

@@ -1,0 +1,73 @@
+//! The consumers and producers of a run, as the settings want them.
+
+use std::sync::Arc;
+
+use andon_ingest::kafka::Reader;
+use anyhow::anyhow;
+use rdkafka::ClientConfig;
+
+use super::epochs::Epochs;
+use super::names::Names;
+use super::respond::Responder;
+use super::settings::{Protocol, Settings};
+use super::sink::Sink;
+
+/// Joins a group and reads a topic.
+///
+/// # Errors
+/// If the settings cannot work.
+pub fn join(settings: &Settings, group: &str, topic: &str) -> anyhow::Result<Arc<Reader>> {
+    let consumer = consumer(settings, group, &settings.client(group));
+    Ok(Arc::new(Reader::join(&consumer, topic)?))
+}
+
+/// Starts the second stage: from verdicts to commands, in transactions of its own.
+///
+/// # Errors
+/// If the settings cannot work, or the system gives no thread.
+pub fn respond(settings: &Settings, names: &Names, run: u64) -> anyhow::Result<Responder> {
+    let group = format!("{}-respond", settings.group);
+    let client = settings.client(&group);
+    let reader = join(settings, &group, &names.verdicts)?;
+    let sink = Sink::transactions(settings, client.clone(), &reader, &group)?;
+    let epochs = Epochs::new(sink, names.verdicts.clone());
+    Responder::start(reader, client, group, names.clone(), epochs, run)
+}
+
+fn consumer(settings: &Settings, group: &str, client: &ClientConfig) -> ClientConfig {
+    let mut consumer = client.clone();
+    consumer
+        .set("group.id", group)
+        .set("group.instance.id", &settings.instance)
+        .set("max.poll.interval.ms", "300000")
+        .set("queued.min.messages", "100000")
+        .set("queued.max.messages.kbytes", "65536")
+        .set("fetch.wait.max.ms", "100");
+    match settings.protocol {
+        Protocol::Consumer => {
+            consumer.set("group.protocol", "consumer");
+        }
+        Protocol::Classic => {
+            let session = settings.session.as_millis();
+            consumer
+                .set("partition.assignment.strategy", "cooperative-sticky")
+                .set("session.timeout.ms", session.to_string())
+                .set(
+                    "heartbeat.interval.ms",
+                    (session / 10).min(3_000).to_string(),
+                )
+                .set("max.poll.interval.ms", session.max(300_000).to_string());
+        }
+    }
+    consumer
+}
+
+/// A number that tells this process's commits from those of others.
+///
+/// # Errors
+/// If the system has no randomness.
+pub fn run_id() -> anyhow::Result<u64> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|e| anyhow!("no randomness for a name: {e}"))?;
+    Ok(u64::from_be_bytes(bytes))
+}

@@ -1,0 +1,174 @@
+//! Reading `andon.state.v1`: everything that is kept of some partitions, as new as the offsets that
+//! were committed with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use andon_ingest::kafka::Reader;
+use anyhow::{Context as _, bail};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message as _;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+/// How long one question to the cluster may take before it is asked again.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How long the state may lag behind the offsets that were committed with it.
+const SETTLED_WITHIN: Duration = Duration::from_secs(60);
+
+/// The newest value of every key.
+pub type Values = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// What is kept of one partition.
+#[derive(Debug, Default)]
+pub struct Recalled {
+    /// The offset that the group has committed.
+    pub committed: Option<i64>,
+    /// The oldest offset that the partition still holds.
+    pub low: i64,
+    /// What is kept.
+    pub values: Values,
+}
+
+/// Reads what is kept.
+#[derive(Clone, Debug)]
+pub struct Recall {
+    /// How to reach the cluster.
+    pub client: ClientConfig,
+    /// The consumer group whose offsets count; it is not joined.
+    pub group: String,
+    /// The topic of the state.
+    pub topic: Arc<str>,
+    /// Which keys are wanted.
+    pub wanted: fn(&[u8]) -> bool,
+    /// Where the state says that it ends.
+    pub end: fn(&Values) -> Option<i64>,
+}
+
+impl Recall {
+    /// Everything that is kept of partitions. Goes on asking until there is an answer.
+    ///
+    /// # Errors
+    /// If it is told to stop, or the client cannot be made.
+    pub fn of(
+        &self,
+        reader: &Reader,
+        partitions: &[i32],
+        stop: &AtomicBool,
+    ) -> anyhow::Result<BTreeMap<i32, Recalled>> {
+        let committed = insist(stop, || {
+            let committed = reader.committed(partitions, ANSWER_WITHIN)?;
+            Ok(committed)
+        })?;
+        let mut recalled: BTreeMap<i32, Recalled> = BTreeMap::new();
+        for partition in partitions {
+            let ours = committed.iter().find(|c| c.partition == *partition);
+            let low = insist(stop, || Ok(reader.low_end(*partition, ANSWER_WITHIN)?))?;
+            let one = Recalled {
+                committed: ours.and_then(|committed| committed.next),
+                low,
+                values: Values::new(),
+            };
+            recalled.insert(*partition, one);
+        }
+        self.read(&mut recalled, stop)?;
+        Ok(recalled)
+    }
+
+    fn read(
+        &self,
+        recalled: &mut BTreeMap<i32, Recalled>,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<()> {
+        let consumer = self.consumer(recalled.keys())?;
+        let mut ended: BTreeSet<i32> = BTreeSet::new();
+        let began = Instant::now();
+        loop {
+            if stop.load(Ordering::Relaxed) {
+                bail!("told to stop");
+            }
+            match consumer.poll(Duration::from_millis(100)) {
+                None => {}
+                Some(Ok(message)) => {
+                    ended.remove(&message.partition());
+                    let key = message.key().unwrap_or_default();
+                    if let Some(one) = recalled.get_mut(&message.partition())
+                        && (self.wanted)(key)
+                    {
+                        one.take(key, message.payload());
+                    }
+                    continue;
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    ended.insert(partition);
+                }
+                Some(Err(error)) => tracing::warn!("kafka: reading the state: {error}"),
+            }
+            // Records are held back until the transaction that they are of is decided.
+            let is_late = began.elapsed() > SETTLED_WITHIN;
+            let is_read = |(partition, one): (&i32, &Recalled)| {
+                let is_behind = one.committed > (self.end)(&one.values);
+                ended.contains(partition) && (is_late || !is_behind)
+            };
+            if recalled.iter().all(is_read) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn consumer<'a>(
+        &self,
+        partitions: impl Iterator<Item = &'a i32>,
+    ) -> anyhow::Result<BaseConsumer> {
+        let consumer: BaseConsumer = self
+            .client
+            .clone()
+            .set("group.id", &self.group)
+            .set("enable.auto.commit", "false")
+            .set("isolation.level", "read_committed")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "error")
+            .set("allow.auto.create.topics", "false")
+            .set("check.crcs", "true")
+            // The end of a partition is told once nothing came for this long.
+            .set("fetch.wait.max.ms", "10")
+            .create()
+            .context("cannot make the consumer of the state")?;
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            list.add_partition_offset(&self.topic, *partition, Offset::Beginning)?;
+        }
+        consumer.assign(&list)?;
+        Ok(consumer)
+    }
+}
+
+impl Recalled {
+    fn take(&mut self, key: &[u8], payload: Option<&[u8]>) {
+        match payload {
+            Some(payload) => {
+                self.values.insert(key.to_vec(), payload.to_vec());
+            }
+            None => {
+                self.values.remove(key);
+            }
+        }
+    }
+}
+
+/// Asks until there is an answer, or until it is told to stop.
+fn insist<T>(stop: &AtomicBool, ask: impl Fn() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    loop {
+        match ask() {
+            Ok(answer) => return Ok(answer),
+            Err(error) if stop.load(Ordering::Relaxed) => return Err(error),
+            Err(error) => {
+                tracing::warn!("kafka: {error:#}");
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        }
+    }
+}

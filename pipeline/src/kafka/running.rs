@@ -1,0 +1,238 @@
+//! The loop of a run on Kafka: it reads, lets the lanes work, and tends the group.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use andon_ingest::kafka::payload::Payloads;
+use andon_ingest::kafka::{Reader, Taken};
+use andon_ingest::refused::Refused;
+use andon_schemas::observation::Record;
+use andon_schemas::time::EventTime;
+use anyhow::anyhow;
+
+use super::copy::Copy;
+use super::group::Group;
+use super::lane::Lane;
+use super::measure::Measure;
+use super::pulse::Pulse;
+use super::respond::Responder;
+use super::shelf::Saving;
+use crate::blueprint::Blueprint;
+use crate::config::Config;
+
+/// Most messages of one chunk.
+const CHUNK: usize = 8_192;
+/// A chunk goes on for so long after its first message.
+const OPEN: Duration = Duration::from_millis(2);
+/// How long nothing may come before the rest is tended to.
+const WAIT: Duration = Duration::from_millis(20);
+/// Idle partitions tick this often.
+const IDLE_EVERY: Duration = Duration::from_secs(1);
+/// A drained source has ended when nothing changed in the group for this long.
+const DRAINED_AFTER: Duration = Duration::from_secs(3);
+/// Most records that wait to be committed.
+const WAITING_MAX: usize = 100_000;
+/// How long the last epoch is given.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(10);
+
+/// A run on Kafka.
+pub(super) struct Running<'a> {
+    pub(super) reader: Arc<Reader>,
+    /// The second stage, once the cluster is reached.
+    pub(super) responder: Option<Responder>,
+    pub(super) group: Group,
+    pub(super) copy: Copy,
+    pub(super) saving: Saving,
+    pub(super) reloads: Arc<AtomicBool>,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) config: &'a Config,
+    pub(super) payloads: Payloads,
+    pub(super) pulse: Pulse,
+    /// Fetching is paused until what waits is committed.
+    pub(super) paused: bool,
+    /// How many partitions the topic has.
+    pub(super) partitions: usize,
+    /// Records of one message; reused.
+    pub(super) read: Vec<Result<Record, Refused>>,
+    pub(super) last_idle: Instant,
+}
+
+impl Running<'_> {
+    /// The second stage.
+    ///
+    /// # Errors
+    /// If the cluster was not reached yet.
+    pub(super) fn responder(&mut self) -> anyhow::Result<&mut Responder> {
+        self.responder
+            .as_mut()
+            .ok_or_else(|| anyhow!("the cluster was not reached yet"))
+    }
+
+    /// Runs until it is told to stop, or until the topic has been drained.
+    ///
+    /// # Errors
+    /// If it can never go on.
+    pub(super) fn serve(&mut self, drain: bool, out: &mut impl Write) -> anyhow::Result<()> {
+        while !self.stop.load(Ordering::Relaxed) {
+            let taken = self.chunk()?;
+            for partition in taken.ended {
+                if let Some(lane) = self.group.lanes.get_mut(&partition) {
+                    lane.reached_end()?;
+                }
+            }
+            self.group.tend()?;
+            self.publish(out)?;
+            self.pulse.beat(&self.reader, &mut self.group);
+            self.hold_back()?;
+            self.responder()?.check()?;
+            if self.reloads.swap(false, Ordering::Relaxed) {
+                self.reload()?;
+            }
+            if drain {
+                if self.is_drained() {
+                    return Ok(());
+                }
+            } else if self.last_idle.elapsed() >= IDLE_EVERY {
+                self.last_idle = Instant::now();
+                self.idle()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what has come through the lanes.
+    fn chunk(&mut self) -> anyhow::Result<Taken> {
+        let (lanes, read) = (&mut self.group.lanes, &mut self.read);
+        let payloads = &mut self.payloads;
+        let mut touched: Vec<i32> = Vec::new();
+        let mut failed = Ok(());
+        let taken = self.reader.take(CHUNK, WAIT, OPEN, &mut |message| {
+            let Some(lane) = lanes.get_mut(&message.partition) else {
+                return;
+            };
+            if !touched.contains(&message.partition) {
+                touched.push(message.partition);
+            }
+            read.clear();
+            if let Some(payload) = message.payload {
+                payloads.read(payload, &mut |record| read.push(record));
+            }
+            let done = lane.take(&message, read.drain(..), Instant::now());
+            if failed.is_ok() {
+                failed = done;
+            }
+        })?;
+        failed?;
+        for partition in touched {
+            if let Some(lane) = self.group.lanes.get_mut(&partition) {
+                lane.run()?;
+                let waits = std::mem::take(&mut lane.draft().waits);
+                self.pulse.waited(&waits);
+                self.copy.waited(waits);
+            }
+            self.group.hand_over(partition)?;
+        }
+        Ok(taken)
+    }
+
+    /// Tells what was committed, and keeps a copy of it.
+    fn publish(&mut self, out: &mut impl Write) -> anyhow::Result<()> {
+        self.pulse.events(&self.group.take_events());
+        for done in self.group.take_committed() {
+            self.pulse.committed(&done);
+            self.copy.take(&done, out)?;
+            if let Some(snapshot) = done.snapshot {
+                self.saving.save(snapshot);
+            }
+        }
+        self.copy.flush(out)
+    }
+
+    /// What waits to be committed is bounded: beyond, no more is fetched until it is out.
+    fn hold_back(&mut self) -> anyhow::Result<()> {
+        let waiting = self.group.waiting();
+        let wanted = waiting
+            > if self.paused {
+                WAITING_MAX / 2
+            } else {
+                WAITING_MAX
+            };
+        if wanted != self.paused {
+            let held: Vec<i32> = self.group.lanes.keys().copied().collect();
+            self.reader.pause(&held, wanted)?;
+            self.paused = wanted;
+            tracing::info!(waiting, paused = wanted, "kafka: fetching");
+        }
+        Ok(())
+    }
+
+    /// Partitions that are connected, past their backlog and drained: time goes on by the wall
+    /// clock.
+    fn idle(&mut self) -> anyhow::Result<()> {
+        let now = Instant::now();
+        for (partition, lane) in &mut self.group.lanes {
+            let is_drained = self.reader.standing(*partition).is_some_and(|standing| {
+                standing.connected && standing.queued == 0 && standing.end <= lane.next()
+            });
+            if is_drained && lane.has_ended() {
+                lane.idle(now);
+                lane.run()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_drained(&self) -> bool {
+        let lanes = &self.group.lanes;
+        // What ends is the whole topic: its last time is that of all partitions.
+        self.partitions == lanes.len()
+            && !self.group.is_restoring()
+            && lanes.values().all(Lane::has_ended)
+            && self.group.settled_for() > DRAINED_AFTER
+    }
+
+    fn reload(&mut self) -> anyhow::Result<()> {
+        match Blueprint::read(&self.config.plant, self.config.mode).and_then(Measure::of) {
+            Ok(measure) => {
+                self.copy.measured_against(&measure)?;
+                self.group.change(measure)?;
+                tracing::info!("inventory and profiles were read again and are in force");
+            }
+            Err(error) => tracing::error!(
+                "inventory and profiles cannot be used, the former ones stay in force: {error:#}"
+            ),
+        }
+        Ok(())
+    }
+
+    /// Ends the input if it was drained, and commits everything.
+    ///
+    /// # Errors
+    /// If a drained topic cannot be ended in time.
+    pub(super) fn leave(&mut self, drained: bool, out: &mut impl Write) -> anyhow::Result<()> {
+        if drained {
+            let lanes = self.group.lanes.values_mut();
+            let newest = lanes.map(Lane::newest).max().unwrap_or(EventTime::MIN);
+            for lane in self.group.lanes.values_mut() {
+                lane.end(newest)?;
+            }
+        }
+        let held: Vec<i32> = self.group.lanes.keys().copied().collect();
+        for partition in &held {
+            self.group.hand_over(*partition)?;
+        }
+        let finished = self.group.finish(&held, GOODBYE_WITHIN)?;
+        self.publish(out)?;
+        if !finished {
+            let message = "the cluster did not take the last epoch in time: whoever goes on will \
+                           say it again";
+            if drained {
+                return Err(anyhow!(message));
+            }
+            tracing::warn!("{message}");
+        }
+        Ok(())
+    }
+}
