@@ -19,8 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
-use self::kafka_broker::Cluster;
-use self::kafka_plant::{Luck, Site, canonical, keyed, say};
+use self::kafka_plant::{Luck, Site, canonical, cluster, keyed, say};
 
 /// The commands are those that follow from the verdicts in a backtest, each once.
 fn same_commands(folder: &Path, site: &Site) {
@@ -46,7 +45,7 @@ fn expected(folder: &Path, capture: &Path) -> Vec<String> {
 
 #[test]
 fn what_another_client_writes_and_reads_is_what_a_backtest_finds() {
-    let Some(cluster) = Cluster::shared() else {
+    let Some(broker) = cluster() else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -55,7 +54,7 @@ fn what_another_client_writes_and_reads_is_what_a_backtest_finds() {
     assert!(expected.len() > 5, "{}", expected.len());
     for delivery in ["exactly_once", "low_latency"] {
         let site = Site::new(
-            cluster.addresses(),
+            broker.addresses(),
             &format!("equal-{delivery}").replace('_', "-"),
         );
         site.produce("observations", &keyed(&capture));
@@ -72,7 +71,7 @@ fn what_another_client_writes_and_reads_is_what_a_backtest_finds() {
 
 #[test]
 fn a_process_that_is_killed_again_and_again_loses_nothing_and_says_nothing_twice() {
-    let Some(cluster) = Cluster::shared() else {
+    let Some(broker) = cluster() else {
         return;
     };
     let mut luck = Luck::new("kills");
@@ -84,7 +83,7 @@ fn a_process_that_is_killed_again_and_again_loses_nothing_and_says_nothing_twice
     ];
     let capture = plant::simulate(folder.path(), "2", "40000", &attacks);
     let expected = expected(folder.path(), &capture);
-    let site = Site::new(cluster.addresses(), "kills");
+    let site = Site::new(broker.addresses(), "kills");
     let lines = keyed(&capture);
     let lines: Vec<&str> = lines.split_inclusive('\n').collect();
     let more = "epoch = \"50ms\"\nsnapshot = \"400ms\"";
@@ -139,11 +138,11 @@ fn same(found: &[Value], expected: &[String]) {
 
 #[test]
 fn poison_ends_in_the_rejects_with_its_position_and_its_reason_and_the_rest_flows_on() {
-    let Some(cluster) = Cluster::shared() else {
+    let Some(broker) = cluster() else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let site = Site::new(cluster.addresses(), "poison");
+    let site = Site::new(broker.addresses(), "poison");
     let device = "cnc-controller-01-0001";
     let flow = |more: &str| {
         format!(
@@ -229,7 +228,7 @@ fn longest_pauses(site: &Site, from: u64, to: u64) -> BTreeMap<i32, u64> {
 
 #[test]
 fn processes_that_come_and_go_share_the_work_and_change_nothing_of_what_comes_out() {
-    let Some(cluster) = Cluster::shared() else {
+    let Some(broker) = cluster() else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -240,7 +239,7 @@ fn processes_that_come_and_go_share_the_work_and_change_nothing_of_what_comes_ou
     ];
     let capture = plant::simulate(folder.path(), "2", "40000", &attacks);
     let expected = expected(folder.path(), &capture);
-    let site = Site::new(cluster.addresses(), "scale");
+    let site = Site::new(broker.addresses(), "scale");
     let more = "epoch = \"100ms\"\nsnapshot = \"1s\"";
     let lines = keyed(&capture);
     let lines: Vec<&str> = lines.split_inclusive('\n').collect();

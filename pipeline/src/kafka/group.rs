@@ -87,6 +87,13 @@ impl Group {
         }
     }
 
+    /// What is measured against, and into how many partitions the observations are divided; to be
+    /// said before anything is read.
+    pub fn begin_with(&mut self, measure: Measure, partitions: usize) {
+        self.restorer.setting = measure;
+        self.restorer.partitions = partitions;
+    }
+
     /// What was committed since the last time.
     pub fn take_committed(&mut self) -> Vec<Done> {
         std::mem::take(&mut self.committed)

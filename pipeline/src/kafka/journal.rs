@@ -25,6 +25,8 @@ const CHUNK_BYTES: usize = 800_000;
 pub struct EpochRecord {
     /// Which beginning it goes back to.
     pub line: u64,
+    /// Into how many partitions the observations were divided.
+    pub partitions: usize,
     /// Its number; the first is 1.
     pub epoch: u64,
     /// The offset of the next record.

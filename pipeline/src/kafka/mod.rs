@@ -9,6 +9,7 @@
 pub mod address;
 pub mod clients;
 pub mod connect;
+pub mod control;
 pub mod copy;
 pub mod draft;
 pub mod epochs;

@@ -33,6 +33,8 @@ pub struct Restorer {
     pub setting: Measure,
     /// Whether producers say truly who sent a record.
     pub trusted: bool,
+    /// Into how many partitions the observations are divided.
+    pub partitions: usize,
     /// Whether what cannot be gone on from is left behind.
     pub allow_gap: bool,
 }
@@ -147,6 +149,9 @@ impl Restorer {
                 self.names.state
             );
         }
+        if epoch.partitions != self.partitions {
+            return Err(divided_anew(epoch.partitions, self.partitions));
+        }
         let in_journal = kept.snapshot();
         let pieces = match &in_journal {
             Ok(Some(snapshot)) => snapshot.manifest.pieces.clone(),
@@ -218,6 +223,7 @@ impl Restorer {
     fn begin(&self, partition: i32, next: i64) -> anyhow::Result<Lane> {
         let begin = EpochRecord {
             line: new_line()?,
+            partitions: self.partitions,
             next,
             ..EpochRecord::default()
         };
@@ -229,6 +235,15 @@ impl Restorer {
             begin,
         ))
     }
+}
+
+/// The observations are divided into another number of partitions than before.
+pub fn divided_anew(before: usize, now: usize) -> anyhow::Error {
+    anyhow!(
+        "the observations had {before} partitions and have {now} now, so devices have moved to \
+         others, away from what was learned of them. Begin anew: stop all runs, make topics under \
+         another `prefix` with `andon topics create`, and move the producers there"
+    )
 }
 
 fn new_line() -> anyhow::Result<u64> {

@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::clients;
 use super::connect::Unreachable;
+use super::control::Control;
 use super::copy::Copy;
 use super::group::Group;
 use super::measure::Measure;
@@ -124,12 +125,14 @@ fn prepare<'a>(
         setting: measure,
         trusted: settings.trusted_producers,
         allow_gap: args.allow_state_gap,
+        partitions: 0,
     };
     let run = clients::run_id()?;
     let group = Group::new(reader.clone(), restorer, sink, settings.clone(), run);
     Ok(Running {
         reader,
         responder: None,
+        control: None,
         group,
         copy,
         saving: Saving::start(shelf).context("cannot start the thread that saves snapshots")?,
@@ -142,6 +145,7 @@ fn prepare<'a>(
         partitions: 0,
         read: Vec::new(),
         last_idle: Instant::now(),
+        last_heed: Instant::now(),
     })
 }
 
@@ -153,6 +157,11 @@ impl Running<'_> {
                 Ok(partitions) => {
                     self.partitions = partitions.observations;
                     let names = Names::of(&settings.prefix);
+                    let (control, measure) =
+                        Control::open(settings, &names, self.copy.measure.clone())?;
+                    self.control = Some(control);
+                    self.copy.measured_against(&measure)?;
+                    self.group.begin_with(measure, partitions.observations);
                     let run = clients::run_id()?;
                     self.responder = Some(clients::respond(settings, &names, run)?);
                     return Ok(true);

@@ -10,26 +10,33 @@ use andon_ingest::kafka::{Reader, Taken};
 use andon_ingest::refused::Refused;
 use andon_schemas::observation::Record;
 use andon_schemas::time::EventTime;
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 
+use super::control::Control;
 use super::copy::Copy;
 use super::group::Group;
 use super::lane::Lane;
 use super::measure::Measure;
 use super::pulse::Pulse;
 use super::respond::Responder;
+use super::restore::divided_anew;
 use super::shelf::Saving;
 use crate::blueprint::Blueprint;
 use crate::config::Config;
+use crate::exit::{usage, words};
 
 /// Most messages of one chunk.
 const CHUNK: usize = 8_192;
+/// Fewer messages than this are not worth a thread.
+const WORTH_THREADS: usize = 1_024;
 /// A chunk goes on for so long after its first message.
 const OPEN: Duration = Duration::from_millis(2);
 /// How long nothing may come before the rest is tended to.
 const WAIT: Duration = Duration::from_millis(20);
 /// Idle partitions tick this often.
 const IDLE_EVERY: Duration = Duration::from_secs(1);
+/// The control topic is looked at this often.
+const HEED_EVERY: Duration = Duration::from_millis(200);
 /// A drained source has ended when nothing changed in the group for this long.
 const DRAINED_AFTER: Duration = Duration::from_secs(3);
 /// Most records that wait to be committed.
@@ -42,6 +49,8 @@ pub(super) struct Running<'a> {
     pub(super) reader: Arc<Reader>,
     /// The second stage, once the cluster is reached.
     pub(super) responder: Option<Responder>,
+    /// What the installation measures against.
+    pub(super) control: Option<Control>,
     pub(super) group: Group,
     pub(super) copy: Copy,
     pub(super) saving: Saving,
@@ -57,6 +66,7 @@ pub(super) struct Running<'a> {
     /// Records of one message; reused.
     pub(super) read: Vec<Result<Record, Refused>>,
     pub(super) last_idle: Instant,
+    pub(super) last_heed: Instant,
 }
 
 impl Running<'_> {
@@ -89,6 +99,13 @@ impl Running<'_> {
             self.responder()?.check()?;
             if self.reloads.swap(false, Ordering::Relaxed) {
                 self.reload()?;
+            }
+            if self.last_heed.elapsed() >= HEED_EVERY {
+                self.last_heed = Instant::now();
+                if let Some(now) = self.reader.partitions().filter(|n| *n != self.partitions) {
+                    return Err(usage(divided_anew(self.partitions, now)));
+                }
+                self.heed()?;
             }
             if drain {
                 if self.is_drained() {
@@ -125,9 +142,9 @@ impl Running<'_> {
             }
         })?;
         failed?;
+        self.work(&touched, taken.messages)?;
         for partition in touched {
             if let Some(lane) = self.group.lanes.get_mut(&partition) {
-                lane.run()?;
                 let waits = std::mem::take(&mut lane.draft().waits);
                 self.pulse.waited(&waits);
                 self.copy.waited(waits);
@@ -135,6 +152,32 @@ impl Running<'_> {
             self.group.hand_over(partition)?;
         }
         Ok(taken)
+    }
+
+    /// Lets lanes take what came through their engines: side by side, if there are threads for it
+    /// and enough came to be worth them. A lane is on one thread, so this changes nothing but the
+    /// speed.
+    fn work(&mut self, touched: &[i32], messages: usize) -> anyhow::Result<()> {
+        let lanes = self.group.lanes.iter_mut();
+        let mut lanes: Vec<&mut Lane> = lanes
+            .filter(|(partition, _)| touched.contains(partition))
+            .map(|(_, lane)| lane)
+            .collect();
+        let threads = self.config.shards.min(lanes.len());
+        if threads < 2 || messages < WORTH_THREADS {
+            return lanes.into_iter().try_for_each(Lane::run);
+        }
+        let share = lanes.len().div_ceil(threads);
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = lanes
+                .chunks_mut(share)
+                .map(|lanes| scope.spawn(|| lanes.iter_mut().try_for_each(|lane| lane.run())))
+                .collect();
+            workers.into_iter().try_for_each(|worker| {
+                let ended = worker.join();
+                ended.unwrap_or_else(|_| Err(anyhow!("a lane's thread ended by a panic")))
+            })
+        })
     }
 
     /// Tells what was committed, and keeps a copy of it.
@@ -193,18 +236,38 @@ impl Running<'_> {
             && self.group.settled_for() > DRAINED_AFTER
     }
 
+    /// Reads the files again and makes them everybody's. What is wrong with them changes nothing.
     fn reload(&mut self) -> anyhow::Result<()> {
-        match Blueprint::read(&self.config.plant, self.config.mode).and_then(Measure::of) {
-            Ok(measure) => {
-                self.copy.measured_against(&measure)?;
-                self.group.change(measure)?;
-                tracing::info!("inventory and profiles were read again and are in force");
-            }
-            Err(error) => tracing::error!(
-                "inventory and profiles cannot be used, the former ones stay in force: {error:#}"
+        let read = Blueprint::read(&self.config.plant, self.config.mode).and_then(Measure::of);
+        match (read, &self.control) {
+            (Ok(measure), Some(control)) => control.publish(&measure.blueprint)?,
+            (Err(error), _) => tracing::error!(
+                "inventory and profiles cannot be used, the former ones stay in force: {}",
+                words(&error)
             ),
+            (Ok(_), None) => {}
         }
         Ok(())
+    }
+
+    /// Takes up what the installation measures against from now on.
+    fn heed(&mut self) -> anyhow::Result<()> {
+        let change = self.control.as_ref().map(Control::change).transpose()?;
+        let Some(blueprint) = change.flatten() else {
+            return Ok(());
+        };
+        if blueprint == *self.copy.measure.blueprint {
+            return Ok(());
+        }
+        let measure = Measure::of(blueprint).context("what the installation measures against")?;
+        self.copy.measured_against(&measure)?;
+        tracing::info!(
+            devices = measure.plant.inventory().devices.len(),
+            profiles = measure.plant.profile_hash(),
+            inventory = measure.plant.inventory_hash(),
+            "inventory and profiles have changed and are in force"
+        );
+        self.group.change(measure)
     }
 
     /// Ends the input if it was drained, and commits everything.

@@ -296,6 +296,8 @@ pub const TOPICS: &[Topic] = &[
             STAMPED_BY_BROKER,
             SHORT_SEGMENTS,
             tuned("delete.retention.ms", DAY_MS),
+            // A whole inventory is one record.
+            tuned("max.message.bytes", "134217728"),
         ],
     },
     Topic {

@@ -64,9 +64,14 @@ pub(crate) fn lines(bytes: &[u8]) -> Vec<serde_json::Value> {
 
 /// Tells a process to end in order.
 pub(crate) fn terminate(process: &std::process::Child) {
+    signal(process, "-TERM");
+}
+
+/// Sends a signal to a process.
+pub(crate) fn signal(process: &std::process::Child, signal: &str) {
     let pid = process.id().to_string();
     let told = Command::new("kill")
-        .args(["-TERM", &pid])
+        .args([signal, &pid])
         .status()
         .expect("kill is there");
     assert!(told.success());

@@ -122,6 +122,7 @@ impl Reader {
             .set("isolation.level", "read_committed")
             .set("allow.auto.create.topics", "false")
             .set("statistics.interval.ms", "1000")
+            .set("topic.metadata.refresh.interval.ms", "30000")
             .set("check.crcs", "true");
         let consumer: BaseConsumer<Watch> = config
             .create_with_context(Watch::new(topic))
@@ -286,26 +287,9 @@ impl Reader {
         told.elements().iter().map(of_one).collect()
     }
 
-    /// How many partitions the topic has.
-    ///
-    /// # Errors
-    /// If no broker answers in time, or there is no such topic.
-    pub fn partitions(&self, within: Duration) -> Result<usize, ReaderError> {
-        let doing = "ask for the partitions of the topic";
-        let metadata = self
-            .consumer
-            .fetch_metadata(Some(&self.topic), within)
-            .map_err(during(doing))?;
-        let topic = metadata.topics().iter().find(|t| t.name() == self.topic);
-        match topic.map(rdkafka::metadata::MetadataTopic::error) {
-            Some(None) => Ok(topic.map_or(0, |topic| topic.partitions().len())),
-            error => {
-                let code = error
-                    .flatten()
-                    .map_or(RDKafkaErrorCode::UnknownTopic, Into::into);
-                Err(during(doing)(KafkaError::MetadataFetch(code)))
-            }
-        }
+    /// How many partitions the topic has, once that was heard.
+    pub fn partitions(&self) -> Option<usize> {
+        self.consumer.context().partitions()
     }
 
     /// The oldest offset that a partition still holds.

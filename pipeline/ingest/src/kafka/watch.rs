@@ -75,6 +75,13 @@ impl Watch {
         Some((standings.brokers, standings.at?))
     }
 
+    /// How many partitions the topic has, once that was heard.
+    pub(super) fn partitions(&self) -> Option<usize> {
+        let standings = locked(&self.standings);
+        let known = standings.partitions.keys().filter(|number| **number >= 0);
+        Some(known.count()).filter(|count| *count > 0)
+    }
+
     /// What the client complained of since the last time this was asked.
     pub(super) fn take_trouble(&self) -> Option<String> {
         locked(&self.trouble).take()
