@@ -11,6 +11,7 @@ mod kafka_broker;
 mod kafka_plant;
 mod plant;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,16 +22,16 @@ use self::kafka_plant::{PARTITIONS, Site, cluster};
 
 /// A flow to nowhere that any profile names, for each of some controllers.
 fn strays(numbers: std::ops::Range<u32>, minute: u32) -> String {
-    numbers
-        .map(|number| {
-            let flow = json!({
-                "kind": "flow", "time": format!("2025-12-12T09:{minute:02}:00Z"),
-                "orig": format!("10.1.10.{number}:40000"), "resp": "203.0.113.7:4444",
-                "transport": "udp", "state": "answered", "orig_bytes": 120, "resp_bytes": 40,
-            });
-            format!("cnc-controller-01-{number:04}\t{flow}\n")
-        })
-        .collect()
+    let mut lines = String::new();
+    for number in numbers {
+        let flow = json!({
+            "kind": "flow", "time": format!("2025-12-12T09:{minute:02}:00Z"),
+            "orig": format!("10.1.10.{number}:40000"), "resp": "203.0.113.7:4444",
+            "transport": "udp", "state": "answered", "orig_bytes": 120, "resp_bytes": 40,
+        });
+        writeln!(lines, "cnc-controller-01-{number:04}\t{flow}").unwrap();
+    }
+    lines
 }
 
 /// The built-in profiles in a folder.

@@ -3,6 +3,8 @@
 //! taken up by any process, at any committed offset, and goes on as if nothing had happened.
 
 mod closing;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -111,6 +113,7 @@ impl Lane {
         names: &Names,
         trusted: bool,
         current: &Measure,
+        now: Instant,
     ) -> anyhow::Result<Self> {
         let (blueprint, state) = snapshot.parts()?;
         let manifest = &snapshot.manifest;
@@ -134,7 +137,10 @@ impl Lane {
         };
         lane.epoch = committed;
         lane.pieces = in_journal;
-        lane.snapshot_at = Some(Instant::now());
+        lane.snapshot_at = Some(now);
+        // Should nothing come any more, time goes on from here.
+        let newest = lane.newest();
+        lane.newest_came = (newest > EventTime::MIN).then_some((newest, now));
         lane.newest_snapshot = (manifest.epoch, manifest.next);
         lane.repeated()?;
         Ok(lane)

@@ -178,7 +178,8 @@ impl Restorer {
             ),
         };
         let (names, current) = (&self.names, &self.setting);
-        Lane::resume(&snapshot, epoch, pieces, names, self.trusted, current)
+        let now = Instant::now();
+        Lane::resume(&snapshot, epoch, pieces, names, self.trusted, current, now)
     }
 
     /// The newest snapshot that can be gone on from.

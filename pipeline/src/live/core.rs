@@ -79,6 +79,9 @@ impl Core {
         self.results.ledger = serde_json::from_slice(&state.ledger)?;
         self.results.commands = state.commands;
         self.intake.resume(state.feed, state.tally);
+        // Should nothing come any more, time goes on from here.
+        let newest = self.intake.feed().newest();
+        self.newest_came = (newest > EventTime::MIN).then(|| (newest, Instant::now()));
         Ok(())
     }
 
