@@ -18,7 +18,7 @@ use super::names::Names;
 use super::pulse::Pulse;
 use super::restore::Restorer;
 use super::running::Running;
-use super::settings::Settings;
+use super::settings::{Delivery, Settings};
 use super::shelf::{Saving, Shelf};
 use super::sink::Sink;
 use super::topics;
@@ -32,6 +32,9 @@ use crate::text;
 
 /// How long the cluster is given to answer a question.
 const ASKED_WITHIN: Duration = Duration::from_secs(5);
+/// How long a chunk goes on if what comes of it is sent at once, and if it waits for an epoch.
+const OPEN_FOR_LATENCY: Duration = Duration::from_micros(500);
+const OPEN_FOR_EPOCH: Duration = Duration::from_millis(5);
 /// How long the client is given to leave the cluster.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
@@ -144,6 +147,10 @@ fn prepare<'a>(
         paused: false,
         partitions: 0,
         read: Vec::new(),
+        open: match settings.delivery {
+            Delivery::ExactlyOnce => OPEN_FOR_EPOCH,
+            Delivery::LowLatency => OPEN_FOR_LATENCY,
+        },
         last_idle: Instant::now(),
         last_heed: Instant::now(),
     })

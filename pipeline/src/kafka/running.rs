@@ -29,8 +29,6 @@ use crate::exit::{usage, words};
 const CHUNK: usize = 8_192;
 /// Fewer messages than this are not worth a thread.
 const WORTH_THREADS: usize = 1_024;
-/// A chunk goes on for so long after its first message.
-const OPEN: Duration = Duration::from_millis(2);
 /// How long nothing may come before the rest is tended to.
 const WAIT: Duration = Duration::from_millis(20);
 /// Idle partitions tick this often.
@@ -65,6 +63,8 @@ pub(super) struct Running<'a> {
     pub(super) partitions: usize,
     /// Records of one message; reused.
     pub(super) read: Vec<Result<Record, Refused>>,
+    /// A chunk goes on for so long after its first message.
+    pub(super) open: Duration,
     pub(super) last_idle: Instant,
     pub(super) last_heed: Instant,
 }
@@ -125,7 +125,7 @@ impl Running<'_> {
         let payloads = &mut self.payloads;
         let mut touched: Vec<i32> = Vec::new();
         let mut failed = Ok(());
-        let taken = self.reader.take(CHUNK, WAIT, OPEN, &mut |message| {
+        let taken = self.reader.take(CHUNK, WAIT, self.open, &mut |message| {
             let Some(lane) = lanes.get_mut(&message.partition) else {
                 return;
             };
