@@ -51,6 +51,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Run the live pipeline.
     Run(RunArgs),
+    /// Move records from MQTT, or from any Kafka topic, to the topic that runs read, keyed by device.
+    Bridge(BridgeArgs),
     /// Run captured traffic through the engine.
     Backtest(BacktestArgs),
     /// Make a labelled capture of the simulated plant.
@@ -109,7 +111,7 @@ pub struct DemoArgs {
 }
 
 /// `andon run`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct RunArgs {
     /// Configuration file; without one, an embedded MQTT endpoint on loopback.
     #[arg(short, long, value_name = "FILE")]
@@ -144,6 +146,35 @@ pub struct RunArgs {
     /// Take partitions up whose state is lost: what was learned of their devices begins anew.
     #[arg(long)]
     pub allow_state_gap: bool,
+}
+
+/// `andon bridge`.
+#[derive(Debug, Args)]
+pub struct BridgeArgs {
+    /// Configuration file, the one of the run.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Inventory file [default: the built-in demo plant].
+    #[arg(long, value_name = "FILE")]
+    pub inventory: Option<PathBuf>,
+    /// Kafka brokers to write to, `host:port`, with commas between several.
+    #[arg(long, value_name = "ADDR")]
+    pub kafka: Option<String>,
+    /// A broker to read from, `mqtt://host:port`, or an address to listen on, `host:port`.
+    #[arg(long, value_name = "ADDR")]
+    pub mqtt: Option<String>,
+    /// Read from this topic of the same cluster, in place of MQTT.
+    #[arg(long, value_name = "NAME", conflicts_with = "mqtt")]
+    pub from_topic: Option<String>,
+    /// Read the source to its end and exit.
+    #[arg(long)]
+    pub drain: bool,
+    /// Stop after this long.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub duration: Option<f64>,
+    /// Serve health and metrics on this address [default: on none].
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<String>,
 }
 
 /// `andon backtest`.

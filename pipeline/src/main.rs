@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Profile(command) => commands::profile::run(command, cli.output, &mut out),
         Command::Demo(args) => commands::demo::run(args, cli.output, &mut out),
         Command::Run(args) => commands::run::run(args, cli.output, &mut out),
+        Command::Bridge(args) => commands::bridge::run(args, cli.output, &mut out),
         Command::Publish(args) => commands::publish::run(args, cli.output, &mut out),
         Command::Topics(command) => commands::topics::run(command, cli.output, &mut out),
     };

@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub mod backtest;
+pub mod bridge;
 pub mod demo;
 pub mod devices;
 pub mod explain;

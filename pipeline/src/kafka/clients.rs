@@ -1,6 +1,9 @@
 //! The consumers and producers of a run, as the settings want them.
 
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::Duration;
 
 use andon_ingest::kafka::Reader;
 use anyhow::anyhow;
@@ -11,6 +14,9 @@ use super::names::Names;
 use super::respond::Responder;
 use super::settings::{Protocol, Settings};
 use super::sink::Sink;
+
+/// How long the client is given to leave the cluster.
+const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Joins a group and reads a topic.
 ///
@@ -60,6 +66,21 @@ fn consumer(settings: &Settings, group: &str, client: &ClientConfig) -> ClientCo
         }
     }
     consumer
+}
+
+/// Closes what may hang while the cluster is away, and waits only a while for it.
+pub fn close(work: impl FnOnce() + Send + 'static) {
+    let (done, closed) = sync_channel(1);
+    let closing = thread::Builder::new()
+        .name("kafka-close".to_owned())
+        .spawn(move || {
+            work();
+            // Nobody waits any more if it took too long.
+            let _heard = done.send(()).is_ok();
+        });
+    if closing.is_err() || closed.recv_timeout(CLOSED_WITHIN).is_err() {
+        tracing::warn!("kafka: leaving without a goodbye");
+    }
 }
 
 /// A number that tells this process's commits from those of others.

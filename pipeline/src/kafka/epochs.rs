@@ -8,6 +8,9 @@ use andon_ingest::kafka::Reader;
 
 use super::sink::Sink;
 
+/// How long is waited until we are somebody in the group again.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// What one partition gives to an epoch.
 #[derive(Debug)]
 pub struct Part<X> {
@@ -114,6 +117,9 @@ impl<X> Epochs<X> {
     pub fn settle(&mut self, reader: &Reader, within: Duration) -> anyhow::Result<Settled<X>> {
         if self.pending.as_ref().is_some_and(|pending| pending.again) {
             self.submit(reader)?;
+            if self.pending.as_ref().is_some_and(|pending| pending.again) {
+                std::thread::sleep(within.min(PAUSE));
+            }
             return Ok(Settled::Not);
         }
         let Some(outcome) = self.sink.outcome(within)? else {

@@ -7,6 +7,7 @@
 //! ```
 
 pub mod address;
+pub mod bridge;
 pub mod clients;
 pub mod connect;
 pub mod control;

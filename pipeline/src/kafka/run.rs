@@ -35,8 +35,6 @@ const ASKED_WITHIN: Duration = Duration::from_secs(5);
 /// How long a chunk goes on if what comes of it is sent at once, and if it waits for an epoch.
 const OPEN_FOR_LATENCY: Duration = Duration::from_micros(500);
 const OPEN_FOR_EPOCH: Duration = Duration::from_millis(5);
-/// How long the client is given to leave the cluster.
-const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Runs the command on Kafka.
 ///
@@ -199,15 +197,5 @@ fn leave(running: Running<'_>, runtime: &Runtime) {
         let share = share * 100.0;
         tracing::info!("ready {share:.3} % of the time since it first was");
     }
-    let (done, closed) = std::sync::mpsc::sync_channel(1);
-    let closing = std::thread::Builder::new()
-        .name("kafka-close".to_owned())
-        .spawn(move || {
-            drop((group, reader, responder));
-            // Nobody waits any more if it took too long.
-            let _heard = done.send(()).is_ok();
-        });
-    if closing.is_err() || closed.recv_timeout(CLOSED_WITHIN).is_err() {
-        tracing::warn!("kafka: leaving without a goodbye");
-    }
+    clients::close(move || drop((group, reader, responder)));
 }

@@ -18,6 +18,7 @@ use hdrhistogram::Histogram;
 
 use crate::blueprint::Blueprint;
 use crate::intake::{Intake, Recorded};
+use crate::live::message::turned_away;
 use crate::live::outlet::{Outgoing, Outlet};
 use crate::live::state::State;
 use crate::results::Results;
@@ -178,24 +179,7 @@ impl Core {
     /// # Errors
     /// If the capture cannot be written.
     pub fn refusal(&mut self, refusal: &Refusal, now: EventTime) -> anyhow::Result<()> {
-        let topic = refusal.topic.as_deref().unwrap_or("mqtt");
-        let source = Source {
-            topic: topic.into(),
-            partition: 0,
-            offset: 0,
-        };
-        let detail = format!(
-            "{} from {} at {}: {}",
-            if refusal.sender.proven {
-                "client"
-            } else {
-                "unproven client"
-            },
-            refusal.sender.name,
-            refusal.peer,
-            refusal.reason
-        );
-        let refused = Refused::new(refusal.reason.as_reject(), detail);
+        let (refused, source) = turned_away(refusal);
         self.reject(refused, source, now, &refusal.head)
     }
 

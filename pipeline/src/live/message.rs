@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use andon_ingest::endpoint::Refusal;
 use andon_ingest::refused::Refused;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::{Function, Inventory};
@@ -100,4 +101,25 @@ impl Message {
         let device = DeviceId::new(device).map_err(wrong)?;
         Ok((device, kind))
     }
+}
+
+/// What the endpoint turned away, as a reject says it.
+pub fn turned_away(refusal: &Refusal) -> (Refused, Source) {
+    let source = Source {
+        topic: refusal.topic.as_deref().unwrap_or("mqtt").into(),
+        partition: 0,
+        offset: 0,
+    };
+    let detail = format!(
+        "{} from {} at {}: {}",
+        if refusal.sender.proven {
+            "client"
+        } else {
+            "unproven client"
+        },
+        refusal.sender.name,
+        refusal.peer,
+        refusal.reason
+    );
+    (Refused::new(refusal.reason.as_reject(), detail), source)
 }

@@ -1,5 +1,6 @@
 //! Records to Kafka: in transactions that take the offsets of what they answer along, or at once.
 
+mod arrivals;
 mod stream;
 mod transaction;
 mod transactor;

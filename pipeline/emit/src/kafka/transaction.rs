@@ -11,6 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::util::IntoOpaque;
 
 /// How long the producer is given to make room for a record.
 const ROOM_WITHIN: Duration = Duration::from_secs(30);
@@ -88,12 +89,14 @@ pub(super) enum Attempt {
     Unknown(String),
 }
 
-/// Puts a record into the producer's queue, waiting for room if need be.
-pub(super) fn send<C: ProducerContext<DeliveryOpaque = ()>>(
+/// Puts a record into the producer's queue, waiting for room if need be. The mark comes back when
+/// the client tells what became of it.
+pub(super) fn send<C: ProducerContext>(
     producer: &BaseProducer<C>,
     record: &Outgoing,
+    mark: C::DeliveryOpaque,
 ) -> Result<(), KafkaError> {
-    let mut next = base(record);
+    let mut next = base(record, mark);
     let began = Instant::now();
     loop {
         match producer.send(next) {
@@ -109,8 +112,9 @@ pub(super) fn send<C: ProducerContext<DeliveryOpaque = ()>>(
     }
 }
 
-fn base(record: &Outgoing) -> BaseRecord<'_, [u8], [u8]> {
-    let mut base = BaseRecord::to(&record.topic).key(record.key.as_slice());
+fn base<M: IntoOpaque>(record: &Outgoing, mark: M) -> BaseRecord<'_, [u8], [u8], M> {
+    let base = BaseRecord::with_opaque_to(&record.topic, mark);
+    let mut base = base.key(record.key.as_slice());
     if let Some(payload) = &record.payload {
         base = base.payload(payload.as_slice());
     }
@@ -139,7 +143,7 @@ pub(super) fn attempt(producer: &BaseProducer, epoch: &Epoch, within: Duration) 
         return Attempt::Unknown(error.to_string());
     }
     for record in epoch.records.iter().flat_map(|records| records.iter()) {
-        if let Err(error) = send(producer, record) {
+        if let Err(error) = send(producer, record, ()) {
             return abort(producer, &error, within);
         }
     }

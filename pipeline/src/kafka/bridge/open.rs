@@ -1,0 +1,85 @@
+//! What a bridge consists of, put together as the configuration says.
+
+use std::sync::Arc;
+
+use andon_emit::kafka::Stream;
+use andon_ingest::kafka::payload::{self, Payloads};
+use andon_schemas::inventory::Inventory;
+use anyhow::anyhow;
+use tokio::runtime::Runtime;
+
+use super::ferry::{Ferry, GOODBYE_WITHIN};
+use super::field::Field;
+use super::relay::{Manner, Relay};
+use super::rows::Rows;
+use super::vitals::Vitals;
+use crate::config::Config;
+use crate::exit::usage;
+use crate::kafka::clients::{join, run_id};
+use crate::kafka::names::Names;
+use crate::kafka::settings::{Delivery, Settings};
+use crate::kafka::sink::Sink;
+
+/// The bridge from MQTT.
+///
+/// # Errors
+/// If an address cannot be listened on, or the options cannot work. Brokers that are absent are no
+/// error: they are waited for.
+pub fn ferry(
+    runtime: &Runtime,
+    config: &Config,
+    settings: &Settings,
+    inventory: Arc<Inventory>,
+) -> anyhow::Result<Ferry> {
+    let vitals = Vitals::start(&["mqtt", "kafka"], config.http.as_deref(), runtime)?;
+    let stream = Stream::new(&settings.client("bridge"))?;
+    let field = Field::open(runtime, config, &inventory.site, GOODBYE_WITHIN)?;
+    // Every message says who sent it, and whether that was proved.
+    let rows = Rows::new(inventory, &Names::of(&settings.prefix), true);
+    Ok(Ferry::new(field, stream, rows, vitals))
+}
+
+/// The bridge from a topic.
+///
+/// # Errors
+/// If the topic is one that a bridge writes to, an address cannot be listened on, or the options
+/// cannot work.
+pub fn relay(
+    runtime: &Runtime,
+    config: &Config,
+    settings: &Settings,
+    topic: &str,
+    inventory: Arc<Inventory>,
+) -> anyhow::Result<Relay> {
+    let names = Names::of(&settings.prefix);
+    if [&names.observations, &names.rejects].contains(&&Arc::from(topic)) {
+        return Err(usage(anyhow!(
+            "`{topic}` is what the bridge writes to; --from-topic names another one"
+        )));
+    }
+    let payloads = Payloads::new(&payload::Options {
+        trusted: settings.trusted_producers,
+        registry: settings.registry.clone(),
+        registry_ca: settings.registry_ca.clone(),
+        ..payload::Options::default()
+    })
+    .map_err(usage)?;
+    let vitals = Vitals::start(&["kafka"], config.http.as_deref(), runtime)?;
+    let settings = Settings {
+        // Not the group of the run, which reads another topic.
+        group: format!("{}-bridge", settings.group),
+        delivery: Delivery::ExactlyOnce,
+        ..settings.clone()
+    };
+    let client = settings.client("bridge");
+    let reader = join(&settings, &settings.group, topic)?;
+    let sink = Sink::open(&settings, client, &reader)?;
+    let rows = Rows::new(inventory, &names, settings.trusted_producers);
+    let manner = Manner {
+        topic: Arc::from(topic),
+        epoch: settings.epoch,
+        session: settings.session,
+        run: run_id()?,
+    };
+    Ok(Relay::new(manner, reader, sink, payloads, rows, vitals))
+}
