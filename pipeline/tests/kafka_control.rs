@@ -140,7 +140,7 @@ fn another_number_of_partitions_stops_a_run_with_what_to_do() {
     let site = Site::new(broker.addresses(), "divided");
     site.produce("observations", &strays(1..9, 0));
     site.drain(folder.path(), "one", "");
-    site.divide(&["observations", "state"], PARTITIONS + 1);
+    site.divide(&["observations", "state", "verdicts"], PARTITIONS + 1);
     let output = site.try_drain(folder.path(), "one", "");
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());

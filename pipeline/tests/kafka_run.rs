@@ -52,16 +52,18 @@ fn what_another_client_writes_and_reads_is_what_a_backtest_finds() {
     let capture = plant::simulate(folder.path(), "2", "40000", &["plc-night-exfil"]);
     let expected = expected(folder.path(), &capture);
     assert!(expected.len() > 5, "{}", expected.len());
-    for delivery in ["exactly_once", "low_latency"] {
-        let site = Site::new(
-            broker.addresses(),
-            &format!("equal-{delivery}").replace('_', "-"),
-        );
+    for (delivery, protocol) in [
+        ("exactly_once", "classic"),
+        ("low_latency", "classic"),
+        ("exactly_once", "consumer"),
+    ] {
+        let prefix = format!("equal-{delivery}-{protocol}");
+        let site = Site::new(broker.addresses(), &prefix);
         site.produce("observations", &keyed(&capture));
         site.drain(
             folder.path(),
-            delivery,
-            &format!("delivery = \"{delivery}\""),
+            &prefix,
+            &format!("delivery = \"{delivery}\"\nprotocol = \"{protocol}\""),
         );
         same(&site.read("verdicts"), &expected);
         same_commands(folder.path(), &site);

@@ -73,20 +73,20 @@ impl Control {
                 control.publish(&ours.blueprint)?;
                 ours
             }
-            Some(theirs) if theirs == *ours.blueprint => ours,
-            Some(theirs) => {
+            Some((theirs, position)) if theirs == *ours.blueprint => Measure { position, ..ours },
+            Some((theirs, position)) => {
                 tracing::warn!(
                     "the files here are not what the installation measures against; that holds. \
                      To put these in force, tell a run that has them to read them again (SIGHUP)"
                 );
-                Measure::of(theirs).context("what the installation measures against")?
+                Measure::of(theirs, position).context("what the installation measures against")?
             }
         };
         Ok((control, current))
     }
 
     /// Everything up to the end; the last of it.
-    fn newest(&self) -> anyhow::Result<Option<Blueprint>> {
+    fn newest(&self) -> anyhow::Result<Option<(Blueprint, i64)>> {
         let began = Instant::now();
         let mut newest = None;
         while began.elapsed() < TAKEN_WITHIN {
@@ -127,12 +127,12 @@ impl Control {
         Ok(self.stream.flush(TAKEN_WITHIN)?)
     }
 
-    /// The newest change since the last time, if there was one.
+    /// The newest change since the last time, if there was one, and its offset.
     ///
     /// # Errors
     /// If it cannot be read: to go on without it would be to measure against something else than
     /// everybody else.
-    pub fn change(&self) -> anyhow::Result<Option<Blueprint>> {
+    pub fn change(&self) -> anyhow::Result<Option<(Blueprint, i64)>> {
         let mut newest = None;
         while let Some(polled) = self.consumer.poll(Duration::ZERO) {
             match polled {
@@ -152,8 +152,9 @@ impl Control {
     }
 }
 
-fn read(payload: &[u8], offset: i64) -> anyhow::Result<Blueprint> {
-    serde_json::from_slice(payload).with_context(|| {
+fn read(payload: &[u8], offset: i64) -> anyhow::Result<(Blueprint, i64)> {
+    let blueprint = serde_json::from_slice(payload).with_context(|| {
         format!("record {offset} of the control topic is no inventory and profiles")
-    })
+    })?;
+    Ok((blueprint, offset))
 }

@@ -5,9 +5,12 @@ use std::time::{Duration, Instant};
 
 use andon_emit::kafka::{Epoch, NextOffset, Outcome, Outgoing};
 use andon_ingest::kafka::Reader;
+use anyhow::bail;
 
 use super::sink::Sink;
 
+/// How long the client may take to hear from the group what its offsets show already.
+const NOTICED_WITHIN: Duration = Duration::from_secs(60);
 /// How long is waited until we are somebody in the group again.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -31,6 +34,8 @@ struct Pending<X> {
     since: Instant,
     /// It was refused, or not given away yet.
     again: bool,
+    /// A partition of it that another process has committed, and since when that is known.
+    taken: Option<(i32, Instant)>,
 }
 
 /// What became of an epoch.
@@ -71,8 +76,16 @@ impl<X> Epochs<X> {
     ///
     /// # Errors
     /// If they cannot be sent.
-    pub fn hand_over(&self, records: &mut Vec<Outgoing>) -> anyhow::Result<()> {
+    pub fn hand_over(&mut self, records: &mut Vec<Outgoing>) -> anyhow::Result<()> {
         self.sink.hand_over(records)
+    }
+
+    /// Records that were handed over and are not acknowledged yet.
+    ///
+    /// # Errors
+    /// If one never will be.
+    pub fn in_flight(&self) -> anyhow::Result<usize> {
+        self.sink.in_flight()
     }
 
     /// Begins with the next one. None may be under way.
@@ -84,6 +97,7 @@ impl<X> Epochs<X> {
             parts,
             since: Instant::now(),
             again: true,
+            taken: None,
         });
         self.submit(reader)
     }
@@ -96,6 +110,19 @@ impl<X> Epochs<X> {
         if pending.parts.is_empty() {
             self.pending = None;
             return Ok(());
+        }
+        if let Some((partition, since)) = pending.taken {
+            if pending.parts.iter().any(|part| part.partition == partition) {
+                // The group is about to say so, too. If it never does, its client has not noticed.
+                if since.elapsed() > NOTICED_WITHIN {
+                    bail!(
+                        "partition {partition} was taken up by another process while this one was \
+                         away; nothing of it was said twice. Start again to go on with what is ours"
+                    );
+                }
+                return Ok(());
+            }
+            pending.taken = None;
         }
         // Between being told off and being told why, we are nobody.
         let Some(group) = reader.group().filter(|_| !reader.is_lost()) else {
@@ -142,6 +169,13 @@ impl<X> Epochs<X> {
                     tracing::warn!("kafka: an epoch was not committed: {reason}");
                 }
                 pending.again = true;
+                self.pending = Some(pending);
+                Ok(Settled::Refused)
+            }
+            Outcome::Taken { partition } => {
+                tracing::warn!("kafka: partition {partition} is another process's by now");
+                pending.again = true;
+                pending.taken = Some((partition, Instant::now()));
                 self.pending = Some(pending);
                 Ok(Settled::Refused)
             }

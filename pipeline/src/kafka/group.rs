@@ -13,10 +13,17 @@ use anyhow::Context as _;
 use super::epochs::{Epochs, Part, Settled};
 use super::lane::Lane;
 use super::measure::Measure;
-use super::restore::{Restorer, Restoring};
+use super::recall::Restoring;
+use super::restore::Restorer;
 use super::settings::Settings;
 use super::sink::Sink;
 use super::snapshot::Snapshot;
+
+/// Most records that wait to be committed.
+const WAITING_MAX: usize = 100_000;
+/// Most snapshots in one epoch, unless partitions are given up: the state of a large plant must not
+/// make a transaction too long.
+const SNAPSHOTS_MAX: usize = 2;
 
 /// What is known of a lane's part of an epoch once it is committed.
 #[derive(Debug)]
@@ -51,7 +58,9 @@ pub struct Group {
     run: u64,
     /// The lanes we hold, by partition.
     pub lanes: BTreeMap<i32, Lane>,
-    restoring: Option<Restoring>,
+    restoring: Vec<Restoring<Vec<Lane>>>,
+    /// Fetching is paused until what waits is committed.
+    paused: bool,
     last_epoch: Instant,
     /// Committed and not yet asked for.
     committed: Vec<Done>,
@@ -78,7 +87,8 @@ impl Group {
             settings,
             run,
             lanes: BTreeMap::new(),
-            restoring: None,
+            restoring: Vec::new(),
+            paused: false,
             last_epoch: Instant::now(),
             committed: Vec::new(),
             events: Vec::new(),
@@ -101,7 +111,7 @@ impl Group {
 
     /// Whether partitions are being taken up, or repeat what was committed.
     pub fn is_restoring(&self) -> bool {
-        self.restoring.is_some() || self.lanes.values().any(|lane| !lane.is_live())
+        !self.restoring.is_empty() || self.lanes.values().any(|lane| !lane.is_live())
     }
 
     /// The partitions that are being taken up, or repeat what was committed.
@@ -116,7 +126,7 @@ impl Group {
 
     /// Whether the group has more processes than partitions, and none is ours.
     pub fn is_idle_member(&self) -> bool {
-        self.member && self.lanes.is_empty() && self.restoring.is_none()
+        self.member && self.lanes.is_empty() && self.restoring.is_empty()
     }
 
     /// Records that wait for the end of the epoch.
@@ -154,13 +164,13 @@ impl Group {
     pub fn tend(&mut self) -> anyhow::Result<()> {
         self.settle(Duration::ZERO)?;
         self.take_up()?;
-        while self.restoring.is_none() {
-            match self.reader.next_change() {
-                None => break,
-                Some(Change::Assigned(partitions)) => self.assigned(partitions)?,
-                Some(Change::Revoked { partitions, lost }) => self.revoked(&partitions, lost)?,
+        while let Some(change) = self.reader.next_change() {
+            match change {
+                Change::Assigned(partitions) => self.assigned(partitions)?,
+                Change::Revoked { partitions, lost } => self.revoked(&partitions, lost)?,
             }
         }
+        self.hold_back()?;
         self.bring_up_to_date();
         if self.epochs.age().is_none() && self.last_epoch.elapsed() >= self.settings.epoch {
             self.begin_epoch(&[])?;
@@ -172,37 +182,62 @@ impl Group {
         tracing::info!(?partitions, "kafka: assigned");
         self.changed = Instant::now();
         self.member = true;
-        if partitions.is_empty() {
-            return Ok(self.reader.begin(&[])?);
+        // The group does not wait for the restore, nor do our other partitions.
+        self.reader.claim(&partitions)?;
+        if !partitions.is_empty() {
+            let restoring = self.restorer.start(&self.reader, partitions)?;
+            self.restoring.push(restoring);
         }
-        self.restoring = Some(self.restorer.start(&self.reader, partitions)?);
         Ok(())
     }
 
     /// Reads from partitions whose lanes have been made.
     fn take_up(&mut self) -> anyhow::Result<()> {
-        let Some(lanes) = self.restoring.as_ref().and_then(Restoring::lanes) else {
-            return Ok(());
-        };
-        let took = self
-            .restoring
-            .take()
-            .map(|restoring| restoring.since.elapsed());
-        self.changed = Instant::now();
-        let lanes = lanes?;
-        tracing::info!(lanes = lanes.len(), ?took, "kafka: restored");
-        self.events.extend(took.map(Event::Restored));
-        let from: Vec<_> = lanes.iter().map(|l| (l.partition(), l.next())).collect();
-        self.lanes
-            .extend(lanes.into_iter().map(|lane| (lane.partition(), lane)));
-        Ok(self.reader.begin(&from)?)
+        let mut at = 0;
+        while let Some(restoring) = self.restoring.get(at) {
+            let Some(lanes) = restoring.result() else {
+                at += 1;
+                continue;
+            };
+            let restoring = self.restoring.remove(at);
+            let took = restoring.since.elapsed();
+            self.changed = Instant::now();
+            let mut lanes = lanes?;
+            // Some may have been given up meanwhile.
+            lanes.retain(|lane| restoring.partitions.contains(&lane.partition()));
+            tracing::info!(lanes = lanes.len(), ?took, "kafka: restored");
+            self.events.push(Event::Restored(took));
+            let from: Vec<_> = lanes.iter().map(|l| (l.partition(), l.next())).collect();
+            self.lanes
+                .extend(lanes.into_iter().map(|lane| (lane.partition(), lane)));
+            self.reader.go(&from, self.paused)?;
+        }
+        Ok(())
+    }
+
+    /// What waits to be committed is bounded: beyond, no more is fetched until it is out.
+    fn hold_back(&mut self) -> anyhow::Result<()> {
+        let waiting = self.waiting() + self.epochs.in_flight()?;
+        let wanted = waiting
+            > if self.paused {
+                WAITING_MAX / 2
+            } else {
+                WAITING_MAX
+            };
+        if wanted != self.paused {
+            let held: Vec<i32> = self.lanes.keys().copied().collect();
+            self.reader.pause(&held, wanted)?;
+            self.paused = wanted;
+            tracing::info!(waiting, paused = wanted, "kafka: fetching");
+        }
+        Ok(())
     }
 
     /// A lane that has repeated what was committed goes on with what holds now.
     fn bring_up_to_date(&mut self) {
         let current = &self.restorer.setting;
         for lane in self.lanes.values_mut() {
-            if lane.is_live() && !Arc::ptr_eq(lane.plant(), &current.plant) {
+            if lane.is_live() && lane.measure().position < current.position {
                 lane.change(current);
             }
         }
@@ -217,6 +252,9 @@ impl Group {
         }
         for partition in partitions {
             self.lanes.remove(partition);
+        }
+        for restoring in &mut self.restoring {
+            restoring.partitions.retain(|p| !partitions.contains(p));
         }
         self.epochs.forget(partitions);
         Ok(self.reader.give_up(partitions)?)
@@ -255,12 +293,13 @@ impl Group {
     fn begin_epoch(&mut self, with_state: &[i32]) -> anyhow::Result<()> {
         self.last_epoch = Instant::now();
         let mut parts = Vec::new();
+        let mut snapshots = 0;
         for lane in self.lanes.values_mut() {
             let partition = lane.partition();
-            let is_due = with_state.contains(&partition)
-                || lane
-                    .snapshot_age()
-                    .is_some_and(|age| age >= self.settings.snapshot);
+            let age = lane.snapshot_age();
+            let has_aged = age.is_some_and(|age| age >= self.settings.snapshot);
+            let is_due = with_state.contains(&partition) || has_aged && snapshots < SNAPSHOTS_MAX;
+            snapshots += usize::from(is_due);
             if !lane.is_live() || !(lane.is_touched() || is_due) {
                 continue;
             }
@@ -278,6 +317,7 @@ impl Group {
                 partition,
                 next: epoch.next,
                 note: format!("{}.{:016x}", epoch.epoch, self.run),
+                before: lane.note().cloned(),
             };
             let draft = lane.draft();
             parts.push(Part {
@@ -301,8 +341,12 @@ impl Group {
             Settled::Not => {}
             Settled::Committed(parts, took) => {
                 self.events.push(Event::Committed(took));
-                self.committed
-                    .extend(parts.into_iter().map(|part| part.with));
+                for part in parts {
+                    if let Some(lane) = self.lanes.get_mut(&part.partition) {
+                        lane.was_committed(Some(part.offset.note));
+                    }
+                    self.committed.push(part.with);
+                }
             }
             Settled::Refused => self.events.push(Event::Aborted),
         }

@@ -53,6 +53,8 @@ pub struct Lane {
     next: i64,
     /// The last epoch; what comes belongs to the one after it.
     epoch: EpochRecord,
+    /// What the group holds beside our offset.
+    note: Option<String>,
     /// Something has happened since the last epoch.
     touched: bool,
     /// Everything so far has been handed out, and nothing was left.
@@ -88,6 +90,7 @@ impl Lane {
             phase: Phase::Live,
             next: begin.next,
             epoch: begin,
+            note: None,
             touched: false,
             ended: false,
             pieces: Vec::new(),
@@ -118,9 +121,12 @@ impl Lane {
         let (blueprint, state) = snapshot.parts()?;
         let manifest = &snapshot.manifest;
         let measure = if blueprint == *current.blueprint {
-            current.clone()
+            Measure {
+                position: manifest.control,
+                ..current.clone()
+            }
         } else {
-            Measure::of(blueprint)?
+            Measure::of(blueprint, manifest.control)?
         };
         let begin = EpochRecord::default();
         let mut lane = Self::new(manifest.partition, names, trusted, &measure, begin);
@@ -169,6 +175,11 @@ impl Lane {
     /// What it measures against.
     pub fn plant(&self) -> &Arc<Plant> {
         self.intake.plant()
+    }
+
+    /// The same, with the files and where the control topic says so.
+    pub fn measure(&self) -> &Measure {
+        &self.measure
     }
 
     /// Where every record went.
@@ -224,7 +235,8 @@ impl Lane {
             Err(refused) => self.refuse(refused, &source, message),
         }
         self.next = message.offset + 1;
-        Ok(())
+        // What is to be repeated ends behind a record that was read before.
+        self.repeated()
     }
 
     fn refuse(&mut self, refused: Refused, source: &Source, message: &Message<'_>) {
@@ -283,16 +295,16 @@ impl Lane {
         }
     }
 
-    /// The partition has been read to its end.
-    ///
-    /// # Errors
-    /// If something that came out cannot be written as JSON.
-    pub fn reached_end(&mut self) -> anyhow::Result<()> {
-        if let Phase::Repeating { until, .. } = self.phase {
-            self.pass(until)?;
+    /// Nothing before this offset is left in the topic.
+    pub fn skip_to(&mut self, low: i64) {
+        if self.is_live() {
+            self.next = self.next.max(low);
         }
+    }
+
+    /// The partition has been read to its end.
+    pub fn reached_end(&mut self) {
         self.ended = true;
-        Ok(())
     }
 
     /// The partition has been idle: time goes on by the wall clock since its newest record came.
@@ -313,6 +325,10 @@ impl Lane {
 
     /// Measures against another plant from the next message on. Everything that waits has been run.
     pub fn change(&mut self, measure: &Measure) {
+        if measure.blueprint == self.measure.blueprint {
+            self.measure = measure.clone();
+            return;
+        }
         self.intake.change(&measure.plant);
         self.measure = measure.clone();
         // The change is nowhere but in the snapshot that this epoch will hold.
@@ -326,6 +342,8 @@ impl Lane {
     /// If something that came out cannot be written as JSON.
     pub fn end(&mut self, newest: EventTime) -> anyhow::Result<()> {
         self.intake.feed().end_at(newest);
+        // The end is nowhere but in the snapshot that this epoch will hold.
+        self.snapshot_at = None;
         self.touched = true;
         self.run()
     }

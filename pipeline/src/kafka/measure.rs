@@ -13,6 +13,8 @@ pub struct Measure {
     pub blueprint: Arc<Blueprint>,
     /// What they compile to.
     pub plant: Arc<Plant>,
+    /// Where the control topic says so; -1 for what it does not say.
+    pub position: i64,
 }
 
 impl Measure {
@@ -20,8 +22,9 @@ impl Measure {
     ///
     /// # Errors
     /// If it does not compile.
-    pub fn of(blueprint: Blueprint) -> anyhow::Result<Self> {
+    pub fn of(blueprint: Blueprint, position: i64) -> anyhow::Result<Self> {
         Ok(Self {
+            position,
             plant: blueprint.compile()?,
             blueprint: Arc::new(blueprint),
         })

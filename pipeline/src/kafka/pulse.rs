@@ -93,7 +93,7 @@ impl Pulse {
         let now = wall::now();
         for (partition, lane) in &mut group.lanes {
             if let Some(standing) = reader.standing(*partition) {
-                let lag = u64::try_from(standing.end - lane.next()).unwrap_or(0);
+                let lag = standing.lag(lane.next());
                 self.metrics.consumer_lag(*partition, lag);
             }
             let newest = lane.newest();

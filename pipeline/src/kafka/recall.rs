@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use andon_ingest::kafka::Reader;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
@@ -27,6 +29,8 @@ pub type Values = BTreeMap<Vec<u8>, Vec<u8>>;
 pub struct Recalled {
     /// The offset that the group has committed.
     pub committed: Option<i64>,
+    /// What was left beside it.
+    pub note: Option<String>,
     /// The oldest offset that the partition still holds.
     pub low: i64,
     /// What is kept.
@@ -69,6 +73,7 @@ impl Recall {
             let low = insist(stop, || Ok(reader.low_end(*partition, ANSWER_WITHIN)?))?;
             let one = Recalled {
                 committed: ours.and_then(|committed| committed.next),
+                note: ours.and_then(|committed| committed.noted().map(str::to_owned)),
                 low,
                 values: Values::new(),
             };
@@ -159,6 +164,66 @@ impl Recalled {
     }
 }
 
+/// Partitions that are being taken up, in a thread of its own.
+#[derive(Debug)]
+pub struct Restoring<T> {
+    /// Which; those that are given up meanwhile are taken out.
+    pub partitions: Vec<i32>,
+    /// Since when.
+    pub since: Instant,
+    result: Receiver<anyhow::Result<T>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl<T: Send + 'static> Restoring<T> {
+    /// Begins with it. The work is told to stop when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn start(
+        partitions: Vec<i32>,
+        work: impl FnOnce(&[i32], &AtomicBool) -> anyhow::Result<T> + Send + 'static,
+    ) -> anyhow::Result<Self> {
+        let (done, result) = sync_channel(1);
+        let stop = Arc::new(AtomicBool::new(false));
+        let (wanted, stopped) = (partitions.clone(), stop.clone());
+        thread::Builder::new()
+            .name("restore".to_owned())
+            .spawn(move || {
+                let result = work(&wanted, &stopped);
+                // Whoever asked may have been told to stop.
+                let _heard = done.send(result).is_ok();
+            })
+            .context("cannot start the thread that restores partitions")?;
+        Ok(Self {
+            partitions,
+            since: Instant::now(),
+            result,
+            stop,
+        })
+    }
+
+    /// What came of it, once.
+    ///
+    /// # Errors
+    /// If they cannot be taken up.
+    pub fn result(&self) -> Option<anyhow::Result<T>> {
+        match self.result.try_recv() {
+            Ok(result) => Some(result),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => {
+                Some(Err(anyhow!("the thread that restores partitions is gone")))
+            }
+        }
+    }
+}
+
+impl<T> Drop for Restoring<T> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Asks until there is an answer, or until it is told to stop.
 fn insist<T>(stop: &AtomicBool, ask: impl Fn() -> anyhow::Result<T>) -> anyhow::Result<T> {
     loop {
@@ -167,7 +232,7 @@ fn insist<T>(stop: &AtomicBool, ask: impl Fn() -> anyhow::Result<T>) -> anyhow::
             Err(error) if stop.load(Ordering::Relaxed) => return Err(error),
             Err(error) => {
                 tracing::warn!("kafka: {error:#}");
-                std::thread::sleep(Duration::from_millis(200));
+                thread::sleep(Duration::from_millis(200));
             }
         }
     }

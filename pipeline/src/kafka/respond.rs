@@ -2,36 +2,30 @@
 //! partition, so whoever holds that partition is the segment's only owner; commands, what stands,
 //! and how far the verdicts were read are one transaction of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod desk;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use andon_emit::kafka::{NextOffset, Outgoing};
-use andon_ingest::kafka::{Change, Message, Reader};
-use andon_respond::{Commands, Standing, device_view};
-use andon_schemas::command::Command;
-use andon_schemas::identity::DeviceId;
-use andon_schemas::verdict::Verdict;
-use anyhow::{Context as _, anyhow, bail};
+use andon_ingest::kafka::{Change, Reader};
+use anyhow::{Context as _, anyhow};
 use rdkafka::ClientConfig;
 
-use super::epochs::{Epochs, Part, Settled};
+use self::desk::{Desk, KEYS, end};
+use super::epochs::{Epochs, Settled};
 use super::names::Names;
-use super::recall::{Recall, Values};
-use crate::sealed::{open, seal};
-
-const STANDING: [u8; 8] = *b"ANDONCM1";
-const END: [u8; 8] = *b"ANDONCE1";
-/// What the keys of this stage begin with, in the topic of the state; a device follows.
-const KEYS: &[u8] = b"respond/";
+use super::recall::{Recall, Recalled, Restoring};
 
 const CHUNK: usize = 1_024;
 const WAIT: Duration = Duration::from_millis(20);
 const OPEN: Duration = Duration::from_millis(5);
 /// The verdicts are read to the end when nothing came for this long.
 const DRAINED_AFTER: Duration = Duration::from_secs(1);
+/// Most records that wait to be committed.
+const WAITING_MAX: usize = 10_000;
 /// How long the last commands are given.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -39,25 +33,11 @@ const RUN: u8 = 0;
 const DRAIN: u8 = 1;
 const STOP: u8 = 2;
 
-/// What stands about the devices of some segments.
-#[derive(Debug, Default)]
-struct Desk {
-    next: i64,
-    commands: Commands,
-    /// Devices about which something else stands than was last kept.
-    changed: BTreeSet<DeviceId>,
-    records: Vec<Outgoing>,
-    epoch: u64,
-    touched: bool,
-    ended: bool,
-}
-
 /// The stage, in a thread of its own.
 #[derive(Debug)]
 pub struct Responder {
     thread: Option<JoinHandle<anyhow::Result<()>>>,
     wish: Arc<AtomicU8>,
-    gone: Arc<AtomicBool>,
 }
 
 impl Responder {
@@ -75,7 +55,6 @@ impl Responder {
     ) -> anyhow::Result<Self> {
         let wish = Arc::new(AtomicU8::new(RUN));
         let told = wish.clone();
-        let gone = Arc::new(AtomicBool::new(false));
         let mut stage = Stage {
             reader,
             recall: Recall {
@@ -89,8 +68,9 @@ impl Responder {
             epochs,
             run,
             desks: BTreeMap::new(),
-            quiet_since: Instant::now(),
-            gone: gone.clone(),
+            restoring: Vec::new(),
+            paused: false,
+            draining: None,
         };
         let thread = std::thread::Builder::new()
             .name("respond".to_owned())
@@ -99,7 +79,6 @@ impl Responder {
         Ok(Self {
             thread: Some(thread),
             wish,
-            gone,
         })
     }
 
@@ -121,7 +100,6 @@ impl Responder {
     pub fn stop(&mut self, drained: bool) -> anyhow::Result<()> {
         let wish = if drained { DRAIN } else { STOP };
         self.wish.store(wish, Ordering::Relaxed);
-        self.gone.store(!drained, Ordering::Relaxed);
         self.join()
     }
 
@@ -137,7 +115,6 @@ impl Responder {
 impl Drop for Responder {
     fn drop(&mut self) {
         self.wish.store(STOP, Ordering::Relaxed);
-        self.gone.store(true, Ordering::Relaxed);
     }
 }
 
@@ -148,9 +125,11 @@ struct Stage {
     epochs: Epochs<()>,
     run: u64,
     desks: BTreeMap<i32, Desk>,
-    quiet_since: Instant,
-    /// Set once nobody waits for it any more.
-    gone: Arc<AtomicBool>,
+    restoring: Vec<Restoring<BTreeMap<i32, Recalled>>>,
+    /// Fetching is paused until what waits is committed.
+    paused: bool,
+    /// Since when it is to end at the end of the verdicts, with nothing new since.
+    draining: Option<Instant>,
 }
 
 impl Stage {
@@ -176,11 +155,20 @@ impl Stage {
         self.epochs.age().is_some() || self.desks.values().any(|desk| desk.touched)
     }
 
-    fn is_drained(&self) -> bool {
-        !self.has_news()
-            && !self.desks.is_empty()
-            && self.desks.values().all(|desk| desk.ended)
-            && self.quiet_since.elapsed() > DRAINED_AFTER
+    /// Whether every verdict has been answered. What was committed just now is not seen at once:
+    /// its markers come after its transaction has ended.
+    fn is_drained(&mut self) -> bool {
+        let is_quiet = !self.has_news() && self.restoring.is_empty();
+        let all = self.reader.partitions();
+        let is_at_end = |(partition, desk): (&i32, &Desk)| {
+            let standing = self.reader.standing(*partition);
+            desk.ended && standing.is_some_and(|standing| standing.is_drained())
+        };
+        if !is_quiet || all != Some(self.desks.len()) || !self.desks.iter().all(is_at_end) {
+            self.draining = None;
+            return false;
+        }
+        self.draining.get_or_insert_with(Instant::now).elapsed() > DRAINED_AFTER
     }
 
     fn chunk(&mut self) -> anyhow::Result<()> {
@@ -197,7 +185,7 @@ impl Stage {
         })?;
         failed?;
         if taken.messages > 0 {
-            self.quiet_since = Instant::now();
+            self.draining = None;
         }
         for partition in taken.ended {
             if let Some(desk) = self.desks.get_mut(&partition) {
@@ -208,165 +196,97 @@ impl Stage {
     }
 
     fn tend(&mut self) -> anyhow::Result<()> {
-        if let Settled::Committed(..) = self.epochs.settle(&self.reader, Duration::ZERO)? {
-            self.quiet_since = Instant::now();
-        }
-        while let Some(change) = self.reader.next_change() {
-            self.quiet_since = Instant::now();
-            match change {
-                Change::Assigned(partitions) => self.assigned(&partitions)?,
-                Change::Revoked { partitions, .. } => {
-                    // What was not committed is done again by whoever comes.
-                    for partition in &partitions {
-                        self.desks.remove(partition);
-                    }
-                    self.epochs.forget(&partitions);
-                    self.reader.give_up(&partitions)?;
+        if let Settled::Committed(parts, _) = self.epochs.settle(&self.reader, Duration::ZERO)? {
+            for part in parts {
+                if let Some(desk) = self.desks.get_mut(&part.partition) {
+                    desk.note = Some(part.offset.note);
                 }
             }
         }
+        self.take_up()?;
+        while let Some(change) = self.reader.next_change() {
+            match change {
+                Change::Assigned(partitions) => self.assigned(partitions)?,
+                Change::Revoked { partitions, .. } => self.revoked(&partitions)?,
+            }
+        }
+        self.hold_back()?;
         if self.epochs.age().is_none() {
             self.begin_epoch()?;
         }
         Ok(())
     }
 
-    fn assigned(&mut self, partitions: &[i32]) -> anyhow::Result<()> {
+    fn assigned(&mut self, partitions: Vec<i32>) -> anyhow::Result<()> {
+        self.reader.claim(&partitions)?;
         if partitions.is_empty() {
-            return Ok(self.reader.begin(&[])?);
+            return Ok(());
         }
-        let recalled = self.recall.of(&self.reader, partitions, &self.gone)?;
-        for (partition, recalled) in recalled {
-            let next = recalled.committed.unwrap_or(recalled.low).max(recalled.low);
-            let desk = Desk::of(next, &recalled.values)
-                .with_context(|| format!("cannot take up the commands of partition {partition}"))?;
-            self.desks.insert(partition, desk);
+        let (recall, reader) = (self.recall.clone(), self.reader.clone());
+        let restoring = Restoring::start(partitions, move |partitions, stop| {
+            recall.of(&reader, partitions, stop)
+        })?;
+        self.restoring.push(restoring);
+        Ok(())
+    }
+
+    fn revoked(&mut self, partitions: &[i32]) -> anyhow::Result<()> {
+        // What was not committed is done again by whoever comes.
+        for partition in partitions {
+            self.desks.remove(partition);
         }
-        let from = self.desks.iter().filter(|(p, _)| partitions.contains(p));
-        let from: Vec<_> = from.map(|(p, desk)| (*p, desk.next)).collect();
-        Ok(self.reader.begin(&from)?)
+        for restoring in &mut self.restoring {
+            restoring.partitions.retain(|p| !partitions.contains(p));
+        }
+        self.epochs.forget(partitions);
+        Ok(self.reader.give_up(partitions)?)
+    }
+
+    /// Answers verdicts of partitions whose commands have been read.
+    fn take_up(&mut self) -> anyhow::Result<()> {
+        let mut at = 0;
+        while let Some(restoring) = self.restoring.get(at) {
+            let Some(recalled) = restoring.result() else {
+                at += 1;
+                continue;
+            };
+            let restoring = self.restoring.remove(at);
+            let mut from = Vec::new();
+            for (partition, recalled) in recalled? {
+                if !restoring.partitions.contains(&partition) {
+                    continue;
+                }
+                let desk = Desk::of(&recalled).with_context(|| {
+                    format!("cannot take up the commands of partition {partition}")
+                })?;
+                from.push((partition, desk.next));
+                self.desks.insert(partition, desk);
+            }
+            self.reader.go(&from, self.paused)?;
+        }
+        Ok(())
+    }
+
+    /// What waits to be committed is bounded: beyond, no more is fetched until it is out.
+    fn hold_back(&mut self) -> anyhow::Result<()> {
+        let waiting: usize = self.desks.values().map(|desk| desk.records.len()).sum();
+        let wanted = waiting > WAITING_MAX;
+        if wanted != self.paused {
+            let held: Vec<i32> = self.desks.keys().copied().collect();
+            self.reader.pause(&held, wanted)?;
+            self.paused = wanted;
+        }
+        Ok(())
     }
 
     fn begin_epoch(&mut self) -> anyhow::Result<()> {
         let mut parts = Vec::new();
         for (partition, desk) in &mut self.desks {
-            if !desk.touched {
-                continue;
-            }
-            desk.touched = false;
-            desk.epoch += 1;
-            desk.keep(&self.names.state, *partition)?;
-            parts.push(Part {
-                partition: *partition,
-                records: Arc::new(std::mem::take(&mut desk.records)),
-                offset: NextOffset {
-                    partition: *partition,
-                    next: desk.next,
-                    note: format!("{}.{:016x}", desk.epoch, self.run),
-                },
-                with: (),
-            });
+            parts.extend(desk.part(*partition, &self.names.state, self.run)?);
         }
         if parts.is_empty() {
             return Ok(());
         }
         self.epochs.begin(parts, &self.reader)
-    }
-}
-
-/// The offset of the next verdict, as the state tells.
-fn end(values: &Values) -> anyhow::Result<Option<i64>> {
-    let bytes = values.get(KEYS);
-    bytes.map(|bytes| open(END, bytes)).transpose()
-}
-
-impl Desk {
-    /// Goes on with what stood when the verdicts before an offset had been answered.
-    ///
-    /// # Errors
-    /// If what is kept is damaged, of another version, or not as new as the offset.
-    fn of(next: i64, kept: &Values) -> anyhow::Result<Self> {
-        let told = end(kept)?;
-        if told.is_some_and(|told| told != next) || (told.is_none() && !kept.is_empty()) {
-            bail!("they stand at offset {told:?} and {next} is committed");
-        }
-        let mut desk = Self {
-            next,
-            ..Self::default()
-        };
-        for (_, value) in kept.iter().filter(|(key, _)| key.as_slice() != KEYS) {
-            let (device, standing): (DeviceId, Standing) = open(STANDING, value)?;
-            desk.commands.resume(device, standing);
-        }
-        Ok(desk)
-    }
-
-    fn take(&mut self, message: &Message<'_>, names: &Names) -> anyhow::Result<()> {
-        if message.offset < self.next {
-            return Ok(());
-        }
-        self.next = message.offset + 1;
-        self.touched = true;
-        self.ended = false;
-        let payload = message.payload.unwrap_or_default();
-        let verdict: Verdict = match serde_json::from_slice(payload) {
-            Ok(verdict) => verdict,
-            Err(error) => {
-                // Nobody but us writes there.
-                tracing::error!(
-                    partition = message.partition,
-                    offset = message.offset,
-                    "a record among the verdicts is none: {error}"
-                );
-                return Ok(());
-            }
-        };
-        let before = self.commands.of(&verdict.device_id).cloned();
-        for command in self.commands.take(&verdict) {
-            self.issue(&command, names)?;
-        }
-        if self.commands.of(&verdict.device_id) != before.as_ref() {
-            self.changed.insert(verdict.device_id);
-        }
-        Ok(())
-    }
-
-    /// Every command is in the audit trail; enforcement points are given only what they are to
-    /// obey, nothing that is proposed or says what would be done.
-    fn issue(&mut self, command: &Command, names: &Names) -> anyhow::Result<()> {
-        let payload = serde_json::to_vec(command)?;
-        let mut write = |topic: &Arc<str>| {
-            self.records.push(Outgoing {
-                topic: topic.clone(),
-                partition: None,
-                key: command.device_id.to_string().into_bytes(),
-                payload: Some(payload.clone()),
-                headers: vec![("andon.event", "command".to_owned())],
-            });
-        };
-        if device_view(command).is_some() {
-            write(&names.enforcement);
-        }
-        write(&names.audit);
-        Ok(())
-    }
-
-    /// Keeps what stands about the devices of which something else stands now.
-    fn keep(&mut self, topic: &Arc<str>, partition: i32) -> anyhow::Result<()> {
-        let record = |device: &str, payload| Outgoing {
-            topic: topic.clone(),
-            partition: Some(partition),
-            key: [KEYS, device.as_bytes()].concat(),
-            payload: Some(payload),
-            headers: Vec::new(),
-        };
-        for device in std::mem::take(&mut self.changed) {
-            if let Some(standing) = self.commands.of(&device) {
-                let kept = seal(STANDING, &(&device, standing))?;
-                self.records.push(record(device.as_str(), kept));
-            }
-        }
-        self.records.push(record("", seal(END, &self.next)?));
-        Ok(())
     }
 }

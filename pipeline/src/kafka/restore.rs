@@ -2,8 +2,7 @@
 //! and from there to where the last epoch ended.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use andon_ingest::kafka::Reader;
@@ -14,7 +13,7 @@ use super::journal::{self, EpochRecord, Kept};
 use super::lane::Lane;
 use super::measure::Measure;
 use super::names::Names;
-use super::recall::{Recall, Recalled};
+use super::recall::{Recall, Recalled, Restoring};
 use super::shelf::Shelf;
 use super::snapshot::Snapshot;
 
@@ -39,62 +38,19 @@ pub struct Restorer {
     pub allow_gap: bool,
 }
 
-/// Partitions that are being taken up.
-#[derive(Debug)]
-pub struct Restoring {
-    /// Which.
-    pub partitions: Vec<i32>,
-    /// Since when.
-    pub since: Instant,
-    lanes: Receiver<anyhow::Result<Vec<Lane>>>,
-    stop: Arc<AtomicBool>,
-}
-
-impl Restoring {
-    /// The lanes, once they are there.
-    ///
-    /// # Errors
-    /// If one cannot be taken up.
-    pub fn lanes(&self) -> Option<anyhow::Result<Vec<Lane>>> {
-        match self.lanes.try_recv() {
-            Ok(lanes) => Some(lanes),
-            Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => {
-                Some(Err(anyhow!("the thread that restores partitions is gone")))
-            }
-        }
-    }
-}
-
-impl Drop for Restoring {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
-}
-
 impl Restorer {
     /// Takes up partitions in a thread of its own.
     ///
     /// # Errors
     /// If the system gives none.
-    pub fn start(&self, reader: &Arc<Reader>, partitions: Vec<i32>) -> anyhow::Result<Restoring> {
-        let (done, lanes) = sync_channel(1);
-        let stop = Arc::new(AtomicBool::new(false));
+    pub fn start(
+        &self,
+        reader: &Arc<Reader>,
+        partitions: Vec<i32>,
+    ) -> anyhow::Result<Restoring<Vec<Lane>>> {
         let (restorer, reader) = (self.clone(), reader.clone());
-        let (wanted, stopped) = (partitions.clone(), stop.clone());
-        std::thread::Builder::new()
-            .name("restore".to_owned())
-            .spawn(move || {
-                let lanes = restorer.restore(&reader, &wanted, &stopped);
-                // Whoever asked may have been told to stop.
-                let _heard = done.send(lanes).is_ok();
-            })
-            .context("cannot start the thread that restores partitions")?;
-        Ok(Restoring {
-            partitions,
-            since: Instant::now(),
-            lanes,
-            stop,
+        Restoring::start(partitions, move |partitions, stop| {
+            restorer.restore(&reader, partitions, stop)
         })
     }
 
@@ -116,8 +72,11 @@ impl Restorer {
         recalled
             .iter()
             .map(|(partition, recalled)| {
-                self.lane(*partition, recalled)
-                    .with_context(|| format!("cannot take up partition {partition}"))
+                let mut lane = self
+                    .lane(*partition, recalled)
+                    .with_context(|| format!("cannot take up partition {partition}"))?;
+                lane.was_committed(recalled.note.clone());
+                Ok(lane)
             })
             .collect()
     }
@@ -127,6 +86,7 @@ impl Restorer {
             committed,
             low,
             ref values,
+            ..
         } = *recalled;
         let kept = Kept(values);
         let Some(epoch) = kept.epoch()? else {
@@ -159,7 +119,9 @@ impl Restorer {
         };
         let found = self.newest(partition, &epoch, in_journal);
         let snapshot = match found {
-            Some(snapshot) if snapshot.manifest.next >= low => snapshot,
+            // With nothing to repeat, nothing that is gone is missed: what stood at this offset may
+            // have been the marker of a transaction.
+            Some(snapshot) if snapshot.manifest.next >= low.min(epoch.next) => snapshot,
             _ if self.allow_gap => return self.begin(partition, epoch.next.max(low)),
             Some(snapshot) => bail!(
                 "its newest state was taken before offset {}, and the oldest record that is left \
@@ -179,7 +141,9 @@ impl Restorer {
         };
         let (names, current) = (&self.names, &self.setting);
         let now = Instant::now();
-        Lane::resume(&snapshot, epoch, pieces, names, self.trusted, current, now)
+        let mut lane = Lane::resume(&snapshot, epoch, pieces, names, self.trusted, current, now)?;
+        lane.skip_to(low);
+        Ok(lane)
     }
 
     /// The newest snapshot that can be gone on from.

@@ -49,7 +49,7 @@ pub fn run(
     out: &mut impl Write,
 ) -> anyhow::Result<Outcome> {
     let runtime = Runtime::new().context("cannot start the runtime")?;
-    let measure = Measure::of(Blueprint::read(&config.plant, config.mode)?)?;
+    let measure = Measure::of(Blueprint::read(&config.plant, config.mode)?, -1)?;
     let mut running = prepare(args, config, settings, measure, &runtime)?;
     running.copy.format = format;
     if let Some(address) = running.pulse.address() {
@@ -72,9 +72,15 @@ pub fn run(
         settings.prefix, settings.brokers
     );
     running.copy.say(&line, out)?;
-    running.serve(args.drain, out)?;
-    running.leave(args.drain, out)?;
-    running.responder()?.stop(args.drain)?;
+    let ended = running
+        .serve(args.drain, out)
+        .and_then(|()| running.leave(args.drain, out))
+        .and_then(|()| running.responder()?.stop(args.drain));
+    if let Err(error) = ended {
+        // The clients are closed where nobody waits for them longer than a while.
+        leave(running, &runtime);
+        return Err(error);
+    }
     let summary = running.copy.summary(&running.group.lanes)?;
     write_json(&config.data.join("summary.json"), &summary)?;
     match format {
@@ -142,7 +148,6 @@ fn prepare<'a>(
         config,
         payloads,
         pulse,
-        paused: false,
         partitions: 0,
         read: Vec::new(),
         open: match settings.delivery {

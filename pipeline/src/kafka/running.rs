@@ -37,8 +37,6 @@ const IDLE_EVERY: Duration = Duration::from_secs(1);
 const HEED_EVERY: Duration = Duration::from_millis(200);
 /// A drained source has ended when nothing changed in the group for this long.
 const DRAINED_AFTER: Duration = Duration::from_secs(3);
-/// Most records that wait to be committed.
-const WAITING_MAX: usize = 100_000;
 /// How long the last epoch is given.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -57,8 +55,6 @@ pub(super) struct Running<'a> {
     pub(super) config: &'a Config,
     pub(super) payloads: Payloads,
     pub(super) pulse: Pulse,
-    /// Fetching is paused until what waits is committed.
-    pub(super) paused: bool,
     /// How many partitions the topic has.
     pub(super) partitions: usize,
     /// Records of one message; reused.
@@ -89,13 +85,12 @@ impl Running<'_> {
             let taken = self.chunk()?;
             for partition in taken.ended {
                 if let Some(lane) = self.group.lanes.get_mut(&partition) {
-                    lane.reached_end()?;
+                    lane.reached_end();
                 }
             }
             self.group.tend()?;
             self.publish(out)?;
             self.pulse.beat(&self.reader, &mut self.group);
-            self.hold_back()?;
             self.responder()?.check()?;
             if self.reloads.swap(false, Ordering::Relaxed) {
                 self.reload()?;
@@ -193,33 +188,13 @@ impl Running<'_> {
         self.copy.flush(out)
     }
 
-    /// What waits to be committed is bounded: beyond, no more is fetched until it is out.
-    fn hold_back(&mut self) -> anyhow::Result<()> {
-        let waiting = self.group.waiting();
-        let wanted = waiting
-            > if self.paused {
-                WAITING_MAX / 2
-            } else {
-                WAITING_MAX
-            };
-        if wanted != self.paused {
-            let held: Vec<i32> = self.group.lanes.keys().copied().collect();
-            self.reader.pause(&held, wanted)?;
-            self.paused = wanted;
-            tracing::info!(waiting, paused = wanted, "kafka: fetching");
-        }
-        Ok(())
-    }
-
     /// Partitions that are connected, past their backlog and drained: time goes on by the wall
     /// clock.
     fn idle(&mut self) -> anyhow::Result<()> {
         let now = Instant::now();
         for (partition, lane) in &mut self.group.lanes {
-            let is_drained = self.reader.standing(*partition).is_some_and(|standing| {
-                standing.connected && standing.queued == 0 && standing.end <= lane.next()
-            });
-            if is_drained && lane.has_ended() {
+            let standing = self.reader.standing(*partition);
+            if standing.is_some_and(|standing| standing.is_drained()) && lane.has_ended() {
                 lane.idle(now);
                 lane.run()?;
             }
@@ -238,7 +213,8 @@ impl Running<'_> {
 
     /// Reads the files again and makes them everybody's. What is wrong with them changes nothing.
     fn reload(&mut self) -> anyhow::Result<()> {
-        let read = Blueprint::read(&self.config.plant, self.config.mode).and_then(Measure::of);
+        let read = Blueprint::read(&self.config.plant, self.config.mode)
+            .and_then(|blueprint| Measure::of(blueprint, -1));
         match (read, &self.control) {
             (Ok(measure), Some(control)) => control.publish(&measure.blueprint)?,
             (Err(error), _) => tracing::error!(
@@ -253,13 +229,18 @@ impl Running<'_> {
     /// Takes up what the installation measures against from now on.
     fn heed(&mut self) -> anyhow::Result<()> {
         let change = self.control.as_ref().map(Control::change).transpose()?;
-        let Some(blueprint) = change.flatten() else {
+        let Some((blueprint, position)) = change.flatten() else {
             return Ok(());
         };
         if blueprint == *self.copy.measure.blueprint {
-            return Ok(());
+            let blueprint = self.copy.measure.clone();
+            return self.group.change(Measure {
+                position,
+                ..blueprint
+            });
         }
-        let measure = Measure::of(blueprint).context("what the installation measures against")?;
+        let measure =
+            Measure::of(blueprint, position).context("what the installation measures against")?;
         self.copy.measured_against(&measure)?;
         tracing::info!(
             devices = measure.plant.inventory().devices.len(),

@@ -3,31 +3,32 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use andon_emit::kafka::{Decided, Epoch, Options, Outcome, Outgoing, Stream, Transactor};
+use andon_emit::kafka::{Epoch, Held, Holds, Options, Outcome, Outgoing, Stream, Transactor};
 use andon_ingest::kafka::{Committed, Reader};
 use rdkafka::ClientConfig;
 
 use super::settings::{Delivery, Settings};
 
-/// How long the cluster is given to acknowledge what is sent at once.
-const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
+/// The client is asked this often what was acknowledged.
+const LOOKED_EVERY: Duration = Duration::from_millis(5);
 /// How long the group is given to say what was committed.
 const TOLD_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where epochs go.
 #[derive(Debug)]
-pub enum Sink {
-    /// Each into one transaction.
-    Transactions(Box<Transactor>),
-    /// Records at once, state and offsets at the end of the epoch.
-    AtOnce {
-        /// The producer.
-        stream: Box<Stream>,
-        /// Commits the offsets.
-        reader: Arc<Reader>,
-        /// How the last epoch ended, until it is asked for.
-        outcome: Option<Outcome>,
-    },
+pub struct Sink {
+    transactor: Transactor,
+    /// Sends what comes out before the end of its epoch.
+    at_once: Option<AtOnce>,
+}
+
+#[derive(Debug)]
+struct AtOnce {
+    stream: Stream,
+    /// Records sent so far.
+    sent: usize,
+    /// An epoch that waits until everything sent before it is acknowledged, and that number.
+    waiting: Option<(Epoch, usize)>,
 }
 
 impl Sink {
@@ -40,14 +41,16 @@ impl Sink {
         client: ClientConfig,
         reader: &Arc<Reader>,
     ) -> anyhow::Result<Self> {
-        Ok(match settings.delivery {
-            Delivery::ExactlyOnce => Self::transactions(settings, client, reader, &settings.group)?,
-            Delivery::LowLatency => Self::AtOnce {
-                stream: Box::new(Stream::new(&client)?),
-                reader: reader.clone(),
-                outcome: None,
-            },
-        })
+        let at_once = match settings.delivery {
+            Delivery::ExactlyOnce => None,
+            Delivery::LowLatency => Some(AtOnce {
+                stream: Stream::new(&client)?,
+                sent: 0,
+                waiting: None,
+            }),
+        };
+        let sink = Self::transactions(settings, client, reader, &settings.group)?;
+        Ok(Self { at_once, ..sink })
     }
 
     /// One that makes transactions, under a name that begins with the group's.
@@ -61,51 +64,55 @@ impl Sink {
         group: &str,
     ) -> anyhow::Result<Self> {
         let asked = reader.clone();
-        let decided: Decided = Arc::new(move |epoch| is_committed(&asked, epoch));
+        let held: Held = Arc::new(move |epoch| holds(&asked, epoch));
         let transactor = Transactor::start(Options {
             client,
-            transactional_id: format!("{group}-{}", settings.instance),
+            // No name has a colon, so no two of these are the same.
+            transactional_id: format!("{group}:{}", settings.instance),
             timeout: settings.session * 2 / 3,
-            decided,
+            held,
         })?;
-        Ok(Self::Transactions(Box::new(transactor)))
+        Ok(Self {
+            transactor,
+            at_once: None,
+        })
     }
 
     /// Sends records now, if this sink does not wait for the end of an epoch.
     ///
     /// # Errors
     /// If they cannot be sent.
-    pub fn hand_over(&self, records: &mut Vec<Outgoing>) -> anyhow::Result<()> {
-        if let Self::AtOnce { stream, .. } = self {
+    pub fn hand_over(&mut self, records: &mut Vec<Outgoing>) -> anyhow::Result<()> {
+        if let Some(at_once) = &mut self.at_once {
             for record in records.drain(..) {
-                stream.send(&record)?;
+                at_once.sent = at_once.stream.send(&record)? + 1;
             }
-            stream.poll();
+            at_once.stream.poll();
         }
         Ok(())
     }
 
-    /// Ends an epoch.
+    /// Records that were sent and are not acknowledged yet.
+    ///
+    /// # Errors
+    /// If one never will be.
+    pub fn in_flight(&self) -> anyhow::Result<usize> {
+        Ok(match &self.at_once {
+            None => 0,
+            Some(at_once) => at_once.sent - at_once.stream.delivered()?,
+        })
+    }
+
+    /// Ends an epoch: in a transaction, with the state and the offsets, once everything that was
+    /// sent before is acknowledged. Whoever goes on from any point in between says some of it
+    /// again, with the same ids and revisions.
     ///
     /// # Errors
     /// If the system gives no thread.
     pub fn submit(&mut self, epoch: Epoch) -> anyhow::Result<()> {
-        match self {
-            Self::Transactions(transactor) => transactor.submit(epoch)?,
-            Self::AtOnce {
-                stream,
-                reader,
-                outcome,
-            } => {
-                let ended = send(stream, reader, &epoch);
-                *outcome = Some(match ended {
-                    Ok(()) => Outcome::Committed,
-                    Err(error) => Outcome::Aborted {
-                        reason: format!("{error:#}"),
-                        outdated: false,
-                    },
-                });
-            }
+        match &mut self.at_once {
+            None => self.transactor.submit(epoch)?,
+            Some(at_once) => at_once.waiting = Some((epoch, at_once.sent)),
         }
         Ok(())
     }
@@ -113,41 +120,39 @@ impl Sink {
     /// How the epoch ended, waiting for it at most so long.
     ///
     /// # Errors
-    /// If the system gives no thread.
+    /// If the system gives no thread, or a record that was sent can never be delivered.
     pub fn outcome(&mut self, within: Duration) -> anyhow::Result<Option<Outcome>> {
-        Ok(match self {
-            Self::Transactions(transactor) => {
-                transactor.outcome(within)?.map(|(_, outcome)| outcome)
+        if let Some(at_once) = &mut self.at_once
+            && let Some((epoch, sent)) = at_once.waiting.take()
+        {
+            at_once.stream.wait(within.min(LOOKED_EVERY));
+            if at_once.stream.delivered()? < sent {
+                at_once.waiting = Some((epoch, sent));
+                return Ok(None);
             }
-            Self::AtOnce { outcome, .. } => outcome.take(),
-        })
+            self.transactor.submit(epoch)?;
+        }
+        let ended = self.transactor.outcome(within)?;
+        Ok(ended.map(|(_, outcome)| outcome))
     }
 }
 
-/// What went out at once is acknowledged first, then the state, then the offsets: whoever goes on
-/// from any point in between says some of it again, with the same ids and revisions.
-fn send(stream: &Stream, reader: &Reader, epoch: &Epoch) -> anyhow::Result<()> {
-    stream.flush(ACKNOWLEDGED_WITHIN)?;
-    for record in epoch.records.iter().flat_map(|records| records.iter()) {
-        stream.send(record)?;
-    }
-    stream.flush(ACKNOWLEDGED_WITHIN)?;
-    let offsets: Vec<_> = epoch
-        .offsets
-        .iter()
-        .map(|o| (o.partition, o.next))
-        .collect();
-    Ok(reader.commit(&offsets)?)
-}
-
-/// Whether the group holds an offset of this epoch.
-fn is_committed(reader: &Reader, epoch: &Epoch) -> Result<bool, String> {
+/// What the group holds of the partitions of an epoch.
+fn holds(reader: &Reader, epoch: &Epoch) -> Result<Holds, String> {
     let partitions: Vec<i32> = epoch.offsets.iter().map(|o| o.partition).collect();
     let committed = reader
         .committed(&partitions, TOLD_WITHIN)
         .map_err(|error| error.to_string())?;
-    Ok(epoch.offsets.iter().any(|offset| {
-        let is_ours = |c: &Committed| c.partition == offset.partition && c.note == offset.note;
-        committed.iter().any(is_ours)
-    }))
+    let mut holds = Holds::Before;
+    for offset in &epoch.offsets {
+        let ours = committed.iter().find(|c| c.partition == offset.partition);
+        let note = ours.and_then(Committed::noted);
+        if note == Some(offset.note.as_str()) {
+            return Ok(Holds::This);
+        }
+        if note != offset.before.as_deref() {
+            holds = Holds::Other(offset.partition);
+        }
+    }
+    Ok(holds)
 }

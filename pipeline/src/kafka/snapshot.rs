@@ -4,6 +4,7 @@
 use andon_engine::{FeedState, split_snapshot};
 use anyhow::{Context as _, anyhow, bail};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::blueprint::Blueprint;
 use crate::intake::Tally;
@@ -17,8 +18,8 @@ const WHOLE: [u8; 8] = *b"ANDONLN1";
 pub struct Sum {
     /// Its length, bytes.
     pub length: u64,
-    /// CRC-32 of its bytes.
-    pub crc: u32,
+    /// The first half of the SHA-256 of its bytes.
+    pub digest: u128,
 }
 
 impl Sum {
@@ -26,9 +27,15 @@ impl Sum {
     pub fn of(bytes: &[u8]) -> Self {
         Self {
             length: bytes.len() as u64,
-            crc: crc32fast::hash(bytes),
+            digest: half(Sha256::digest(bytes).into()),
         }
     }
+}
+
+fn half(digest: [u8; 32]) -> u128 {
+    let (half, _) = digest.split_at(16);
+    half.iter()
+        .fold(0, |half, byte| half << 8 | u128::from(*byte))
 }
 
 /// What a snapshot consists of, and where it was taken.
@@ -42,6 +49,8 @@ pub struct Manifest {
     pub epoch: u64,
     /// The offset of the next record.
     pub next: i64,
+    /// Where the control topic says what it was measured against.
+    pub control: i64,
     /// Where the feed stands.
     pub feed: FeedState,
     /// Where every record went.

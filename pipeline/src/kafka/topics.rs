@@ -194,7 +194,8 @@ pub const TOPICS: &[Topic] = &[
     Topic {
         holds: "verdicts",
         name: |names| &names.verdicts,
-        spread: Spread::Free,
+        // What stands about the devices of partition n is kept in partition n of the state.
+        spread: Spread::AsObservations,
         settings: &[
             deleted(Weight::Wrong),
             STAMPED_BY_BROKER,

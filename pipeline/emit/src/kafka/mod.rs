@@ -6,8 +6,8 @@ mod transaction;
 mod transactor;
 
 pub use stream::Stream;
-pub use transaction::{Epoch, NextOffset, Outcome, Outgoing};
-pub use transactor::{Decided, Options, Transactor};
+pub use transaction::{Epoch, Holds, NextOffset, Outcome, Outgoing};
+pub use transactor::{Held, Options, Transactor};
 
 use rdkafka::error::KafkaError;
 

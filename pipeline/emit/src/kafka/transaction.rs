@@ -40,6 +40,9 @@ pub struct NextOffset {
     pub next: i64,
     /// Kept beside the offset.
     pub note: String,
+    /// What is to be there before; `None` if nothing was ever committed. Anything else means that
+    /// another process has taken the partition up in the meantime.
+    pub before: Option<String>,
 }
 
 /// What goes out together.
@@ -76,6 +79,23 @@ pub enum Outcome {
         /// The group does not take our offsets: what we know of our place in it is old.
         outdated: bool,
     },
+    /// Another process has committed a partition of it in the meantime: nothing of it is out, and
+    /// nothing of it may be tried again.
+    Taken {
+        /// That partition.
+        partition: i32,
+    },
+}
+
+/// What the group holds of the partitions of an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// What was there before it.
+    Before,
+    /// The epoch itself.
+    This,
+    /// In this partition, something else.
+    Other(i32),
 }
 
 /// How one attempt at a transaction ended.

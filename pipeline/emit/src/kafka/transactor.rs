@@ -3,6 +3,7 @@
 //! leaves beside its offsets.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,14 +12,14 @@ use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, Producer as _};
 
 use super::ProducerError;
-use super::transaction::{Attempt, Epoch, Outcome, attempt};
+use super::transaction::{Attempt, Epoch, Holds, Outcome, attempt};
 
 /// How long is waited before the cluster is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Whether the group has taken the offsets of an epoch, by their notes. Called only after every
-/// transaction that might still have done so is decided.
-pub type Decided = Arc<dyn Fn(&Epoch) -> Result<bool, String> + Send + Sync>;
+/// What the group holds of the partitions of an epoch, by the notes beside their offsets. Called
+/// only after every transaction of ours that might still change it is decided.
+pub type Held = Arc<dyn Fn(&Epoch) -> Result<Holds, String> + Send + Sync>;
 
 /// How transactions are made.
 #[derive(Clone)]
@@ -30,7 +31,7 @@ pub struct Options {
     /// The coordinator aborts a transaction that takes longer.
     pub timeout: Duration,
     /// Asks the group.
-    pub decided: Decided,
+    pub held: Held,
 }
 
 impl std::fmt::Debug for Options {
@@ -53,6 +54,8 @@ struct Ask {
 struct Worker {
     asks: SyncSender<Ask>,
     outcomes: Receiver<Outcome>,
+    /// It was left behind: whatever it still does must not count.
+    gone: Arc<AtomicBool>,
 }
 
 /// Takes epochs through transactions.
@@ -169,27 +172,44 @@ impl Transactor {
     }
 }
 
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.gone.store(true, Ordering::Release);
+    }
+}
+
 impl Worker {
     fn start(options: &Options) -> Result<Self, ProducerError> {
         let (asks, inbox) = sync_channel(1);
         let (outbox, outcomes) = sync_channel(1);
         let options = options.clone();
+        let gone = Arc::new(AtomicBool::new(false));
+        let told = gone.clone();
         thread::Builder::new()
             .name("kafka-transactions".to_owned())
-            .spawn(move || serve(&options, &inbox, &outbox))
+            .spawn(move || serve(&options, &told, &inbox, &outbox))
             .map_err(ProducerError::Thread)?;
-        Ok(Self { asks, outcomes })
+        Ok(Self {
+            asks,
+            outcomes,
+            gone,
+        })
     }
 }
 
-fn serve(options: &Options, inbox: &Receiver<Ask>, outbox: &SyncSender<Outcome>) {
+fn serve(
+    options: &Options,
+    gone: &AtomicBool,
+    inbox: &Receiver<Ask>,
+    outbox: &SyncSender<Outcome>,
+) {
     // At once, not with the first epoch: a transaction that an earlier process of this name left
     // open keeps everybody from seeing what is committed.
     let mut producer = connect(options)
         .inspect_err(|reason| tracing::warn!("kafka: no transactions yet: {reason}"))
         .ok();
     while let Ok(Ask { epoch, in_doubt }) = inbox.recv() {
-        let outcome = decide(options, &mut producer, &epoch, in_doubt);
+        let outcome = decide(options, gone, &mut producer, &epoch, in_doubt);
         if outbox.send(outcome).is_err() {
             return;
         }
@@ -197,65 +217,63 @@ fn serve(options: &Options, inbox: &Receiver<Ask>, outbox: &SyncSender<Outcome>)
 }
 
 /// Takes an epoch through transactions until it is known how it ended.
+///
+/// The group is asked before every attempt, too. It fences a process that was away for longer than
+/// its session, but a static member that comes back while the group is being divided anew is given
+/// a place at once, and its client does not tell that its partitions were somebody else's for a
+/// while.
 fn decide(
     options: &Options,
+    gone: &AtomicBool,
     producer: &mut Option<BaseProducer>,
     epoch: &Epoch,
     mut in_doubt: bool,
 ) -> Outcome {
+    let aborted = |reason: String| Outcome::Aborted {
+        reason,
+        outdated: false,
+    };
     loop {
-        let ready = match producer.take() {
-            Some(ready) => Ok(ready),
-            None => connect(options),
-        };
-        let ready = match ready {
+        let ready = match producer.take().map_or_else(|| connect(options), Ok) {
             Ok(ready) => ready,
-            Err(reason) if in_doubt => {
-                tracing::warn!("kafka: it is not known yet how a transaction ended: {reason}");
-                thread::sleep(PAUSE);
-                continue;
-            }
             Err(reason) => {
                 thread::sleep(PAUSE);
-                return Outcome::Aborted {
-                    reason,
-                    outdated: false,
-                };
-            }
-        };
-        if in_doubt {
-            match (options.decided)(epoch) {
-                Ok(true) => {
-                    *producer = Some(ready);
-                    return Outcome::Committed;
-                }
-                Ok(false) => {
-                    *producer = Some(ready);
-                    return Outcome::Aborted {
-                        reason: "the transaction was not committed".to_owned(),
-                        outdated: false,
-                    };
-                }
-                Err(reason) => {
+                if in_doubt {
                     tracing::warn!("kafka: it is not known yet how a transaction ended: {reason}");
-                    *producer = Some(ready);
-                    thread::sleep(PAUSE);
                     continue;
                 }
+                return aborted(reason);
+            }
+        };
+        if gone.load(Ordering::Acquire) {
+            // Another thread has this epoch by now.
+            return aborted("left behind".to_owned());
+        }
+        let ready = producer.insert(ready);
+        match (options.held)(epoch) {
+            Ok(Holds::This) => return Outcome::Committed,
+            Ok(Holds::Other(partition)) => return Outcome::Taken { partition },
+            Ok(Holds::Before) => {}
+            Err(reason) => {
+                thread::sleep(PAUSE);
+                if in_doubt {
+                    tracing::warn!("kafka: it is not known yet how a transaction ended: {reason}");
+                    continue;
+                }
+                return aborted(reason);
             }
         }
-        match attempt(&ready, epoch, options.timeout) {
-            Attempt::Committed => {
-                *producer = Some(ready);
-                return Outcome::Committed;
-            }
-            Attempt::Aborted { reason, outdated } => {
-                *producer = Some(ready);
-                return Outcome::Aborted { reason, outdated };
-            }
+        if in_doubt {
+            return aborted("the transaction was not committed".to_owned());
+        }
+        match attempt(ready, epoch, options.timeout) {
+            Attempt::Committed => return Outcome::Committed,
+            Attempt::Aborted { reason, outdated } => return Outcome::Aborted { reason, outdated },
             Attempt::Unknown(reason) => {
                 tracing::warn!("kafka: a transaction ended without an answer: {reason}");
-                abandon(ready);
+                if let Some(broken) = producer.take() {
+                    abandon(broken);
+                }
                 in_doubt = true;
             }
         }

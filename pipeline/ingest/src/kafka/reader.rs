@@ -19,6 +19,9 @@ use super::watch::{Standing, Watch};
 /// What is heard of the brokers is true for this long.
 const HEARD_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long the client may take to set a position.
+const SOUGHT_WITHIN: Duration = Duration::from_secs(5);
+
 /// One record of the topic, borrowed from the client.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
@@ -59,6 +62,13 @@ pub struct Committed {
     pub note: String,
 }
 
+impl Committed {
+    /// The note, if anything was committed.
+    pub fn noted(&self) -> Option<&str> {
+        self.next.map(|_| self.note.as_str())
+    }
+}
+
 /// What a chunk was.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
@@ -82,12 +92,18 @@ pub enum ReaderError {
     /// Another process uses our name in the group.
     #[error("another process reads as `{0}`: two must not share an instance name")]
     SameName(String),
+    /// The group still keeps the place of an earlier process of our name.
+    #[error(
+        "the group still keeps the place of an earlier process `{0}`, until the broker misses it \
+         (group.consumer.session.timeout.ms); start again then"
+    )]
+    NotReleased(String),
     /// A record that is to be read next is gone.
     #[error(
-        "partition {0} no longer holds the records that come next: they were deleted by the \
-         topic's retention"
+        "{0} no longer holds the records that come next: they were deleted by the topic's \
+         retention, or lost with a broker"
     )]
-    Gone(i32),
+    Gone(String),
 }
 
 /// The consumer of one topic.
@@ -184,9 +200,7 @@ impl Reader {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
                 Err(ReaderError::Gone(self.first_gone()))
             }
-            _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => {
-                Err(during("read")(error))
-            }
+            _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => Err(self.fatal(error)),
             _ => {
                 tracing::warn!("kafka: {error}");
                 self.consumer.context().complain(error.to_string());
@@ -195,15 +209,31 @@ impl Reader {
         }
     }
 
+    /// Why the client has given up: what it raised first counts.
+    fn fatal(&self, error: KafkaError) -> ReaderError {
+        match self.consumer.client().fatal_error() {
+            Some((RDKafkaErrorCode::FencedInstanceId, _)) => {
+                ReaderError::SameName(self.instance.clone())
+            }
+            Some((RDKafkaErrorCode::UnreleasedInstanceId, _)) => {
+                ReaderError::NotReleased(self.instance.clone())
+            }
+            _ => during("read")(error),
+        }
+    }
+
     /// The first of our partitions whose position lies before what the topic still holds.
-    fn first_gone(&self) -> i32 {
+    fn first_gone(&self) -> String {
         let positions = self.consumer.position();
         let positions = positions.as_ref().map(TopicPartitionList::elements);
         let gone = positions.iter().flatten().find(|element| {
             let low = self.low_end(element.partition(), Duration::from_secs(5));
             matches!((element.offset(), low), (Offset::Offset(at), Ok(low)) if at < low)
         });
-        gone.map_or(-1, TopicPartitionListElem::partition)
+        gone.map_or_else(
+            || "a partition".to_owned(),
+            |gone| format!("partition {}", gone.partition()),
+        )
     }
 
     /// The next change of the partitions that waits to be settled.
@@ -220,6 +250,57 @@ impl Reader {
         self.consumer
             .incremental_assign(&list)
             .map_err(during("begin to read partitions"))
+    }
+
+    /// Answers an assignment at once, so that the group and our other partitions go on, and reads
+    /// nothing of the new partitions yet: [`go`](Self::go) does.
+    ///
+    /// # Errors
+    /// If the client refuses.
+    pub fn claim(&self, partitions: &[i32]) -> Result<(), ReaderError> {
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            list.add_partition_offset(&self.topic, *partition, Offset::Beginning)
+                .map_err(during("name an offset"))?;
+        }
+        self.consumer
+            .incremental_assign(&list)
+            .map_err(during("claim partitions"))?;
+        self.pause(partitions, true)
+    }
+
+    /// Reads partitions that were claimed, each from its offset on; not yet if fetching is paused.
+    ///
+    /// # Errors
+    /// If the client refuses.
+    pub fn go(&self, from: &[(i32, i64)], paused: bool) -> Result<(), ReaderError> {
+        if from.is_empty() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        loop {
+            let sought = self
+                .consumer
+                .seek_partitions(self.list(from)?, SOUGHT_WITHIN)
+                .and_then(|list| {
+                    list.elements()
+                        .iter()
+                        .try_for_each(TopicPartitionListElem::error)
+                });
+            match sought {
+                Ok(()) => break,
+                // Its fetcher may not have started yet.
+                Err(_) if began.elapsed() < SOUGHT_WITHIN => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(cause) => return Err(during("begin to read partitions")(cause)),
+            }
+        }
+        if paused {
+            return Ok(());
+        }
+        let partitions: Vec<i32> = from.iter().map(|(partition, _)| *partition).collect();
+        self.pause(&partitions, false)
     }
 
     /// Lets partitions go.
@@ -328,17 +409,6 @@ impl Reader {
     /// What the client complained of since the last time this was asked.
     pub fn trouble(&self) -> Option<String> {
         self.consumer.context().take_trouble()
-    }
-
-    /// Commits offsets outside of a transaction and waits for the answer.
-    ///
-    /// # Errors
-    /// If the group refuses them or does not answer.
-    pub fn commit(&self, offsets: &[(i32, i64)]) -> Result<(), ReaderError> {
-        let list = self.list(offsets)?;
-        self.consumer
-            .commit(&list, rdkafka::consumer::CommitMode::Sync)
-            .map_err(during("commit offsets"))
     }
 
     fn list(&self, offsets: &[(i32, i64)]) -> Result<TopicPartitionList, ReaderError> {

@@ -20,10 +20,28 @@ use super::reader::Change;
 pub struct Standing {
     /// Its leader answers.
     pub connected: bool,
+    /// The offset that is fetched next: behind the newest record that was, and behind the marker of
+    /// its transaction.
+    pub next: i64,
     /// The offset behind its newest record that can be read.
     pub end: i64,
     /// Records fetched and not yet handed out.
     pub queued: i64,
+}
+
+impl Standing {
+    /// Whether nothing is left to fetch or to hand out.
+    pub fn is_drained(&self) -> bool {
+        self.connected && self.queued == 0 && self.end >= 0 && self.next >= self.end
+    }
+
+    /// How many records are left, for one who takes the one at `next`.
+    pub fn lag(&self, next: i64) -> u64 {
+        if self.is_drained() {
+            return 0;
+        }
+        u64::try_from(self.end - next).unwrap_or(0)
+    }
 }
 
 /// The consumer's context.
@@ -114,6 +132,7 @@ impl ClientContext for Watch {
         let partitions = partitions.map(|partition| {
             let standing = Standing {
                 connected: up.contains(&partition.leader),
+                next: partition.next_offset,
                 end: partition.ls_offset,
                 queued: partition.fetchq_cnt,
             };

@@ -221,8 +221,8 @@ impl Relay {
         if self.awaited.is_empty() {
             return Ok(());
         }
-        let from = match self.beginnings() {
-            Ok(from) => from,
+        let held = match self.beginnings() {
+            Ok(held) => held,
             Err(error) => {
                 tracing::warn!("kafka: it is not known yet where to begin: {error}");
                 return Ok(());
@@ -230,16 +230,14 @@ impl Relay {
         };
         self.awaited.clear();
         self.changed = Some(Instant::now());
+        let from: Vec<_> = held.iter().map(|(p, held)| (*p, held.next)).collect();
         self.reader.begin(&from)?;
         self.paused = false;
-        self.held.extend(
-            from.into_iter()
-                .map(|(partition, next)| (partition, Held::at(next))),
-        );
+        self.held.extend(held);
         Ok(())
     }
 
-    fn beginnings(&self) -> Result<Vec<(i32, i64)>, ReaderError> {
+    fn beginnings(&self) -> Result<Vec<(i32, Held)>, ReaderError> {
         let committed = self.reader.committed(&self.awaited, TOLD_WITHIN)?;
         committed
             .into_iter()
@@ -249,7 +247,8 @@ impl Relay {
                     Some(next) => next,
                     None => self.reader.low_end(partition, TOLD_WITHIN)?,
                 };
-                Ok((partition, next))
+                let note = committed.noted().map(str::to_owned);
+                Ok((partition, Held::at(next, note)))
             })
             .collect()
     }
@@ -315,6 +314,9 @@ impl Relay {
                 metrics.transaction(TransactionResult::Committed);
                 metrics.epoch(took);
                 for part in parts {
+                    if let Some(held) = self.held.get_mut(&part.partition) {
+                        held.note = Some(part.offset.note);
+                    }
                     self.vitals.moved(&part.with);
                     self.counts.add(&part.with);
                 }
@@ -351,8 +353,7 @@ impl Relay {
         metrics.partitions_assigned(self.held.len() as u64);
         for (partition, held) in &self.held {
             if let Some(standing) = self.reader.standing(*partition) {
-                let lag = u64::try_from(standing.end - held.next).unwrap_or(0);
-                metrics.consumer_lag(*partition, lag);
+                metrics.consumer_lag(*partition, standing.lag(held.next));
             }
         }
         let trouble = match (self.reader.brokers(), self.epochs.age()) {

@@ -40,6 +40,7 @@ impl Lane {
             line: self.epoch.line,
             epoch: self.epoch.epoch,
             next: self.next,
+            control: self.measure.position,
             feed: self.intake.feed().state(),
             tally: self.intake.tally().clone(),
             pieces: Vec::new(),
@@ -66,6 +67,16 @@ impl Lane {
         self.snapshot_at
             .filter(|_| self.newest_snapshot.0 < self.epoch.epoch)
             .map(|at| at.elapsed())
+    }
+
+    /// What the group holds beside our offset.
+    pub fn note(&self) -> Option<&String> {
+        self.note.as_ref()
+    }
+
+    /// An epoch with this note was committed.
+    pub fn was_committed(&mut self, note: Option<String>) {
+        self.note = note;
     }
 
     /// The last epoch.

@@ -21,7 +21,7 @@ use crate::kafka::snapshot::Snapshot;
 
 fn measure() -> Measure {
     let blueprint = Blueprint::read(&PlantArgs::default(), Mode::Monitor).unwrap();
-    Measure::of(blueprint).unwrap()
+    Measure::of(blueprint, -1).unwrap()
 }
 
 /// What happens to a lane.
@@ -178,7 +178,7 @@ fn a_lane_taken_up_at_any_epoch_says_what_it_would_have_said() {
                         give(&mut again, *event, now);
                     }
                 }
-                again.reached_end().unwrap();
+                again.reached_end();
                 assert!(again.is_live());
                 let mut later = epochs[number + 1..].iter();
                 for event in &story[stopped + 1..] {

@@ -215,7 +215,7 @@ fn state_and_observations_are_planned_alike_whichever_was_there_first() {
     assert_eq!(counts(&empty(1)), [4, 4, 4, 4, 4, 4, 4, 1, 4]);
     let mut cluster = in_order(1);
     cluster.topics.retain(|holds, _| *holds == "state");
-    assert_eq!(counts(&cluster), [12, 4, 4, 4, 4, 4, 12, 1, 4]);
+    assert_eq!(counts(&cluster), [12, 12, 4, 4, 4, 4, 12, 1, 4]);
 }
 
 #[test]

@@ -16,6 +16,8 @@ use crate::kafka::epochs::Part;
 pub(super) struct Held {
     /// The offset of the next message.
     pub(super) next: i64,
+    /// What the group holds beside our offset.
+    pub(super) note: Option<String>,
     /// What came of messages since the last epoch.
     rows: Vec<Outgoing>,
     counts: Counts,
@@ -27,9 +29,10 @@ pub(super) struct Held {
 
 impl Held {
     /// Nothing has come yet.
-    pub(super) fn at(next: i64) -> Self {
+    pub(super) fn at(next: i64, note: Option<String>) -> Self {
         Self {
             next,
+            note,
             rows: Vec::new(),
             counts: Counts::default(),
             touched: false,
@@ -92,6 +95,7 @@ impl Held {
                 partition,
                 next: self.next,
                 note: note.to_owned(),
+                before: self.note.clone(),
             },
             with: std::mem::take(&mut self.counts),
         })

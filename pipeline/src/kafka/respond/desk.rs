@@ -1,0 +1,180 @@
+//! A desk: the commands about the devices of some segments, and what stands about them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use andon_emit::kafka::{NextOffset, Outgoing};
+use andon_ingest::kafka::Message;
+use andon_respond::{Commands, Standing, device_view};
+use andon_schemas::command::Command;
+use andon_schemas::identity::DeviceId;
+use andon_schemas::verdict::Verdict;
+use anyhow::bail;
+
+use crate::kafka::epochs::Part;
+use crate::kafka::names::Names;
+use crate::kafka::recall::{Recalled, Values};
+use crate::sealed::{open, seal};
+
+const STANDING: [u8; 8] = *b"ANDONCM1";
+const END: [u8; 8] = *b"ANDONCE1";
+/// What the keys of this stage begin with, in the topic of the state; a device follows.
+pub(super) const KEYS: &[u8] = b"respond/";
+
+/// What stands about the devices of some segments.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    pub(super) next: i64,
+    pub(super) commands: Commands,
+    /// Devices about which something else stands than was last kept.
+    pub(super) changed: BTreeSet<DeviceId>,
+    pub(super) records: Vec<Outgoing>,
+    pub(super) epoch: u64,
+    /// What the group holds beside our offset.
+    pub(super) note: Option<String>,
+    pub(super) touched: bool,
+    pub(super) ended: bool,
+}
+
+/// The offset of the next verdict, as the state tells.
+pub(super) fn end(values: &Values) -> anyhow::Result<Option<i64>> {
+    let bytes = values.get(KEYS);
+    bytes.map(|bytes| open(END, bytes)).transpose()
+}
+
+impl Desk {
+    /// Goes on with what stood when the verdicts before the committed offset had been answered.
+    ///
+    /// # Errors
+    /// If what is kept is damaged, of another version, or not as new as the offset.
+    pub(super) fn of(recalled: &Recalled) -> anyhow::Result<Self> {
+        let kept = &recalled.values;
+        let told = end(kept)?;
+        if told != recalled.committed {
+            bail!(
+                "they stand at offset {told:?} and {:?} is committed",
+                recalled.committed
+            );
+        }
+        let next = recalled.committed.unwrap_or(recalled.low);
+        if next < recalled.low {
+            // Of a partition that was quiet for long, that may be the marker of a transaction.
+            tracing::warn!(
+                "the verdicts from offset {next} to {} were deleted by the topic's retention; if \
+                 any of them was not answered, it never will be",
+                recalled.low
+            );
+        }
+        let mut desk = Self {
+            next: next.max(recalled.low),
+            note: recalled.note.clone(),
+            ..Self::default()
+        };
+        for (_, value) in kept.iter().filter(|(key, _)| key.as_slice() != KEYS) {
+            let (device, standing): (DeviceId, Standing) = open(STANDING, value)?;
+            desk.commands.resume(device, standing);
+        }
+        Ok(desk)
+    }
+
+    /// Takes a verdict.
+    ///
+    /// # Errors
+    /// If a command cannot be written as JSON.
+    pub(super) fn take(&mut self, message: &Message<'_>, names: &Names) -> anyhow::Result<()> {
+        if message.offset < self.next {
+            return Ok(());
+        }
+        self.next = message.offset + 1;
+        self.touched = true;
+        self.ended = false;
+        let payload = message.payload.unwrap_or_default();
+        let verdict: Verdict = match serde_json::from_slice(payload) {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                // Nobody but us writes there.
+                tracing::error!(
+                    partition = message.partition,
+                    offset = message.offset,
+                    "a record among the verdicts is none: {error}"
+                );
+                return Ok(());
+            }
+        };
+        let before = self.commands.of(&verdict.device_id).cloned();
+        for command in self.commands.take(&verdict) {
+            self.issue(&command, names)?;
+        }
+        if self.commands.of(&verdict.device_id) != before.as_ref() {
+            self.changed.insert(verdict.device_id);
+        }
+        Ok(())
+    }
+
+    /// What it gives to an epoch of this run, if something came.
+    ///
+    /// # Errors
+    /// If what stands cannot be written.
+    pub(super) fn part(
+        &mut self,
+        partition: i32,
+        topic: &Arc<str>,
+        run: u64,
+    ) -> anyhow::Result<Option<Part<()>>> {
+        if !std::mem::take(&mut self.touched) {
+            return Ok(None);
+        }
+        self.epoch += 1;
+        self.keep(topic, partition)?;
+        Ok(Some(Part {
+            partition,
+            records: Arc::new(std::mem::take(&mut self.records)),
+            offset: NextOffset {
+                partition,
+                next: self.next,
+                note: format!("{}.{run:016x}", self.epoch),
+                before: self.note.clone(),
+            },
+            with: (),
+        }))
+    }
+
+    /// Every command is in the audit trail; enforcement points are given only what they are to
+    /// obey, nothing that is proposed or says what would be done.
+    fn issue(&mut self, command: &Command, names: &Names) -> anyhow::Result<()> {
+        let payload = serde_json::to_vec(command)?;
+        let mut write = |topic: &Arc<str>| {
+            self.records.push(Outgoing {
+                topic: topic.clone(),
+                partition: None,
+                key: command.device_id.to_string().into_bytes(),
+                payload: Some(payload.clone()),
+                headers: vec![("andon.event", "command".to_owned())],
+            });
+        };
+        if device_view(command).is_some() {
+            write(&names.enforcement);
+        }
+        write(&names.audit);
+        Ok(())
+    }
+
+    /// Keeps what stands about the devices of which something else stands now.
+    fn keep(&mut self, topic: &Arc<str>, partition: i32) -> anyhow::Result<()> {
+        let record = |device: &str, payload| Outgoing {
+            topic: topic.clone(),
+            partition: Some(partition),
+            key: [KEYS, device.as_bytes()].concat(),
+            payload: Some(payload),
+            headers: Vec::new(),
+        };
+        for device in std::mem::take(&mut self.changed) {
+            if let Some(standing) = self.commands.of(&device) {
+                let kept = seal(STANDING, &(&device, standing))?;
+                self.records.push(record(device.as_str(), kept));
+            }
+        }
+        self.records.push(record("", seal(END, &self.next)?));
+        Ok(())
+    }
+}
