@@ -56,6 +56,8 @@ impl Control {
             .set("auto.offset.reset", "earliest")
             .set("allow.auto.create.topics", "false")
             .set("fetch.message.max.bytes", CHANGE_BYTES_MAX.to_string())
+            // A change may take this long to be heard, and so may that there is none.
+            .set("fetch.wait.max.ms", "50")
             .create()
             .context("cannot make the consumer of the control topic")?;
         let mut list = TopicPartitionList::new();
