@@ -5,6 +5,7 @@ pub mod args;
 pub mod blueprint;
 pub mod commands;
 pub mod config;
+pub mod descriptors;
 pub mod devices;
 pub mod exit;
 pub mod intake;

@@ -21,7 +21,7 @@ use crate::args::{Format, RunArgs};
 use crate::blueprint::Blueprint;
 use crate::config::Config;
 use crate::exit::{Outcome, usage};
-use crate::kafka;
+use crate::{descriptors, kafka};
 use crate::live::core::Core;
 use crate::live::message::Message;
 use crate::live::source::Source;
@@ -48,6 +48,7 @@ const DRAINED_AFTER: Duration = Duration::from_secs(3);
 pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let began = Instant::now();
     let config = Config::load(args)?;
+    descriptors::require()?;
     if let Some(settings) = &config.kafka {
         return kafka::run::run(args, &config, settings, format, out);
     }
