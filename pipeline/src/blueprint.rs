@@ -114,13 +114,15 @@ impl Blueprint {
         );
         // Verdicts that are on disk must be explainable: it is there as a whole before them.
         let beside = folder.join("new");
-        let mut file = File::create(&beside)
-            .with_context(|| format!("cannot write `{}`", beside.display()))?;
-        serde_json::to_writer(&mut file, self)?;
-        file.sync_all()?;
-        std::fs::rename(&beside, folder.join(name))?;
-        File::open(&folder)?.sync_all()?;
-        Ok(())
+        let write = || -> anyhow::Result<()> {
+            let mut file = File::create(&beside)?;
+            serde_json::to_writer(&mut file, self)?;
+            file.sync_all()?;
+            std::fs::rename(&beside, folder.join(name))?;
+            File::open(&folder)?.sync_all()?;
+            Ok(())
+        };
+        write().with_context(|| format!("cannot write `{}`", beside.display()))
     }
 
     /// The plants that are kept in a folder of verdicts, compiled. One that cannot be read, or that
