@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,10 @@ use crate::shards::Status;
 use crate::summary::{Latency, Parts, Summary};
 use crate::{devices, text, wall};
 
+const VERDICTS: &str = "verdicts.jsonl";
+/// What waits for a disk that is full for a while.
+const BUFFER_BYTES: usize = 256 * 1_024;
+
 /// A copy of what was committed.
 #[derive(Debug)]
 pub struct Copy {
@@ -32,6 +36,8 @@ pub struct Copy {
     /// What verdicts are measured against.
     pub measure: Measure,
     verdicts: BufWriter<File>,
+    /// The disk does not take the verdicts.
+    failing: bool,
     /// What came out.
     pub ledger: Ledger,
     latency: Histogram<u64>,
@@ -44,7 +50,7 @@ impl Copy {
     /// # Errors
     /// If they cannot be written.
     pub fn open(folder: &Path, measure: &Measure) -> anyhow::Result<Self> {
-        let path = folder.join("verdicts.jsonl");
+        let path = folder.join(VERDICTS);
         let verdicts = File::options()
             .create(true)
             .append(true)
@@ -54,7 +60,8 @@ impl Copy {
             folder: folder.to_owned(),
             format: Format::Text,
             measure: measure.clone(),
-            verdicts: BufWriter::new(verdicts),
+            verdicts: BufWriter::with_capacity(BUFFER_BYTES, verdicts),
+            failing: false,
             ledger: Ledger::of_a_live_run(),
             latency: Histogram::new_with_bounds(1, 60_000_000, 3)?,
             began: Instant::now(),
@@ -99,16 +106,18 @@ impl Copy {
     /// Takes what a lane gave to an epoch that was committed.
     ///
     /// # Errors
-    /// If it cannot be written or printed.
+    /// If it cannot be printed.
     pub fn take(&mut self, done: &Done, out: &mut impl Write) -> anyhow::Result<()> {
-        let clock = &self.measure.plant.inventory().clock;
         for verdict in &done.verdicts {
             self.ledger.verdict(verdict);
             let line = serde_json::to_string(verdict)?;
-            writeln!(self.verdicts, "{line}")?;
+            // In one piece, so that what a full disk refuses is a whole line.
+            let written = self.verdicts.write_all(format!("{line}\n").as_bytes());
+            self.weigh(&written);
             match self.format {
                 Format::Json => writeln!(out, "{line}")?,
                 Format::Text => {
+                    let clock = &self.measure.plant.inventory().clock;
                     let at = text::plant_time(clock, verdict.window.end);
                     writeln!(out, "{}", verdict_line(verdict, &at, text::colour()))?;
                 }
@@ -120,11 +129,29 @@ impl Copy {
     /// Lets what was written be seen.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If it cannot be printed.
     pub fn flush(&mut self, out: &mut impl Write) -> anyhow::Result<()> {
-        self.verdicts.flush()?;
+        let written = self.verdicts.flush();
+        self.weigh(&written);
         out.flush()?;
         Ok(())
+    }
+
+    /// A disk that fails is told once, and costs nothing but this copy.
+    fn weigh(&mut self, written: &io::Result<()>) {
+        match written {
+            Ok(()) => self.failing = false,
+            Err(error) if !self.failing => {
+                self.failing = true;
+                let path = self.folder.join(VERDICTS);
+                tracing::error!(
+                    "cannot write `{}`: {error}; the run goes on, and verdicts that do not fit \
+                     are in the cluster only",
+                    path.display()
+                );
+            }
+            Err(_) => {}
+        }
     }
 
     /// What the run came to, over the lanes that it holds; the devices of them are written out.
