@@ -89,7 +89,20 @@ impl Restorer {
             ..
         } = *recalled;
         let kept = Kept(values);
-        let Some(epoch) = kept.epoch()? else {
+        let epoch = match kept.epoch() {
+            Err(error) if self.allow_gap => {
+                tracing::error!("partition {partition}: {error:#}");
+                None
+            }
+            Err(error) => bail!(
+                "{error:#}, in `{}`: somebody else writes there, or a newer andon did. With \
+                 --allow-state-gap the partition is taken up at what was committed, and what was \
+                 learned of its devices begins anew",
+                self.names.state
+            ),
+            Ok(epoch) => epoch,
+        };
+        let Some(epoch) = epoch else {
             return match committed {
                 None => self.begin(partition, low),
                 Some(at) if self.allow_gap => self.begin(partition, at.max(low)),
