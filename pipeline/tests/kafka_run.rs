@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
-use self::kafka_plant::{Luck, Site, canonical, cluster, keyed, say};
+use self::kafka_plant::{Luck, Site, cluster, expected, keyed, same, say};
 
 /// The commands are those that follow from the verdicts in a backtest, each once.
 fn same_commands(folder: &Path, site: &Site) {
@@ -33,14 +33,6 @@ fn same_commands(folder: &Path, site: &Site) {
     assert_eq!(sorted(site.read("audit")), sorted(expected));
     // In monitor mode nobody is given anything to obey.
     assert_eq!(site.read("enforcement"), [] as [Value; 0]);
-}
-
-/// What a backtest of a capture finds.
-fn expected(folder: &Path, capture: &Path) -> Vec<String> {
-    let out = folder.join("backtest");
-    let (capture, text) = (capture.to_string_lossy(), out.to_string_lossy());
-    plant::run(&["backtest", &capture, "--out", &text]);
-    canonical(plant::lines(&plant::read(&out, "verdicts.jsonl")))
 }
 
 #[test]
@@ -112,30 +104,6 @@ fn a_process_that_is_killed_again_and_again_loses_nothing_and_says_nothing_twice
     site.drain(folder.path(), "one", more);
     same(&site.read("verdicts"), &expected);
     same_commands(folder.path(), &site);
-}
-
-/// The verdicts are as expected: none lost, none doubled, and every device's in order.
-fn same(found: &[Value], expected: &[String]) {
-    let mut last: BTreeMap<&str, u64> = BTreeMap::new();
-    for verdict in found {
-        let revision = verdict["revision"].as_u64().unwrap();
-        let before = last.insert(verdict["verdict_id"].as_str().unwrap(), revision);
-        assert_eq!(revision, before.unwrap_or(0) + 1, "{verdict}");
-    }
-    let found = canonical(found.to_vec());
-    let missing: Vec<_> = expected.iter().filter(|v| !found.contains(v)).collect();
-    let more: Vec<_> = found.iter().filter(|v| !expected.contains(v)).collect();
-    assert!(
-        missing.is_empty() && more.is_empty(),
-        "{} of {} lost, the first: {:?}; {} too many of {}, the first: {:?}",
-        missing.len(),
-        expected.len(),
-        missing.first(),
-        more.len(),
-        found.len(),
-        more.first()
-    );
-    assert_eq!(found.len(), expected.len());
 }
 
 #[test]

@@ -78,6 +78,9 @@ impl Site {
             "\t",
             "-l",
             "/dev/stdin",
+            // Brokers that come and go must not make it say a line twice, or in another order.
+            "-X",
+            "enable.idempotence=true",
         ]);
         let mut kcat = kcat.stdin(Stdio::piped()).spawn().unwrap();
         kcat.stdin
@@ -85,6 +88,15 @@ impl Site {
             .unwrap()
             .write_all(keyed.as_bytes())
             .unwrap();
+        assert!(kcat.wait().unwrap().success());
+    }
+
+    /// Produces one record of `key TAB value` into a partition; without a value it is a tombstone.
+    pub(crate) fn produce_into(&self, topic: &str, partition: i32, keyed: &str) {
+        let (topic, partition) = (self.topic(topic), partition.to_string());
+        let args = ["-P", "-t", &topic, "-p", &partition, "-K", "\t", "-Z"];
+        let mut kcat = self.kcat(&args).stdin(Stdio::piped()).spawn().unwrap();
+        writeln!(kcat.stdin.take().unwrap(), "{keyed}").unwrap();
         assert!(kcat.wait().unwrap().success());
     }
 
@@ -298,6 +310,38 @@ pub(crate) fn canonical(verdicts: Vec<Value>) -> Vec<String> {
         sorted.entry(key).or_default().push(verdict.to_string());
     }
     sorted.into_values().flatten().collect()
+}
+
+/// What a backtest of a capture finds.
+pub(crate) fn expected(folder: &Path, capture: &Path) -> Vec<String> {
+    let out = folder.join("backtest");
+    let (capture, text) = (capture.to_string_lossy(), out.to_string_lossy());
+    super::plant::run(&["backtest", &capture, "--out", &text]);
+    canonical(super::plant::lines(&super::plant::read(&out, "verdicts.jsonl")))
+}
+
+/// The verdicts are as expected: none lost, none doubled, and every device's in order.
+pub(crate) fn same(found: &[Value], expected: &[String]) {
+    let mut last: BTreeMap<&str, u64> = BTreeMap::new();
+    for verdict in found {
+        let revision = verdict["revision"].as_u64().unwrap();
+        let before = last.insert(verdict["verdict_id"].as_str().unwrap(), revision);
+        assert_eq!(revision, before.unwrap_or(0) + 1, "{verdict}");
+    }
+    let found = canonical(found.to_vec());
+    let lost: Vec<_> = expected.iter().filter(|v| !found.contains(v)).collect();
+    let more: Vec<_> = found.iter().filter(|v| !expected.contains(v)).collect();
+    assert!(
+        lost.is_empty() && more.is_empty(),
+        "{} of {} lost, the first: {:?}; {} too many of {}, the first: {:?}",
+        lost.len(),
+        expected.len(),
+        lost.first(),
+        more.len(),
+        found.len(),
+        more.first()
+    );
+    assert_eq!(found.len(), expected.len());
 }
 
 /// Luck that can be had again: the seed is printed, and `ANDON_SEED` names it.

@@ -1,0 +1,156 @@
+//! The pipeline on a real Kafka when its processes are killed, frozen and ended: whatever happens
+//! to them, the committed verdicts are those of a backtest. Seeds are printed; `ANDON_SEED` repeats
+//! one. `docker/faults` runs all of the fault tests.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what these functions cannot do fails the test, and a skipped test must say so"
+)]
+
+mod faults;
+#[path = "../ingest/tests/kafka_broker/mod.rs"]
+mod kafka_broker;
+mod kafka_plant;
+mod plant;
+
+use std::time::{Duration, Instant};
+
+use self::faults::process::was_killed;
+use self::faults::ready::Watch;
+use self::faults::tracer::{self, Edge};
+use self::faults::{Case, is_long, until};
+use self::kafka_broker::Cluster;
+use self::kafka_plant::{Luck, say};
+
+/// What a producer or a group says to one whom it no longer knows.
+const REFUSALS: [&str; 2] = ["an epoch was not committed", "ended without an answer"];
+
+fn refusals(log: &str) -> usize {
+    REFUSALS.iter().map(|text| log.matches(text).count()).sum()
+}
+
+#[test]
+fn a_zombie_is_refused_and_recovers() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let mut luck = Luck::new("zombie");
+    let mut case = Case::new(cluster.addresses(), "zombie");
+    // A transaction is nearly always under way.
+    case.more = "epoch = \"20ms\"\nsnapshot = \"500ms\"".to_owned();
+    let watch = Watch::new("zombie");
+    let mut zombie = case.start("zombie");
+    let mut heir = case.start("heir");
+    watch.ask(&[&heir.http, &zombie.http]);
+    case.feed(500);
+    case.until_caught_up();
+    let mut refused = 0;
+    for round in 1.. {
+        let before = refusals(&case.log("zombie"));
+        // In the middle of the work: what it has begun cannot be committed before it is missed.
+        let stop_at = Instant::now() + luck.millis(200, 700);
+        while Instant::now() < stop_at {
+            case.feed(150);
+        }
+        zombie.signal("STOP");
+        case.feed(500);
+        case.until_caught_up();
+        // Past the session even if it had just been prolonged.
+        let frozen = Instant::now();
+        until("the session", || frozen.elapsed() > Duration::from_secs(8));
+        let assigned = case.log("zombie").matches("kafka: assigned").count();
+        zombie.signal("CONT");
+        until("the zombie is a member again", || {
+            case.log("zombie").matches("kafka: assigned").count() > assigned
+        });
+        case.feed(500);
+        case.until_caught_up();
+        refused += refusals(&case.log("zombie")) - before;
+        say(&format!("round {round}: {refused} commits refused"));
+        if refused > 0 && round >= 2 {
+            break;
+        }
+        assert!(round < 6, "no commit was under way in any round");
+    }
+    zombie.end();
+    heir.end();
+    drop(watch);
+    case.settle("heir");
+}
+
+#[test]
+fn a_kill_at_any_edge_loses_nothing_and_says_nothing_twice() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    if !tracer::is_allowed() {
+        return;
+    }
+    let mut luck = Luck::new("edges");
+    let mut case = Case::new(cluster.addresses(), "edges");
+    case.more = "epoch = \"50ms\"\nsnapshot = \"100ms\"".to_owned();
+    let data = case.data("one");
+    let report = tempfile::NamedTempFile::new().unwrap();
+    let rounds = if is_long() { 60 } else { 5 };
+    let watch = Watch::new("edges");
+    for (edge, rounds) in [
+        (Edge::Write, rounds),
+        (Edge::Fsync, rounds),
+        (Edge::Rename, rounds),
+        (Edge::Send, 2 * rounds),
+    ] {
+        let mut run = case.start_under("one", &edge.watched(&data, report.path()));
+        watch.ask(&[&run.http]);
+        for _ in 0..10 {
+            case.feed(20);
+            case.until_caught_up();
+        }
+        run.kill();
+        let most = tracer::most_calls(report.path());
+        assert!(most > 0, "{edge:?}");
+        for _ in 0..rounds {
+            let nth = 1 + luck.below(most);
+            let mut run = case.start_under("one", &edge.killed_at(nth, &data));
+            watch.ask(&[&run.http]);
+            let status = loop {
+                assert!(case.feed(20) > 0, "{edge:?} {nth}: nothing is left to be fed");
+                until("a commit or an end", || run.ended().is_some() || case.is_caught_up());
+                if let Some(status) = run.ended() {
+                    break status;
+                }
+            };
+            watch.outage();
+            assert!(was_killed(status), "{edge:?} {nth}: {status}");
+            say(&format!("killed at {edge:?} {nth} of {most}"));
+        }
+    }
+    drop(watch);
+    case.settle("one");
+}
+
+#[test]
+fn an_end_under_load_is_in_order_and_the_next_start_repeats_nothing() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let mut case = Case::new(cluster.addresses(), "ends");
+    let mut run = case.start("one");
+    case.feed(4_000);
+    case.until_progress();
+    case.feed(4_000);
+    run.end();
+    let committed = case.committed();
+    assert!(committed > 0);
+    // What it left is where it ended: nothing has to be read again.
+    let mut run = case.start("one");
+    until("the next start", || case.log("one").matches("kafka: restored").count() >= 2);
+    case.until_progress();
+    // A second signal does not wait for the end of the work.
+    case.feed(8_000);
+    run.signal("TERM");
+    until("the second signal", || {
+        run.signal("TERM");
+        run.ended().is_some()
+    });
+    case.settle("one");
+}
