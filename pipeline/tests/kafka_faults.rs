@@ -19,8 +19,7 @@ use self::faults::process::was_killed;
 use self::faults::ready::Watch;
 use self::faults::tracer::{self, Edge};
 use self::faults::{Case, is_long, until};
-use self::kafka_broker::Cluster;
-use self::kafka_plant::{Luck, say};
+use self::kafka_plant::{Luck, cluster, say};
 
 /// What a producer or a group says to one whom it no longer knows.
 const REFUSALS: [&str; 2] = ["an epoch was not committed", "ended without an answer"];
@@ -31,11 +30,11 @@ fn refusals(log: &str) -> usize {
 
 #[test]
 fn a_zombie_is_refused_and_recovers() {
-    let Some(cluster) = Cluster::shared() else {
+    let Some(broker) = cluster() else {
         return;
     };
     let mut luck = Luck::new("zombie");
-    let mut case = Case::new(cluster.addresses(), "zombie");
+    let mut case = Case::new(broker.addresses(), "zombie");
     // A transaction is nearly always under way.
     case.more = "epoch = \"20ms\"\nsnapshot = \"500ms\"".to_owned();
     let watch = Watch::new("zombie");
@@ -80,14 +79,14 @@ fn a_zombie_is_refused_and_recovers() {
 
 #[test]
 fn a_kill_at_any_edge_loses_nothing_and_says_nothing_twice() {
-    let Some(cluster) = Cluster::shared() else {
+    let Some(broker) = cluster() else {
         return;
     };
     if !tracer::is_allowed() {
         return;
     }
     let mut luck = Luck::new("edges");
-    let mut case = Case::new(cluster.addresses(), "edges");
+    let mut case = Case::new(broker.addresses(), "edges");
     case.more = "epoch = \"50ms\"\nsnapshot = \"100ms\"".to_owned();
     let data = case.data("one");
     let report = tempfile::NamedTempFile::new().unwrap();
@@ -113,8 +112,13 @@ fn a_kill_at_any_edge_loses_nothing_and_says_nothing_twice() {
             let mut run = case.start_under("one", &edge.killed_at(nth, &data));
             watch.ask(&[&run.http]);
             let status = loop {
-                assert!(case.feed(20) > 0, "{edge:?} {nth}: nothing is left to be fed");
-                until("a commit or an end", || run.ended().is_some() || case.is_caught_up());
+                assert!(
+                    case.feed(20) > 0,
+                    "{edge:?} {nth}: nothing is left to be fed"
+                );
+                until("a commit or an end", || {
+                    run.ended().is_some() || case.is_caught_up()
+                });
                 if let Some(status) = run.ended() {
                     break status;
                 }
@@ -130,10 +134,10 @@ fn a_kill_at_any_edge_loses_nothing_and_says_nothing_twice() {
 
 #[test]
 fn an_end_under_load_is_in_order_and_the_next_start_repeats_nothing() {
-    let Some(cluster) = Cluster::shared() else {
+    let Some(broker) = cluster() else {
         return;
     };
-    let mut case = Case::new(cluster.addresses(), "ends");
+    let mut case = Case::new(broker.addresses(), "ends");
     let mut run = case.start("one");
     case.feed(4_000);
     case.until_progress();
@@ -143,7 +147,9 @@ fn an_end_under_load_is_in_order_and_the_next_start_repeats_nothing() {
     assert!(committed > 0);
     // What it left is where it ended: nothing has to be read again.
     let mut run = case.start("one");
-    until("the next start", || case.log("one").matches("kafka: restored").count() >= 2);
+    until("the next start", || {
+        case.log("one").matches("kafka: restored").count() >= 2
+    });
     case.until_progress();
     // A second signal does not wait for the end of the work.
     case.feed(8_000);

@@ -30,9 +30,9 @@ fn cluster() -> Option<MutexGuard<'static, Cluster>> {
 /// The partition of one of Kafka's own topics that a name belongs to: by the hash that Java makes
 /// of a string.
 fn slot(name: &str, slots: usize) -> usize {
-    let hash = name
-        .bytes()
-        .fold(0_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+    let hash = name.bytes().fold(0_u32, |hash, byte| {
+        hash.wrapping_mul(31).wrapping_add(byte.into())
+    });
     (hash & 0x7fff_ffff) as usize % slots
 }
 
@@ -51,6 +51,9 @@ fn until_whole(case: &Case) {
     }
 }
 
+/// Finds a broker, counted from 1.
+type Find = fn(&Case) -> usize;
+
 #[test]
 fn whichever_broker_dies_the_work_goes_on_while_it_is_away_and_when_it_is_back() {
     let Some(mut cluster) = cluster() else {
@@ -62,7 +65,6 @@ fn whichever_broker_dies_the_work_goes_on_while_it_is_away_and_when_it_is_back()
     watch.ask(&[&run.http]);
     case.feed(2_000);
     case.until_caught_up();
-    type Find = fn(&Case) -> usize;
     let victims: [(&str, Find); 3] = [
         ("leader of a partition", |case| {
             let (leaders, _) = case.leaders(&case.site.topic("observations"));

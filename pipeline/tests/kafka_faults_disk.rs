@@ -20,18 +20,17 @@ use std::time::{Duration, Instant};
 use self::faults::ready::Watch;
 use self::faults::tracer::{self, Edge};
 use self::faults::{Case, until};
-use self::kafka_broker::Cluster;
-use self::kafka_plant::{Luck, PARTITIONS, say};
+use self::kafka_plant::{Luck, PARTITIONS, cluster, say};
 
 #[test]
 fn a_disk_that_fails_costs_nothing_but_the_local_copy() {
-    let Some(cluster) = Cluster::shared() else {
+    let Some(broker) = cluster() else {
         return;
     };
     if !tracer::is_allowed() {
         return;
     }
-    let mut case = Case::new(cluster.addresses(), "disk");
+    let mut case = Case::new(broker.addresses(), "disk");
     let data = case.data("one");
     let watch = Watch::new("disk");
     for (edge, error, told) in [
@@ -65,15 +64,16 @@ fn two_snapshots_each(case: &mut Case) {
     until("two snapshots of every partition", || {
         case.feed(200);
         case.until_caught_up();
-        case.snapshots("one").len() >= 2 * PARTITIONS as usize
+        case.snapshots("one").len() >= 2 * usize::try_from(PARTITIONS).unwrap()
     });
     run.kill();
 }
 
 /// Damages a file in one of several ways.
-fn damage(path: &PathBuf, way: usize, luck: &mut Luck) {
+fn damage(path: &PathBuf, way: i32, luck: &mut Luck) {
     let mut bytes = fs::read(path).unwrap();
-    let at = luck.below(bytes.len().max(1) as u64) as usize;
+    let length = u64::try_from(bytes.len().max(1)).unwrap();
+    let at = usize::try_from(luck.below(length)).unwrap();
     match way % 4 {
         0 if !bytes.is_empty() => bytes[at] ^= 1 << luck.below(8),
         1 => bytes.truncate(at),
@@ -85,33 +85,37 @@ fn damage(path: &PathBuf, way: usize, luck: &mut Luck) {
 
 #[test]
 fn damaged_snapshots_are_told_and_an_older_state_is_gone_on_from() {
-    let Some(cluster) = Cluster::shared() else {
+    let Some(broker) = cluster() else {
         return;
     };
     let mut luck = Luck::new("damage");
-    let mut case = Case::new(cluster.addresses(), "damage");
+    let mut case = Case::new(broker.addresses(), "damage");
     two_snapshots_each(&mut case);
     let newest = |partition: i32, case: &Case| {
         let stem = format!("partition-{partition:05}-");
         let paths = case.snapshots("one");
-        let of_it = paths
+        let mut of_it = paths
             .into_iter()
             .filter(|path| path.to_string_lossy().contains(&stem));
-        of_it.last().unwrap()
+        of_it.next_back().unwrap()
     };
     for partition in 0..PARTITIONS {
-        damage(&newest(partition, &case), partition as usize, &mut luck);
+        damage(&newest(partition, &case), partition, &mut luck);
     }
     let mut run = case.start("one");
     case.feed(500);
     case.until_caught_up();
     run.kill();
     let log = case.log("one");
-    assert_eq!(log.matches("an older state is gone on from").count(), 4, "{log}");
+    assert_eq!(
+        log.matches("an older state is gone on from").count(),
+        4,
+        "{log}"
+    );
     assert!(log.contains("another version of andon"), "{log}");
     assert!(log.contains("it is damaged"), "{log}");
     // Of all that is on the disk nothing can be used: the cluster's is.
-    for (way, path) in case.snapshots("one").iter().enumerate() {
+    for (way, path) in (0..).zip(case.snapshots("one").iter()) {
         damage(path, way, &mut luck);
     }
     let mut run = case.start("one");
@@ -119,7 +123,8 @@ fn damaged_snapshots_are_told_and_an_older_state_is_gone_on_from() {
     case.until_caught_up();
     run.kill();
     // Nor can what the cluster holds of one partition: the disk's is used.
-    case.site.produce_into("state", 0, "manifest\tnobody wrote this");
+    case.site
+        .produce_into("state", 0, "manifest\tnobody wrote this");
     let mut run = case.start("one");
     case.feed(500);
     case.until_caught_up();
@@ -130,7 +135,7 @@ fn damaged_snapshots_are_told_and_an_older_state_is_gone_on_from() {
 
 #[test]
 fn a_state_that_cannot_be_used_ends_the_start_with_words_that_say_what_to_do() {
-    let Some(cluster) = Cluster::shared() else {
+    let Some(broker) = cluster() else {
         return;
     };
     for (name, record) in [
@@ -138,7 +143,7 @@ fn a_state_that_cannot_be_used_ends_the_start_with_words_that_say_what_to_do() {
         ("no-epoch", "epoch\tnobody wrote this"),
         ("emptied", "epoch\t"),
     ] {
-        let mut case = Case::new(cluster.addresses(), name);
+        let mut case = Case::new(broker.addresses(), name);
         let mut run = case.start("one");
         case.feed(500);
         case.until_caught_up();
@@ -159,10 +164,10 @@ fn a_state_that_cannot_be_used_ends_the_start_with_words_that_say_what_to_do() {
 
 #[test]
 fn too_few_descriptors_end_a_start_clearly_and_stop_no_run() {
-    let Some(cluster) = Cluster::shared() else {
+    let Some(broker) = cluster() else {
         return;
     };
-    let mut case = Case::new(cluster.addresses(), "descriptors");
+    let mut case = Case::new(broker.addresses(), "descriptors");
     for limit in [8, 16, 24, 40, 64] {
         let wrapper = ["prlimit".to_owned(), format!("--nofile={limit}")];
         let mut run = case.start_under("one", &wrapper);
@@ -199,10 +204,10 @@ fn limit(run: &faults::process::Process, what: &str) {
 
 #[test]
 fn a_process_that_runs_out_of_memory_loses_nothing() {
-    let Some(cluster) = Cluster::shared() else {
+    let Some(broker) = cluster() else {
         return;
     };
-    let mut case = Case::new(cluster.addresses(), "memory");
+    let mut case = Case::new(broker.addresses(), "memory");
     let mut run = case.start("one");
     case.feed(1_000);
     case.until_caught_up();

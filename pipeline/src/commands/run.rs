@@ -21,7 +21,6 @@ use crate::args::{Format, RunArgs};
 use crate::blueprint::Blueprint;
 use crate::config::Config;
 use crate::exit::{Outcome, usage};
-use crate::{descriptors, kafka};
 use crate::live::core::Core;
 use crate::live::message::Message;
 use crate::live::source::Source;
@@ -30,6 +29,7 @@ use crate::signals::Stop;
 use crate::summary::{Latency, Parts, Summary};
 use crate::text;
 use crate::wall;
+use crate::{descriptors, kafka};
 
 use self::history::Past;
 

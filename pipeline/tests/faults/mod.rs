@@ -33,7 +33,10 @@ pub(crate) fn is_long() -> bool {
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
-        assert!(began.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        assert!(
+            began.elapsed() < PATIENCE,
+            "{what}: not within {PATIENCE:?}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -192,7 +195,9 @@ impl Case {
 
     /// Leaders of a topic's partitions, and whether every copy of them is in step.
     pub(crate) fn leaders(&self, topic: &str) -> (Vec<i32>, bool) {
-        let metadata = self.asks.fetch_metadata(Some(topic), Duration::from_secs(5));
+        let metadata = self
+            .asks
+            .fetch_metadata(Some(topic), Duration::from_secs(5));
         let Ok(metadata) = metadata else {
             return (Vec::new(), false);
         };
@@ -237,7 +242,11 @@ impl Drop for Case {
             let text = String::from_utf8_lossy(&text).into_owned();
             let lines: Vec<&str> = text.lines().collect();
             let last = &lines[lines.len().saturating_sub(40)..];
-            say(&format!("the end of {}:\n{}", path.display(), last.join("\n")));
+            say(&format!(
+                "the end of {}:\n{}",
+                path.display(),
+                last.join("\n")
+            ));
         }
     }
 }

@@ -317,7 +317,10 @@ pub(crate) fn expected(folder: &Path, capture: &Path) -> Vec<String> {
     let out = folder.join("backtest");
     let (capture, text) = (capture.to_string_lossy(), out.to_string_lossy());
     super::plant::run(&["backtest", &capture, "--out", &text]);
-    canonical(super::plant::lines(&super::plant::read(&out, "verdicts.jsonl")))
+    canonical(super::plant::lines(&super::plant::read(
+        &out,
+        "verdicts.jsonl",
+    )))
 }
 
 /// The verdicts are as expected: none lost, none doubled, and every device's in order.
@@ -329,14 +332,14 @@ pub(crate) fn same(found: &[Value], expected: &[String]) {
         assert_eq!(revision, before.unwrap_or(0) + 1, "{verdict}");
     }
     let found = canonical(found.to_vec());
-    let lost: Vec<_> = expected.iter().filter(|v| !found.contains(v)).collect();
+    let missing: Vec<_> = expected.iter().filter(|v| !found.contains(v)).collect();
     let more: Vec<_> = found.iter().filter(|v| !expected.contains(v)).collect();
     assert!(
-        lost.is_empty() && more.is_empty(),
+        missing.is_empty() && more.is_empty(),
         "{} of {} lost, the first: {:?}; {} too many of {}, the first: {:?}",
-        lost.len(),
+        missing.len(),
         expected.len(),
-        lost.first(),
+        missing.first(),
         more.len(),
         found.len(),
         more.first()
