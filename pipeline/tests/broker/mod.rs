@@ -1,5 +1,7 @@
 //! A Mosquitto of the test's own, on a free loopback port, if the machine has one; its clients, and
 //! the pipeline connected to it.
+#![allow(dead_code, reason = "every test uses a part of it")]
+#![allow(clippy::allow_attributes, reason = "one test may use all of it")]
 
 use std::fs;
 use std::net::TcpListener;

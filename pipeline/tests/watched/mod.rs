@@ -91,6 +91,12 @@ impl Watched {
         self.wait()
     }
 
+    /// Ends it at once, in the middle of whatever it does.
+    pub(crate) fn kill(&mut self) {
+        self.signal("-KILL");
+        let _status = self.wait();
+    }
+
     /// Asks it to read its files again.
     pub(crate) fn hang_up(&self) {
         self.signal("-HUP");

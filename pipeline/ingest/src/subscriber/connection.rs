@@ -23,6 +23,9 @@ use crate::delivery::{Delivery, Sender};
 /// How long the broker may take to accept what we write, and to answer a subscription.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long the broker may take to close after our good-bye.
+const CLOSED_WITHIN: Duration = Duration::from_secs(2);
+
 /// Packet id of our only subscription; nothing else that we send has one.
 const SUBSCRIPTION: u16 = 1;
 
@@ -293,6 +296,18 @@ impl Driver {
         }
         if let Err(Ended::Lost(error)) = self.write([Packet::Disconnect]).await {
             tracing::debug!(broker = %self.options.address, "good-bye was not heard: {error}");
+            return;
+        }
+        self.hear_out().await;
+    }
+
+    /// Reads on until the broker closes. A connection that we close over something unread is reset
+    /// by the system, and the broker may never see what it was sent last: the acknowledgements.
+    /// What is read now was not handed over, and comes again.
+    async fn hear_out(&mut self) {
+        let reading = async { while self.events.poll().await.is_ok() {} };
+        if timeout(CLOSED_WITHIN, reading).await.is_err() {
+            tracing::debug!(broker = %self.options.address, "the broker did not close");
         }
     }
 
