@@ -19,22 +19,14 @@ pub(crate) struct Installation {
     data: PathBuf,
 }
 
-/// Builds `andon` as it is released, if it is not built yet, and says where it is.
+/// Where the released program is: beside this bench, which is `release/deps/kafka-…`.
 pub(crate) fn program() -> Result<PathBuf, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(["build", "--release", "-p", "andon", "--bin", "andon"])
-        .status()
-        .map_err(|e| format!("cargo: {e}"))?;
-    if !built.success() {
-        return Err("`andon` cannot be built".to_owned());
-    }
-    // This bench is `release/deps/kafka-…`.
     let this = std::env::current_exe().map_err(|e| e.to_string())?;
     let found = this.ancestors().nth(2).map(|folder| folder.join("andon"));
-    found
-        .filter(|path| path.is_file())
-        .ok_or_else(|| format!("`andon` is not beside `{}`", this.display()))
+    found.filter(|path| path.is_file()).ok_or_else(|| {
+        "the released program is not there: build it with `cargo build --release -p andon`"
+            .to_owned()
+    })
 }
 
 impl Installation {

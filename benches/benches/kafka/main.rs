@@ -1,6 +1,7 @@
 //! Kafka JSON in, verdicts out: `andon run` as it is released, on a real broker beside it.
 //!
 //! ```console
+//! $ cargo build --release -p andon
 //! $ cargo bench -p andon-benches --bench kafka                # everything
 //! $ cargo bench -p andon-benches --bench kafka -- throughput  # or: latency
 //! ```
