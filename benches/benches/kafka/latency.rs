@@ -110,7 +110,12 @@ fn report(sheet: &mut Sheet, summary: &Value, sent: &Sent, read: &Moments) -> Re
             latency.saturating_record(u64::try_from(micros).unwrap_or(u64::MAX));
         }
     }
-    for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("longest", 1.0)] {
+    for (name, quantile) in [
+        ("p50", 0.5),
+        ("p99", 0.99),
+        ("p99.9", 0.999),
+        ("longest", 1.0),
+    ] {
         let what = format!("sent to verdict read by another client, {name}");
         let figure = format!("{} µs", latency.value_at_quantile(quantile));
         sheet.figure(&what, &figure, "");

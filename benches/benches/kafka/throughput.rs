@@ -72,7 +72,11 @@ fn report(sheet: &mut Sheet, runs: &[Drained], empty: &Drained) {
     let walls = runs.iter().filter_map(|run| run.wall);
     let rates = walls.map(|(wall, rows)| rows as f64 / wall.as_secs_f64());
     let best = rates.fold(0.0, f64::max);
-    sheet.figure("rows per second of wall", &format!("{:.0} k/s", best / 1e3), "");
+    sheet.figure(
+        "rows per second of wall",
+        &format!("{:.0} k/s", best / 1e3),
+        "",
+    );
     let start = format!("{:.2} s", empty.busy.as_secs_f64());
     sheet.figure("start and end, nothing between", &start, "");
     let Some(run) = runs.last() else {

@@ -89,19 +89,7 @@ impl Restorer {
             ..
         } = *recalled;
         let kept = Kept(values);
-        let epoch = match kept.epoch() {
-            Err(error) if self.allow_gap => {
-                tracing::error!("partition {partition}: {error:#}");
-                None
-            }
-            Err(error) => bail!(
-                "{error:#}, in `{}`: somebody else writes there, or a newer andon did. With \
-                 --allow-state-gap the partition is taken up at what was committed, and what was \
-                 learned of its devices begins anew",
-                self.names.state
-            ),
-            Ok(epoch) => epoch,
-        };
+        let epoch = self.last_epoch(partition, &kept)?;
         let Some(epoch) = epoch else {
             return match committed {
                 None => self.begin(partition, low),
@@ -157,6 +145,23 @@ impl Restorer {
         let mut lane = Lane::resume(&snapshot, epoch, pieces, names, self.trusted, current, now)?;
         lane.skip_to(low);
         Ok(lane)
+    }
+
+    /// Where the last epoch ended; `None` if there was none, or if it does not matter.
+    fn last_epoch(&self, partition: i32, kept: &Kept<'_>) -> anyhow::Result<Option<EpochRecord>> {
+        match kept.epoch() {
+            Ok(epoch) => Ok(epoch),
+            Err(error) if self.allow_gap => {
+                tracing::error!("partition {partition}: {error:#}");
+                Ok(None)
+            }
+            Err(error) => bail!(
+                "{error:#}, in `{}`: somebody else writes there, or a newer andon did. With \
+                 --allow-state-gap the partition is taken up at what was committed, and what was \
+                 learned of its devices begins anew",
+                self.names.state
+            ),
+        }
     }
 
     /// The newest snapshot that can be gone on from.
