@@ -121,7 +121,8 @@ fn damaged_snapshots_are_told_and_an_older_state_is_gone_on_from() {
     let mut run = case.start("one");
     case.feed(500);
     case.until_caught_up();
-    run.kill();
+    // In order, so that what it knows is on the disk again.
+    run.end();
     // Nor can what the cluster holds of one partition: the disk's is used.
     case.site
         .produce_into("state", 0, "manifest\tnobody wrote this");
@@ -182,13 +183,13 @@ fn too_few_descriptors_end_a_start_clearly_and_stop_no_run() {
     watch.ask(&[&run.http]);
     case.feed(500);
     case.until_caught_up();
-    limit(&run, "--nofile=3");
+    limit(&run, "--nofile=3:");
     until("what it saves cannot be opened", || {
         case.feed(100);
         case.until_caught_up();
         case.log("one").contains("cannot save the state")
     });
-    limit(&run, "--nofile=1024");
+    limit(&run, "--nofile=1024:");
     case.feed(500);
     case.until_caught_up();
     run.end();
@@ -212,7 +213,7 @@ fn a_process_that_runs_out_of_memory_loses_nothing() {
     case.feed(1_000);
     case.until_caught_up();
     // From now on it is given nothing that it has not got.
-    limit(&run, "--as=1");
+    limit(&run, "--as=1:");
     let began = Instant::now();
     while run.ended().is_none() && began.elapsed() < Duration::from_secs(5) {
         if case.feed(2_000) == 0 {
