@@ -49,10 +49,11 @@ impl Installation {
         };
         // The bench asks how it is doing over HTTP; the port is one that was free a moment ago.
         let text = format!(
-            "data = {:?}\ninventory = {inventory:?}\nhttp = {:?}\n[kafka]\nbrokers = {brokers:?}\n\
+            "data = \"{}\"\ninventory = \"{}\"\nhttp = {:?}\n[kafka]\nbrokers = {brokers:?}\n\
              prefix = {:?}\ngroup = {:?}\ninstance = \"bench\"\ndelivery = {delivery:?}\n\
              trusted_producers = true\n",
-            installation.data,
+            installation.data.display(),
+            inventory.display(),
             installation.http()?,
             installation.name,
             installation.name,

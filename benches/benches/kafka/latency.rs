@@ -10,7 +10,6 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use andon_benches::{Sheet, Stage};
-use andon_schemas::identity::DeviceId;
 use andon_schemas::observation::{Record, RecordBody};
 use andon_schemas::time::{EventTime, Span};
 use andon_schemas::wire;
@@ -40,8 +39,6 @@ const LINGER: Duration = Duration::from_millis(1);
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How long the last verdicts are waited for.
 const READ_WITHIN: Duration = Duration::from_secs(5);
-/// An address of no plant (RFC 5737).
-const STRANGER: &str = "203.0.113.66";
 
 /// When the record was sent that proves something about a device, or when the verdict was read.
 type Moments = BTreeMap<String, Instant>;
@@ -164,15 +161,14 @@ fn send(
 ) -> Result<Sent, String> {
     let producer = load::producer(installation, LINGER)?;
     let topic = installation.topic("observations");
-    let stranger = STRANGER.parse().map_err(|e| format!("{STRANGER}: {e}"))?;
     let mut attacks = Moments::new();
     let mut luck = 0x9e37_79b9_7f4a_7c15_u64;
     let total = u64::from(rate) * (WARM + COUNTED).as_secs();
     let began = Instant::now();
     let mut sent = 0_u64;
     while sent < total {
-        let due = (began.elapsed().as_secs_f64() * f64::from(rate)).min(1e12) as u64;
-        while sent < due.min(total) {
+        let due = began.elapsed().as_micros() * u128::from(rate) / 1_000_000;
+        while u128::from(sent) < due.min(u128::from(total)) {
             let row = &rows[usize::try_from(sent).unwrap_or(0) % rows.len()];
             let mut record = moved(&row.record);
             // xorshift64 (Marsaglia, 2003): any luck will do.
@@ -181,17 +177,19 @@ fn send(
             luck ^= luck << 17;
             let is_chosen = luck % u64::from(rate) < u64::from(ATTACKS_PER_SECOND);
             let counts = began.elapsed() > WARM && !attacks.contains_key(row.device.as_str());
-            if is_chosen && counts && is_controller(stage, &row.device) {
-                if let Some(attack) = attack(&record, &row.device, stage, stranger) {
-                    record = attack;
-                    attacks.insert(row.device.to_string(), Instant::now());
-                }
+            if is_chosen
+                && counts
+                && let Some(attack) = load::attack(stage, &record, &row.device)
+            {
+                record = attack;
+                attacks.insert(row.device.to_string(), Instant::now());
             }
             load::send(&producer, &topic, &row.device, &wire::encode(&record))?;
             sent += 1;
         }
         wait(&producer);
     }
+    #[expect(clippy::cast_precision_loss, reason = "six digits are shown")]
     let pace = sent as f64 / began.elapsed().as_secs_f64();
     load::flush(&producer)?;
     Ok(Sent { attacks, pace })
@@ -215,32 +213,6 @@ fn moved(record: &Record) -> Record {
         flow.uid = None;
     }
     moved
-}
-
-/// The flow sent to a stranger instead, if it is one that this device opened.
-fn attack(
-    record: &Record,
-    device: &DeviceId,
-    stage: &Stage,
-    stranger: std::net::IpAddr,
-) -> Option<Record> {
-    let mut attack = record.clone();
-    let RecordBody::Flow(flow) = &mut attack.body else {
-        return None;
-    };
-    let opener = stage.plant.inventory().at_address(flow.originator.address);
-    if opener.is_none_or(|opener| opener.id != *device) {
-        return None;
-    }
-    flow.responder.address = stranger;
-    flow.responder_name = None;
-    Some(attack)
-}
-
-fn is_controller(stage: &Stage, device: &DeviceId) -> bool {
-    let known = stage.plant.inventory().device(device.as_str());
-    let profile = known.and_then(|device| stage.profiles.get(&device.device_type));
-    profile.is_some_and(|profile| profile.controller)
 }
 
 /// Reads verdicts until it is told to stop: when the first CRITICAL of each device was seen.

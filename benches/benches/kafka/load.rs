@@ -1,12 +1,13 @@
 //! What is produced: records of the plant, each keyed by the device that it is about.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use andon_benches::Stage;
 use andon_ingest::split::Splitter;
 use andon_schemas::identity::DeviceId;
-use andon_schemas::observation::{Record, Source};
+use andon_schemas::observation::{Record, RecordBody, Source};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
@@ -14,6 +15,9 @@ use crate::installation::Installation;
 
 /// How long the broker is given to take everything.
 const TAKEN_WITHIN: Duration = Duration::from_secs(60);
+
+/// An address of no plant (RFC 5737).
+const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 66));
 
 /// A record, to be sent under each of the devices that see it.
 pub(crate) struct Keyed {
@@ -48,6 +52,26 @@ pub(crate) fn rows(stage: &mut Stage, count: usize) -> Result<Vec<Keyed>, String
     }
     rows.truncate(count);
     Ok(rows)
+}
+
+/// The flow as one to a stranger, which proves a CRITICAL: if it is one that this device opened, and
+/// the device is a controller.
+pub(crate) fn attack(stage: &Stage, record: &Record, device: &DeviceId) -> Option<Record> {
+    let inventory = stage.plant.inventory();
+    let profile = inventory
+        .device(device.as_str())
+        .and_then(|known| stage.profiles.get(&known.device_type));
+    let mut attack = record.clone();
+    let RecordBody::Flow(flow) = &mut attack.body else {
+        return None;
+    };
+    let opener = inventory.at_address(flow.originator.address)?;
+    if opener.id != *device || !profile?.controller {
+        return None;
+    }
+    flow.responder.address = STRANGER;
+    flow.responder_name = None;
+    Some(attack)
 }
 
 /// A producer that gathers records for so long.

@@ -42,7 +42,7 @@ impl Threads {
             .into_iter()
             .map(|(part, busy)| (part.to_owned(), busy, share(busy)))
             .collect();
-        shares.sort_by(|a, b| b.1.cmp(&a.1));
+        shares.sort_by_key(|share| std::cmp::Reverse(share.1));
         shares
     }
 }

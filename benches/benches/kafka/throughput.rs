@@ -1,6 +1,7 @@
 //! A topic full of records, drained: how many a second of processor time, and where it goes.
 
 use std::process::Child;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use andon_benches::{Runs, Sheet, Stage};
@@ -16,6 +17,8 @@ use crate::process::{Threads, children_busy, load as machine_load};
 
 /// Rows in the topic.
 const ROWS: usize = 1_000_000;
+/// One row in so many proves a CRITICAL, if its device is a controller that opened a flow.
+const ATTACK_EVERY: usize = 500;
 const REPEATS: usize = 3;
 /// How often a run is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -37,7 +40,12 @@ pub(crate) fn measure(
     stage: &mut Stage,
     install: &dyn Fn(&str, &str) -> Result<Installation, String>,
 ) -> Result<(), String> {
-    let rows = load::rows(stage, ROWS)?;
+    let mut rows = load::rows(stage, ROWS)?;
+    for row in rows.iter_mut().step_by(ATTACK_EVERY) {
+        if let Some(attack) = load::attack(stage, &row.record, &row.device) {
+            row.record = Arc::new(attack);
+        }
+    }
     for delivery in DELIVERIES {
         let empty = drain(&install("empty", delivery)?, 0)?;
         let (mut whole, mut between, mut runs) = (Vec::new(), Vec::new(), Vec::new());
@@ -70,6 +78,7 @@ pub(crate) fn measure(
 
 fn report(sheet: &mut Sheet, runs: &[Drained], empty: &Drained) {
     let walls = runs.iter().filter_map(|run| run.wall);
+    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let rates = walls.map(|(wall, rows)| rows as f64 / wall.as_secs_f64());
     let best = rates.fold(0.0, f64::max);
     sheet.figure(

@@ -1,8 +1,10 @@
 //! Records from Kafka: a consumer that one thread polls, and what its messages hold.
 
+mod heard;
 pub mod payload;
 mod reader;
 mod watch;
 
-pub use reader::{Change, Committed, Message, Reader, ReaderError, Taken};
+pub use heard::{Change, Committed, Message, ReaderError, Taken};
+pub use reader::Reader;
 pub use watch::Standing;

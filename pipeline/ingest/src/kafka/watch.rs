@@ -13,7 +13,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
-use super::reader::Change;
+use super::heard::Change;
 
 /// How far a partition has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
