@@ -219,12 +219,12 @@ impl Intake {
     pub fn record(&mut self, record: Record, source: &Source, received_at: EventTime) {
         let received_at = record.received_at.unwrap_or(received_at);
         let at = record.event_time;
-        let device = record.device.as_ref().map(ToString::to_string);
+        let device = record.device.clone();
         let refusal = |reason, detail: String| Reject {
             reason,
             detail,
             source: source.clone(),
-            device: device.clone(),
+            device: device.as_ref().map(ToString::to_string),
             received_at,
             excerpt: String::new(),
         };

@@ -11,7 +11,7 @@ use andon_schemas::reject::RejectReason;
 ///
 /// # Errors
 /// If it has none, or holds nothing.
-pub fn key(message: &Message<'_>) -> Result<DeviceId, Refused> {
+pub fn key(message: &Message<'_>, inventory: &Inventory) -> Result<DeviceId, Refused> {
     let Some(key) = message.key.filter(|key| !key.is_empty()) else {
         return Err(Refused::new(
             RejectReason::NoKey,
@@ -26,6 +26,9 @@ pub fn key(message: &Message<'_>) -> Result<DeviceId, Refused> {
     }
     let key = std::str::from_utf8(key)
         .map_err(|_| Refused::new(RejectReason::WrongKey, "key is not UTF-8"))?;
+    if let Some(listed) = inventory.device(key) {
+        return Ok(listed.id.clone());
+    }
     DeviceId::new(key).map_err(|e| Refused::new(RejectReason::WrongKey, format!("key: {e}")))
 }
 

@@ -220,7 +220,7 @@ impl Lane {
             offset: u64::try_from(message.offset).unwrap_or(0),
         };
         let received_at = message.stamped;
-        match key(message) {
+        match key(message, self.intake.plant().inventory()) {
             Ok(device) => {
                 for record in read {
                     let inventory = self.intake.plant().inventory();

@@ -34,7 +34,7 @@ use crate::text;
 const ASKED_WITHIN: Duration = Duration::from_secs(5);
 /// How long a chunk goes on if what comes of it is sent at once, and if it waits for an epoch.
 const OPEN_FOR_LATENCY: Duration = Duration::from_micros(500);
-const OPEN_FOR_EPOCH: Duration = Duration::from_millis(5);
+const OPEN_FOR_EPOCH: Duration = Duration::from_millis(20);
 
 /// Runs the command on Kafka.
 ///

@@ -120,6 +120,8 @@ impl Running<'_> {
         let payloads = &mut self.payloads;
         let mut touched: Vec<i32> = Vec::new();
         let mut failed = Ok(());
+        // One for the chunk: asking the clock costs as much as a message.
+        let mut came = None;
         let taken = self.reader.take(CHUNK, WAIT, self.open, &mut |message| {
             let Some(lane) = lanes.get_mut(&message.partition) else {
                 return;
@@ -131,7 +133,8 @@ impl Running<'_> {
             if let Some(payload) = message.payload {
                 payloads.read(payload, &mut |record| read.push(record));
             }
-            let done = lane.take(&message, read.drain(..), Instant::now());
+            let came = *came.get_or_insert_with(Instant::now);
+            let done = lane.take(&message, read.drain(..), came);
             if failed.is_ok() {
                 failed = done;
             }
