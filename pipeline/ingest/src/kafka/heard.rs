@@ -22,9 +22,9 @@ pub struct Message<'a> {
 /// The group divides the partitions anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// These are ours from now on; answered by [`Reader::begin`].
+    /// These are ours from now on; answered by [`Reader::begin`](super::Reader::begin).
     Assigned(Vec<i32>),
-    /// These are to be given up; answered by [`Reader::give_up`].
+    /// These are to be given up; answered by [`Reader::give_up`](super::Reader::give_up).
     Revoked {
         /// Which.
         partitions: Vec<i32>,
