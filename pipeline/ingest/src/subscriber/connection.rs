@@ -20,11 +20,9 @@ use super::health::Reporter;
 use super::{Options, PACKET_BYTES_MAX};
 use crate::delivery::{Delivery, Sender};
 
-/// How long the broker may take to accept what we write, and to answer a subscription.
+/// How long the broker may take to accept what we write, to answer a subscription, and to close
+/// after our good-bye.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-
-/// How long the broker may take to close after our good-bye.
-const CLOSED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Packet id of our only subscription; nothing else that we send has one.
 const SUBSCRIPTION: u16 = 1;
@@ -306,7 +304,7 @@ impl Driver {
     /// What is read now was not handed over, and comes again.
     async fn hear_out(&mut self) {
         let reading = async { while self.events.poll().await.is_ok() {} };
-        if timeout(CLOSED_WITHIN, reading).await.is_err() {
+        if timeout(ANSWER_WITHIN, reading).await.is_err() {
             tracing::debug!(broker = %self.options.address, "the broker did not close");
         }
     }
