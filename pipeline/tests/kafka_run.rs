@@ -17,9 +17,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
+use andon::kafka::partitioner::Partitioner;
 use serde_json::Value;
 
-use self::kafka_plant::{Luck, Site, cluster, expected, keyed, same, say};
+use self::kafka_plant::{Luck, PARTITIONS, Site, cluster, expected, keyed, same, say};
 
 /// The commands are those that follow from the verdicts in a backtest, each once.
 fn same_commands(folder: &Path, site: &Site) {
@@ -173,6 +174,52 @@ fn poison_ends_in_the_rejects_with_its_position_and_its_reason_and_the_rest_flow
     let verdicts = site.read("verdicts");
     assert_eq!(verdicts[0]["device_id"], device);
     assert_eq!(verdicts[0]["grade"], "CRITICAL");
+}
+
+#[test]
+fn a_device_in_a_second_partition_is_refused_if_the_right_one_is_known_and_told_if_not() {
+    let Some(broker) = cluster() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let device = "cnc-controller-01-0001";
+    let flow = "{\"kind\":\"flow\",\"time\":\"2025-12-12T09:00:00Z\",\"orig\":\"10.1.10.1:40000\",\
+                \"resp\":\"203.0.113.7:4444\",\"transport\":\"udp\",\"state\":\"answered\",\
+                \"orig_bytes\":120}";
+    let record = format!("{device}\t{flow}");
+    // kcat goes by crc32.
+    let partitions = usize::try_from(PARTITIONS).unwrap();
+    let home = Partitioner::Crc32.home(device, partitions).unwrap();
+    let elsewhere = (home + 1) % PARTITIONS;
+    for (partitioner, refused) in [("crc32", vec![elsewhere]), ("any", vec![])] {
+        let site = Site::new(broker.addresses(), &format!("stray-{partitioner}"));
+        site.produce("observations", &format!("{record}\n"));
+        site.produce_into("observations", elsewhere, &record);
+        let more = format!("partitioner = \"{partitioner}\"");
+        let output = site.try_drain(folder.path(), partitioner, &more);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{told}");
+        let rejects = site.read("rejects");
+        let from: Vec<i64> = rejects
+            .iter()
+            .map(|reject| {
+                assert_eq!(reject["reason"], "wrong_partition", "{reject}");
+                assert_eq!(reject["device"], device, "{reject}");
+                let hint = format!("belongs in partition {home} of {PARTITIONS}");
+                assert!(
+                    reject["detail"].as_str().unwrap().contains(&hint),
+                    "{reject}"
+                );
+                reject["source"]["partition"].as_i64().unwrap()
+            })
+            .collect();
+        assert_eq!(
+            from,
+            refused.iter().map(|p| i64::from(*p)).collect::<Vec<_>>()
+        );
+        let warning = format!("`{device}` comes in partitions ");
+        assert_eq!(told.contains(&warning), refused.is_empty(), "{told}");
+    }
 }
 
 /// Milliseconds since 1970.

@@ -17,7 +17,7 @@ use crate::group::{Grouped, Taken};
 use crate::output::{Cause, Counts, Item, Output};
 use crate::plant::Plant;
 use crate::sign::Scene;
-use crate::slots::Devices;
+use crate::slots::{Devices, hash_of};
 
 /// A device that was not heard of for this long inside its active hours is unknown, unless its
 /// profile grants it a longer silence.
@@ -104,6 +104,17 @@ impl Engine {
     /// Number of devices it has seen.
     pub fn device_count(&self) -> usize {
         self.devices.len()
+    }
+
+    /// The devices it has seen, in the order in which it first did.
+    pub fn devices(&self) -> &[DeviceId] {
+        &self.devices.ids
+    }
+
+    /// Whether it has seen a device. What stands for a crowd is none.
+    pub fn knows(&self, device: &DeviceId) -> bool {
+        let slot = self.devices.likely(hash_of(device.as_str()));
+        slot.is_some_and(|slot| self.devices.is(slot, device.as_str()))
     }
 
     /// Takes one step.

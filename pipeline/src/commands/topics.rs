@@ -46,7 +46,7 @@ pub fn run(
             Ok(Outcome::Done)
         }
         TopicsCommand::Check { cluster } => {
-            let (_, found) = ask(cluster)?;
+            let (settings, found) = ask(cluster)?;
             let conditions = check(&found);
             let worst = conditions.iter().filter_map(Condition::weight).max();
             let ok = worst.is_none_or(|worst| worst == Weight::Note);
@@ -54,9 +54,22 @@ pub fn run(
                 Format::Json => writeln!(
                     out,
                     "{}",
-                    json!({ "ok": ok, "brokers": found.brokers, "topics": conditions })
+                    json!({
+                        "ok": ok,
+                        "brokers": found.brokers,
+                        "partitioner": settings.partitioner.to_string(),
+                        "topics": conditions,
+                    })
                 )?,
-                Format::Text => told(&conditions, out)?,
+                Format::Text => {
+                    told(&conditions, out)?;
+                    writeln!(
+                        out,
+                        "a run expects {} (kafka.partitioner is {})",
+                        settings.partitioner.expects(),
+                        settings.partitioner
+                    )?;
+                }
             }
             Ok(if ok { Outcome::Done } else { Outcome::Failed })
         }

@@ -7,11 +7,28 @@ use andon_schemas::inventory::Inventory;
 use andon_schemas::observation::{Record, RecordBody, Sender};
 use andon_schemas::reject::RejectReason;
 
+use super::partitioner::Partitioner;
+
+/// What is known of whoever produces records; the same in all processes of the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Producers {
+    /// They say truly who sent a record.
+    pub trusted: bool,
+    /// How they choose the partition of a device.
+    pub partitioner: Partitioner,
+    /// Out of so many.
+    pub partitions: usize,
+}
+
 /// The device that a message is keyed by.
 ///
 /// # Errors
-/// If it has none, or holds nothing.
-pub fn key(message: &Message<'_>, inventory: &Inventory) -> Result<DeviceId, Refused> {
+/// If it has none, or holds nothing, or belongs in another partition.
+pub fn key(
+    message: &Message<'_>,
+    producers: Producers,
+    inventory: &Inventory,
+) -> Result<DeviceId, Refused> {
     let Some(key) = message.key.filter(|key| !key.is_empty()) else {
         return Err(Refused::new(
             RejectReason::NoKey,
@@ -26,10 +43,23 @@ pub fn key(message: &Message<'_>, inventory: &Inventory) -> Result<DeviceId, Ref
     }
     let key = std::str::from_utf8(key)
         .map_err(|_| Refused::new(RejectReason::WrongKey, "key is not UTF-8"))?;
-    if let Some(listed) = inventory.device(key) {
-        return Ok(listed.id.clone());
+    let device = match inventory.device(key) {
+        Some(listed) => listed.id.clone(),
+        None => DeviceId::new(key)
+            .map_err(|e| Refused::new(RejectReason::WrongKey, format!("key: {e}")))?,
+    };
+    let Producers {
+        partitioner,
+        partitions,
+        ..
+    } = producers;
+    match partitioner.refuses(&device, key, message.partition, partitions) {
+        None => Ok(device),
+        Some(detail) => Err(Refused {
+            device: Some(device),
+            ..Refused::new(RejectReason::WrongPartition, detail)
+        }),
     }
-    DeviceId::new(key).map_err(|e| Refused::new(RejectReason::WrongKey, format!("key: {e}")))
 }
 
 /// A record is about the device that is its key: of a flow only that end is taken. The other

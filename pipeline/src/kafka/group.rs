@@ -101,7 +101,7 @@ impl Group {
     /// said before anything is read.
     pub fn begin_with(&mut self, measure: Measure, partitions: usize) {
         self.restorer.setting = measure;
-        self.restorer.partitions = partitions;
+        self.restorer.producers.partitions = partitions;
     }
 
     /// What was committed since the last time.

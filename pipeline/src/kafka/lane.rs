@@ -17,7 +17,7 @@ use andon_schemas::bundle::BUNDLE_ROWS_MAX;
 use andon_schemas::observation::{Record, Source};
 use andon_schemas::time::{EventTime, Span};
 
-use super::address::{addressed, key};
+use super::address::{Producers, addressed, key};
 use super::draft::Draft;
 use super::journal::{EpochRecord, Journal};
 use super::measure::Measure;
@@ -43,8 +43,7 @@ enum Phase {
 pub struct Lane {
     partition: i32,
     topic: Arc<str>,
-    /// Whether producers say truly who sent a record.
-    trusted: bool,
+    producers: Producers,
     measure: Measure,
     intake: Intake,
     engine: Engine,
@@ -76,14 +75,14 @@ impl Lane {
     pub fn new(
         partition: i32,
         names: &Names,
-        trusted: bool,
+        producers: Producers,
         measure: &Measure,
         begin: EpochRecord,
     ) -> Self {
         Self {
             partition,
             topic: names.observations.clone(),
-            trusted,
+            producers,
             measure: measure.clone(),
             intake: Intake::new(&measure.plant, BUNDLE_ROWS_MAX, false),
             engine: Engine::new(measure.plant.clone()),
@@ -114,7 +113,7 @@ impl Lane {
         committed: EpochRecord,
         in_journal: Vec<Sum>,
         names: &Names,
-        trusted: bool,
+        producers: Producers,
         current: &Measure,
         now: Instant,
     ) -> anyhow::Result<Self> {
@@ -129,7 +128,7 @@ impl Lane {
             Measure::of(blueprint, manifest.control)?
         };
         let begin = EpochRecord::default();
-        let mut lane = Self::new(manifest.partition, names, trusted, &measure, begin);
+        let mut lane = Self::new(manifest.partition, names, producers, &measure, begin);
         let plant = measure.plant;
         lane.engine = Engine::restore(plant, &[state], |_| true, true)?;
         lane.intake
@@ -220,12 +219,13 @@ impl Lane {
             offset: u64::try_from(message.offset).unwrap_or(0),
         };
         let received_at = message.stamped;
-        match key(message, self.intake.plant().inventory()) {
+        match key(message, self.producers, self.intake.plant().inventory()) {
             Ok(device) => {
                 for record in read {
                     let inventory = self.intake.plant().inventory();
-                    let record = record
-                        .and_then(|record| addressed(record, &device, self.trusted, inventory));
+                    let trusted = self.producers.trusted;
+                    let record =
+                        record.and_then(|record| addressed(record, &device, trusted, inventory));
                     match record {
                         Ok(record) => self.record(record, &source, received_at, came),
                         Err(refused) => self.refuse(refused, &source, message),

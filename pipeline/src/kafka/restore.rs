@@ -9,6 +9,7 @@ use andon_ingest::kafka::Reader;
 use anyhow::{Context as _, anyhow, bail};
 use rdkafka::ClientConfig;
 
+use super::address::Producers;
 use super::journal::{self, EpochRecord, Kept};
 use super::lane::Lane;
 use super::measure::Measure;
@@ -30,10 +31,8 @@ pub struct Restorer {
     pub shelf: Shelf,
     /// What lanes are measured against.
     pub setting: Measure,
-    /// Whether producers say truly who sent a record.
-    pub trusted: bool,
-    /// Into how many partitions the observations are divided.
-    pub partitions: usize,
+    /// What is known of whoever produces the observations, and into how many partitions.
+    pub producers: Producers,
     /// Whether what cannot be gone on from is left behind.
     pub allow_gap: bool,
 }
@@ -110,8 +109,8 @@ impl Restorer {
                 self.names.state
             );
         }
-        if epoch.partitions != self.partitions {
-            return Err(divided_anew(epoch.partitions, self.partitions));
+        if epoch.partitions != self.producers.partitions {
+            return Err(divided_anew(epoch.partitions, self.producers.partitions));
         }
         let in_journal = kept.snapshot();
         let pieces = match &in_journal {
@@ -142,7 +141,15 @@ impl Restorer {
         };
         let (names, current) = (&self.names, &self.setting);
         let now = Instant::now();
-        let mut lane = Lane::resume(&snapshot, epoch, pieces, names, self.trusted, current, now)?;
+        let mut lane = Lane::resume(
+            &snapshot,
+            epoch,
+            pieces,
+            names,
+            self.producers,
+            current,
+            now,
+        )?;
         lane.skip_to(low);
         Ok(lane)
     }
@@ -206,14 +213,14 @@ impl Restorer {
     fn begin(&self, partition: i32, next: i64) -> anyhow::Result<Lane> {
         let begin = EpochRecord {
             line: new_line()?,
-            partitions: self.partitions,
+            partitions: self.producers.partitions,
             next,
             ..EpochRecord::default()
         };
         Ok(Lane::new(
             partition,
             &self.names,
-            self.trusted,
+            self.producers,
             &self.setting,
             begin,
         ))

@@ -8,6 +8,7 @@ use andon_ingest::kafka::payload::{self, Payloads};
 use anyhow::{Context as _, anyhow};
 use tokio::runtime::Runtime;
 
+use super::address::Producers;
 use super::clients;
 use super::connect::Unreachable;
 use super::control::Control;
@@ -15,12 +16,14 @@ use super::copy::Copy;
 use super::group::Group;
 use super::measure::Measure;
 use super::names::Names;
+use super::partitioner::Partitioner;
 use super::pulse::Pulse;
 use super::restore::Restorer;
 use super::running::Running;
 use super::settings::{Delivery, Settings};
 use super::shelf::{Saving, Shelf};
 use super::sink::Sink;
+use super::strays::Strays;
 use super::topics;
 use crate::args::{Format, RunArgs};
 use crate::blueprint::Blueprint;
@@ -68,8 +71,10 @@ pub fn run(
         };
     }
     let line = format!(
-        "reading    {}.observations.v1 from {}",
-        settings.prefix, settings.brokers
+        "reading    {}.observations.v1 from {}: {}",
+        settings.prefix,
+        settings.brokers,
+        settings.partitioner.expects()
     );
     running.copy.say(&line, out)?;
     let ended = running
@@ -130,9 +135,12 @@ fn prepare<'a>(
         names,
         shelf: shelf.clone(),
         setting: measure,
-        trusted: settings.trusted_producers,
+        producers: Producers {
+            trusted: settings.trusted_producers,
+            partitioner: settings.partitioner,
+            partitions: 0,
+        },
         allow_gap: args.allow_state_gap,
-        partitions: 0,
     };
     let run = clients::run_id()?;
     let group = Group::new(reader.clone(), restorer, sink, settings.clone(), run);
@@ -148,6 +156,7 @@ fn prepare<'a>(
         config,
         payloads,
         pulse,
+        strays: (settings.partitioner == Partitioner::Any).then(Strays::default),
         partitions: 0,
         read: Vec::new(),
         open: match settings.delivery {

@@ -21,6 +21,7 @@ use super::pulse::Pulse;
 use super::respond::Responder;
 use super::restore::divided_anew;
 use super::shelf::Saving;
+use super::strays::Strays;
 use crate::blueprint::Blueprint;
 use crate::config::Config;
 use crate::exit::{usage, words};
@@ -55,6 +56,8 @@ pub(super) struct Running<'a> {
     pub(super) config: &'a Config,
     pub(super) payloads: Payloads,
     pub(super) pulse: Pulse,
+    /// Looks for devices in two partitions, unless those are refused.
+    pub(super) strays: Option<Strays>,
     /// How many partitions the topic has.
     pub(super) partitions: usize,
     /// Records of one message; reused.
@@ -101,6 +104,9 @@ impl Running<'_> {
                     return Err(usage(divided_anew(self.partitions, now)));
                 }
                 self.heed()?;
+                if let Some(strays) = &mut self.strays {
+                    strays.look(&self.group.lanes);
+                }
             }
             if drain {
                 if self.is_drained() {

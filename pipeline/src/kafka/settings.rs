@@ -11,6 +11,7 @@
 //! session = "45s"                      # a process that is silent for so long loses its partitions
 //! snapshot = "30s"                     # the state is saved every so often
 //! protocol = "classic"                 # or "consumer" (KIP-848, Kafka 4)
+//! partitioner = "any"                  # or "murmur2" (Java) or "crc32" (librdkafka): what else is refused
 //! trusted_producers = false            # only those may write who say truly who sent a record
 //! # registry = "http://127.0.0.1:8081" # where schemas of Avro payloads are
 //! # registry_ca = "registry.pem"       # what its certificate must be signed by
@@ -25,6 +26,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use serde::Deserialize;
 
+use super::partitioner::Partitioner;
 use super::security::{SaslSection, Security, TlsSection};
 use crate::args::parse_duration;
 
@@ -49,6 +51,8 @@ pub struct Settings {
     pub snapshot: Duration,
     /// How the group divides the partitions.
     pub protocol: Protocol,
+    /// How producers choose the partition of a device; the same in all processes of the group.
+    pub partitioner: Partitioner,
     /// Producers say truly who sent a record: the cluster's rules let nobody else write.
     pub trusted_producers: bool,
     /// Base address of a schema registry.
@@ -91,6 +95,7 @@ pub struct Section {
     session: Option<String>,
     snapshot: Option<String>,
     protocol: Option<String>,
+    partitioner: Option<String>,
     trusted_producers: bool,
     registry: Option<String>,
     registry_ca: Option<PathBuf>,
@@ -133,6 +138,7 @@ impl Section {
         };
         let delivery = parsed("delivery", self.delivery.as_deref())?;
         let protocol = parsed("protocol", self.protocol.as_deref())?;
+        let partitioner = parsed("partitioner", self.partitioner.as_deref())?;
         let instance = match &self.instance {
             Some(instance) => name("instance", instance)?,
             None => host_name(),
@@ -158,6 +164,7 @@ impl Section {
                 100..=3_600_000,
             )?,
             protocol: protocol.unwrap_or(Protocol::Classic),
+            partitioner: partitioner.unwrap_or_default(),
             trusted_producers: self.trusted_producers,
             registry: self.registry.clone(),
             registry_ca: self.registry_ca.clone(),
@@ -236,6 +243,7 @@ mod tests {
         let settings = section("").unwrap();
         assert_eq!(settings.delivery, Delivery::ExactlyOnce);
         assert!(!settings.trusted_producers);
+        assert_eq!(settings.partitioner, Partitioner::Any);
         assert_eq!(settings.epoch, Duration::from_millis(500));
         assert!(Section::default().check(None).unwrap().is_none());
     }
@@ -245,6 +253,7 @@ mod tests {
         for (text, words) in [
             ("delivery = \"twice\"", "kafka.delivery: `twice`"),
             ("protocol = \"x\"", "kafka.protocol"),
+            ("partitioner = \"fnv1a\"", "kafka.partitioner: `fnv1a`"),
             ("epoch = \"1h\"", "kafka.epoch"),
             ("instance = \"a b\"", "kafka.instance: `a b`"),
             ("group = \"\"", "kafka.group"),

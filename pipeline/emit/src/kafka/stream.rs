@@ -12,7 +12,7 @@ use rdkafka::statistics::Statistics;
 
 use super::ProducerError;
 use super::arrivals::Arrivals;
-use super::transaction::{Outgoing, drained, send};
+use super::transaction::{Outgoing, choose_partitions, drained, send};
 
 /// What is heard of the brokers is true for this long.
 const HEARD_WITHIN: Duration = Duration::from_secs(5);
@@ -78,10 +78,10 @@ impl Stream {
         client
             .set("enable.idempotence", "true")
             .set("message.timeout.ms", "0")
-            .set("partitioner", "murmur2_random")
             .set("compression.type", "lz4")
             .set("linger.ms", "0")
             .set("statistics.interval.ms", "1000");
+        choose_partitions(&mut client);
         let producer = client
             .create_with_context(Deliveries::default())
             .map_err(|cause| ProducerError::Client {

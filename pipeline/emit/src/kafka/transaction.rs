@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientConfig;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -107,6 +108,14 @@ pub(super) enum Attempt {
     },
     /// Nobody knows: the producer is not to be used any more.
     Unknown(String),
+}
+
+/// A key has its partition by Java's rule, unless the client is told another: librdkafka has one of
+/// its own.
+pub(super) fn choose_partitions(client: &mut ClientConfig) {
+    if client.get("partitioner").is_none() {
+        client.set("partitioner", "murmur2_random");
+    }
 }
 
 /// Puts a record into the producer's queue, waiting for room if need be. The mark comes back when

@@ -12,7 +12,7 @@ use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, Producer as _};
 
 use super::ProducerError;
-use super::transaction::{Attempt, Epoch, Holds, Outcome, attempt};
+use super::transaction::{Attempt, Epoch, Holds, Outcome, attempt, choose_partitions};
 
 /// How long is waited before the cluster is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -288,9 +288,9 @@ fn connect(options: &Options) -> Result<BaseProducer, String> {
         .set("transactional.id", &options.transactional_id)
         .set("transaction.timeout.ms", millis.to_string())
         .set("message.timeout.ms", (millis * 9 / 10).to_string())
-        .set("partitioner", "murmur2_random")
         .set("compression.type", "lz4")
         .set("linger.ms", "1");
+    choose_partitions(&mut client);
     let producer: BaseProducer = client.create().map_err(|error| error.to_string())?;
     match producer.init_transactions(options.timeout) {
         Ok(()) => Ok(producer),

@@ -6,6 +6,7 @@ use andon_emit::kafka::Stream;
 use andon_ingest::kafka::payload::{self, Payloads};
 use andon_schemas::inventory::Inventory;
 use anyhow::anyhow;
+use rdkafka::ClientConfig;
 use tokio::runtime::Runtime;
 
 use super::ferry::{Ferry, GOODBYE_WITHIN};
@@ -20,6 +21,13 @@ use crate::kafka::names::Names;
 use crate::kafka::settings::{Delivery, Settings};
 use crate::kafka::sink::Sink;
 
+/// A client that puts records where runs expect them.
+fn client(settings: &Settings) -> ClientConfig {
+    let mut client = settings.client("bridge");
+    client.set("partitioner", settings.partitioner.of_librdkafka());
+    client
+}
+
 /// The bridge from MQTT.
 ///
 /// # Errors
@@ -32,7 +40,7 @@ pub fn ferry(
     inventory: Arc<Inventory>,
 ) -> anyhow::Result<Ferry> {
     let vitals = Vitals::start(&["mqtt", "kafka"], config.http.as_deref(), runtime)?;
-    let stream = Stream::new(&settings.client("bridge"))?;
+    let stream = Stream::new(&client(settings))?;
     let field = Field::open(runtime, config, &inventory.site, GOODBYE_WITHIN)?;
     // Every message says who sent it, and whether that was proved.
     let rows = Rows::new(inventory, &Names::of(&settings.prefix), true);
@@ -71,9 +79,8 @@ pub fn relay(
         delivery: Delivery::ExactlyOnce,
         ..settings.clone()
     };
-    let client = settings.client("bridge");
     let reader = join(&settings, &settings.group, topic)?;
-    let sink = Sink::open(&settings, client, &reader)?;
+    let sink = Sink::open(&settings, client(&settings), &reader)?;
     let rows = Rows::new(inventory, &names, settings.trusted_producers);
     let manner = Manner {
         topic: Arc::from(topic),

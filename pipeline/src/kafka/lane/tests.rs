@@ -14,10 +14,18 @@ use andon_schemas::wire::{DecodeOptions, decode};
 use super::Lane;
 use crate::args::PlantArgs;
 use crate::blueprint::Blueprint;
+use crate::kafka::address::Producers;
 use crate::kafka::journal::EpochRecord;
 use crate::kafka::measure::Measure;
 use crate::kafka::names::Names;
+use crate::kafka::partitioner::Partitioner;
 use crate::kafka::snapshot::Snapshot;
+
+const PRODUCERS: Producers = Producers {
+    trusted: true,
+    partitioner: Partitioner::Any,
+    partitions: 4,
+};
 
 fn measure() -> Measure {
     let blueprint = Blueprint::read(&PlantArgs::default(), Mode::Monitor).unwrap();
@@ -152,7 +160,7 @@ fn a_lane_taken_up_at_any_epoch_says_what_it_would_have_said() {
             next: 8,
             ..EpochRecord::default()
         };
-        let mut lane = Lane::new(3, &names, true, &measure, begin);
+        let mut lane = Lane::new(3, &names, PRODUCERS, &measure, begin);
         // Every epoch: where in the story it ended, what was committed, what had come out.
         let mut epochs: Vec<(usize, EpochRecord, Vec<Outgoing>)> = Vec::new();
         let mut snapshots: Vec<Snapshot> = Vec::new();
@@ -169,9 +177,16 @@ fn a_lane_taken_up_at_any_epoch_says_what_it_would_have_said() {
             for snapshot in snapshots.iter().filter(usable) {
                 tried += 1;
                 let committed = committed.clone();
-                let mut again =
-                    Lane::resume(snapshot, committed, Vec::new(), &names, true, &measure, now)
-                        .unwrap();
+                let mut again = Lane::resume(
+                    snapshot,
+                    committed,
+                    Vec::new(),
+                    &names,
+                    PRODUCERS,
+                    &measure,
+                    now,
+                )
+                .unwrap();
                 // Rows come again from where the snapshot was taken.
                 for event in &story[..=*stopped] {
                     if let Event::Row { .. } = event {
