@@ -129,7 +129,7 @@ pub struct ClaimFacts<'a> {
 }
 
 /// A row about a device that there is no room to watch. The device here stands for all such devices
-/// of one virtual node.
+/// of one share of the ids.
 #[derive(Clone, Copy, Debug)]
 pub struct ShedFacts<'a> {
     /// The one that stands for all of them.
@@ -138,7 +138,7 @@ pub struct ShedFacts<'a> {
     pub shed: &'a str,
     /// Kind of the row.
     pub kind: Kind,
-    /// How many devices of the virtual node are watched that the inventory does not list.
+    /// How many devices of that share are watched that the inventory does not list.
     pub watched: u32,
     /// Its event time.
     pub at: EventTime,

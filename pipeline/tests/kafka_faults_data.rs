@@ -6,7 +6,6 @@
     reason = "what these functions cannot do fails the test, and a skipped test must say so"
 )]
 
-mod faults;
 #[path = "../ingest/tests/kafka_broker/mod.rs"]
 mod kafka_broker;
 mod kafka_plant;
@@ -18,8 +17,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use self::faults::is_long;
-use self::kafka_plant::{Luck, Site, canonical, cluster, expected, inventory, keyed, same, say};
+use self::kafka_plant::{
+    Luck, PARTITIONS, Site, canonical, cluster, expected, inventory, keyed, same, say,
+};
 
 /// Two hours of the plant with attacks.
 fn lines(folder: &Path) -> Vec<String> {
@@ -28,6 +28,12 @@ fn lines(folder: &Path) -> Vec<String> {
     let text = fs::read_to_string(capture).unwrap();
     text.lines().map(str::to_owned).collect()
 }
+
+/// Devices that nobody has, and how many of those a plant has room for, in all its partitions.
+const GHOSTS: u32 = 1_000_000;
+const ROOM: u64 = 16_384;
+/// What the process may take at most, with all that it needs anyway.
+const MEMORY: u64 = 500_000_000;
 
 /// What comes of these lines on Kafka is what a backtest of them finds.
 fn same_as_a_backtest(addresses: &str, name: &str, lines: &[String]) -> Site {
@@ -108,7 +114,6 @@ fn devices_that_nobody_has_take_no_memory_without_end_and_hide_nobody() {
     let Some(broker) = cluster() else {
         return;
     };
-    let ghosts: u32 = if is_long() { 1_000_000 } else { 100_000 };
     let folder = tempfile::tempdir().unwrap();
     let capture = folder.path().join("plant.ndjson");
     fs::write(&capture, lines(folder.path()).join("\n") + "\n").unwrap();
@@ -120,7 +125,7 @@ fn devices_that_nobody_has_take_no_memory_without_end_and_hide_nobody() {
     let mut fed = 0;
     for (lot, piece) in plant.chunks(plant.len().div_ceil(lots)).enumerate() {
         let mut text = String::new();
-        let each = ghosts / u32::try_from(lots).unwrap();
+        let each = GHOSTS / u32::try_from(lots).unwrap();
         for ghost in fed..fed + each {
             let minute = 20 + lot;
             writeln!(
@@ -144,15 +149,20 @@ fn devices_that_nobody_has_take_no_memory_without_end_and_hide_nobody() {
     let summary: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     let peak = summary["peak_rss_bytes"].as_u64().unwrap();
     say(&format!(
-        "{ghosts} made-up devices: peak {} MB, {} devices, {} shed",
+        "{GHOSTS} made-up devices: peak {} MB, {} devices, {} shed",
         peak / 1_000_000,
         summary["devices"],
         summary["rejects"]["shed"],
     ));
-    assert!(summary["rejects"]["shed"].as_u64().unwrap() > 0);
-    // What a lane may remember of strangers is bounded; so is what it takes.
-    assert!(peak < 1_000_000_000, "{peak}");
+    // Whoever got no room is told, one device of each partition stands for all of those, and what
+    // they take is bounded.
     let listed = inventory();
+    assert_eq!(summary["rejects"]["shed"], u64::from(GHOSTS) - ROOM);
+    let known = u64::try_from(listed.devices.len()).unwrap();
+    let crowds = u64::try_from(PARTITIONS).unwrap();
+    let watched = summary["devices"].as_u64().unwrap();
+    assert!(watched <= known + ROOM + crowds, "{watched}");
+    assert!(peak < MEMORY, "{peak}");
     let of_the_plant = |verdict: &Value| {
         let device = verdict["device_id"].as_str().unwrap();
         listed.device(device).is_some()

@@ -16,6 +16,7 @@ use crate::group::{Grouped, Taken};
 
 use crate::output::{Cause, Counts, Item, Output};
 use crate::plant::Plant;
+use crate::room::Room;
 use crate::sign::Scene;
 use crate::slots::{Devices, hash_of};
 
@@ -89,6 +90,16 @@ impl Engine {
             verdicts: Vec::new(),
             ending: false,
         }
+    }
+
+    /// One that watches a partition of a plant's devices, of so many: in all of them together there
+    /// is as much room for devices that the inventory does not list as in an engine for the whole
+    /// plant.
+    #[must_use]
+    pub fn of_partition(mut self, number: u32, of: u32) -> Self {
+        self.devices.room = Room::of_partition(number, of);
+        self.devices.recount(&self.plant);
+        self
     }
 
     /// What it measures against.

@@ -23,6 +23,7 @@ mod names;
 mod output;
 mod plant;
 mod refuse;
+mod room;
 #[cfg(test)]
 mod scenes;
 mod sign;

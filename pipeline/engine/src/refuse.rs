@@ -67,13 +67,13 @@ impl Engine {
     /// the one that stands for all such devices.
     pub(crate) fn shed(&mut self, name: &str, bundle: &Bundle, row: RowRef, output: &mut Output) {
         let proven = bundle.header(row.kind).row(row.row as usize).proven;
-        let watched = *self.devices.strangers_beside(name, proven);
+        let watched = *self.devices.room.strangers_beside(name, proven);
         let detail = format!(
-            "no room to watch `{name}`: {watched} devices of its virtual node are watched that are \
-             not in the inventory"
+            "no room to watch `{name}`: {watched} devices of its share of the ids are watched that \
+             are not in the inventory"
         );
         self.refuse(bundle, row, RejectReason::Shed, &detail, output);
-        let Some(slot) = self.devices.enter_crowd_of(name, &self.plant) else {
+        let Some(slot) = self.devices.enter_crowd_beside(name, &self.plant) else {
             return;
         };
         let header = bundle.header(row.kind).row(row.row as usize);
@@ -83,7 +83,7 @@ impl Engine {
                     device,
                     shed: name,
                     kind: row.kind,
-                    watched: u32::from(watched),
+                    watched,
                     at: header.event_time,
                 };
                 plans.on_shed(states, &facts, signer);

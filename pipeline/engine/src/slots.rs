@@ -2,7 +2,6 @@
 
 use std::hash::BuildHasher as _;
 use std::hint::black_box;
-use std::sync::LazyLock;
 
 use andon_schemas::identity::DeviceId;
 use andon_schemas::observation::Kind;
@@ -11,63 +10,15 @@ use hashbrown::HashTable;
 
 use crate::device::{Cold, Hot};
 use crate::plant::{Place, Plant};
-use crate::vnode::{VNODES, vnode_of};
-
-/// Devices beside those of an inventory, per virtual node: 16,384 that proven rows named, and as
-/// many that others did. Whoever invents names must not fill the memory, nor the room for those
-/// that a sensor really sees.
-const STRANGERS_MAX: u16 = 64;
-/// Without an inventory every device is one that is not listed: a million of either sort.
-const UNDESCRIBED_MAX: u16 = 4_096;
-
-/// How many devices of one virtual node may be missing from the inventory, of either sort.
-pub(crate) fn strangers_max(plant: &Plant) -> u16 {
-    if plant.inventory().devices.is_empty() {
-        UNDESCRIBED_MAX
-    } else {
-        STRANGERS_MAX
-    }
-}
+use crate::room::{Room, is_crowd, is_stranger};
 
 /// Why a device gets no slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoSlot {
     /// It is not a device id as readers write them, folded to lower case.
     NotAnId,
-    /// Its virtual node holds [`strangers_max`] devices of its sort that the inventory does not
-    /// list.
+    /// There are as many of its sort as there is [`Room`] for.
     Full,
-}
-
-/// What the ids begin with that stand for a crowd. No row may be about one.
-const CROWD: &str = "unlisted:";
-
-/// For each virtual node an id that lies in it. It stands for all devices of the node that the
-/// inventory does not list and that got no slot.
-static CROWDS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let mut crowds = vec![String::new(); VNODES];
-    let mut missing = VNODES;
-    for name in (0..).map(|n: u32| format!("{CROWD}{n}")) {
-        let crowd = &mut crowds[usize::from(vnode_of(&name))];
-        if crowd.is_empty() {
-            *crowd = name;
-            missing -= 1;
-        }
-        if missing == 0 {
-            break;
-        }
-    }
-    crowds
-});
-
-/// The id that stands for the devices of an id's virtual node that got no slot.
-fn crowd_of(name: &str) -> &'static str {
-    &CROWDS[usize::from(vnode_of(name))]
-}
-
-/// Whether a device counts among those that the inventory does not list.
-fn is_stranger(id: &str, place: Place, plant: &Plant) -> bool {
-    plant.listed(place).is_none() && !id.starts_with(CROWD)
 }
 
 /// An id's hash and its slot.
@@ -114,11 +65,7 @@ pub(crate) struct Devices {
     pub(crate) cold: Vec<Cold>,
     /// The earliest moment at which something is due, per slot.
     pub(crate) due: Vec<EventTime>,
-    /// Devices that the inventory does not list, per virtual node: those that an unproven row named
-    /// first, and those that a proven one did. Empty before the first.
-    strangers: Vec<[u16; 2]>,
-    /// The slot of each virtual node's crowd; empty before the first. No row finds it by its id.
-    crowds: Vec<Option<u32>>,
+    pub(crate) room: Room,
 }
 
 impl Devices {
@@ -143,7 +90,7 @@ impl Devices {
 
     /// The slot of a device, made at its first row, which may be `proven`.
     pub(crate) fn enter(&mut self, name: &str, proven: bool, plant: &Plant) -> Result<u32, NoSlot> {
-        if name.starts_with(CROWD) {
+        if is_crowd(name) {
             return Err(NoSlot::NotAnId);
         }
         let hash = hash_of(name);
@@ -158,31 +105,21 @@ impl Devices {
         }
         let place = plant.place(name);
         let is_stranger = is_stranger(name, place, plant);
-        if is_stranger && *self.strangers_beside(name, proven) >= strangers_max(plant) {
+        if is_stranger && *self.room.strangers_beside(name, proven) >= self.room.most(plant) {
             return Err(NoSlot::Full);
         }
         let cold = Cold::named_by(proven);
         self.make(id, cold, plant).ok_or(NoSlot::Full)
     }
 
-    /// How many strangers of a sort there are in an id's virtual node.
-    pub(crate) fn strangers_beside(&mut self, name: &str, proven: bool) -> &mut u16 {
-        self.strangers.resize(VNODES, [0; 2]);
-        &mut self.strangers[usize::from(vnode_of(name))][usize::from(proven)]
-    }
-
     /// Makes a slot for a device that has none; `None` if there are as many as can be numbered.
     fn make(&mut self, id: DeviceId, cold: Cold, plant: &Plant) -> Option<u32> {
         let slot = u32::try_from(self.ids.len()).ok()?;
         let place = plant.place(id.as_str());
-        if is_stranger(id.as_str(), place, plant) {
-            let strangers = self.strangers_beside(id.as_str(), cold.named_by_proven);
-            *strangers = strangers.saturating_add(1);
-        }
-        if id.as_str().starts_with(CROWD) {
-            self.crowds.resize(VNODES, None);
-            self.crowds[usize::from(vnode_of(id.as_str()))] = Some(slot);
-        } else {
+        let is_stranger = is_stranger(id.as_str(), place, plant);
+        self.room
+            .take(id.as_str(), slot, cold.named_by_proven, is_stranger);
+        if !is_crowd(id.as_str()) {
             let hash = hash_of(id.as_str());
             let entry = Entry { hash, slot };
             self.slots.insert_unique(hash, entry, |entry| entry.hash);
@@ -196,25 +133,22 @@ impl Devices {
         Some(slot)
     }
 
-    /// Counts strangers anew, after the inventory changed.
+    /// Counts strangers anew, after the inventory or the room has changed.
     pub(crate) fn recount(&mut self, plant: &Plant) {
-        self.strangers.fill([0; 2]);
-        for slot in 0..self.len() {
-            let id = self.ids[slot].clone();
-            if is_stranger(id.as_str(), self.places[slot], plant) {
-                let proven = self.cold[slot].named_by_proven;
-                let strangers = self.strangers_beside(id.as_str(), proven);
-                *strangers = strangers.saturating_add(1);
-            }
+        self.room.clear();
+        for (slot, id) in (0..).zip(&self.ids) {
+            let at = slot as usize;
+            let is_stranger = is_stranger(id.as_str(), self.places[at], plant);
+            let named_by_proven = self.cold[at].named_by_proven;
+            self.room
+                .take(id.as_str(), slot, named_by_proven, is_stranger);
         }
     }
 
-    /// The slot of the device that stands for all those of a virtual node that got none.
-    pub(crate) fn enter_crowd_of(&mut self, name: &str, plant: &Plant) -> Option<u32> {
-        let known = self.crowds.get(usize::from(vnode_of(name)));
-        known.copied().flatten().or_else(|| {
-            let crowd = crowd_of(name);
-            let id = DeviceId::new(crowd).ok()?;
+    /// The slot of the device that stands for all those that got none, beside an id.
+    pub(crate) fn enter_crowd_beside(&mut self, name: &str, plant: &Plant) -> Option<u32> {
+        self.room.crowd_beside(name).or_else(|| {
+            let id = DeviceId::new(&self.room.crowd_of(name)).ok()?;
             self.make(id, Cold::named_by(false), plant)
         })
     }
@@ -278,6 +212,8 @@ impl Devices {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::room::strangers_max;
+    use crate::vnode::vnode_of;
 
     #[test]
     fn whoever_invents_names_does_not_fill_the_memory() {
@@ -285,7 +221,8 @@ mod tests {
         let names = (0..).map(|n| format!("stranger-{n}"));
         let mut names = names.filter(|name| vnode_of(name) == 7);
         let plant = &*crate::scenes::PLANT;
-        for name in names.by_ref().take(usize::from(STRANGERS_MAX)) {
+        let most = usize::from(strangers_max(plant));
+        for name in names.by_ref().take(most) {
             assert!(devices.enter(&name, false, plant).is_ok());
         }
         assert_eq!(
@@ -293,18 +230,44 @@ mod tests {
             Err(NoSlot::Full)
         );
         // Nor does it take the room of those that somebody vouches for.
-        for name in names.by_ref().take(usize::from(STRANGERS_MAX)) {
+        for name in names.by_ref().take(most) {
             assert!(devices.enter(&name, true, plant).is_ok());
         }
         let one_too_many = names.next().unwrap();
         assert_eq!(devices.enter(&one_too_many, true, plant), Err(NoSlot::Full));
         // One of each virtual node stands for all that got none.
-        let crowd = devices.enter_crowd_of("ip:10.1.20.99", plant).unwrap();
-        let other = devices.enter_crowd_of(&one_too_many, plant).unwrap();
+        let crowd = devices.enter_crowd_beside("ip:10.1.20.99", plant).unwrap();
+        let other = devices.enter_crowd_beside(&one_too_many, plant).unwrap();
         assert_ne!(crowd, other);
         assert_eq!(vnode_of(devices.ids[other as usize].as_str()), 7);
         for listed in &plant.inventory().devices {
             assert!(devices.enter(listed.id.as_str(), false, plant).is_ok());
+        }
+    }
+
+    #[test]
+    fn partitions_share_the_room_of_a_plant_evenly() {
+        let plant = &*crate::scenes::PLANT;
+        let whole = 256 * u32::from(strangers_max(plant));
+        for of in [1, 3, 12, 1_000] {
+            let mut devices = Devices {
+                room: Room::of_partition(2, of),
+                ..Devices::default()
+            };
+            let names = (0..=whole).map(|n| format!("stranger-{n}"));
+            let entered = names.filter(|name| devices.enter(name, false, plant).is_ok());
+            let share = usize::try_from(whole.div_ceil(of)).unwrap();
+            assert_eq!(entered.count(), share, "of {of}");
+            // One stands for all the others, and is found again after a restore.
+            let crowd = devices.enter_crowd_beside("stranger-a", plant);
+            assert_eq!(devices.enter_crowd_beside("stranger-b", plant), crowd);
+            assert_eq!(
+                devices.ids[crowd.unwrap() as usize].as_str(),
+                "unlisted:partition-2"
+            );
+            devices.recount(plant);
+            assert_eq!(devices.enter_crowd_beside("stranger-c", plant), crowd);
+            assert_eq!(devices.enter("stranger-d", false, plant), Err(NoSlot::Full));
         }
     }
 

@@ -38,6 +38,12 @@ enum Phase {
     Live,
 }
 
+/// An engine with a partition's share of the room for made-up devices.
+fn in_partition(engine: Engine, partition: i32, producers: Producers) -> Engine {
+    let of = u32::try_from(producers.partitions).unwrap_or(u32::MAX);
+    engine.of_partition(u32::try_from(partition).unwrap_or(0), of)
+}
+
 /// Everything about one partition.
 #[derive(Debug)]
 pub struct Lane {
@@ -85,7 +91,7 @@ impl Lane {
             producers,
             measure: measure.clone(),
             intake: Intake::new(&measure.plant, BUNDLE_ROWS_MAX, false),
-            engine: Engine::new(measure.plant.clone()),
+            engine: in_partition(Engine::new(measure.plant.clone()), partition, producers),
             phase: Phase::Live,
             next: begin.next,
             epoch: begin,
@@ -130,7 +136,8 @@ impl Lane {
         let begin = EpochRecord::default();
         let mut lane = Self::new(manifest.partition, names, producers, &measure, begin);
         let plant = measure.plant;
-        lane.engine = Engine::restore(plant, &[state], |_| true, true)?;
+        let engine = Engine::restore(plant, &[state], |_| true, true)?;
+        lane.engine = in_partition(engine, manifest.partition, producers);
         lane.intake
             .resume(manifest.feed.clone(), manifest.tally.clone());
         lane.next = manifest.next;

@@ -6,8 +6,8 @@ use andon_schemas::time::{EventTime, Span};
 
 use crate::engine::Engine;
 use crate::output::{Item, Output};
+use crate::room::strangers_max;
 use crate::scenes::{Bench, PLANT, reading, verdicts};
-use crate::slots::strangers_max;
 use crate::vnode::vnode_of;
 
 fn morning() -> EventTime {
