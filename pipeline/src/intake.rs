@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use andon_engine::{FAR_FUTURE, Feed, FeedState, Input, Plant};
 use andon_ingest::files::Item;
-use andon_ingest::refused::excerpt;
+use andon_ingest::refused::{Refused, excerpt};
 use andon_ingest::split::Splitter;
 use andon_schemas::observation::{Observation, Record, Source};
 use andon_schemas::reject::{Reject, RejectReason};
@@ -218,20 +218,18 @@ impl Intake {
     /// Takes a record.
     pub fn record(&mut self, record: Record, source: &Source, received_at: EventTime) {
         let received_at = record.received_at.unwrap_or(received_at);
-        let at = record.event_time;
         let device = record.device.clone();
-        let refusal = |reason, detail: String| Reject {
-            reason,
-            detail,
+        let at = record.event_time;
+        let refusal = |refused: Refused| Reject {
+            reason: refused.reason,
+            detail: refused.detail,
             source: source.clone(),
             device: device.as_ref().map(ToString::to_string),
             received_at,
             excerpt: String::new(),
         };
-        if at > received_at + FAR_FUTURE {
-            let detail =
-                format!("event time {at} is more than 5 min after it was received, {received_at}");
-            self.reject(refusal(RejectReason::FarFuture, detail));
+        if let Err(refused) = is_of_now(at, received_at) {
+            self.reject(refusal(refused));
             return;
         }
         self.observations.clear();
@@ -241,7 +239,7 @@ impl Intake {
             .splitter
             .rows(inventory, record, source, received_at, out);
         if let Err(refused) = split {
-            self.reject(refusal(refused.reason, refused.detail));
+            self.reject(refusal(refused));
             return;
         }
         self.tally.records += 1;
@@ -254,6 +252,25 @@ impl Intake {
             });
         }
         self.feed.push(&self.observations);
+    }
+
+    /// Takes a record that is one row.
+    pub fn row(&mut self, row: &Observation) {
+        let header = &row.header;
+        if let Err(refused) = is_of_now(header.event_time, header.received_at) {
+            self.reject(Reject {
+                reason: refused.reason,
+                detail: refused.detail,
+                source: header.source.clone(),
+                device: Some(header.device.to_string()),
+                received_at: header.received_at,
+                excerpt: String::new(),
+            });
+            return;
+        }
+        self.tally.records += 1;
+        self.tally.observed += 1;
+        self.feed.push(std::slice::from_ref(row));
     }
 
     /// Goes on where another intake stood.
@@ -318,62 +335,15 @@ impl Intake {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use andon_schemas::command::Mode;
-    use andon_schemas::wire::{DecodeOptions, decode};
-
-    use super::*;
-    use crate::args::PlantArgs;
-
-    fn source(offset: u64) -> Source {
-        Source {
-            topic: "here".into(),
-            partition: 0,
-            offset,
-        }
+fn is_of_now(at: EventTime, received_at: EventTime) -> Result<(), Refused> {
+    if at <= received_at + FAR_FUTURE {
+        return Ok(());
     }
-
-    /// A record of a flow between two devices of the plant: two rows.
-    fn flow() -> Record {
-        let flow = serde_json::json!({
-            "kind": "flow", "time": "2025-12-12T09:00:00Z", "orig": "10.1.10.1:40000",
-            "resp": "10.1.10.250:44818", "transport": "udp", "state": "answered",
-        });
-        decode(flow.to_string().as_bytes(), DecodeOptions::default()).unwrap()
-    }
-
-    fn refused(ordinal: u64) -> (u64, Reject) {
-        let reject = Reject {
-            reason: RejectReason::Shed,
-            detail: "full".to_owned(),
-            source: source(ordinal),
-            device: None,
-            received_at: EventTime::MAX,
-            excerpt: String::new(),
-        };
-        (ordinal, reject)
-    }
-
-    #[test]
-    fn a_record_is_a_reject_once_and_only_if_nothing_of_it_is_left() {
-        let blueprint = Blueprint::read(&PlantArgs::default(), Mode::Monitor).unwrap();
-        let plant = blueprint.compile().unwrap();
-        // Rows 0 and 1, a tick, rows 3 to 6; three rows a bundle, so the third record is cut.
-        let mut intake = Intake::new(&plant, 3, false);
-        for offset in 0..3 {
-            intake.record(flow(), &source(offset), EventTime::MAX);
-        }
-        intake.settle(vec![refused(0), refused(3), refused(5)]);
-        assert_eq!(
-            (intake.tally().observed, intake.tally().rejects.len()),
-            (3, 0)
-        );
-        intake.feed().flush();
-        intake.settle(vec![refused(6)]);
-        assert_eq!(intake.tally().observed, 2);
-        assert_eq!(intake.tally().rejects[&RejectReason::Shed], 1);
-        assert!(intake.tally().adds_up());
-        assert_eq!(intake.take_rejects().len(), 4);
-    }
+    Err(Refused::new(
+        RejectReason::FarFuture,
+        format!("event time {at} is more than 5 min after it was received, {received_at}"),
+    ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,11 @@ macro_rules! text_scale {
         impl std::str::FromStr for $name {
             type Err = String;
             fn from_str(text: &str) -> Result<Self, String> {
+                // As machines write it.
+                match text {
+                    $($text => return Ok(Self::$variant),)+
+                    _ => {}
+                }
                 Self::ALL.iter().copied().find(|v| v.as_str().eq_ignore_ascii_case(text))
                     .ok_or_else(|| format!(
                         "`{text}` is none of {}",

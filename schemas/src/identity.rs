@@ -33,6 +33,12 @@ impl DeviceId {
                 text.len()
             ));
         }
+        // As machines write them: what follows would change nothing.
+        let is_plain =
+            |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b':');
+        if text.bytes().all(is_plain) {
+            return Ok(Self(text.into()));
+        }
         if let Some(bad) = text
             .chars()
             .find(|c| is_hidden(*c) || c.is_whitespace() || matches!(c, '/' | '+' | '#'))

@@ -335,7 +335,7 @@ pub struct FlowRecord {
 impl FlowRecord {
     /// The flow as one of its ends sees it.
     #[must_use]
-    pub fn seen_by(&self, role: Role) -> Flow {
+    pub fn seen_by(self, role: Role) -> Flow {
         let (peer, up, down) = match role {
             Role::Originator => (self.responder, self.originator_bytes, self.responder_bytes),
             Role::Responder => (self.originator, self.responder_bytes, self.originator_bytes),
@@ -345,18 +345,18 @@ impl FlowRecord {
             role,
             peer: peer.address,
             peer_name: match role {
-                Role::Originator => self.responder_name.clone(),
+                Role::Originator => self.responder_name,
                 Role::Responder => None,
             },
             port: self.responder.port,
             transport: self.transport,
-            service: self.service.clone(),
+            service: self.service,
             up,
             down,
             bytes: self.bytes,
             state: self.state,
             interim: self.interim,
-            uid: self.uid.clone(),
+            uid: self.uid,
         }
     }
 }

@@ -50,45 +50,41 @@ impl Splitter {
     pub fn split(
         &mut self,
         inventory: Option<&Inventory>,
-        record: Record,
+        mut record: Record,
         source: &Source,
         received_at: EventTime,
         out: &mut Vec<Observation>,
     ) -> Result<(), Refused> {
-        let header = |device: DeviceId| Header {
-            device,
-            event_time: record.event_time,
-            received_at: record.received_at.unwrap_or(received_at),
-            sender: record.sender.clone(),
-            seq: record.seq,
-            source: source.clone(),
+        let view =
+            |record, device, role| own_view(record, device, role, source.clone(), received_at);
+        let RecordBody::Flow(flow) = &record.body else {
+            let device = match record.device.take() {
+                Some(device) => device,
+                None => self.client(inventory, record.address)?,
+            };
+            out.push(view(record, device, Role::Originator));
+            return Ok(());
         };
-        match record.body {
-            RecordBody::Single(body) => {
-                let device = match record.device {
-                    Some(device) => device,
-                    None => self.client(inventory, record.address)?,
-                };
-                out.push(Observation {
-                    header: header(device),
-                    body,
-                });
+        if let Some(device) = record.device.take() {
+            let role = role_of(inventory, &device, flow);
+            out.push(view(record, device, role));
+            return Ok(());
+        }
+        match self.views(inventory, flow) {
+            [Some(originator), Some(responder)] => {
+                out.push(view(record.clone(), originator, Role::Originator));
+                out.push(view(record, responder, Role::Responder));
             }
-            RecordBody::Flow(flow) => {
-                if let Some(device) = record.device {
-                    let role = role_of(inventory, &device, &flow);
-                    out.push(Observation {
-                        header: header(device),
-                        body: Body::Flow(flow.seen_by(role)),
-                    });
-                    return Ok(());
-                }
-                for (role, device) in self.views(inventory, &flow)? {
-                    out.push(Observation {
-                        header: header(device),
-                        body: Body::Flow(flow.seen_by(role)),
-                    });
-                }
+            [Some(originator), None] => out.push(view(record, originator, Role::Originator)),
+            [None, Some(responder)] => out.push(view(record, responder, Role::Responder)),
+            [None, None] => {
+                return Err(Refused::new(
+                    RejectReason::NoKnownEndpoint,
+                    format!(
+                        "neither `{}` nor `{}` is a known device or inside the plant",
+                        flow.originator.address, flow.responder.address
+                    ),
+                ));
             }
         }
         Ok(())
@@ -131,13 +127,10 @@ impl Splitter {
         Ok(())
     }
 
-    fn views(
-        &mut self,
-        inventory: Option<&Inventory>,
-        flow: &FlowRecord,
-    ) -> Result<impl Iterator<Item = (Role, DeviceId)> + use<>, Refused> {
+    /// The plant's own ends of a flow: originator, responder.
+    fn views(&mut self, inventory: Option<&Inventory>, flow: &FlowRecord) -> [Option<DeviceId>; 2] {
         let mut device = |role, address| match self.owner(inventory, address, role) {
-            Owner::Device(device) => Some((role, device)),
+            Owner::Device(device) => Some(device),
             Owner::Foreign => None,
         };
         let originator = device(Role::Originator, flow.originator.address);
@@ -147,16 +140,7 @@ impl Splitter {
         } else {
             device(Role::Responder, flow.responder.address)
         };
-        if originator.is_none() && responder.is_none() {
-            return Err(Refused::new(
-                RejectReason::NoKnownEndpoint,
-                format!(
-                    "neither `{}` nor `{}` is a known device or inside the plant",
-                    flow.originator.address, flow.responder.address
-                ),
-            ));
-        }
-        Ok(originator.into_iter().chain(responder))
+        [originator, responder]
     }
 
     fn client(
@@ -199,6 +183,30 @@ impl Splitter {
             self.strangers.insert(key, device.clone());
         }
         Owner::Device(device)
+    }
+}
+
+/// What a record says of one device, which stands at this end if it is a flow.
+pub fn own_view(
+    record: Record,
+    device: DeviceId,
+    role: Role,
+    source: Source,
+    received_at: EventTime,
+) -> Observation {
+    Observation {
+        header: Header {
+            device,
+            event_time: record.event_time,
+            received_at: record.received_at.unwrap_or(received_at),
+            sender: record.sender,
+            seq: record.seq,
+            source,
+        },
+        body: match record.body {
+            RecordBody::Single(body) => body,
+            RecordBody::Flow(flow) => Body::Flow(flow.seen_by(role)),
+        },
     }
 }
 

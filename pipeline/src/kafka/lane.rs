@@ -3,6 +3,7 @@
 //! taken up by any process, at any committed offset, and goes on as if nothing had happened.
 
 mod closing;
+mod reading;
 #[cfg(test)]
 mod tests;
 
@@ -11,13 +12,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use andon_engine::{Engine, Input, Output, Plant};
-use andon_ingest::kafka::Message;
-use andon_ingest::refused::Refused;
 use andon_schemas::bundle::BUNDLE_ROWS_MAX;
-use andon_schemas::observation::{Record, Source};
 use andon_schemas::time::{EventTime, Span};
 
-use super::address::{Producers, addressed, key};
+use super::address::Producers;
 use super::draft::Draft;
 use super::journal::{EpochRecord, Journal};
 use super::measure::Measure;
@@ -201,70 +199,6 @@ impl Lane {
     /// Largest event time so far.
     pub fn newest(&mut self) -> EventTime {
         self.intake.feed().newest()
-    }
-
-    /// Takes a message whose payload was read already.
-    ///
-    /// # Errors
-    /// If something that came out cannot be written as JSON.
-    pub fn take(
-        &mut self,
-        message: &Message<'_>,
-        read: impl Iterator<Item = Result<Record, Refused>>,
-        came: Instant,
-    ) -> anyhow::Result<()> {
-        if message.offset < self.next {
-            return Ok(());
-        }
-        self.pass(message.offset)?;
-        self.ended = false;
-        self.touched = true;
-        self.waiting_since.get_or_insert(came);
-        let source = Source {
-            topic: self.topic.clone(),
-            partition: u32::try_from(self.partition).unwrap_or(0),
-            offset: u64::try_from(message.offset).unwrap_or(0),
-        };
-        let received_at = message.stamped;
-        match key(message, self.producers, self.intake.plant().inventory()) {
-            Ok(device) => {
-                for record in read {
-                    let inventory = self.intake.plant().inventory();
-                    let trusted = self.producers.trusted;
-                    let record =
-                        record.and_then(|record| addressed(record, &device, trusted, inventory));
-                    match record {
-                        Ok(record) => self.record(record, &source, received_at, came),
-                        Err(refused) => self.refuse(refused, &source, message),
-                    }
-                }
-            }
-            Err(refused) => self.refuse(refused, &source, message),
-        }
-        self.next = message.offset + 1;
-        // What is to be repeated ends behind a record that was read before.
-        self.repeated()
-    }
-
-    fn refuse(&mut self, refused: Refused, source: &Source, message: &Message<'_>) {
-        let raw = message.payload.unwrap_or_default();
-        let reject = refused.at(source.clone(), message.stamped, raw);
-        self.intake.reject(reject);
-    }
-
-    fn record(
-        &mut self,
-        mut record: Record,
-        source: &Source,
-        received_at: EventTime,
-        came: Instant,
-    ) {
-        record.received_at = Some(received_at);
-        let (at, newest) = (record.event_time, self.intake.feed().newest());
-        self.intake.record(record, source, received_at);
-        if self.intake.feed().newest() > newest {
-            self.newest_came = Some((at.min(received_at), came));
-        }
     }
 
     /// What has to happen before the message at an offset is taken.

@@ -174,13 +174,13 @@ impl Stage {
     fn chunk(&mut self) -> anyhow::Result<()> {
         let (desks, names) = (&mut self.desks, &self.names);
         let mut failed = Ok(());
-        let taken = self.reader.take(CHUNK, WAIT, OPEN, &mut |message| {
-            let Some(desk) = desks.get_mut(&message.partition) else {
-                return;
-            };
-            let done = desk.take(&message, names);
-            if failed.is_ok() {
-                failed = done;
+        let taken = self.reader.take(CHUNK, WAIT, OPEN, &mut |messages| {
+            for message in messages {
+                let desk = desks.get_mut(&message.partition);
+                let done = desk.map_or(Ok(()), |desk| desk.take(message, names));
+                if failed.is_ok() {
+                    failed = done;
+                }
             }
         })?;
         failed?;

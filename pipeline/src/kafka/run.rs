@@ -158,7 +158,6 @@ fn prepare<'a>(
         pulse,
         strays: (settings.partitioner == Partitioner::Any).then(Strays::default),
         partitions: 0,
-        read: Vec::new(),
         open: match settings.delivery {
             Delivery::ExactlyOnce => OPEN_FOR_EPOCH,
             Delivery::LowLatency => OPEN_FOR_LATENCY,

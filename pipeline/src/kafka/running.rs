@@ -7,8 +7,6 @@ use std::time::{Duration, Instant};
 
 use andon_ingest::kafka::payload::Payloads;
 use andon_ingest::kafka::{Reader, Taken};
-use andon_ingest::refused::Refused;
-use andon_schemas::observation::Record;
 use andon_schemas::time::EventTime;
 use anyhow::{Context as _, anyhow};
 
@@ -60,8 +58,6 @@ pub(super) struct Running<'a> {
     pub(super) strays: Option<Strays>,
     /// How many partitions the topic has.
     pub(super) partitions: usize,
-    /// Records of one message; reused.
-    pub(super) read: Vec<Result<Record, Refused>>,
     /// A chunk goes on for so long after its first message.
     pub(super) open: Duration,
     pub(super) last_idle: Instant,
@@ -122,27 +118,25 @@ impl Running<'_> {
 
     /// Takes what has come through the lanes.
     fn chunk(&mut self) -> anyhow::Result<Taken> {
-        let (lanes, read) = (&mut self.group.lanes, &mut self.read);
-        let payloads = &mut self.payloads;
+        let (lanes, payloads) = (&mut self.group.lanes, &mut self.payloads);
         let mut touched: Vec<i32> = Vec::new();
         let mut failed = Ok(());
         // One for the chunk: asking the clock costs as much as a message.
         let mut came = None;
-        let taken = self.reader.take(CHUNK, WAIT, self.open, &mut |message| {
-            let Some(lane) = lanes.get_mut(&message.partition) else {
-                return;
-            };
-            if !touched.contains(&message.partition) {
-                touched.push(message.partition);
-            }
-            read.clear();
-            if let Some(payload) = message.payload {
-                payloads.read(payload, &mut |record| read.push(record));
-            }
+        let taken = self.reader.take(CHUNK, WAIT, self.open, &mut |messages| {
             let came = *came.get_or_insert_with(Instant::now);
-            let done = lane.take(&message, read.drain(..), came);
-            if failed.is_ok() {
-                failed = done;
+            for messages in messages.chunk_by(|a, b| a.partition == b.partition) {
+                let partition = messages[0].partition;
+                let Some(lane) = lanes.get_mut(&partition) else {
+                    continue;
+                };
+                if !touched.contains(&partition) {
+                    touched.push(partition);
+                }
+                let done = lane.take(messages, payloads, came);
+                if failed.is_ok() {
+                    failed = done;
+                }
             }
         })?;
         failed?;

@@ -1,12 +1,12 @@
 //! The wire form to records, every field checked.
 
-use std::borrow::Cow;
-
-use serde::Deserialize;
+use std::net::IpAddr;
 
 use super::field::{
     address, amount, count, flag, host_name, narrow, party, required, text, time, word, wrong,
 };
+use super::members::{Members, Object};
+use super::scan::scan;
 use super::value::{Value, shortened};
 use super::{ADDRESSES_MAX, CURRENT_A_MAX, SPINDLE_RPM_MAX, WIRE_VERSION};
 use crate::identity::DeviceId;
@@ -46,78 +46,13 @@ pub struct DecodeOptions<'a> {
     /// The device its topic says, for a record that names none. One that names another keeps it:
     /// whether its sender may speak for that device is for the engine to say.
     pub device_hint: Option<&'a DeviceId>,
+    /// The device that it is likely about, and was likely sent by: what saves making an identity
+    /// anew, and nothing else.
+    pub likely: Option<&'a DeviceId>,
     /// Whether it comes from a capture of ours: only then do `received_at`, `sender`,
     /// `sender_proven` and `source` count, and only then must it name its device (a flow need
     /// not, nor a resolution that names its client): there is no topic to fall back on.
     pub capture: bool,
-}
-
-/// A record as it stands, unchecked.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Raw<'a> {
-    #[serde(borrow)]
-    v: Value<'a>,
-    #[serde(borrow)]
-    kind: Value<'a>,
-    #[serde(borrow)]
-    device: Value<'a>,
-    #[serde(borrow)]
-    time: Value<'a>,
-    #[serde(borrow)]
-    received_at: Value<'a>,
-    #[serde(borrow)]
-    sender: Value<'a>,
-    #[serde(borrow)]
-    sender_proven: Value<'a>,
-    #[serde(borrow)]
-    seq: Value<'a>,
-    #[serde(borrow)]
-    source: Value<'a>,
-    #[serde(borrow)]
-    start: Value<'a>,
-    #[serde(borrow)]
-    orig: Value<'a>,
-    #[serde(borrow)]
-    resp: Value<'a>,
-    #[serde(borrow)]
-    resp_name: Value<'a>,
-    #[serde(borrow)]
-    transport: Value<'a>,
-    #[serde(borrow)]
-    service: Value<'a>,
-    #[serde(borrow)]
-    orig_bytes: Value<'a>,
-    #[serde(borrow)]
-    resp_bytes: Value<'a>,
-    #[serde(borrow)]
-    bytes: Value<'a>,
-    #[serde(borrow)]
-    state: Value<'a>,
-    #[serde(borrow)]
-    interim: Value<'a>,
-    #[serde(borrow)]
-    uid: Value<'a>,
-    #[serde(borrow)]
-    current_a: Value<'a>,
-    #[serde(borrow)]
-    spindle_rpm: Value<'a>,
-    #[serde(borrow)]
-    firmware: Value<'a>,
-    #[serde(borrow)]
-    sha256: Value<'a>,
-    #[serde(borrow)]
-    tpm_ok: Value<'a>,
-    #[serde(borrow)]
-    server: Value<'a>,
-    #[serde(borrow)]
-    name: Value<'a>,
-    #[serde(borrow)]
-    addresses: Value<'a>,
-    #[serde(borrow)]
-    ttl_s: Value<'a>,
-    #[serde(borrow)]
-    client: Value<'a>,
 }
 
 /// Reads one record.
@@ -125,7 +60,7 @@ struct Raw<'a> {
 /// # Errors
 /// Says which field is wrong and what it holds, or where the text stops being JSON.
 pub fn decode(bytes: &[u8], options: DecodeOptions<'_>) -> Result<Record, WireError> {
-    record(&parse(bytes)?, options)
+    members(bytes, |raw| record(raw, options))
 }
 
 /// Reads one record of a capture together with the position it was recorded at, if it has one.
@@ -133,20 +68,29 @@ pub fn decode(bytes: &[u8], options: DecodeOptions<'_>) -> Result<Record, WireEr
 /// # Errors
 /// Like [`decode`].
 pub fn decode_capture(bytes: &[u8]) -> Result<(Record, Option<Source>), WireError> {
-    let raw = parse(bytes)?;
     let options = DecodeOptions {
         capture: true,
         ..DecodeOptions::default()
     };
-    Ok((record(&raw, options)?, source(&raw.source)?))
+    members(bytes, |raw| {
+        Ok((record(raw, options)?, source(raw.source())?))
+    })
 }
 
-fn parse(bytes: &[u8]) -> Result<Raw<'_>, WireError> {
+/// Does something with the members of an object.
+fn members<T>(
+    bytes: &[u8],
+    with: impl FnOnce(&Members<'_>) -> Result<T, WireError>,
+) -> Result<T, WireError> {
     let text = std::str::from_utf8(bytes).map_err(|e| WireError {
         reason: RejectReason::Malformed,
         detail: format!("record is not UTF-8 at byte {}", e.valid_up_to()),
         at: Some(e.valid_up_to()),
     })?;
+    let mut members = Members::default();
+    if scan(text, &mut members).is_some() {
+        return with(&members);
+    }
     if !text.trim_start().starts_with('{') {
         return Err(WireError {
             reason: RejectReason::Malformed,
@@ -154,11 +98,12 @@ fn parse(bytes: &[u8]) -> Result<Raw<'_>, WireError> {
             at: Some(0),
         });
     }
-    serde_json::from_str(text).map_err(|e| WireError {
+    let object: Object<'_> = serde_json::from_str(text).map_err(|e| WireError {
         reason: RejectReason::Malformed,
         detail: format!("record is not valid JSON: {e}"),
         at: Some(offset(text, &e)),
-    })
+    })?;
+    with(&object.members())
 }
 
 /// The byte a JSON error points at.
@@ -174,8 +119,8 @@ fn offset(text: &str, error: &serde_json::Error) -> usize {
     (before + error.column().saturating_sub(1)).min(text.len())
 }
 
-fn record(raw: &Raw<'_>, options: DecodeOptions<'_>) -> Result<Record, WireError> {
-    match raw.v {
+fn record(raw: &Members<'_>, options: DecodeOptions<'_>) -> Result<Record, WireError> {
+    match raw.v() {
         Value::Absent | Value::Unsigned(WIRE_VERSION) => {}
         Value::Unsigned(other) => {
             return Err(WireError::new(
@@ -183,13 +128,13 @@ fn record(raw: &Raw<'_>, options: DecodeOptions<'_>) -> Result<Record, WireError
                 format!("`v` is {other}, this build reads {WIRE_VERSION}"),
             ));
         }
-        ref other => return Err(wrong("v", other, "a version number")),
+        other => return Err(wrong("v", other, "a version number")),
     }
     let kind = kind(raw, options.kind_hint)?;
-    let device = device(raw, options.device_hint)?;
-    let event_time = required("time", time("time", &raw.time)?)?;
+    let device = device(raw, options)?;
+    let event_time = required("time", time("time", raw.time())?)?;
     let address = match kind {
-        Kind::Resolution => address("client", &raw.client)?,
+        Kind::Resolution => address("client", raw.client())?,
         _ => None,
     };
     let attributed = kind == Kind::Flow || device.is_some() || address.is_some();
@@ -202,7 +147,10 @@ fn record(raw: &Raw<'_>, options: DecodeOptions<'_>) -> Result<Record, WireError
         return Err(WireError::new(RejectReason::MissingField, field));
     }
     let (received_at, sender) = if options.capture {
-        (time("received_at", &raw.received_at)?, sender(raw)?)
+        (
+            time("received_at", raw.received_at())?,
+            sender(raw, options.likely)?,
+        )
     } else {
         (None, None)
     };
@@ -212,12 +160,12 @@ fn record(raw: &Raw<'_>, options: DecodeOptions<'_>) -> Result<Record, WireError
         event_time,
         received_at,
         sender,
-        seq: count("seq", &raw.seq)?,
+        seq: count("seq", raw.seq())?,
         body: body(kind, raw, event_time)?,
     })
 }
 
-fn body(kind: Kind, raw: &Raw<'_>, event_time: EventTime) -> Result<RecordBody, WireError> {
+fn body(kind: Kind, raw: &Members<'_>, event_time: EventTime) -> Result<RecordBody, WireError> {
     Ok(match kind {
         Kind::Flow => RecordBody::Flow(flow(raw, event_time)?),
         Kind::Reading => RecordBody::Single(Body::Reading(reading(raw)?)),
@@ -226,8 +174,8 @@ fn body(kind: Kind, raw: &Raw<'_>, event_time: EventTime) -> Result<RecordBody, 
     })
 }
 
-fn kind(raw: &Raw<'_>, hint: Option<Kind>) -> Result<Kind, WireError> {
-    let named = match &raw.kind {
+fn kind(raw: &Members<'_>, hint: Option<Kind>) -> Result<Kind, WireError> {
+    let named = match raw.kind() {
         Value::Absent => None,
         Value::Text(text) => Some(
             text.parse::<Kind>()
@@ -244,50 +192,50 @@ fn kind(raw: &Raw<'_>, hint: Option<Kind>) -> Result<Kind, WireError> {
     }
 }
 
-fn device(raw: &Raw<'_>, hint: Option<&DeviceId>) -> Result<Option<DeviceId>, WireError> {
-    match &raw.device {
-        Value::Absent => Ok(hint.cloned()),
-        Value::Text(text) => DeviceId::new(text)
-            .map(Some)
-            .map_err(|e| WireError::new(RejectReason::WrongType, format!("`device`: {e}"))),
+fn device(raw: &Members<'_>, options: DecodeOptions<'_>) -> Result<Option<DeviceId>, WireError> {
+    match raw.device() {
+        Value::Absent => Ok(options.device_hint.cloned()),
+        Value::Text(text) => identity("device", text, options.likely).map(Some),
         other => Err(wrong("device", other, "a device id")),
     }
 }
 
-fn sender(raw: &Raw<'_>) -> Result<Option<Sender>, WireError> {
-    let proven = flag("sender_proven", &raw.sender_proven)?.unwrap_or(false);
-    let Some(name) = text("sender", &raw.sender)? else {
+fn identity(name: &str, text: &str, likely: Option<&DeviceId>) -> Result<DeviceId, WireError> {
+    if let Some(likely) = likely.filter(|likely| likely.as_str() == text) {
+        return Ok(likely.clone());
+    }
+    DeviceId::new(text)
+        .map_err(|e| WireError::new(RejectReason::WrongType, format!("`{name}`: {e}")))
+}
+
+fn sender(raw: &Members<'_>, likely: Option<&DeviceId>) -> Result<Option<Sender>, WireError> {
+    let proven = flag("sender_proven", raw.sender_proven())?.unwrap_or(false);
+    let Some(name) = text("sender", raw.sender())? else {
         return Ok(None);
     };
-    let name = DeviceId::new(&name)
-        .map_err(|e| WireError::new(RejectReason::WrongType, format!("`sender`: {e}")))?;
+    let name = identity("sender", name, likely)?;
     Ok(Some(Sender { name, proven }))
 }
 
-fn source(value: &Value<'_>) -> Result<Option<Source>, WireError> {
-    let members = match value {
+fn source(value: Value<'_>) -> Result<Option<Source>, WireError> {
+    match value {
         Value::Absent => return Ok(None),
-        Value::Object(members) => members,
+        Value::Object(_) => {}
         other => return Err(wrong("source", other, "an object")),
-    };
-    let member = |name: &str| {
-        members
-            .iter()
-            .find(|(key, _)| key == name)
-            .map_or(&Value::Absent, |(_, value)| value)
-    };
+    }
+    let member = |name| value.member(name);
     let topic = required("source.topic", text("source.topic", member("topic"))?)?;
     let partition = count("source.partition", member("partition"))?;
     let offset = count("source.offset", member("offset"))?;
     Ok(Some(Source {
-        topic: topic.as_ref().into(),
+        topic: topic.into(),
         partition: narrow("source.partition", required("source.partition", partition)?)?,
         offset: required("source.offset", offset)?,
     }))
 }
 
-fn flow(raw: &Raw<'_>, end: EventTime) -> Result<FlowRecord, WireError> {
-    let start = time("start", &raw.start)?.unwrap_or(end);
+fn flow(raw: &Members<'_>, end: EventTime) -> Result<FlowRecord, WireError> {
+    let start = time("start", raw.start())?.unwrap_or(end);
     if start > end {
         return Err(WireError::new(
             RejectReason::OutOfRange,
@@ -296,26 +244,26 @@ fn flow(raw: &Raw<'_>, end: EventTime) -> Result<FlowRecord, WireError> {
     }
     Ok(FlowRecord {
         start,
-        originator: required("orig", party("orig", &raw.orig)?)?,
-        responder: required("resp", party("resp", &raw.resp)?)?,
-        responder_name: text("resp_name", &raw.resp_name)?.map(|name| host_name(&name)),
-        transport: required("transport", word("transport", &raw.transport)?)?,
-        service: text("service", &raw.service)?
+        originator: required("orig", party("orig", raw.orig())?)?,
+        responder: required("resp", party("resp", raw.resp())?)?,
+        responder_name: text("resp_name", raw.resp_name())?.map(host_name),
+        transport: required("transport", word("transport", raw.transport())?)?,
+        service: text("service", raw.service())?
             .filter(|service| !service.is_empty())
-            .map(|service| service.to_ascii_lowercase()),
-        originator_bytes: count("orig_bytes", &raw.orig_bytes)?,
-        responder_bytes: count("resp_bytes", &raw.resp_bytes)?,
-        bytes: word("bytes", &raw.bytes)?.unwrap_or_default(),
-        state: word("state", &raw.state)?.unwrap_or_default(),
-        interim: flag("interim", &raw.interim)?.unwrap_or(false),
-        uid: text("uid", &raw.uid)?.map(Cow::into_owned),
+            .map(str::to_ascii_lowercase),
+        originator_bytes: count("orig_bytes", raw.orig_bytes())?,
+        responder_bytes: count("resp_bytes", raw.resp_bytes())?,
+        bytes: word("bytes", raw.bytes())?.unwrap_or_default(),
+        state: word("state", raw.state())?.unwrap_or_default(),
+        interim: flag("interim", raw.interim())?.unwrap_or(false),
+        uid: text("uid", raw.uid())?.map(str::to_owned),
     })
 }
 
-fn reading(raw: &Raw<'_>) -> Result<Reading, WireError> {
+fn reading(raw: &Members<'_>) -> Result<Reading, WireError> {
     let reading = Reading {
-        current_a: amount("current_a", &raw.current_a, CURRENT_A_MAX)?,
-        spindle_rpm: amount("spindle_rpm", &raw.spindle_rpm, SPINDLE_RPM_MAX)?,
+        current_a: amount("current_a", raw.current_a(), CURRENT_A_MAX)?,
+        spindle_rpm: amount("spindle_rpm", raw.spindle_rpm(), SPINDLE_RPM_MAX)?,
     };
     if reading == Reading::default() {
         return Err(WireError::new(
@@ -326,43 +274,60 @@ fn reading(raw: &Raw<'_>) -> Result<Reading, WireError> {
     Ok(reading)
 }
 
-fn attestation(raw: &Raw<'_>) -> Result<Attestation, WireError> {
-    let digest = match text("sha256", &raw.sha256)? {
+fn attestation(raw: &Members<'_>) -> Result<Attestation, WireError> {
+    let digest = match text("sha256", raw.sha256())? {
         Some(hex) if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
             return Err(WireError::new(
                 RejectReason::WrongType,
                 format!(
                     "`sha256` is not 64 hexadecimal digits: {:?}",
-                    shortened(&hex)
+                    shortened(hex)
                 ),
             ));
         }
-        digest => digest.map(|hex| hex.to_ascii_lowercase()),
+        digest => digest.map(str::to_ascii_lowercase),
     };
     Ok(Attestation {
-        version: required("firmware", text("firmware", &raw.firmware)?)?.into_owned(),
+        version: required("firmware", text("firmware", raw.firmware())?)?.to_owned(),
         digest,
-        tpm_ok: flag("tpm_ok", &raw.tpm_ok)?,
+        tpm_ok: flag("tpm_ok", raw.tpm_ok())?,
     })
 }
 
-fn resolution(raw: &Raw<'_>) -> Result<Resolution, WireError> {
-    let addresses = match &raw.addresses {
-        Value::List(items) if items.len() > ADDRESSES_MAX => Err(WireError::new(
-            RejectReason::OutOfRange,
-            format!("`addresses` holds {}, at most {ADDRESSES_MAX}", items.len()),
-        )),
-        Value::List(items) => items
-            .iter()
-            .map(|item| required("addresses[]", address("addresses[]", item)?))
-            .collect(),
-        Value::Absent => required("addresses", None),
-        other => Err(wrong("addresses", other, "an array of addresses")),
-    }?;
+fn resolution(raw: &Members<'_>) -> Result<Resolution, WireError> {
+    let addresses = addresses(raw.addresses())?;
     Ok(Resolution {
-        server: required("server", address("server", &raw.server)?)?,
-        name: host_name(&required("name", text("name", &raw.name)?)?),
+        server: required("server", address("server", raw.server())?)?,
+        name: host_name(required("name", text("name", raw.name())?)?),
         addresses,
-        ttl_s: narrow("ttl_s", required("ttl_s", count("ttl_s", &raw.ttl_s)?)?)?,
+        ttl_s: narrow("ttl_s", required("ttl_s", count("ttl_s", raw.ttl_s())?)?)?,
     })
+}
+
+fn addresses(value: Value<'_>) -> Result<Vec<IpAddr>, WireError> {
+    let Some(items) = value.items() else {
+        return match value {
+            Value::Absent => required("addresses", None),
+            other => Err(wrong("addresses", other, "an array of addresses")),
+        };
+    };
+    let mut addresses = Vec::new();
+    let mut beyond = 0;
+    for item in items {
+        if addresses.len() == ADDRESSES_MAX {
+            beyond += 1;
+        } else {
+            addresses.push(required("addresses[]", address("addresses[]", item)?)?);
+        }
+    }
+    if beyond > 0 {
+        return Err(WireError::new(
+            RejectReason::OutOfRange,
+            format!(
+                "`addresses` holds {}, at most {ADDRESSES_MAX}",
+                ADDRESSES_MAX + beyond
+            ),
+        ));
+    }
+    Ok(addresses)
 }

@@ -1,9 +1,9 @@
 //! Single fields of the wire form: each reads one value, or says what is wrong with it.
 
-use std::borrow::Cow;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
+use super::address::{parse_address, parse_party};
 use super::decode::WireError;
 use super::value::{Value, shortened};
 use super::{TEXT_BYTES_MAX, parse_time};
@@ -15,24 +15,21 @@ pub(super) fn required<T>(name: &str, value: Option<T>) -> Result<T, WireError> 
     value.ok_or_else(|| WireError::new(RejectReason::MissingField, format!("`{name}` is missing")))
 }
 
-pub(super) fn wrong(name: &str, value: &Value<'_>, expected: &str) -> WireError {
+pub(super) fn wrong(name: &str, value: Value<'_>, expected: &str) -> WireError {
     WireError::new(
         RejectReason::WrongType,
         format!("`{name}` is {}, expected {expected}", value.quoted()),
     )
 }
 
-fn out_of_range(name: &str, value: &Value<'_>, expected: &str) -> WireError {
+fn out_of_range(name: &str, value: Value<'_>, expected: &str) -> WireError {
     WireError::new(
         RejectReason::OutOfRange,
         format!("`{name}` is {}, expected {expected}", value.quoted()),
     )
 }
 
-pub(super) fn text<'v>(
-    name: &str,
-    value: &'v Value<'_>,
-) -> Result<Option<Cow<'v, str>>, WireError> {
+pub(super) fn text<'v>(name: &str, value: Value<'v>) -> Result<Option<&'v str>, WireError> {
     match value {
         Value::Absent => Ok(None),
         Value::Text(text) if text.len() > TEXT_BYTES_MAX => Err(WireError::new(
@@ -42,7 +39,7 @@ pub(super) fn text<'v>(
                 text.len()
             ),
         )),
-        Value::Text(text) => Ok(Some(Cow::Borrowed(text))),
+        Value::Text(text) => Ok(Some(text)),
         other => Err(wrong(name, other, "a text")),
     }
 }
@@ -54,7 +51,7 @@ pub(super) fn host_name(name: &str) -> String {
 
 pub(super) fn word<T: FromStr<Err = String>>(
     name: &str,
-    value: &Value<'_>,
+    value: Value<'_>,
 ) -> Result<Option<T>, WireError> {
     match value {
         Value::Absent => Ok(None),
@@ -69,23 +66,23 @@ pub(super) fn word<T: FromStr<Err = String>>(
     }
 }
 
-pub(super) fn flag(name: &str, value: &Value<'_>) -> Result<Option<bool>, WireError> {
+pub(super) fn flag(name: &str, value: Value<'_>) -> Result<Option<bool>, WireError> {
     match value {
         Value::Absent => Ok(None),
-        Value::Bool(flag) => Ok(Some(*flag)),
+        Value::Bool(flag) => Ok(Some(flag)),
         other => Err(wrong(name, other, "true or false")),
     }
 }
 
 /// A whole number that is not negative and fits 64 bits.
-pub(super) fn count(name: &str, value: &Value<'_>) -> Result<Option<u64>, WireError> {
+pub(super) fn count(name: &str, value: Value<'_>) -> Result<Option<u64>, WireError> {
     const EXPECTED: &str = "a whole number from 0 to 18446744073709551615";
     match value {
         Value::Absent => Ok(None),
-        Value::Unsigned(count) => Ok(Some(*count)),
+        Value::Unsigned(count) => Ok(Some(count)),
         Value::Negative(_) => Err(out_of_range(name, value, EXPECTED)),
         // JSON numbers beyond 64 bits come as floating point.
-        Value::Float(float) if *float < 0.0 || *float >= 18_446_744_073_709_551_616.0 => {
+        Value::Float(float) if !(0.0..18_446_744_073_709_551_616.0).contains(&float) => {
             Err(out_of_range(name, value, EXPECTED))
         }
         other => Err(wrong(name, other, EXPECTED)),
@@ -107,11 +104,11 @@ pub(super) fn narrow<T: TryFrom<u64>>(name: &str, count: u64) -> Result<T, WireE
     clippy::cast_precision_loss,
     reason = "a sensor's value in single precision; what overflows is checked afterwards"
 )]
-pub(super) fn amount(name: &str, value: &Value<'_>, max: f32) -> Result<Option<f32>, WireError> {
+pub(super) fn amount(name: &str, value: Value<'_>, max: f32) -> Result<Option<f32>, WireError> {
     let amount = match value {
         Value::Absent => return Ok(None),
-        Value::Unsigned(count) => *count as f32,
-        Value::Float(float) => *float as f32,
+        Value::Unsigned(count) => count as f32,
+        Value::Float(float) => float as f32,
         Value::Negative(_) => -1.0,
         other => return Err(wrong(name, other, "a number")),
     };
@@ -126,7 +123,7 @@ pub(super) fn amount(name: &str, value: &Value<'_>, max: f32) -> Result<Option<f
     }
 }
 
-pub(super) fn time(name: &str, value: &Value<'_>) -> Result<Option<EventTime>, WireError> {
+pub(super) fn time(name: &str, value: Value<'_>) -> Result<Option<EventTime>, WireError> {
     match value {
         Value::Absent => Ok(None),
         Value::Text(text) => match parse_time(shortened(text)) {
@@ -140,45 +137,34 @@ pub(super) fn time(name: &str, value: &Value<'_>) -> Result<Option<EventTime>, W
     }
 }
 
-pub(super) fn address(name: &str, value: &Value<'_>) -> Result<Option<IpAddr>, WireError> {
+pub(super) fn address(name: &str, value: Value<'_>) -> Result<Option<IpAddr>, WireError> {
     match value {
         Value::Absent => Ok(None),
-        Value::Text(text) => match text.parse() {
-            Ok(address) => Ok(Some(address)),
-            Err(_) => Err(wrong(name, value, "an IP address")),
+        Value::Text(text) => match parse_address(text) {
+            Some(address) => Ok(Some(address)),
+            None => Err(wrong(name, value, "an IP address")),
         },
         other => Err(wrong(name, other, "an IP address")),
     }
 }
 
 /// One end of a flow, in any of its spellings.
-pub(super) fn party(name: &str, value: &Value<'_>) -> Result<Option<Party>, WireError> {
+pub(super) fn party(name: &str, value: Value<'_>) -> Result<Option<Party>, WireError> {
     const EXPECTED: &str = "`address:port`";
     match value {
         Value::Absent => Ok(None),
         Value::Text(text) => {
-            if let Ok(socket) = text.parse::<SocketAddr>() {
-                return Ok(Some(Party {
-                    address: socket.ip(),
-                    port: socket.port(),
-                }));
-            }
-            match text.parse() {
-                Ok(address) => Ok(Some(Party { address, port: 0 })),
-                Err(_) => Err(wrong(name, value, EXPECTED)),
-            }
+            let party = parse_party(text);
+            party.map_or_else(
+                || Err(wrong(name, value, EXPECTED)),
+                |party| Ok(Some(party)),
+            )
         }
-        Value::Object(members) => {
-            let member = |wanted: &str| {
-                members
-                    .iter()
-                    .find(|(key, _)| key == wanted)
-                    .map_or(&Value::Absent, |(_, value)| value)
-            };
+        Value::Object(_) => {
             let field = format!("{name}.address");
-            let address = required(&field, address(&field, member("address"))?)?;
+            let address = required(&field, address(&field, value.member("address"))?)?;
             let field = format!("{name}.port");
-            let port = narrow(&field, count(&field, member("port"))?.unwrap_or(0))?;
+            let port = narrow(&field, count(&field, value.member("port"))?.unwrap_or(0))?;
             Ok(Some(Party { address, port }))
         }
         other => Err(wrong(name, other, EXPECTED)),

@@ -17,10 +17,13 @@
 //! record without `v` is version 1. What belongs to the reader (`received_at`, `sender`,
 //! `sender_proven`, `source`) counts in captures only: in a live payload the sender could forge it.
 
+mod address;
 mod decode;
 mod encode;
 mod field;
 mod form;
+mod members;
+mod scan;
 mod stamp;
 #[cfg(test)]
 mod tests;

@@ -18,14 +18,9 @@ fn plain_utc(text: &[u8]) -> Option<EventTime> {
     if separators.iter().any(|(at, byte)| head[*at] != *byte) {
         return None;
     }
-    let year = number(&head[..4])?;
-    let month = number(&head[5..7])?;
-    let day = number(&head[8..10])?;
-    let (hour, minute, second) = (
-        number(&head[11..13])?,
-        number(&head[14..16])?,
-        number(&head[17..19])?,
-    );
+    let two = |at: usize| pair(head[at], head[at + 1]);
+    let (year, month, day) = (two(0)? * 100 + two(2)?, two(5)?, two(8)?);
+    let (hour, minute, second) = (two(11)?, two(14)?, two(17)?);
     // Days 29 to 31 depend on the month and a 60th second on the calendar: leave those to it.
     if !(1970..=9998).contains(&year)
         || !(1..=12).contains(&month)
@@ -38,6 +33,10 @@ fn plain_utc(text: &[u8]) -> Option<EventTime> {
     }
     let micros = match tail {
         b"Z" => 0,
+        // Six decimals: as this project writes it.
+        [b'.', x @ .., b'Z'] if x.len() == 6 => {
+            pair(x[0], x[1])? * 10_000 + pair(x[2], x[3])? * 100 + pair(x[4], x[5])?
+        }
         [b'.', fraction @ .., b'Z'] if (1..=9).contains(&fraction.len()) => {
             let kept = &fraction[..fraction.len().min(6)];
             number(fraction)?;
@@ -47,6 +46,11 @@ fn plain_utc(text: &[u8]) -> Option<EventTime> {
     };
     let seconds = days_since_epoch(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
     Some(EventTime::from_micros(seconds * 1_000_000 + micros))
+}
+
+fn pair(tens: u8, ones: u8) -> Option<i64> {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    (tens <= 9 && ones <= 9).then(|| i64::from(tens * 10 + ones))
 }
 
 fn number(digits: &[u8]) -> Option<i64> {

@@ -80,6 +80,7 @@ fn all_kinds() -> Vec<Record> {
 const CAPTURE: DecodeOptions<'static> = DecodeOptions {
     kind_hint: None,
     device_hint: None,
+    likely: None,
     capture: true,
 };
 
@@ -142,6 +143,7 @@ fn the_topic_fills_in_kind_and_device() {
     let options = DecodeOptions {
         kind_hint: Some(Kind::Reading),
         device_hint: Some(&device),
+        likely: None,
         capture: false,
     };
     let line = br#"{"time":"2025-12-14T01:30:00Z","spindle_rpm":8000}"#;
@@ -166,6 +168,7 @@ fn another_device_than_the_topics_is_kept_and_another_kind_refused() {
     let options = DecodeOptions {
         kind_hint: Some(Kind::Reading),
         device_hint: Some(&device),
+        likely: None,
         capture: false,
     };
     let line = br#"{"device":"CNC-2","time":"2025-12-14T01:30:00Z","spindle_rpm":1}"#;

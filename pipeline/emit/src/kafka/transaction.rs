@@ -17,6 +17,9 @@ use rdkafka::util::IntoOpaque;
 /// How long the producer is given to make room for a record.
 const ROOM_WITHIN: Duration = Duration::from_secs(30);
 
+/// How often it is looked whether the cluster has answered.
+const LOOK_EVERY: Duration = Duration::from_micros(500);
+
 /// A record on its way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
@@ -204,13 +207,21 @@ pub(super) fn attempt(producer: &BaseProducer, epoch: &Epoch, within: Duration) 
 /// Waits until every record is acknowledged or has failed. The client's own `flush` looks only ten
 /// times a second, which would be most of an epoch.
 pub(super) fn drained<C: ProducerContext>(producer: &BaseProducer<C>, deadline: Instant) -> bool {
-    while producer.in_flight_count() > 0 {
+    loop {
+        let waiting = producer.in_flight_count();
+        if waiting == 0 {
+            return true;
+        }
         if Instant::now() > deadline {
             return false;
         }
-        producer.poll(Duration::from_millis(1));
+        producer.poll(Duration::ZERO);
+        // To let the client wait for less than a few milliseconds is to let it ask the clock over and
+        // over.
+        if producer.in_flight_count() == waiting {
+            thread::sleep(LOOK_EVERY);
+        }
     }
-    true
 }
 
 /// Does something while another thread lets the client tell what became of its records: an abort
@@ -220,7 +231,8 @@ fn polled<T>(producer: &BaseProducer, work: impl FnOnce() -> T) -> T {
     thread::scope(|scope| {
         scope.spawn(|| {
             while !is_done.load(Ordering::Acquire) {
-                producer.poll(Duration::from_millis(1));
+                producer.poll(Duration::ZERO);
+                thread::sleep(LOOK_EVERY);
             }
         });
         let result = work();

@@ -6,5 +6,5 @@ mod reader;
 mod watch;
 
 pub use heard::{Change, Committed, Message, ReaderError, Taken};
-pub use reader::Reader;
+pub use reader::{Reader, TOGETHER};
 pub use watch::Standing;

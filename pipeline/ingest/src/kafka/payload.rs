@@ -17,6 +17,7 @@ mod tests;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use andon_schemas::identity::DeviceId;
 use andon_schemas::observation::Record;
 use andon_schemas::reject::RejectReason;
 use andon_schemas::wire::{DecodeOptions, decode};
@@ -122,7 +123,13 @@ impl Payloads {
 
     /// Calls `each` once for every record of the payload, or once with what is wrong with it as a
     /// whole. Where a payload holds several, a bad one is refused alone, with its number from 1.
-    pub fn read(&mut self, payload: &[u8], each: &mut dyn FnMut(Result<Record, Refused>)) {
+    /// `likely` is the device it is probably about, to save making its identity anew.
+    pub fn read(
+        &mut self,
+        payload: &[u8],
+        likely: Option<&DeviceId>,
+        each: &mut dyn FnMut(Result<Record, Refused>),
+    ) {
         if payload.len() > PAYLOAD_BYTES_MAX {
             return each(Err(Refused::new(
                 RejectReason::Oversized,
@@ -133,7 +140,7 @@ impl Payloads {
             )));
         }
         match payload {
-            [b'{', ..] => each(self.object(payload)),
+            [b'{', ..] => each(self.object(payload, likely)),
             [0x00, ..] => self.in_frame(payload, each),
             [0xff, 0xff, 0xff, 0xff, ..] => self.columns(payload, each),
             _ => self.unmarked(payload, each),
@@ -145,9 +152,9 @@ impl Payloads {
         let text = payload.strip_prefix(b"\xef\xbb\xbf").unwrap_or(payload);
         let text = text.trim_ascii();
         match text.first() {
-            Some(b'{') => each(self.object(text)),
+            Some(b'{') => each(self.object(text, None)),
             // Suricata's syslog output puts a cookie before the object.
-            Some(b'@') if text.starts_with(b"@cee:") => each(self.object(text)),
+            Some(b'@') if text.starts_with(b"@cee:") => each(self.object(text, None)),
             Some(b'[') => self.array(text, each),
             _ => each(Err(guess::refusal(payload))),
         }
@@ -155,7 +162,7 @@ impl Payloads {
 
     /// One JSON object. Whose it is does not depend on which reader is tried first: an object with
     /// `kind` is ours, and no other.
-    fn object(&mut self, text: &[u8]) -> Result<Record, Refused> {
+    fn object(&mut self, text: &[u8], likely: Option<&DeviceId>) -> Result<Record, Refused> {
         if self.foreign {
             if let Some(record) = foreign(text) {
                 return record;
@@ -164,6 +171,7 @@ impl Payloads {
         }
         let options = DecodeOptions {
             capture: self.trusted,
+            likely,
             ..DecodeOptions::default()
         };
         match decode(text, options) {
@@ -194,7 +202,7 @@ impl Payloads {
             return each(Err(refused));
         }
         for (at, item) in items.iter().enumerate() {
-            let record = self.object(item.get().as_bytes());
+            let record = self.object(item.get().as_bytes(), None);
             each(record.map_err(|refused| numbered("item", at, refused)));
         }
     }
@@ -220,7 +228,7 @@ impl Payloads {
         let mut text = std::mem::take(&mut self.text);
         match self.framed.read(payload, &mut text) {
             Ok(()) if text.starts_with(b"[") => self.array(&text, each),
-            Ok(()) => each(self.object(&text)),
+            Ok(()) => each(self.object(&text, None)),
             Err(refused) => each(Err(refused)),
         }
         self.text = text;

@@ -10,10 +10,15 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
 use super::heard::{Change, Committed, Message, ReaderError, Taken, borrowed};
 use super::watch::{Standing, Watch};
+
+/// Messages are handed out so many at a time: enough for whoever takes them to have many accesses
+/// to memory under way at once, and few enough for the smallest cache.
+pub const TOGETHER: usize = 16;
 
 /// What is heard of the brokers is true for this long.
 const HEARD_WITHIN: Duration = Duration::from_secs(5);
@@ -69,8 +74,9 @@ impl Reader {
         })
     }
 
-    /// Hands out what has come: at most `most` messages, waiting at most `wait` for the first and
-    /// going on for at most `open` after it. A change of the partitions ends the chunk.
+    /// Hands out what has come, [`TOGETHER`] or less at a time: at most `most` messages or a few more,
+    /// waiting at most `wait` for the first and going on for at most `open` after it. A change of the
+    /// partitions ends the chunk.
     ///
     /// # Errors
     /// If it can never go on; what can pass is kept for [`trouble`](Self::trouble).
@@ -79,32 +85,50 @@ impl Reader {
         most: usize,
         wait: Duration,
         open: Duration,
-        each: &mut dyn FnMut(Message<'_>),
+        each: &mut dyn FnMut(&[Message<'_>]),
     ) -> Result<Taken, ReaderError> {
         let mut taken = Taken::default();
         let mut began = None;
-        while taken.messages < most && !self.consumer.context().has_changes() {
-            let wait = if began.is_none() {
-                wait
-            } else {
-                Duration::ZERO
-            };
-            match self.consumer.poll(wait) {
-                None => break,
-                Some(Ok(message)) => {
-                    let began = *began.get_or_insert_with(Instant::now);
-                    taken.messages += 1;
-                    each(borrowed(&message));
-                    // Asking the clock costs as much as a message.
-                    if taken.messages % 32 == 0 && began.elapsed() > open {
-                        break;
-                    }
-                }
-                Some(Err(KafkaError::PartitionEOF(partition))) => taken.ended.push(partition),
-                Some(Err(error)) => self.weigh(error)?,
+        while !self.consumer.context().has_changes() {
+            let wait = began.map_or(wait, |_| Duration::ZERO);
+            let (held, failed) = self.gather(wait, &mut taken.ended);
+            if !held.is_empty() {
+                taken.messages += held.len();
+                let messages: Vec<_> = held.iter().map(borrowed).collect();
+                each(&messages);
+            }
+            if let Some(error) = failed {
+                self.weigh(error)?;
+            }
+            let is_open = *began.get_or_insert_with(Instant::now);
+            if held.len() < TOGETHER || taken.messages >= most || is_open.elapsed() > open {
+                break;
             }
         }
         Ok(taken)
+    }
+
+    /// The messages that come next, waiting for the first only, and what came in their way.
+    fn gather(
+        &self,
+        wait: Duration,
+        ended: &mut Vec<i32>,
+    ) -> (Vec<BorrowedMessage<'_>>, Option<KafkaError>) {
+        let mut held = Vec::new();
+        let mut wait = wait;
+        while held.len() < TOGETHER {
+            match self.consumer.poll(wait) {
+                None => break,
+                Some(Ok(message)) => {
+                    held.reserve(TOGETHER);
+                    held.push(message);
+                    wait = Duration::ZERO;
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => ended.push(partition),
+                Some(Err(error)) => return (held, Some(error)),
+            }
+        }
+        (held, None)
     }
 
     fn weigh(&self, error: KafkaError) -> Result<(), ReaderError> {

@@ -173,12 +173,13 @@ impl Relay {
         let (held, payloads, rows) = (&mut self.held, &mut self.payloads, &mut self.rows);
         let topic = &self.manner.topic;
         let mut failed = Ok(());
-        let taken = self.reader.take(CHUNK, WAIT, OPEN, &mut |message| {
-            let Some(held) = held.get_mut(&message.partition) else {
-                return;
-            };
-            if failed.is_ok() {
-                failed = held.take(&message, topic, payloads, rows);
+        let taken = self.reader.take(CHUNK, WAIT, OPEN, &mut |messages| {
+            for message in messages {
+                if let Some(held) = held.get_mut(&message.partition)
+                    && failed.is_ok()
+                {
+                    failed = held.take(message, topic, payloads, rows);
+                }
             }
         })?;
         failed?;

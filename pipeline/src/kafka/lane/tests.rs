@@ -5,11 +5,9 @@ use std::time::{Duration, Instant};
 
 use andon_emit::kafka::Outgoing;
 use andon_ingest::kafka::Message;
-use andon_ingest::refused::Refused;
+use andon_ingest::kafka::payload::{self, Payloads};
 use andon_schemas::command::Mode;
-use andon_schemas::observation::Record;
 use andon_schemas::time::EventTime;
-use andon_schemas::wire::{DecodeOptions, decode};
 
 use super::Lane;
 use crate::args::PlantArgs;
@@ -126,9 +124,8 @@ fn give(lane: &mut Lane, event: Event, now: Instant) -> Option<(Option<Snapshot>
                 payload: Some(payload.as_bytes()),
                 stamped: at,
             };
-            let read = decode(payload.as_bytes(), DecodeOptions::default());
-            let read: Vec<Result<Record, Refused>> = vec![read.map_err(Into::into)];
-            lane.take(&message, read.into_iter(), now).unwrap();
+            let mut payloads = Payloads::new(&payload::Options::default()).unwrap();
+            lane.take(&[message], &mut payloads, now).unwrap();
             None
         }
         Event::Idle { seconds } => {

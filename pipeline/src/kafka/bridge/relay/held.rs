@@ -55,7 +55,7 @@ impl Held {
             offset: u64::try_from(message.offset).unwrap_or(0),
         };
         let mut done = Ok(());
-        payloads.read(payload, &mut |record| {
+        payloads.read(payload, None, &mut |record| {
             let taken = rows.take(record, &source, message.stamped, payload);
             if done.is_ok() {
                 done = taken;

@@ -53,7 +53,7 @@ fn payloads(options: &Options) -> Payloads {
 
 fn read_by(payloads: &mut Payloads, payload: &[u8]) -> Vec<Result<Record, Refused>> {
     let mut all = Vec::new();
-    payloads.read(payload, &mut |record| all.push(record));
+    payloads.read(payload, None, &mut |record| all.push(record));
     all
 }
 

@@ -1,0 +1,111 @@
+//! From messages to rows: whose each is, what it holds, and what is refused.
+
+use std::time::Instant;
+
+use andon_ingest::kafka::Message;
+use andon_ingest::kafka::payload::Payloads;
+use andon_ingest::refused::Refused;
+use andon_ingest::split::own_view;
+use andon_schemas::identity::DeviceId;
+use andon_schemas::inventory::Inventory;
+use andon_schemas::observation::Source;
+
+use super::Lane;
+use crate::kafka::address::{Addressed, Addressee, addressed, addressees};
+
+impl Lane {
+    /// Takes messages of its partition that came together.
+    ///
+    /// # Errors
+    /// If something that came out cannot be written as JSON.
+    pub fn take(
+        &mut self,
+        messages: &[Message<'_>],
+        payloads: &mut Payloads,
+        came: Instant,
+    ) -> anyhow::Result<()> {
+        let plant = self.intake.plant().clone();
+        let inventory = plant.inventory();
+        let addressees = addressees(messages, self.producers, inventory);
+        for (message, addressee) in messages.iter().zip(addressees) {
+            if message.offset < self.next {
+                continue;
+            }
+            self.pass(message.offset)?;
+            self.ended = false;
+            self.touched = true;
+            self.waiting_since.get_or_insert(came);
+            match addressee {
+                Ok(addressee) => self.read(message, &addressee, inventory, payloads, came),
+                Err(refused) => self.refuse(refused, message),
+            }
+            self.next = message.offset + 1;
+            // What is to be repeated ends behind a record that was read before.
+            self.repeated()?;
+        }
+        Ok(())
+    }
+
+    /// Reads the payload of a message.
+    fn read(
+        &mut self,
+        message: &Message<'_>,
+        addressee: &Addressee<'_>,
+        inventory: &Inventory,
+        payloads: &mut Payloads,
+        came: Instant,
+    ) {
+        let likely = Some(addressee.id());
+        payloads.read(message.payload.unwrap_or_default(), likely, &mut |record| {
+            let record = record
+                .and_then(|record| addressed(record, addressee, self.producers.trusted, inventory));
+            match record {
+                Ok(record) => self.record(record, addressee.id(), message, came),
+                Err(refused) => self.refuse(refused, message),
+            }
+        });
+    }
+
+    fn source(&self, message: &Message<'_>) -> Source {
+        Source {
+            topic: self.topic.clone(),
+            partition: u32::try_from(self.partition).unwrap_or(0),
+            offset: u64::try_from(message.offset).unwrap_or(0),
+        }
+    }
+
+    fn refuse(&mut self, refused: Refused, message: &Message<'_>) {
+        let raw = message.payload.unwrap_or_default();
+        let reject = refused.at(self.source(message), message.stamped, raw);
+        self.intake.reject(reject);
+    }
+
+    fn record(
+        &mut self,
+        record: Addressed,
+        device: &DeviceId,
+        message: &Message<'_>,
+        came: Instant,
+    ) {
+        let (source, received_at) = (self.source(message), message.stamped);
+        let newest = self.intake.feed().newest();
+        let at = match record {
+            Addressed::Own(mut record, role) => {
+                record.received_at = None;
+                let at = record.event_time;
+                let row = own_view(record, device.clone(), role, source, received_at);
+                self.intake.row(&row);
+                at
+            }
+            Addressed::Other(mut record) => {
+                record.received_at = None;
+                let at = record.event_time;
+                self.intake.record(record, &source, received_at);
+                at
+            }
+        };
+        if self.intake.feed().newest() > newest {
+            self.newest_came = Some((at.min(received_at), came));
+        }
+    }
+}
