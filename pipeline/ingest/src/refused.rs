@@ -9,6 +9,9 @@ use andon_schemas::wire::WireError;
 /// Most bytes of a refused record that are kept for whoever has to look at it.
 pub const EXCERPT_BYTES_MAX: usize = 256;
 
+/// Most bytes of the words about it; a value that is quoted there may be as long as a record.
+const DETAIL_BYTES_MAX: usize = 1_024;
+
 /// A record that yields no observation, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
@@ -35,7 +38,7 @@ impl Refused {
     pub fn at(self, source: Source, received_at: EventTime, raw: &[u8]) -> Reject {
         Reject {
             reason: self.reason,
-            detail: self.detail,
+            detail: bounded(self.detail),
             source,
             device: self.device.map(|device| device.to_string()),
             received_at,
@@ -54,8 +57,41 @@ impl From<WireError> for Refused {
     }
 }
 
+fn bounded(mut detail: String) -> String {
+    let length = detail.len();
+    if length > DETAIL_BYTES_MAX {
+        let end = (0..=DETAIL_BYTES_MAX)
+            .rev()
+            .find(|at| detail.is_char_boundary(*at));
+        detail.truncate(end.unwrap_or(0));
+        detail.push_str("… (");
+        detail.push_str(&length.to_string());
+        detail.push_str(" bytes)");
+    }
+    detail
+}
+
 /// The beginning of a record as text; bytes that are not UTF-8 become replacement characters.
 pub fn excerpt(raw: &[u8]) -> String {
     let head = &raw[..raw.len().min(EXCERPT_BYTES_MAX)];
     String::from_utf8_lossy(head).trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reject_is_short_however_long_the_value_it_quotes() {
+        let refused = Refused::new(RejectReason::Malformed, "ä".repeat(1_000_000));
+        let source = Source {
+            topic: "t".into(),
+            partition: 0,
+            offset: 7,
+        };
+        let reject = refused.at(source, EventTime::MIN, &b"x".repeat(1_000_000));
+        assert_eq!(reject.excerpt.len(), EXCERPT_BYTES_MAX);
+        assert!(reject.detail.len() < DETAIL_BYTES_MAX + 32);
+        assert!(reject.detail.ends_with("ä… (2000000 bytes)"));
+    }
 }

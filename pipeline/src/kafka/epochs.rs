@@ -172,6 +172,11 @@ impl<X> Epochs<X> {
                 self.pending = Some(pending);
                 Ok(Settled::Refused)
             }
+            Outcome::Hopeless { reason } => bail!(
+                "what comes next can never be committed, so nothing of it is out: {reason}. Start \
+                 again then; nothing is lost as long as `{}` keeps its records",
+                self.topic
+            ),
             Outcome::Taken { partition } => {
                 tracing::warn!("kafka: partition {partition} is another process's by now");
                 pending.again = true;

@@ -29,6 +29,7 @@ const MONTH_MS: &str = "2592000000";
 const YEAR_MS: &str = "31536000000";
 const FIVE_YEARS_MS: &str = "157680000000";
 const HOUR_MS: &str = "3600000";
+const MIB_1: &str = "1048576";
 const MIB_2: &str = "2097152";
 const MIB_64: &str = "67108864";
 
@@ -144,6 +145,16 @@ const fn kept_for(time_ms: &'static str, otherwise: &'static str) -> Wanted {
     )
 }
 
+const fn takes(bytes: &'static str, otherwise: &'static str) -> Wanted {
+    wanted(
+        "max.message.bytes",
+        bytes,
+        Rule::AtLeast,
+        Weight::Fatal,
+        otherwise,
+    )
+}
+
 const KEPT_WHATEVER_ITS_SIZE: Wanted = wanted(
     "retention.bytes",
     "-1",
@@ -169,6 +180,9 @@ const STAMPED_ON_RECEIPT: Wanted = wanted(
     "a producer says itself when its records were received, so that late and far-future ones \
      pass, and a replay is not like the run",
 );
+
+/// On topics that a run writes: its client makes records of up to a million bytes.
+const TAKES_OUR_RECORDS: Wanted = takes(MIB_1, "a longer record of ours stops every run");
 
 /// Segments that end soon: the newest one is never compacted.
 const SHORT_SEGMENTS: Wanted = tuned("segment.ms", HOUR_MS);
@@ -199,6 +213,7 @@ pub const TOPICS: &[Topic] = &[
         settings: &[
             deleted(Weight::Wrong),
             STAMPED_BY_BROKER,
+            TAKES_OUR_RECORDS,
             kept_for(YEAR_MS, "verdicts are gone sooner than a year"),
             KEPT_WHATEVER_ITS_SIZE,
         ],
@@ -214,6 +229,7 @@ pub const TOPICS: &[Topic] = &[
                  never learns of it",
             ),
             STAMPED_BY_BROKER,
+            TAKES_OUR_RECORDS,
             SHORT_SEGMENTS,
             COMPACTED_OFTEN,
             tuned("delete.retention.ms", DAY_MS),
@@ -226,6 +242,7 @@ pub const TOPICS: &[Topic] = &[
         settings: &[
             deleted(Weight::Wrong),
             STAMPED_BY_BROKER,
+            TAKES_OUR_RECORDS,
             kept_for(
                 WEEK_MS,
                 "an enforcer that was away for longer than this misses commands",
@@ -240,6 +257,7 @@ pub const TOPICS: &[Topic] = &[
         settings: &[
             deleted(Weight::Wrong),
             STAMPED_BY_BROKER,
+            TAKES_OUR_RECORDS,
             kept_for(
                 MONTH_MS,
                 "rejects are gone before anybody has looked at them",
@@ -253,6 +271,7 @@ pub const TOPICS: &[Topic] = &[
         settings: &[
             deleted(Weight::Wrong),
             STAMPED_BY_BROKER,
+            TAKES_OUR_RECORDS,
             kept_for(
                 FIVE_YEARS_MS,
                 "the audit trail ends sooner than five years back",
@@ -270,13 +289,7 @@ pub const TOPICS: &[Topic] = &[
                 "the state of what changes seldom is deleted, and whoever takes a partition over \
                  begins anew",
             ),
-            wanted(
-                "max.message.bytes",
-                MIB_2,
-                Rule::AtLeast,
-                Weight::Fatal,
-                "pieces of a snapshot are refused, and the state is not saved",
-            ),
+            takes(MIB_2, "the state is refused, and never saved"),
             STAMPED_BY_BROKER,
             SHORT_SEGMENTS,
             SMALL_SEGMENTS,

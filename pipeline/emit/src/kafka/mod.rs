@@ -1,6 +1,7 @@
 //! Records to Kafka: in transactions that take the offsets of what they answer along, or at once.
 
 mod arrivals;
+mod hopeless;
 mod stream;
 mod transaction;
 mod transactor;

@@ -12,6 +12,7 @@ use rdkafka::statistics::Statistics;
 
 use super::ProducerError;
 use super::arrivals::Arrivals;
+use super::hopeless;
 use super::transaction::{Outgoing, choose_partitions, drained, send};
 
 /// What is heard of the brokers is true for this long.
@@ -62,7 +63,10 @@ impl ProducerContext for Deliveries {
         let mut arrivals = locked(&self.arrivals);
         match result {
             Ok(_) => arrivals.acknowledge(number),
-            Err((error, _)) => arrivals.fail(error.to_string()),
+            Err((error, _)) => {
+                let reason = error.to_string();
+                arrivals.fail(hopeless::in_words(error, &reason).unwrap_or(reason));
+            }
         }
     }
 }

@@ -14,6 +14,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::util::IntoOpaque;
 
+use super::hopeless;
+
 /// How long the producer is given to make room for a record.
 const ROOM_WITHIN: Duration = Duration::from_secs(30);
 
@@ -83,6 +85,11 @@ pub enum Outcome {
         /// The group does not take our offsets: what we know of our place in it is old.
         outdated: bool,
     },
+    /// Nothing is out, and trying again can only end the same way.
+    Hopeless {
+        /// Why, and what mends it.
+        reason: String,
+    },
     /// Another process has committed a partition of it in the meantime: nothing of it is out, and
     /// nothing of it may be tried again.
     Taken {
@@ -109,6 +116,8 @@ pub(super) enum Attempt {
         reason: String,
         outdated: bool,
     },
+    /// Nothing is out, and trying again does not help.
+    Hopeless(String),
     /// Nobody knows: the producer is not to be used any more.
     Unknown(String),
 }
@@ -176,19 +185,21 @@ pub(super) fn attempt(producer: &BaseProducer, epoch: &Epoch, within: Duration) 
     }
     for record in epoch.records.iter().flat_map(|records| records.iter()) {
         if let Err(error) = send(producer, record, ()) {
-            return abort(producer, &error, within);
+            let bytes = record.payload.as_ref().map_or(0, Vec::len);
+            let reason = format!("a record of {bytes} bytes for `{}`: {error}", record.topic);
+            return abort(producer, &error, reason, within);
         }
     }
     let deadline = Instant::now() + within;
     let offsets = match offsets(epoch) {
         Ok(offsets) => offsets,
-        Err(error) => return abort(producer, &error, within),
+        Err(error) => return abort(producer, &error, error.to_string(), within),
     };
     loop {
         match producer.send_offsets_to_transaction(&offsets, &epoch.group, within) {
             Ok(()) => break,
             Err(error) if is_retriable(&error) && Instant::now() < deadline => {}
-            Err(error) => return abort(producer, &error, within),
+            Err(error) => return abort(producer, &error, error.to_string(), within),
         }
     }
     if !drained(producer, deadline) {
@@ -197,7 +208,7 @@ pub(super) fn attempt(producer: &BaseProducer, epoch: &Epoch, within: Duration) 
     }
     match producer.commit_transaction(within) {
         Ok(()) => Attempt::Committed,
-        Err(error) if requires_abort(&error) => abort(producer, &error, within),
+        Err(error) if requires_abort(&error) => abort(producer, &error, error.to_string(), within),
         // Whether the coordinator has taken it is not known, and asking again through the same
         // producer might end a later transaction instead (librdkafka lacks KIP-890).
         Err(error) => Attempt::Unknown(error.to_string()),
@@ -241,12 +252,14 @@ fn polled<T>(producer: &BaseProducer, work: impl FnOnce() -> T) -> T {
     })
 }
 
-fn abort(producer: &BaseProducer, cause: &KafkaError, within: Duration) -> Attempt {
-    let reason = cause.to_string();
+fn abort(producer: &BaseProducer, cause: &KafkaError, reason: String, within: Duration) -> Attempt {
     match polled(producer, || producer.abort_transaction(within)) {
-        Ok(()) => Attempt::Aborted {
-            outdated: is_outdated(cause),
-            reason,
+        Ok(()) => match hopeless::in_words(cause, &reason) {
+            Some(reason) => Attempt::Hopeless(reason),
+            None => Attempt::Aborted {
+                outdated: is_outdated(cause),
+                reason,
+            },
         },
         Err(error) => Attempt::Unknown(format!("{reason}; and it could not be aborted: {error}")),
     }

@@ -9,9 +9,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, Producer as _};
 
 use super::ProducerError;
+use super::hopeless;
 use super::transaction::{Attempt, Epoch, Holds, Outcome, attempt, choose_partitions};
 
 /// How long is waited before the cluster is asked again.
@@ -236,13 +238,16 @@ fn decide(
     loop {
         let ready = match producer.take().map_or_else(|| connect(options), Ok) {
             Ok(ready) => ready,
-            Err(reason) => {
+            Err(error) => {
+                if let Some(reason) = hopeless::in_words(&error, &error.to_string()) {
+                    return Outcome::Hopeless { reason };
+                }
                 thread::sleep(PAUSE);
                 if in_doubt {
-                    tracing::warn!("kafka: it is not known yet how a transaction ended: {reason}");
+                    tracing::warn!("kafka: it is not known yet how a transaction ended: {error}");
                     continue;
                 }
-                return aborted(reason);
+                return aborted(error.to_string());
             }
         };
         if gone.load(Ordering::Acquire) {
@@ -269,6 +274,7 @@ fn decide(
         match attempt(ready, epoch, options.timeout) {
             Attempt::Committed => return Outcome::Committed,
             Attempt::Aborted { reason, outdated } => return Outcome::Aborted { reason, outdated },
+            Attempt::Hopeless(reason) => return Outcome::Hopeless { reason },
             Attempt::Unknown(reason) => {
                 tracing::warn!("kafka: a transaction ended without an answer: {reason}");
                 if let Some(broken) = producer.take() {
@@ -281,7 +287,7 @@ fn decide(
 }
 
 /// A producer whose earlier transactions, by whatever process of this name, are all decided.
-fn connect(options: &Options) -> Result<BaseProducer, String> {
+fn connect(options: &Options) -> Result<BaseProducer, KafkaError> {
     let mut client = options.client.clone();
     let millis = options.timeout.as_millis();
     client
@@ -291,12 +297,12 @@ fn connect(options: &Options) -> Result<BaseProducer, String> {
         .set("compression.type", "lz4")
         .set("linger.ms", "1");
     choose_partitions(&mut client);
-    let producer: BaseProducer = client.create().map_err(|error| error.to_string())?;
+    let producer: BaseProducer = client.create()?;
     match producer.init_transactions(options.timeout) {
         Ok(()) => Ok(producer),
         Err(error) => {
             abandon(producer);
-            Err(error.to_string())
+            Err(error)
         }
     }
 }
