@@ -1,4 +1,5 @@
-//! Runs on a real Kafka that cannot go on: they stop and say what to do, and lose nothing by it.
+//! Runs on a real Kafka that cannot go on: they wait if that may pass, else they stop and say what to
+//! do, and lose nothing by it.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -19,6 +20,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 
+use self::kafka_broker::Cluster;
 use self::kafka_plant::{Site, cluster};
 
 /// Whatever takes longer than this does not happen any more.
@@ -104,4 +106,36 @@ fn what_the_cluster_will_never_take_ends_the_run_with_what_mends_it() {
         let verdicts = site.read("verdicts");
         assert_eq!(verdicts[0]["grade"], "CRITICAL", "{verdicts:?}");
     }
+}
+
+#[test]
+fn whoever_comes_back_before_the_broker_has_missed_it_waits_for_its_place() {
+    // A session as short as tests can wait for.
+    let session = [
+        "group.consumer.min.session.timeout.ms=6000",
+        "group.consumer.session.timeout.ms=6000",
+        "group.consumer.min.heartbeat.interval.ms=1000",
+        "group.consumer.heartbeat.interval.ms=1000",
+    ];
+    let Some(broker) = cluster().and_then(|_| Cluster::start_with(1, &session)) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let site = Site::new(broker.addresses(), "place");
+    let more = "protocol = \"consumer\"";
+    let mut run = site.start(folder, "one", more);
+    says(folder, "one", "kafka: restored");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    site.produce("observations", CRITICAL);
+    let output = site.try_drain(folder, "one", more);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert!(
+        told.contains("still keeps the place of an earlier process"),
+        "{told}"
+    );
+    let verdicts = site.read("verdicts");
+    assert_eq!(verdicts[0]["grade"], "CRITICAL", "{verdicts:?}");
 }

@@ -129,7 +129,13 @@ impl Pulse {
         let none = group.lanes.is_empty() && !group.is_idle_member();
         say(
             "partitions",
-            none.then(|| "none are assigned yet".to_owned()),
+            none.then(|| match reader.waits_for_place() {
+                None => "none are assigned yet".to_owned(),
+                Some(time) => format!(
+                    "the group has kept our place for an earlier process for {} s",
+                    time.as_secs()
+                ),
+            }),
         );
         let restoring = group.restoring();
         say(

@@ -76,8 +76,9 @@ pub enum ReaderError {
     SameName(String),
     /// The group still keeps the place of an earlier process of our name.
     #[error(
-        "the group still keeps the place of an earlier process `{0}`, until the broker misses it \
-         (group.consumer.session.timeout.ms); start again then"
+        "the group keeps the place of another process `{0}`: either it still runs, and two must not \
+         share an instance name, or the broker does not miss it \
+         (group.consumer.session.timeout.ms)"
     )]
     NotReleased(String),
     /// A record that is to be read next is gone.

@@ -3,6 +3,7 @@
 mod heard;
 pub mod payload;
 mod reader;
+mod seat;
 mod watch;
 
 pub use heard::{Change, Committed, Message, ReaderError, Taken};

@@ -5,6 +5,7 @@
 //! came before: [`begin`](Reader::begin) names the offsets from which to read, and
 //! [`give_up`](Reader::give_up) lets partitions go.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -14,6 +15,7 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
 use super::heard::{Change, Committed, Message, ReaderError, Taken, borrowed};
+use super::seat::Seat;
 use super::watch::{Standing, Watch};
 
 /// Messages are handed out so many at a time: enough for whoever takes them to have many accesses
@@ -28,7 +30,7 @@ const SOUGHT_WITHIN: Duration = Duration::from_secs(5);
 
 /// The consumer of one topic.
 pub struct Reader {
-    consumer: BaseConsumer<Watch>,
+    seat: Seat,
     topic: String,
     instance: String,
 }
@@ -60,17 +62,11 @@ impl Reader {
             .set("statistics.interval.ms", "1000")
             .set("topic.metadata.refresh.interval.ms", "30000")
             .set("check.crcs", "true");
-        let consumer: BaseConsumer<Watch> = config
-            .create_with_context(Watch::new(topic))
-            .map_err(during("make the consumer"))?;
-        consumer.subscribe(&[topic]).map_err(during("subscribe"))?;
+        let instance = config.get("group.instance.id").unwrap_or_default();
         Ok(Self {
-            consumer,
             topic: topic.to_owned(),
-            instance: config
-                .get("group.instance.id")
-                .unwrap_or_default()
-                .to_owned(),
+            instance: instance.to_owned(),
+            seat: Seat::ask_for(config, topic)?,
         })
     }
 
@@ -88,10 +84,15 @@ impl Reader {
         each: &mut dyn FnMut(&[Message<'_>]),
     ) -> Result<Taken, ReaderError> {
         let mut taken = Taken::default();
+        if self.seat.is_waiting()? {
+            std::thread::sleep(wait);
+            return Ok(taken);
+        }
+        let consumer = self.consumer();
         let mut began = None;
-        while !self.consumer.context().has_changes() {
+        while !consumer.context().has_changes() {
             let wait = began.map_or(wait, |_| Duration::ZERO);
-            let (held, failed) = self.gather(wait, &mut taken.ended);
+            let (held, failed) = gather(&consumer, wait, &mut taken.ended);
             if !held.is_empty() {
                 taken.messages += held.len();
                 let messages: Vec<_> = held.iter().map(borrowed).collect();
@@ -108,27 +109,8 @@ impl Reader {
         Ok(taken)
     }
 
-    /// The messages that come next, waiting for the first only, and what came in their way.
-    fn gather(
-        &self,
-        wait: Duration,
-        ended: &mut Vec<i32>,
-    ) -> (Vec<BorrowedMessage<'_>>, Option<KafkaError>) {
-        let mut held = Vec::new();
-        let mut wait = wait;
-        while held.len() < TOGETHER {
-            match self.consumer.poll(wait) {
-                None => break,
-                Some(Ok(message)) => {
-                    held.reserve(TOGETHER);
-                    held.push(message);
-                    wait = Duration::ZERO;
-                }
-                Some(Err(KafkaError::PartitionEOF(partition))) => ended.push(partition),
-                Some(Err(error)) => return (held, Some(error)),
-            }
-        }
-        (held, None)
+    fn consumer(&self) -> Arc<BaseConsumer<Watch>> {
+        self.seat.consumer()
     }
 
     fn weigh(&self, error: KafkaError) -> Result<(), ReaderError> {
@@ -139,31 +121,31 @@ impl Reader {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
                 Err(ReaderError::Gone(self.first_gone()))
             }
-            _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => Err(self.fatal(error)),
+            _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => self.fatal(error),
             _ => {
                 tracing::warn!("kafka: {error}");
-                self.consumer.context().complain(error.to_string());
+                self.consumer().context().complain(error.to_string());
                 Ok(())
             }
         }
     }
 
     /// Why the client has given up: what it raised first counts.
-    fn fatal(&self, error: KafkaError) -> ReaderError {
-        match self.consumer.client().fatal_error() {
-            Some((RDKafkaErrorCode::FencedInstanceId, _)) => {
-                ReaderError::SameName(self.instance.clone())
-            }
+    fn fatal(&self, error: KafkaError) -> Result<(), ReaderError> {
+        let instance = || self.instance.clone();
+        match self.consumer().client().fatal_error() {
+            Some((RDKafkaErrorCode::FencedInstanceId, _)) => Err(ReaderError::SameName(instance())),
+            Some((RDKafkaErrorCode::UnreleasedInstanceId, _)) if self.seat.turned_away() => Ok(()),
             Some((RDKafkaErrorCode::UnreleasedInstanceId, _)) => {
-                ReaderError::NotReleased(self.instance.clone())
+                Err(ReaderError::NotReleased(instance()))
             }
-            _ => during("read")(error),
+            _ => Err(during("read")(error)),
         }
     }
 
     /// The first of our partitions whose position lies before what the topic still holds.
     fn first_gone(&self) -> String {
-        let positions = self.consumer.position();
+        let positions = self.consumer().position();
         let positions = positions.as_ref().map(TopicPartitionList::elements);
         let gone = positions.iter().flatten().find(|element| {
             let low = self.low_end(element.partition(), Duration::from_secs(5));
@@ -177,7 +159,11 @@ impl Reader {
 
     /// The next change of the partitions that waits to be settled.
     pub fn next_change(&self) -> Option<Change> {
-        self.consumer.context().next_change()
+        let change = self.consumer().context().next_change();
+        if change.is_some() {
+            self.seat.taken();
+        }
+        change
     }
 
     /// Begins to read partitions that were assigned, each at its offset.
@@ -186,7 +172,7 @@ impl Reader {
     /// If the client refuses.
     pub fn begin(&self, from: &[(i32, i64)]) -> Result<(), ReaderError> {
         let list = self.list(from)?;
-        self.consumer
+        self.consumer()
             .incremental_assign(&list)
             .map_err(during("begin to read partitions"))
     }
@@ -202,7 +188,7 @@ impl Reader {
             list.add_partition_offset(&self.topic, *partition, Offset::Beginning)
                 .map_err(during("name an offset"))?;
         }
-        self.consumer
+        self.consumer()
             .incremental_assign(&list)
             .map_err(during("claim partitions"))?;
         self.pause(partitions, true)
@@ -219,7 +205,7 @@ impl Reader {
         let began = Instant::now();
         loop {
             let sought = self
-                .consumer
+                .consumer()
                 .seek_partitions(self.list(from)?, SOUGHT_WITHIN)
                 .and_then(|list| {
                     list.elements()
@@ -251,7 +237,7 @@ impl Reader {
         for partition in partitions {
             list.add_partition(&self.topic, *partition);
         }
-        self.consumer
+        self.consumer()
             .incremental_unassign(&list)
             .map_err(during("give up partitions"))
     }
@@ -266,9 +252,9 @@ impl Reader {
             list.add_partition(&self.topic, *partition);
         }
         if paused {
-            self.consumer.pause(&list)
+            self.consumer().pause(&list)
         } else {
-            self.consumer.resume(&list)
+            self.consumer().resume(&list)
         }
         .map_err(during("pause"))
     }
@@ -288,7 +274,7 @@ impl Reader {
             list.add_partition(&self.topic, *partition);
         }
         let told = self
-            .consumer
+            .consumer()
             .committed_offsets(list, within)
             .map_err(during("ask for committed offsets"))?;
         let of_one = |element: &TopicPartitionListElem<'_>| {
@@ -309,7 +295,7 @@ impl Reader {
 
     /// How many partitions the topic has, once that was heard.
     pub fn partitions(&self) -> Option<usize> {
-        self.consumer.context().partitions()
+        self.consumer().context().partitions()
     }
 
     /// The oldest offset that a partition still holds.
@@ -317,7 +303,7 @@ impl Reader {
     /// # Errors
     /// If its leader does not answer in time.
     pub fn low_end(&self, partition: i32, within: Duration) -> Result<i64, ReaderError> {
-        self.consumer
+        self.consumer()
             .fetch_watermarks(&self.topic, partition, within)
             .map(|(low, _)| low)
             .map_err(during("ask for the oldest offset"))
@@ -325,29 +311,34 @@ impl Reader {
 
     /// Who we are in the group at this moment, to go with offsets into a transaction.
     pub fn group(&self) -> Option<ConsumerGroupMetadata> {
-        self.consumer.group_metadata()
+        self.consumer().group_metadata()
     }
 
     /// Whether the group has taken our partitions away.
     pub fn is_lost(&self) -> bool {
-        self.consumer.assignment_lost()
+        self.consumer().assignment_lost()
+    }
+
+    /// How long the group has kept our place for an earlier process of our name, while it does.
+    pub fn waits_for_place(&self) -> Option<Duration> {
+        self.seat.waits_for()
     }
 
     /// How far a partition has been read, if that was heard lately.
     pub fn standing(&self, partition: i32) -> Option<Standing> {
-        let (standing, at) = self.consumer.context().standing(partition)?;
+        let (standing, at) = self.consumer().context().standing(partition)?;
         (at.elapsed() < HEARD_WITHIN).then_some(standing)
     }
 
     /// How many brokers answer, if that was heard lately.
     pub fn brokers(&self) -> Option<usize> {
-        let (brokers, at) = self.consumer.context().brokers()?;
+        let (brokers, at) = self.consumer().context().brokers()?;
         (at.elapsed() < HEARD_WITHIN).then_some(brokers)
     }
 
     /// What the client complained of since the last time this was asked.
     pub fn trouble(&self) -> Option<String> {
-        self.consumer.context().take_trouble()
+        self.consumer().context().take_trouble()
     }
 
     fn list(&self, offsets: &[(i32, i64)]) -> Result<TopicPartitionList, ReaderError> {
@@ -362,7 +353,7 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.consumer.context().close();
+        self.consumer().context().close();
         // A change that nobody settled would keep the client from closing.
         while let Some(change) = self.next_change() {
             let settled = match change {
@@ -376,6 +367,29 @@ impl Drop for Reader {
     }
 }
 
-fn during(doing: &'static str) -> impl Fn(KafkaError) -> ReaderError {
+/// The messages that come next, waiting for the first only, and what came in their way.
+fn gather<'a>(
+    consumer: &'a BaseConsumer<Watch>,
+    wait: Duration,
+    ended: &mut Vec<i32>,
+) -> (Vec<BorrowedMessage<'a>>, Option<KafkaError>) {
+    let mut held = Vec::new();
+    let mut wait = wait;
+    while held.len() < TOGETHER {
+        match consumer.poll(wait) {
+            None => break,
+            Some(Ok(message)) => {
+                held.reserve(TOGETHER);
+                held.push(message);
+                wait = Duration::ZERO;
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => ended.push(partition),
+            Some(Err(error)) => return (held, Some(error)),
+        }
+    }
+    (held, None)
+}
+
+pub(super) fn during(doing: &'static str) -> impl Fn(KafkaError) -> ReaderError {
     move |cause| ReaderError::Client { doing, cause }
 }
