@@ -159,6 +159,9 @@ fn a_state_that_cannot_be_used_ends_the_start_with_words_that_say_what_to_do() {
         for words in ["cannot take up partition 0", "--allow-state-gap"] {
             assert!(log.contains(words), "{name}: {last}");
         }
+        // What may still be on its way is waited for, and that is told.
+        let is_waiting = log.contains("waiting for transactions");
+        assert_eq!(is_waiting, name != "no-manifest", "{name}: {log}");
         say(&format!("{name}: {last}"));
     }
 }

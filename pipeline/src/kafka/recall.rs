@@ -21,6 +21,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How long the state may lag behind the offsets that were committed with it.
 const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 
+/// How often is asked whether there is anything to wait for.
+const ASKED_EVERY: Duration = Duration::from_secs(1);
+
 /// The newest value of every key.
 pub type Values = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -88,9 +91,71 @@ impl Recall {
         recalled: &mut BTreeMap<i32, Recalled>,
         stop: &AtomicBool,
     ) -> anyhow::Result<()> {
-        let consumer = self.consumer(recalled.keys())?;
-        let mut ended: BTreeSet<i32> = BTreeSet::new();
+        let consumer = self.consumer(recalled.keys(), "read_committed")?;
         let began = Instant::now();
+        let mut asked: Option<Instant> = None;
+        let mut is_decided = false;
+        self.read_until(&consumer, recalled, stop, &mut |recalled| {
+            // Records are held back until the transaction that they are of is decided.
+            let behind = self.behind(recalled);
+            if behind.is_empty() || began.elapsed() > SETTLED_WITHIN {
+                return Ok(true);
+            }
+            if asked.is_none_or(|asked| asked.elapsed() > ASKED_EVERY) {
+                if asked.is_none() {
+                    tracing::warn!(
+                        partitions = ?behind,
+                        "kafka: `{}` ends before what is committed; waiting for transactions that \
+                         are not decided",
+                        self.topic
+                    );
+                }
+                asked = Some(Instant::now());
+                is_decided = self.is_decided(&consumer, &behind).unwrap_or_else(|error| {
+                    tracing::warn!("kafka: {error:#}");
+                    false
+                });
+            }
+            Ok(is_decided)
+        })?;
+        if is_decided {
+            // The last of it may have come between reading and asking. No more will.
+            let consumer = self.consumer(recalled.keys(), "read_committed")?;
+            self.read_until(&consumer, recalled, stop, &mut |_| Ok(true))?;
+        }
+        Ok(())
+    }
+
+    /// The partitions whose state ends before the offset that was committed with it.
+    fn behind(&self, recalled: &BTreeMap<i32, Recalled>) -> Vec<i32> {
+        let is_behind = |one: &Recalled| one.committed > (self.end)(&one.values);
+        let behind = recalled.iter().filter(|(_, one)| is_behind(one));
+        behind.map(|(partition, _)| *partition).collect()
+    }
+
+    /// Whether every transaction of partitions is decided: what may be read ends where the records
+    /// end.
+    fn is_decided(&self, consumer: &BaseConsumer, partitions: &[i32]) -> anyhow::Result<bool> {
+        let all = self.consumer(std::iter::empty(), "read_uncommitted")?;
+        for partition in partitions {
+            let (_, end) = all.fetch_watermarks(&self.topic, *partition, ANSWER_WITHIN)?;
+            let (_, decided) = consumer.fetch_watermarks(&self.topic, *partition, ANSWER_WITHIN)?;
+            if decided < end {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads on until everything has been read and that is `enough`.
+    fn read_until(
+        &self,
+        consumer: &BaseConsumer,
+        recalled: &mut BTreeMap<i32, Recalled>,
+        stop: &AtomicBool,
+        enough: &mut dyn FnMut(&BTreeMap<i32, Recalled>) -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
+        let mut ended: BTreeSet<i32> = BTreeSet::new();
         loop {
             if stop.load(Ordering::Relaxed) {
                 bail!("told to stop");
@@ -112,13 +177,8 @@ impl Recall {
                 }
                 Some(Err(error)) => tracing::warn!("kafka: reading the state: {error}"),
             }
-            // Records are held back until the transaction that they are of is decided.
-            let is_late = began.elapsed() > SETTLED_WITHIN;
-            let is_read = |(partition, one): (&i32, &Recalled)| {
-                let is_behind = one.committed > (self.end)(&one.values);
-                ended.contains(partition) && (is_late || !is_behind)
-            };
-            if recalled.iter().all(is_read) {
+            let is_read = recalled.keys().all(|partition| ended.contains(partition));
+            if is_read && enough(recalled)? {
                 return Ok(());
             }
         }
@@ -127,13 +187,14 @@ impl Recall {
     fn consumer<'a>(
         &self,
         partitions: impl Iterator<Item = &'a i32>,
+        isolation: &str,
     ) -> anyhow::Result<BaseConsumer> {
         let consumer: BaseConsumer = self
             .client
             .clone()
             .set("group.id", &self.group)
             .set("enable.auto.commit", "false")
-            .set("isolation.level", "read_committed")
+            .set("isolation.level", isolation)
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "error")
             .set("allow.auto.create.topics", "false")
