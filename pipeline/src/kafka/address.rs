@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use andon_ingest::kafka::Message;
 use andon_ingest::refused::Refused;
 use andon_schemas::identity::{DeviceId, address_key};
-use andon_schemas::inventory::{Device, Inventory};
+use andon_schemas::inventory::{Device, Function, Inventory};
 use andon_schemas::observation::{Record, RecordBody, Role, Sender};
 use andon_schemas::reject::RejectReason;
 
@@ -131,15 +131,16 @@ fn addressee<'i>(
 pub enum Addressed {
     /// About its addressee, which stands at this end if it is a flow.
     Own(Record, Role),
-    /// About somebody else, for whom its sender may not speak: that is held against the sender.
+    /// About somebody for whom its addressee, the sender, may not speak: held against the sender.
     Other(Record),
 }
 
-/// A record is about the device that is its key: of a flow only that end is taken. The other
-/// one has a key, and maybe a partition, of its own.
+/// A record concerns the device that is its key: of a flow only that end is taken. The other one
+/// has a key, and maybe a partition, of its own. What somebody says who may not say it concerns
+/// nobody but him.
 ///
 /// # Errors
-/// If the record is about another device.
+/// If the record concerns another device.
 pub fn addressed(
     mut record: Record,
     addressee: &Addressee<'_>,
@@ -153,18 +154,16 @@ pub fn addressed(
             proven: false,
         });
     }
-    match &record.device {
-        Some(named) if named == device => {}
-        // What an unproven sender says of another device is held against the sender, whose
-        // partition this is.
-        Some(_) if !trusted => return Ok(Addressed::Other(record)),
-        Some(named) => {
-            return Err(Refused::new(
-                RejectReason::WrongKey,
-                format!("record is about `{named}` and its key is `{device}`"),
-            ));
-        }
-        None => {}
+    if let Some(sender) = &record.sender
+        && !may_speak(sender, &record, addressee, inventory)
+    {
+        return held_against(device, record);
+    }
+    if let Some(named) = record.device.as_ref().filter(|named| *named != device) {
+        return Err(Refused::new(
+            RejectReason::WrongKey,
+            format!("record is about `{named}` and its key is `{device}`"),
+        ));
     }
     let mut role = Role::Originator;
     if let RecordBody::Flow(flow) = &record.body
@@ -183,4 +182,52 @@ pub fn addressed(
         }
     }
     Ok(Addressed::Own(record, role))
+}
+
+/// Whether its sender may speak for whom the record is about: its addressee, unless it names
+/// somebody else.
+fn may_speak(
+    sender: &Sender,
+    record: &Record,
+    addressee: &Addressee<'_>,
+    inventory: &Inventory,
+) -> bool {
+    let about = record.device.as_ref().unwrap_or(addressee.id());
+    if sender.name == *about {
+        return true;
+    }
+    match addressee {
+        // Sensors send most records, and the addressee need not be looked up again.
+        Addressee::Listed { device, .. } if *about == device.id => {
+            match inventory.device(sender.name.as_str()) {
+                Some(speaker) if speaker.function == Function::Sensor => {
+                    speaker.watches.contains(&device.segment)
+                }
+                Some(_) => inventory.may_speak_for(sender.name.as_str(), about.as_str()),
+                None => false,
+            }
+        }
+        _ => inventory.may_speak_for(sender.name.as_str(), about.as_str()),
+    }
+}
+
+/// What its sender may not say goes on to the engine, which refuses it and holds it against the
+/// sender: here only if the sender's own records come here too, because elsewhere nothing is known
+/// of him.
+fn held_against(key: &DeviceId, mut record: Record) -> Result<Addressed, Refused> {
+    let about = record.device.get_or_insert_with(|| key.clone());
+    match &record.sender {
+        Some(sender) if sender.name != *key => Err(Refused {
+            device: Some(about.clone()),
+            ..Refused::new(
+                RejectReason::WrongSender,
+                format!(
+                    "sender `{}` may not speak for `{about}`, and only a record keyed by the \
+                     sender, as `andon bridge` keys it, is held against him",
+                    sender.name
+                ),
+            )
+        }),
+        _ => Ok(Addressed::Other(record)),
+    }
 }

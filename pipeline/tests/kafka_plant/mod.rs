@@ -13,7 +13,7 @@ use std::process::{Child, Command, Output, Stdio};
 use andon_ingest::split::Splitter;
 use andon_schemas::builtin;
 use andon_schemas::inventory::{self, Inventory};
-use andon_schemas::observation::Source;
+use andon_schemas::observation::{Sender, Source};
 use andon_schemas::time::EventTime;
 use andon_schemas::wire::decode_capture;
 use rdkafka::ClientConfig;
@@ -264,8 +264,8 @@ pub(crate) fn inventory() -> Inventory {
     inventory::parse(file).unwrap()
 }
 
-/// The lines of a capture, one for every end of a flow that is the plant's, each with that device
-/// as its key.
+/// The lines of a capture, one for every end of a flow that is the plant's, each with the device as
+/// its key whose state it concerns: that one, or a sender who may not speak for it.
 pub(crate) fn keyed(capture: &Path) -> String {
     let inventory = inventory();
     let mut splitter = Splitter::default();
@@ -288,7 +288,12 @@ pub(crate) fn keyed(capture: &Path) -> String {
             continue;
         }
         for row in rows {
-            writeln!(text, "{}\t{line}", row.header.device).unwrap();
+            let device = &row.header.device;
+            let may_not_speak =
+                |sender: &&Sender| !inventory.may_speak_for(sender.name.as_str(), device.as_str());
+            let sender = row.header.sender.as_ref().filter(may_not_speak);
+            let key = sender.map_or(device, |sender| &sender.name);
+            writeln!(text, "{key}\t{line}").unwrap();
         }
     }
     text

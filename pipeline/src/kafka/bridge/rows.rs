@@ -1,10 +1,12 @@
-//! From records to what goes out: rows keyed by device, or a reject with its reason and position.
+//! From records to what goes out: rows keyed by the device whose state they concern, or a reject
+//! with its reason and position.
 
 use std::sync::Arc;
 
 use andon_emit::kafka::Outgoing;
 use andon_ingest::refused::Refused;
 use andon_ingest::split::Splitter;
+use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::Inventory;
 use andon_schemas::observation::{Observation, Record, Sender, Source};
 use andon_schemas::time::EventTime;
@@ -108,7 +110,7 @@ impl Rows {
                     proven: false,
                 });
             }
-            let key = device.as_str().as_bytes().to_vec();
+            let key = key_of(&self.inventory, row.sender.as_ref(), &device);
             row.device = Some(device);
             let mut payload = Vec::with_capacity(ROW_BYTES);
             encode_into(&mut payload, &row, None);
@@ -122,4 +124,15 @@ impl Rows {
         }
         Ok(rows)
     }
+}
+
+/// Whose state a row concerns: that of its device, unless its sender may not speak for it. Then it
+/// is held against the sender, and must come where the sender's own rows come.
+fn key_of(inventory: &Inventory, sender: Option<&Sender>, device: &DeviceId) -> Vec<u8> {
+    let may_not_speak =
+        |sender: &&Sender| !inventory.may_speak_for(sender.name.as_str(), device.as_str());
+    let concerned = sender
+        .filter(may_not_speak)
+        .map_or(device, |sender| &sender.name);
+    concerned.as_str().as_bytes().to_vec()
 }
