@@ -170,6 +170,9 @@ pub struct BridgeArgs {
     /// Read from this topic of the same cluster, in place of MQTT.
     #[arg(long, value_name = "NAME", conflicts_with = "mqtt")]
     pub from_topic: Option<String>,
+    /// Whoever writes to that topic says truly who sent a record.
+    #[arg(long, requires = "from_topic")]
+    pub trusted_source: bool,
     /// Read the source to its end and exit.
     #[arg(long)]
     pub drain: bool,

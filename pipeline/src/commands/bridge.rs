@@ -28,8 +28,8 @@ const ENDED_WITHIN: Duration = Duration::from_secs(1);
 /// Runs the command.
 ///
 /// # Errors
-/// If the configuration or the inventory cannot be used, Kafka refuses us for good, or one side was
-/// not there in all the time that the bridge was given.
+/// If the configuration, the inventory or a topic cannot be used, Kafka refuses us for good, or one
+/// side was not there in all the time that the bridge was given.
 pub fn run(args: &BridgeArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let began = Instant::now();
     let config = Config::load(&as_of_a_run(args))?;
@@ -53,14 +53,24 @@ pub fn run(args: &BridgeArgs, format: Format, out: &mut impl Write) -> anyhow::R
         None => {
             let mut ferry = open::ferry(&runtime, &config, settings, inventory)?;
             let from = ferry.from().to_owned();
-            welcome(&from, settings, ferry.address(), format, out)?;
-            ferry.serve(&runtime, &stop, args.drain, &mut reload)?;
+            console(ferry.address(), format, out)?;
+            if ferry.reach(settings, &stop)? {
+                welcome(&from, settings, format, out)?;
+                ferry.serve(&runtime, &stop, args.drain, &mut reload)?;
+            }
             (from, ferry.close(&runtime, limited)?)
         }
         Some(topic) => {
-            let mut relay = open::relay(&runtime, &config, settings, topic, inventory)?;
-            welcome(topic, settings, relay.address(), format, out)?;
-            relay.serve(&stop, args.drain, &mut reload)?;
+            let source = open::Source {
+                topic,
+                trusted: args.trusted_source,
+            };
+            let mut relay = open::relay(&runtime, &config, settings, source, inventory)?;
+            console(relay.address(), format, out)?;
+            if relay.reach(settings, &stop)? {
+                welcome(topic, settings, format, out)?;
+                relay.serve(&stop, args.drain, &mut reload)?;
+            }
             (topic.clone(), relay.close(&runtime, limited)?)
         }
     };
@@ -128,22 +138,33 @@ fn another(asked: &AtomicBool, path: Option<&Path>, site: &str) -> Option<Arc<In
     }
 }
 
+/// Tells people where they can ask how it goes.
+fn console(
+    address: Option<SocketAddr>,
+    format: Format,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    if format == Format::Text
+        && let Some(address) = address
+    {
+        writeln!(out, "health and metrics at http://{address}")?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
 /// Tells people what goes where.
 fn welcome(
     from: &str,
     settings: &Settings,
-    console: Option<SocketAddr>,
     format: Format,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     if format == Format::Text {
         let to = Names::of(&settings.prefix).observations;
         writeln!(out, "moving {from} to {to} at {}", settings.brokers)?;
-        if let Some(console) = console {
-            writeln!(out, "health and metrics at http://{console}")?;
-        }
+        out.flush()?;
     }
-    out.flush()?;
     Ok(())
 }
 

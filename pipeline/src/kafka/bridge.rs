@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Nothing is kept on disk, and nothing is decided here: an observation that its sender may not
-//! make goes through, for the engine to refuse.
+//! make goes through, for the engine to refuse. It is keyed by the sender, against whom it is held,
+//! and so comes where everything is that is known of him, and not near the device that it names.
 //!
 //! **Twice.** What comes from a topic is moved exactly once. A message that came by MQTT is moved
 //! again if the bridge, or its connection, ends between Kafka's acknowledgement and its own. Give
@@ -22,7 +23,8 @@
 //!
 //! **Who is speaking.** Every row carries its sender, so the run that reads the observations must
 //! be told to believe it (`trusted_producers`), and the cluster must let nobody else write there.
-//! Of a topic whose own producers are not trusted, every row is its device's word, unproven.
+//! Of a topic whose own producers are not trusted (`--trusted-source`), every row is its device's
+//! word, unproven.
 
 pub mod counts;
 pub mod ferry;

@@ -4,18 +4,16 @@
 mod check;
 mod cluster;
 mod create;
+mod demand;
 
-use std::time::Duration;
-
-use anyhow::bail;
 use serde::Serialize;
 
 pub use check::{Condition, Problem, check};
 pub use cluster::{Cluster, Found};
 pub use create::{Action, Planned, Sizes, create, plan};
+pub use demand::{Partitions, demand, demand_by_bridge, demand_source};
 
 use super::names::Names;
-use super::settings::Settings;
 
 /// Partitions of a topic unless somebody says otherwise: so many processes can share the work.
 pub const PARTITIONS: u32 = 12;
@@ -91,7 +89,7 @@ pub enum Weight {
     Note,
     /// Something will be lost, or grow without end.
     Wrong,
-    /// A run cannot keep its promises and does not begin.
+    /// A run, or a bridge, cannot keep its promises and does not begin.
     Fatal,
 }
 
@@ -251,7 +249,7 @@ pub const TOPICS: &[Topic] = &[
         ],
     },
     Topic {
-        holds: "rejects",
+        holds: REJECTS,
         name: |names| &names.rejects,
         spread: Spread::Free,
         settings: &[
@@ -330,6 +328,7 @@ pub const TOPICS: &[Topic] = &[
 ];
 
 const OBSERVATIONS: &str = "observations";
+const REJECTS: &str = "rejects";
 const STATE: &str = "state";
 
 impl Topic {
@@ -348,51 +347,6 @@ pub fn copies(brokers: usize) -> usize {
 /// so that a broker may be down; with fewer, one, or the loss of a broker would stop all writing.
 pub fn in_sync(copies: usize) -> usize {
     if copies >= COPIES_MAX { copies - 1 } else { 1 }
-}
-
-/// What a run may rely on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Partitions {
-    /// Of the observations, and so of the state.
-    pub observations: usize,
-}
-
-/// Insists on what a run cannot do without.
-///
-/// # Errors
-/// Names everything that is missing or would break a promise, and how to mend it; or says why the
-/// cluster does not tell, as [`Unreachable`](super::connect::Unreachable) if that may pass.
-pub fn demand(settings: &Settings, within: Duration) -> anyhow::Result<Partitions> {
-    let cluster = Cluster::ask(settings, within)?;
-    let conditions = check(&cluster);
-    if conditions.iter().any(|one| one.found.is_none()) {
-        let missing: Vec<&str> = conditions
-            .iter()
-            .filter(|one| one.found.is_none())
-            .map(|one| one.topic.as_str())
-            .collect();
-        bail!(
-            "Kafka at `{}` has no topic `{}`. `andon topics create` makes what is missing.",
-            settings.brokers,
-            missing.join("`, `")
-        );
-    }
-    let fatal: Vec<String> = conditions
-        .iter()
-        .flat_map(|one| &one.problems)
-        .filter(|problem| problem.weight == Weight::Fatal)
-        .map(ToString::to_string)
-        .collect();
-    if !fatal.is_empty() {
-        bail!(
-            "the topics of Kafka at `{}` do not do: {}. `andon topics check` tells how to mend it.",
-            settings.brokers,
-            fatal.join("; ")
-        );
-    }
-    Ok(Partitions {
-        observations: cluster.partitions_of(OBSERVATIONS),
-    })
 }
 
 #[cfg(test)]

@@ -130,6 +130,15 @@ pub(super) fn choose_partitions(client: &mut ClientConfig) {
     }
 }
 
+impl Outgoing {
+    /// How long it is, as far as we chose it.
+    pub fn bytes(&self) -> usize {
+        let headers = self.headers.iter();
+        let headers: usize = headers.map(|(name, value)| name.len() + value.len()).sum();
+        self.key.len() + self.payload.as_ref().map_or(0, Vec::len) + headers
+    }
+}
+
 /// Puts a record into the producer's queue, waiting for room if need be. The mark comes back when
 /// the client tells what became of it.
 pub(super) fn send<C: ProducerContext>(

@@ -8,16 +8,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use andon_emit::kafka::Stream;
+use andon_emit::kafka::{Outgoing, Stream};
 use andon_ingest::delivery::{Delivery, Receipt};
 use andon_schemas::inventory::Inventory;
+use andon_schemas::time::EventTime;
 use anyhow::{Context as _, anyhow};
 use tokio::runtime::Runtime;
 
 use super::counts::Counts;
 use super::field::Field;
+use super::open::reach;
 use super::rows::Rows;
 use super::vitals::{ACKNOWLEDGED_WITHIN, Vitals};
+use crate::kafka::settings::Settings;
 use crate::live::message::{Message, turned_away};
 use crate::wall;
 
@@ -65,8 +68,8 @@ pub struct Ferry {
     bytes: usize,
     /// Records sent to Kafka.
     sent: usize,
-    /// Messages taken.
-    taken: u64,
+    /// Of the last message.
+    position: u64,
     /// Nothing more will come.
     ended: bool,
     last_came: Option<Instant>,
@@ -85,12 +88,20 @@ impl Ferry {
             afloat: VecDeque::new(),
             bytes: 0,
             sent: 0,
-            taken: 0,
+            position: 0,
             ended: false,
             last_came: None,
             last_told: None,
             counts: Counts::default(),
         }
+    }
+
+    /// Waits for Kafka, and insists on its topics; `false` if it is told to stop before.
+    ///
+    /// # Errors
+    /// If a topic is missing or is not as it must be, or Kafka does not let us in.
+    pub fn reach(&self, settings: &Settings, stop: &AtomicBool) -> anyhow::Result<bool> {
+        reach(settings, None, &self.vitals, stop)
     }
 
     /// Carries over until it is told to stop or, if asked to, until nothing comes any more; calls
@@ -128,7 +139,8 @@ impl Ferry {
     ///
     /// # Errors
     /// If a run of limited duration never reached one of its sides.
-    pub fn close(self, runtime: &Runtime, limited: bool) -> anyhow::Result<Counts> {
+    pub fn close(mut self, runtime: &Runtime, limited: bool) -> anyhow::Result<Counts> {
+        self.field.stop(runtime);
         self.field.close(runtime);
         let never_ready = self.vitals.never_ready().filter(|_| limited);
         self.vitals.stop(runtime);
@@ -170,10 +182,12 @@ impl Ferry {
         while !self.is_full()
             && let Some(refusal) = self.field.next_refusal()
         {
-            let (refused, source) = turned_away(&refusal);
+            let (refused, mut source) = turned_away(&refusal);
+            let received_at = wall::now();
+            source.offset = self.next_position(received_at);
             self.rows
-                .take(Err(refused), &source, wall::now(), &refusal.head)?;
-            self.send(None, refusal.head.len())?;
+                .take(Err(refused), &source, received_at, &refusal.head)?;
+            self.send(None)?;
         }
         let wait = self.wait();
         if self.ended || self.is_full() {
@@ -217,7 +231,6 @@ impl Ferry {
     /// Sends what comes of a message.
     fn carry(&mut self, delivery: Delivery) -> anyhow::Result<()> {
         self.last_came = Some(Instant::now());
-        self.taken += 1;
         let received_at = wall::now();
         let sender = delivery.sender;
         let message = Message {
@@ -226,16 +239,27 @@ impl Ferry {
             sender: (!sender.name.is_empty()).then_some(sender.name),
             proven: sender.proven,
             received_at,
-            sequence: self.taken,
+            sequence: self.next_position(received_at),
         };
         let record = message.read(self.rows.inventory());
         self.rows
             .take(record, &message.source(), received_at, &message.payload)?;
-        self.send(delivery.receipt, message.payload.len())
+        self.send(delivery.receipt)
     }
 
-    fn send(&mut self, receipt: Option<Receipt>, bytes: usize) -> anyhow::Result<()> {
+    /// The position of the message that came then. MQTT numbers nothing, and we remember nothing,
+    /// so it is the time in microseconds, and more than the last: no position comes twice, whoever
+    /// was the bridge before.
+    fn next_position(&mut self, at: EventTime) -> u64 {
+        let micros = u64::try_from(at.micros()).unwrap_or(0);
+        self.position = micros.max(self.position + 1);
+        self.position
+    }
+
+    fn send(&mut self, receipt: Option<Receipt>) -> anyhow::Result<()> {
         let (records, counts) = self.rows.drain();
+        // Not what came: a reject repeats its topic, which may be far longer than the message.
+        let bytes = records.iter().map(Outgoing::bytes).sum();
         for record in &records {
             self.sent = self.stream.send(record)? + 1;
         }

@@ -1,6 +1,8 @@
 //! What a bridge consists of, put together as the configuration says.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use andon_emit::kafka::Stream;
 use andon_ingest::kafka::payload::{self, Payloads};
@@ -17,15 +19,60 @@ use super::vitals::Vitals;
 use crate::config::Config;
 use crate::exit::usage;
 use crate::kafka::clients::{join, run_id};
+use crate::kafka::connect::Unreachable;
 use crate::kafka::names::Names;
 use crate::kafka::settings::{Delivery, Settings};
 use crate::kafka::sink::Sink;
+use crate::kafka::topics;
+
+/// How long the cluster is given to answer a question.
+const ASKED_WITHIN: Duration = Duration::from_secs(5);
+
+/// A topic that is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// Its name.
+    pub topic: &'a str,
+    /// Whoever writes there says truly who sent a record. Not what `trusted_producers` says, which
+    /// is about the observations.
+    pub trusted: bool,
+}
 
 /// A client that puts records where runs expect them.
 fn client(settings: &Settings) -> ClientConfig {
     let mut client = settings.client("bridge");
     client.set("partitioner", settings.partitioner.of_librdkafka());
     client
+}
+
+/// Waits for the cluster, and insists on the topics that are written and, if there is one, on the
+/// one that is read. `false` if it is told to stop before.
+///
+/// # Errors
+/// If a topic is missing or is not as it must be, or the cluster does not let us in.
+pub(super) fn reach(
+    settings: &Settings,
+    source: Option<&str>,
+    vitals: &Vitals,
+    stop: &AtomicBool,
+) -> anyhow::Result<bool> {
+    while !stop.load(Ordering::Relaxed) {
+        vitals.beat();
+        let met = topics::demand_by_bridge(settings, ASKED_WITHIN).and_then(|()| match source {
+            None => Ok(()),
+            Some(topic) => topics::demand_source(settings, topic, ASKED_WITHIN),
+        });
+        match met {
+            Ok(()) => return Ok(true),
+            Err(error) if error.is::<Unreachable>() => {
+                let reason = format!("{error:#}");
+                tracing::warn!("kafka: {reason}");
+                vitals.tell("kafka", Some(reason));
+            }
+            Err(error) => return Err(usage(error)),
+        }
+    }
+    Ok(false)
 }
 
 /// The bridge from MQTT.
@@ -56,9 +103,10 @@ pub fn relay(
     runtime: &Runtime,
     config: &Config,
     settings: &Settings,
-    topic: &str,
+    source: Source<'_>,
     inventory: Arc<Inventory>,
 ) -> anyhow::Result<Relay> {
+    let Source { topic, trusted } = source;
     let names = Names::of(&settings.prefix);
     if [&names.observations, &names.rejects].contains(&&Arc::from(topic)) {
         return Err(usage(anyhow!(
@@ -66,7 +114,7 @@ pub fn relay(
         )));
     }
     let payloads = Payloads::new(&payload::Options {
-        trusted: settings.trusted_producers,
+        trusted,
         registry: settings.registry.clone(),
         registry_ca: settings.registry_ca.clone(),
         ..payload::Options::default()
@@ -81,7 +129,7 @@ pub fn relay(
     };
     let reader = join(&settings, &settings.group, topic)?;
     let sink = Sink::open(&settings, client(&settings), &reader)?;
-    let rows = Rows::new(inventory, &names, settings.trusted_producers);
+    let rows = Rows::new(inventory, &names, trusted);
     let manner = Manner {
         topic: Arc::from(topic),
         epoch: settings.epoch,

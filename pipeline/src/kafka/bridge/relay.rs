@@ -19,10 +19,12 @@ use tokio::runtime::Runtime;
 
 use self::held::Held;
 use super::counts::Counts;
+use super::open::reach;
 use super::rows::Rows;
 use super::vitals::{ACKNOWLEDGED_WITHIN, Vitals};
 use crate::kafka::clients::close;
 use crate::kafka::epochs::{Epochs, Settled};
+use crate::kafka::settings::Settings;
 use crate::kafka::sink::Sink;
 
 /// Most messages of one chunk.
@@ -104,6 +106,15 @@ impl Relay {
             last_told: None,
             counts: Counts::default(),
         }
+    }
+
+    /// Waits for the cluster, and insists on its topics and on the one that is read; `false` if it
+    /// is told to stop before.
+    ///
+    /// # Errors
+    /// If a topic is missing or is not as it must be, or the cluster does not let us in.
+    pub fn reach(&self, settings: &Settings, stop: &AtomicBool) -> anyhow::Result<bool> {
+        reach(settings, Some(&self.manner.topic), &self.vitals, stop)
     }
 
     /// Moves until it is told to stop or, if asked to, until the topic was read to its end; calls

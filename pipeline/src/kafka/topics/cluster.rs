@@ -15,7 +15,7 @@ use crate::kafka::names::Names;
 use crate::kafka::settings::Settings;
 
 /// Under which name these questions are asked.
-const ROLE: &str = "topics";
+pub(super) const ROLE: &str = "topics";
 
 /// A cluster, as far as it concerns us.
 #[derive(Clone, Debug)]
