@@ -146,7 +146,7 @@ fn a_topic_that_is_missing_or_does_not_do_is_told_before_anything_is_moved() {
 fn neighbour() -> String {
     let partitions = usize::try_from(PARTITIONS).unwrap();
     let home = |device: &str| Partitioner::Murmur2.home(device, partitions);
-    (2..)
+    (2..=30)
         .map(|number| format!("cnc-controller-01-{number:04}"))
         .find(|device| home(device) != home(CONTROLLER))
         .unwrap()
@@ -159,7 +159,7 @@ fn a_row_that_its_sender_may_not_make_touches_only_the_sender() {
     };
     let folder = tempfile::tempdir().unwrap();
     let site = Site::new(kafka.addresses(), "bridge-forged");
-    let forger = neighbour();
+    let liar = neighbour();
     // About the controller, it would be CRITICAL.
     let forged = |seq: u64| {
         let named = format!("{{\"device\":\"{CONTROLLER}\",");
@@ -167,13 +167,13 @@ fn a_row_that_its_sender_may_not_make_touches_only_the_sender() {
     };
     let mut bridge = start(&site, folder.path(), &mosquitto, &[]);
     wait_for_session(&mut mosquitto);
-    mosquitto.publish(&forger, &forged(1));
+    mosquitto.publish(&liar, &forged(1));
     moved(&site, 1..2);
     assert!(bridge.terminate().success());
-    assert_eq!(places(&site)[0].1, forger, "where his own records come");
+    assert_eq!(places(&site)[0].1, liar, "where his own records come");
     // One who writes there himself cannot do it either, whichever key he takes.
-    for (seq, key) in [(2, CONTROLLER), (3, &forger)] {
-        let claim = format!("{{\"sender\":\"{forger}\",\"sender_proven\":true,");
+    for (seq, key) in [(2, CONTROLLER), (3, &liar)] {
+        let claim = format!("{{\"sender\":\"{liar}\",\"sender_proven\":true,");
         let line = forged(seq).replacen('{', &claim, 1);
         site.produce("observations", &format!("{key}\t{line}\n"));
     }
@@ -187,7 +187,7 @@ fn a_row_that_its_sender_may_not_make_touches_only_the_sender() {
     let verdicts = site.read("verdicts");
     assert!(!verdicts.is_empty());
     for verdict in &verdicts {
-        assert_eq!(verdict["device_id"], forger.as_str(), "{verdict}");
+        assert_eq!(verdict["device_id"], liar.as_str(), "{verdict}");
         assert_eq!(verdict["grade"], "HIGH", "{verdict}");
         let detector = &verdict["findings"][0]["detector"];
         assert_eq!(detector, "identity_mismatch", "{verdict}");
