@@ -135,7 +135,7 @@ pub struct RunArgs {
     /// Record the input, so that a backtest of it repeats this run byte for byte.
     #[arg(long, value_name = "FILE")]
     pub capture: Option<PathBuf>,
-    /// Read the source to its end, make no clock ticks, and exit.
+    /// Read the source to its end, make no clock ticks, and exit. One process does it alone.
     #[arg(long)]
     pub drain: bool,
     /// Threads of the engine [default: 1].

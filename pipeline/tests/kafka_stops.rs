@@ -139,3 +139,33 @@ fn whoever_comes_back_before_the_broker_has_missed_it_waits_for_its_place() {
     let verdicts = site.read("verdicts");
     assert_eq!(verdicts[0]["grade"], "CRITICAL", "{verdicts:?}");
 }
+
+#[test]
+fn a_topic_that_others_read_too_is_not_drained_and_says_so() {
+    let Some(broker) = cluster() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let site = Site::new(broker.addresses(), "shared");
+    site.produce("observations", CRITICAL);
+    let mut other = site.start(folder, "other", "");
+    says(folder, "other", "kafka: restored");
+    let refused = site.try_drain(folder, "one", "");
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains("2 of 4 partitions are another process's"),
+        "{told}"
+    );
+    assert!(
+        other.try_wait().unwrap().is_none(),
+        "{}",
+        log(folder, "other")
+    );
+    plant::terminate(&other);
+    assert!(other.wait().unwrap().success());
+    // The group still thinks that the other one comes back.
+    site.drain(folder, "one", "");
+    assert_eq!(site.read("verdicts")[0]["grade"], "CRITICAL");
+}

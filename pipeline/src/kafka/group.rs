@@ -129,6 +129,11 @@ impl Group {
         self.member && self.lanes.is_empty() && self.restoring.is_empty()
     }
 
+    /// Whether the group has told us what is ours.
+    pub fn is_member(&self) -> bool {
+        self.member
+    }
+
     /// Records that wait for the end of the epoch.
     pub fn waiting(&mut self) -> usize {
         let lanes = self.lanes.values_mut();

@@ -162,6 +162,8 @@ fn prepare<'a>(
             Delivery::ExactlyOnce => OPEN_FOR_EPOCH,
             Delivery::LowLatency => OPEN_FOR_LATENCY,
         },
+        missed_after: settings.missed_after(),
+        waits_for_others: false,
         last_idle: Instant::now(),
         last_heed: Instant::now(),
     })

@@ -60,6 +60,10 @@ pub(super) struct Running<'a> {
     pub(super) partitions: usize,
     /// A chunk goes on for so long after its first message.
     pub(super) open: Duration,
+    /// The group misses a process that has ended after so long.
+    pub(super) missed_after: Duration,
+    /// It was told that others hold what is to be drained.
+    pub(super) waits_for_others: bool,
     pub(super) last_idle: Instant,
     pub(super) last_heed: Instant,
 }
@@ -105,7 +109,7 @@ impl Running<'_> {
                 }
             }
             if drain {
-                if self.is_drained() {
+                if self.is_drained()? {
                     return Ok(());
                 }
             } else if self.last_idle.elapsed() >= IDLE_EVERY {
@@ -205,13 +209,41 @@ impl Running<'_> {
         Ok(())
     }
 
-    fn is_drained(&self) -> bool {
+    /// Whether the whole topic has been read. What ends is the topic: its last time is that of all
+    /// partitions, which only a process that has read all of them knows.
+    fn is_drained(&mut self) -> anyhow::Result<bool> {
+        let settled_for = self.group.settled_for();
         let lanes = &self.group.lanes;
-        // What ends is the whole topic: its last time is that of all partitions.
-        self.partitions == lanes.len()
-            && !self.group.is_restoring()
-            && lanes.values().all(Lane::has_ended)
-            && self.group.settled_for() > DRAINED_AFTER
+        if self.group.is_restoring()
+            || !lanes.values().all(Lane::has_ended)
+            || settled_for <= DRAINED_AFTER
+        {
+            return Ok(false);
+        }
+        if lanes.len() == self.partitions {
+            return Ok(true);
+        }
+        let is_heard = self.reader.brokers().is_some_and(|brokers| brokers > 0);
+        if !is_heard || !self.group.is_member() {
+            return Ok(false);
+        }
+        let (held, all) = (lanes.len(), self.partitions);
+        if settled_for > self.missed_after {
+            return Err(usage(anyhow!(
+                "{} of {all} partitions are another process's, and --drain ends the whole topic: \
+                 stop the other processes of the group, or let one of them do it alone. What was \
+                 read here is committed",
+                all - held
+            )));
+        }
+        if !std::mem::replace(&mut self.waits_for_others, true) {
+            tracing::info!(
+                held,
+                all,
+                "kafka: waiting until the group misses those that hold the other partitions"
+            );
+        }
+        Ok(false)
     }
 
     /// Reads the files again and makes them everybody's. What is wrong with them changes nothing.

@@ -127,6 +127,23 @@ impl FromStr for Protocol {
     }
 }
 
+/// How long brokers let a session be that they decide on, unless they are told otherwise
+/// (`group.consumer.max.session.timeout.ms`).
+const SESSION_OF_BROKERS: Duration = Duration::from_secs(60);
+/// How long the group may take to divide partitions anew once somebody is missed.
+const DIVIDED_WITHIN: Duration = Duration::from_secs(10);
+
+impl Settings {
+    /// After so long the partitions of a process that has ended are somebody else's.
+    pub fn missed_after(&self) -> Duration {
+        let session = match self.protocol {
+            Protocol::Classic => self.session,
+            Protocol::Consumer => self.session.max(SESSION_OF_BROKERS),
+        };
+        session + DIVIDED_WITHIN
+    }
+}
+
 impl Section {
     /// What it comes to; `None` if neither it nor the command line names a broker.
     ///
