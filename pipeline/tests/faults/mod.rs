@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test uses a part of it")]
 #![allow(clippy::allow_attributes, reason = "one test may use all of it")]
 
+pub(crate) mod clock;
 pub(crate) mod process;
 pub(crate) mod ready;
 pub(crate) mod tracer;
