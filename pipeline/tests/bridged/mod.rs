@@ -49,7 +49,18 @@ pub(crate) fn make_topic_with(site: &Site, name: &str, partitions: i32, settings
 
 /// Moves a topic to its end; returns the summary.
 pub(crate) fn move_topic(site: &Site, folder: &Path, name: &str, more: &[&str]) -> Value {
-    let config = site.config(folder, "bridge", "epoch = \"50ms\"");
+    move_topic_with(site, folder, name, "", more)
+}
+
+/// The same, with more in the configuration.
+pub(crate) fn move_topic_with(
+    site: &Site,
+    folder: &Path,
+    name: &str,
+    config: &str,
+    more: &[&str],
+) -> Value {
+    let config = site.config(folder, "bridge", &format!("epoch = \"50ms\"\n{config}"));
     let config = config.to_string_lossy();
     let topic = site.topic(name);
     let args = ["bridge", "-c", &config, "--from-topic", &topic];
@@ -70,6 +81,25 @@ pub(crate) fn places(site: &Site) -> Vec<(usize, String)> {
             (partition.parse().unwrap(), key.to_owned())
         })
         .collect()
+}
+
+/// A bridge from a topic that goes on until it is told to stop, once it has said what it does.
+pub(crate) fn start_from(
+    site: &Site,
+    folder: &Path,
+    instance: &str,
+    name: &str,
+    args: &[&str],
+) -> Watched {
+    let config = site.config(folder, instance, "epoch = \"50ms\"");
+    let topic = site.topic(name);
+    let mut command = plant::andon();
+    command.arg("bridge").arg("-c").arg(config);
+    command.args(["--from-topic", &topic]).args(args);
+    command.env("RUST_LOG", "andon=info");
+    let mut bridge = Watched::start(instance, &mut command);
+    bridge.wait_for(&format!("moving {topic} to"));
+    bridge
 }
 
 /// The bridge from a Mosquitto, once it has said what it does.
@@ -142,11 +172,16 @@ pub(crate) fn moved(site: &Site, numbers: std::ops::Range<u64>) -> BTreeMap<u64,
             *found.entry(row["seq"].as_u64().unwrap()).or_default() += 1;
         }
         let missing = numbers.clone().filter(|n| !found.contains_key(n));
-        let missing = missing.count();
-        if missing == 0 {
+        let missing: Vec<u64> = missing.collect();
+        if missing.is_empty() {
             return found;
         }
-        assert!(Instant::now() < until, "{missing} messages are not there");
+        assert!(
+            Instant::now() < until,
+            "{} messages are not there, the first is {:?}",
+            missing.len(),
+            missing.first()
+        );
         thread::sleep(Duration::from_millis(200));
     }
 }
