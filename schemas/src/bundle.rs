@@ -4,6 +4,7 @@
 //! depends on the order of one device's rows whatever their kind.
 
 mod builder;
+mod column;
 #[cfg(test)]
 mod tests;
 

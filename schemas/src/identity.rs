@@ -102,6 +102,36 @@ impl schemars::JsonSchema for DeviceId {
     }
 }
 
+/// An id of up to 31 bytes, kept in place: to compare one costs a single access to memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(align(32))]
+pub struct ShortId {
+    bytes: [u8; 31],
+    /// 0 if the id is longer.
+    length: u8,
+}
+
+impl ShortId {
+    /// The short form of an id; that of nothing if it is too long.
+    #[inline]
+    pub fn of(id: &str) -> Self {
+        let mut bytes = [0; 31];
+        let Some(front) = bytes.get_mut(..id.len()) else {
+            return Self::default();
+        };
+        front.copy_from_slice(id.as_bytes());
+        let length = u8::try_from(id.len()).unwrap_or(0);
+        Self { bytes, length }
+    }
+
+    /// Whether this is that id; `None` if it is too long to tell.
+    #[inline]
+    pub fn is(&self, id: &str) -> Option<bool> {
+        let given = Self::of(id);
+        (given.length > 0 || id.is_empty()).then_some(given == *self)
+    }
+}
+
 /// Whether a character is not seen as itself: control characters, line and paragraph separators,
 /// characters of no width, and those that turn the direction of writing (Unicode categories Cc,
 /// Zl, Zp and Cf, and the fillers and variation selectors that are ignored by default). On a

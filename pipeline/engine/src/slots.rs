@@ -3,7 +3,7 @@
 use std::hash::BuildHasher as _;
 use std::hint::black_box;
 
-use andon_schemas::identity::DeviceId;
+use andon_schemas::identity::{DeviceId, ShortId};
 use andon_schemas::observation::Kind;
 use andon_schemas::time::EventTime;
 use hashbrown::HashTable;
@@ -28,25 +28,6 @@ struct Entry {
     slot: u32,
 }
 
-/// An id of up to 31 bytes, kept in place: to compare one costs a single access to memory. All
-/// zeros for a longer one.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-#[repr(align(32))]
-struct Short {
-    bytes: [u8; 31],
-    length: u8,
-}
-
-impl Short {
-    #[inline]
-    fn of(id: &str) -> Option<Self> {
-        let mut bytes = [0; 31];
-        bytes.get_mut(..id.len())?.copy_from_slice(id.as_bytes());
-        let length = u8::try_from(id.len()).ok()?;
-        Some(Self { bytes, length })
-    }
-}
-
 /// The hash of a device id. It is in no snapshot and decides about no order.
 #[inline]
 pub(crate) fn hash_of(id: &str) -> u64 {
@@ -59,7 +40,7 @@ pub(crate) struct Devices {
     /// The slot of every id, by hash; an id itself is compared where it is kept.
     slots: HashTable<Entry>,
     pub(crate) ids: Vec<DeviceId>,
-    shorts: Vec<Short>,
+    shorts: Vec<ShortId>,
     pub(crate) places: Vec<Place>,
     pub(crate) hot: Vec<Hot>,
     pub(crate) cold: Vec<Cold>,
@@ -125,7 +106,7 @@ impl Devices {
             self.slots.insert_unique(hash, entry, |entry| entry.hash);
         }
         self.places.push(place);
-        self.shorts.push(Short::of(id.as_str()).unwrap_or_default());
+        self.shorts.push(ShortId::of(id.as_str()));
         self.ids.push(id);
         self.hot.push(Hot::default());
         self.cold.push(cold);
@@ -164,7 +145,7 @@ impl Devices {
     /// Calls what tells whose slot it is into the cache.
     #[inline]
     pub(crate) fn call_in_id(&self, slot: usize) {
-        let short = self.shorts.get(slot).map(|short| short.length);
+        let short = self.shorts.get(slot).copied();
         black_box((short, self.places.get(slot).copied()));
     }
 
@@ -198,10 +179,9 @@ impl Devices {
         let Some(short) = self.shorts.get(slot as usize) else {
             return false;
         };
-        match Short::of(id) {
-            Some(given) => given == *short,
-            None => self.ids[slot as usize].as_str() == id,
-        }
+        short
+            .is(id)
+            .unwrap_or_else(|| self.ids[slot as usize].as_str() == id)
     }
 
     pub(crate) fn len(&self) -> usize {

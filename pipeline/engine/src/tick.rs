@@ -66,6 +66,11 @@ impl Ticker {
     }
 
     fn place(&mut self, device: &DeviceId, at: EventTime) {
+        // Once there are three, who is behind the second of them changes nothing.
+        let is_behind = |second: &(DeviceId, EventTime)| at <= second.1;
+        if self.crowd && self.leaders[1].as_ref().is_some_and(is_behind) {
+            return;
+        }
         let known = self
             .leaders
             .iter_mut()

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use andon_ingest::kafka::Message;
 use andon_ingest::refused::Refused;
 use andon_schemas::identity::{DeviceId, address_key};
-use andon_schemas::inventory::{Device, Function, Inventory};
+use andon_schemas::inventory::{Function, Inventory, Listed};
 use andon_schemas::observation::{Record, RecordBody, Role, Sender};
 use andon_schemas::reject::RejectReason;
 
@@ -25,13 +25,8 @@ pub struct Producers {
 /// The device that a message is keyed by.
 #[derive(Clone, Debug)]
 pub enum Addressee<'i> {
-    /// The inventory lists it.
-    Listed {
-        /// As it is listed.
-        device: &'i Device,
-        /// Its first address.
-        address: Option<u128>,
-    },
+    /// The inventory lists it, at this index.
+    Listed(usize, &'i Listed),
     /// It does not.
     Stranger(DeviceId),
 }
@@ -40,16 +35,16 @@ impl Addressee<'_> {
     /// Its identity.
     pub fn id(&self) -> &DeviceId {
         match self {
-            Self::Listed { device, .. } => &device.id,
+            Self::Listed(_, listed) => &listed.id,
             Self::Stranger(id) => id,
         }
     }
 
     fn is_at(&self, wanted: IpAddr, inventory: &Inventory) -> bool {
-        if let Self::Listed { device, address } = self {
+        if let Self::Listed(at, listed) = self {
             let wanted = address_key(wanted);
-            let mut others = device.addresses.iter().skip(1);
-            if *address == Some(wanted) || others.any(|own| address_key(*own) == wanted) {
+            let mut others = inventory.devices[*at].addresses.iter().skip(1);
+            if listed.is_first_at(wanted) || others.any(|own| address_key(*own) == wanted) {
                 return true;
             }
         }
@@ -70,18 +65,9 @@ pub fn addressees<'i>(
     producers: Producers,
     inventory: &'i Inventory,
 ) -> Vec<Result<Addressee<'i>, Refused>> {
-    let found: Vec<Option<usize>> = messages
-        .iter()
-        .map(|message| inventory.position(std::str::from_utf8(message.key?).ok()?))
-        .collect();
-    let listed: Vec<Option<Addressee<'i>>> = found
-        .into_iter()
-        .map(|at| {
-            let device = inventory.devices.get(at?)?;
-            let address = device.addresses.first().copied().map(address_key);
-            Some(Addressee::Listed { device, address })
-        })
-        .collect();
+    let keys = messages.iter().map(|message| message.key);
+    let keys: Vec<Option<&str>> = keys.map(|key| std::str::from_utf8(key?).ok()).collect();
+    let listed = inventory.positions(&keys);
     let each = messages.iter().zip(listed);
     each.map(|(message, listed)| addressee(message, listed, producers))
         .collect()
@@ -89,7 +75,7 @@ pub fn addressees<'i>(
 
 fn addressee<'i>(
     message: &Message<'_>,
-    listed: Option<Addressee<'i>>,
+    listed: Option<(usize, &'i Listed)>,
     producers: Producers,
 ) -> Result<Addressee<'i>, Refused> {
     let Some(key) = message.key.filter(|key| !key.is_empty()) else {
@@ -107,7 +93,7 @@ fn addressee<'i>(
     let key = std::str::from_utf8(key)
         .map_err(|_| Refused::new(RejectReason::WrongKey, "key is not UTF-8"))?;
     let addressee = match listed {
-        Some(listed) => listed,
+        Some((at, listed)) => Addressee::Listed(at, listed),
         None => DeviceId::new(key)
             .map(Addressee::Stranger)
             .map_err(|e| Refused::new(RejectReason::WrongKey, format!("key: {e}")))?,
@@ -198,10 +184,10 @@ fn may_speak(
     }
     match addressee {
         // Sensors send most records, and the addressee need not be looked up again.
-        Addressee::Listed { device, .. } if *about == device.id => {
+        Addressee::Listed(at, listed) if *about == listed.id => {
             match inventory.device(sender.name.as_str()) {
                 Some(speaker) if speaker.function == Function::Sensor => {
-                    speaker.watches.contains(&device.segment)
+                    speaker.watches.contains(&inventory.devices[*at].segment)
                 }
                 Some(_) => inventory.may_speak_for(sender.name.as_str(), about.as_str()),
                 None => false,

@@ -2,190 +2,154 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{
-    BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, Float32Builder, StringBuilder,
-    StringDictionaryBuilder, TimestampMicrosecondBuilder, UInt8Builder, UInt16Builder,
-    UInt32Builder, UInt64Builder,
+use arrow_array::types::{
+    Float32Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::types::UInt16Type;
 use arrow_array::{ArrayRef, RecordBatch};
 
+use super::column::{Addresses, Flags, Optional, Runs, Topics, numbers};
 use super::{Bundle, RowRef};
 use crate::columns::schema;
 use crate::identity::address_key;
 use crate::observation::{Attestation, Body, Flow, Header, Kind, Observation, Reading, Resolution};
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct HeaderBuilder {
-    device: StringBuilder,
-    event_time: TimestampMicrosecondBuilder,
-    received_at: TimestampMicrosecondBuilder,
-    sender: StringBuilder,
-    sender_proven: BooleanBuilder,
-    seq: UInt64Builder,
-    topic: StringDictionaryBuilder<UInt16Type>,
-    partition: UInt32Builder,
-    offset: UInt64Builder,
+    device: Runs,
+    event_time: Vec<i64>,
+    received_at: Vec<i64>,
+    sender: Runs,
+    sender_proven: Flags,
+    seq: Optional<u64>,
+    topic: Topics,
+    partition: Vec<u32>,
+    offset: Vec<u64>,
     rows: u32,
-}
-
-impl std::fmt::Debug for HeaderBuilder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HeaderBuilder")
-            .field("rows", &self.rows)
-            .finish_non_exhaustive()
-    }
 }
 
 impl HeaderBuilder {
     fn push(&mut self, header: &Header) {
-        self.device.append_value(header.device.as_str());
-        self.event_time.append_value(header.event_time.micros());
-        self.received_at.append_value(header.received_at.micros());
-        self.sender
-            .append_option(header.sender.as_ref().map(|s| s.name.as_str()));
+        let sender = header.sender.as_ref();
+        self.device.push(Some(header.device.as_str().as_bytes()));
+        self.event_time.push(header.event_time.micros());
+        self.received_at.push(header.received_at.micros());
+        self.sender.push(sender.map(|s| s.name.as_str().as_bytes()));
         self.sender_proven
-            .append_value(header.sender.as_ref().is_some_and(|s| s.proven));
-        self.seq.append_option(header.seq);
-        self.topic.append_value(&header.source.topic);
-        self.partition.append_value(header.source.partition);
-        self.offset.append_value(header.source.offset);
+            .push(Some(sender.is_some_and(|s| s.proven)));
+        self.seq.push(header.seq);
+        self.topic.push(&header.source);
+        self.partition.push(header.source.partition);
+        self.offset.push(header.source.offset);
         self.rows += 1;
     }
 
-    fn finish(&mut self) -> Vec<ArrayRef> {
+    fn finish(&mut self) -> Result<Vec<ArrayRef>, String> {
         self.rows = 0;
-        vec![
-            Arc::new(self.device.finish()),
-            Arc::new(self.event_time.finish().with_timezone("UTC")),
-            Arc::new(self.received_at.finish().with_timezone("UTC")),
-            Arc::new(self.sender.finish()),
-            Arc::new(self.sender_proven.finish()),
-            Arc::new(self.seq.finish()),
-            Arc::new(self.topic.finish()),
-            Arc::new(self.partition.finish()),
-            Arc::new(self.offset.finish()),
-        ]
+        Ok(vec![
+            self.device.finish_text()?,
+            times(&mut self.event_time),
+            times(&mut self.received_at),
+            self.sender.finish_text()?,
+            self.sender_proven.finish(),
+            self.seq.finish::<UInt64Type>()?,
+            self.topic.finish()?,
+            Arc::new(numbers::<UInt32Type>(&mut self.partition)),
+            Arc::new(numbers::<UInt64Type>(&mut self.offset)),
+        ])
     }
 }
 
-#[derive(Debug)]
+fn times(column: &mut Vec<i64>) -> ArrayRef {
+    Arc::new(numbers::<TimestampMicrosecondType>(column).with_timezone("UTC"))
+}
+
+fn small(column: &mut Vec<u8>) -> ArrayRef {
+    Arc::new(numbers::<UInt8Type>(column))
+}
+
+#[derive(Debug, Default)]
 struct FlowBuilder {
     header: HeaderBuilder,
-    start: TimestampMicrosecondBuilder,
-    role: UInt8Builder,
-    peer: FixedSizeBinaryBuilder,
-    peer_name: StringBuilder,
-    port: UInt16Builder,
-    transport: UInt8Builder,
-    service: StringBuilder,
-    up: UInt64Builder,
-    down: UInt64Builder,
-    bytes: UInt8Builder,
-    state: UInt8Builder,
-    interim: BooleanBuilder,
-    uid: StringBuilder,
-}
-
-impl Default for FlowBuilder {
-    fn default() -> Self {
-        Self {
-            header: HeaderBuilder::default(),
-            start: TimestampMicrosecondBuilder::default(),
-            role: UInt8Builder::default(),
-            peer: FixedSizeBinaryBuilder::new(16),
-            peer_name: StringBuilder::default(),
-            port: UInt16Builder::default(),
-            transport: UInt8Builder::default(),
-            service: StringBuilder::default(),
-            up: UInt64Builder::default(),
-            down: UInt64Builder::default(),
-            bytes: UInt8Builder::default(),
-            state: UInt8Builder::default(),
-            interim: BooleanBuilder::default(),
-            uid: StringBuilder::default(),
-        }
-    }
+    start: Vec<i64>,
+    role: Vec<u8>,
+    peer: Addresses,
+    peer_name: Runs,
+    port: Vec<u16>,
+    transport: Vec<u8>,
+    service: Runs,
+    up: Optional<u64>,
+    down: Optional<u64>,
+    bytes: Vec<u8>,
+    state: Vec<u8>,
+    interim: Flags,
+    uid: Runs,
 }
 
 impl FlowBuilder {
     fn push(&mut self, header: &Header, flow: &Flow) {
         self.header.push(header);
-        self.start.append_value(flow.start.micros());
-        self.role.append_value(flow.role as u8);
-        append_address(&mut self.peer, address_key(flow.peer));
-        self.peer_name.append_option(flow.peer_name.as_deref());
-        self.port.append_value(flow.port);
-        self.transport.append_value(flow.transport as u8);
-        self.service.append_option(flow.service.as_deref());
-        self.up.append_option(flow.up);
-        self.down.append_option(flow.down);
-        self.bytes.append_value(flow.bytes as u8);
-        self.state.append_value(flow.state as u8);
-        self.interim.append_value(flow.interim);
-        self.uid.append_option(flow.uid.as_deref());
+        self.start.push(flow.start.micros());
+        self.role.push(flow.role as u8);
+        self.peer.push(address_key(flow.peer));
+        self.peer_name.push(bytes_of(flow.peer_name.as_deref()));
+        self.port.push(flow.port);
+        self.transport.push(flow.transport as u8);
+        self.service.push(bytes_of(flow.service.as_deref()));
+        self.up.push(flow.up);
+        self.down.push(flow.down);
+        self.bytes.push(flow.bytes as u8);
+        self.state.push(flow.state as u8);
+        self.interim.push(Some(flow.interim));
+        self.uid.push(bytes_of(flow.uid.as_deref()));
     }
 
-    fn finish(&mut self) -> Vec<ArrayRef> {
-        let mut columns = self.header.finish();
+    fn finish(&mut self) -> Result<Vec<ArrayRef>, String> {
+        let mut columns = self.header.finish()?;
         columns.extend([
-            Arc::new(self.start.finish().with_timezone("UTC")) as ArrayRef,
-            Arc::new(self.role.finish()),
-            Arc::new(self.peer.finish()),
-            Arc::new(self.peer_name.finish()),
-            Arc::new(self.port.finish()),
-            Arc::new(self.transport.finish()),
-            Arc::new(self.service.finish()),
-            Arc::new(self.up.finish()),
-            Arc::new(self.down.finish()),
-            Arc::new(self.bytes.finish()),
-            Arc::new(self.state.finish()),
-            Arc::new(self.interim.finish()),
-            Arc::new(self.uid.finish()),
+            times(&mut self.start),
+            small(&mut self.role),
+            self.peer.finish()?,
+            self.peer_name.finish_text()?,
+            Arc::new(numbers::<UInt16Type>(&mut self.port)),
+            small(&mut self.transport),
+            self.service.finish_text()?,
+            self.up.finish::<UInt64Type>()?,
+            self.down.finish::<UInt64Type>()?,
+            small(&mut self.bytes),
+            small(&mut self.state),
+            self.interim.finish(),
+            self.uid.finish_text()?,
         ]);
-        columns
+        Ok(columns)
     }
 }
 
-fn append_address(builder: &mut FixedSizeBinaryBuilder, key: u128) {
-    let fits = builder.append_value(key.to_be_bytes()).is_ok();
-    debug_assert!(fits, "an address key has 16 bytes, the width of the column");
+fn bytes_of(text: Option<&str>) -> Option<&[u8]> {
+    text.map(str::as_bytes)
 }
 
 #[derive(Debug, Default)]
 struct ReadingBuilder {
     header: HeaderBuilder,
-    current_a: Float32Builder,
-    spindle_rpm: Float32Builder,
+    current_a: Optional<f32>,
+    spindle_rpm: Optional<f32>,
 }
 
 #[derive(Debug, Default)]
 struct AttestationBuilder {
     header: HeaderBuilder,
-    version: StringBuilder,
-    digest: StringBuilder,
-    tpm_ok: BooleanBuilder,
+    version: Runs,
+    digest: Runs,
+    tpm_ok: Flags,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct ResolutionBuilder {
     header: HeaderBuilder,
-    server: FixedSizeBinaryBuilder,
-    name: StringBuilder,
-    addresses: BinaryBuilder,
-    ttl_s: UInt32Builder,
-}
-
-impl Default for ResolutionBuilder {
-    fn default() -> Self {
-        Self {
-            header: HeaderBuilder::default(),
-            server: FixedSizeBinaryBuilder::new(16),
-            name: StringBuilder::default(),
-            addresses: BinaryBuilder::default(),
-            ttl_s: UInt32Builder::default(),
-        }
-    }
+    server: Addresses,
+    name: Runs,
+    addresses: Runs,
+    ttl_s: Vec<u32>,
 }
 
 /// Gathers observations, in the order of arrival, into bundles.
@@ -243,8 +207,8 @@ impl BundleBuilder {
                 spindle_rpm,
             }) => {
                 self.readings.header.push(header);
-                self.readings.current_a.append_option(*current_a);
-                self.readings.spindle_rpm.append_option(*spindle_rpm);
+                self.readings.current_a.push(*current_a);
+                self.readings.spindle_rpm.push(*spindle_rpm);
                 self.readings.header.rows
             }
             Body::Attestation(Attestation {
@@ -253,9 +217,9 @@ impl BundleBuilder {
                 tpm_ok,
             }) => {
                 self.attestations.header.push(header);
-                self.attestations.version.append_value(version);
-                self.attestations.digest.append_option(digest.as_deref());
-                self.attestations.tpm_ok.append_option(*tpm_ok);
+                self.attestations.version.push(Some(version.as_bytes()));
+                self.attestations.digest.push(bytes_of(digest.as_deref()));
+                self.attestations.tpm_ok.push(*tpm_ok);
                 self.attestations.header.rows
             }
             Body::Resolution(Resolution {
@@ -264,15 +228,12 @@ impl BundleBuilder {
                 addresses,
                 ttl_s,
             }) => {
-                let keys: Vec<u8> = addresses
-                    .iter()
-                    .flat_map(|a| address_key(*a).to_be_bytes())
-                    .collect();
+                let keys = addresses.iter().map(|a| address_key(*a).to_be_bytes());
                 self.resolutions.header.push(header);
-                append_address(&mut self.resolutions.server, address_key(*server));
-                self.resolutions.name.append_value(name);
-                self.resolutions.addresses.append_value(keys);
-                self.resolutions.ttl_s.append_value(*ttl_s);
+                self.resolutions.server.push(address_key(*server));
+                self.resolutions.name.push(Some(name.as_bytes()));
+                self.resolutions.addresses.push_all(keys);
+                self.resolutions.ttl_s.push(*ttl_s);
                 self.resolutions.header.rows
             }
         } - 1;
@@ -292,21 +253,21 @@ impl BundleBuilder {
         let batch = |kind: Kind, columns| {
             RecordBatch::try_new(schema(kind).clone(), columns).map_err(|e| e.to_string())
         };
-        let flows = batch(Kind::Flow, self.flows.finish())?;
-        let mut columns = self.readings.header.finish();
-        columns.push(Arc::new(self.readings.current_a.finish()));
-        columns.push(Arc::new(self.readings.spindle_rpm.finish()));
+        let flows = batch(Kind::Flow, self.flows.finish()?)?;
+        let mut columns = self.readings.header.finish()?;
+        columns.push(self.readings.current_a.finish::<Float32Type>()?);
+        columns.push(self.readings.spindle_rpm.finish::<Float32Type>()?);
         let readings = batch(Kind::Reading, columns)?;
-        let mut columns = self.attestations.header.finish();
-        columns.push(Arc::new(self.attestations.version.finish()));
-        columns.push(Arc::new(self.attestations.digest.finish()));
-        columns.push(Arc::new(self.attestations.tpm_ok.finish()));
+        let mut columns = self.attestations.header.finish()?;
+        columns.push(self.attestations.version.finish_text()?);
+        columns.push(self.attestations.digest.finish_text()?);
+        columns.push(self.attestations.tpm_ok.finish());
         let attestations = batch(Kind::Attestation, columns)?;
-        let mut columns = self.resolutions.header.finish();
-        columns.push(Arc::new(self.resolutions.server.finish()));
-        columns.push(Arc::new(self.resolutions.name.finish()));
-        columns.push(Arc::new(self.resolutions.addresses.finish()));
-        columns.push(Arc::new(self.resolutions.ttl_s.finish()));
+        let mut columns = self.resolutions.header.finish()?;
+        columns.push(self.resolutions.server.finish()?);
+        columns.push(self.resolutions.name.finish_text()?);
+        columns.push(self.resolutions.addresses.finish_bytes()?);
+        columns.push(Arc::new(numbers::<UInt32Type>(&mut self.resolutions.ttl_s)));
         let resolutions = batch(Kind::Resolution, columns)?;
         let order = std::mem::take(&mut self.order).into();
         Bundle::new(&flows, &readings, &attestations, &resolutions, order)

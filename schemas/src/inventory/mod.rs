@@ -6,6 +6,7 @@
 mod calendar;
 mod contract;
 mod fit;
+mod lookup;
 mod members;
 mod parse;
 mod pattern;
@@ -15,12 +16,11 @@ mod segments;
 mod write;
 
 pub use contract::json_schema;
+pub use lookup::{Listed, Lookup};
 pub use parse::parse;
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use hashbrown::HashMap;
 use ipnet::IpNet;
 use serde::Serialize;
 
@@ -236,15 +236,6 @@ fn clock_name<S: serde::Serializer>(clock: &PlantClock, s: S) -> Result<S::Ok, S
     s.serialize_str(clock.name())
 }
 
-/// Indices into [`Inventory::devices`].
-#[derive(Clone, Debug, Default)]
-pub struct Lookup {
-    ids: HashMap<DeviceId, usize>,
-    addresses: HashMap<u128, usize>,
-    names: BTreeMap<String, Vec<usize>>,
-    roles: BTreeMap<String, Vec<usize>>,
-}
-
 impl Inventory {
     /// SHA-256 over the canonical JSON of the checked form, lower-case hex.
     pub fn content_hash(&self) -> String {
@@ -253,30 +244,23 @@ impl Inventory {
 
     /// Builds the look-ups; call it once the devices stand.
     pub fn index(&mut self) {
-        let mut lookup = Lookup::default();
-        for (at, device) in self.devices.iter().enumerate() {
-            lookup.ids.insert(device.id.clone(), at);
-            for address in &device.addresses {
-                lookup.addresses.insert(address_key(*address), at);
-            }
-            for name in &device.names {
-                lookup.names.entry(name.clone()).or_default().push(at);
-            }
-            for role in &device.roles {
-                lookup.roles.entry(role.clone()).or_default().push(at);
-            }
-        }
-        self.lookup = lookup;
+        self.lookup = Lookup::of(&self.devices);
     }
 
     /// Index of the device of this identity in [`Inventory::devices`].
     pub fn position(&self, id: &str) -> Option<usize> {
-        self.lookup.ids.get(id).copied()
+        self.lookup.position(id)
     }
 
     /// The device of this identity.
     pub fn device(&self, id: &str) -> Option<&Device> {
-        self.lookup.ids.get(id).map(|at| &self.devices[*at])
+        self.position(id).map(|at| &self.devices[at])
+    }
+
+    /// The devices of these identities and their indices in [`Inventory::devices`], in the order
+    /// asked for: for many at once much faster than one by one.
+    pub fn positions(&self, ids: &[Option<&str>]) -> Vec<Option<(usize, &Listed)>> {
+        self.lookup.all(ids)
     }
 
     /// The device that owns this address.

@@ -11,10 +11,12 @@ use crate::observation::Party;
 use crate::reject::RejectReason;
 use crate::time::EventTime;
 
+#[inline]
 pub(super) fn required<T>(name: &str, value: Option<T>) -> Result<T, WireError> {
     value.ok_or_else(|| WireError::new(RejectReason::MissingField, format!("`{name}` is missing")))
 }
 
+#[cold]
 pub(super) fn wrong(name: &str, value: Value<'_>, expected: &str) -> WireError {
     WireError::new(
         RejectReason::WrongType,
@@ -22,6 +24,7 @@ pub(super) fn wrong(name: &str, value: Value<'_>, expected: &str) -> WireError {
     )
 }
 
+#[cold]
 fn out_of_range(name: &str, value: Value<'_>, expected: &str) -> WireError {
     WireError::new(
         RejectReason::OutOfRange,
@@ -29,6 +32,7 @@ fn out_of_range(name: &str, value: Value<'_>, expected: &str) -> WireError {
     )
 }
 
+#[inline]
 pub(super) fn text<'v>(name: &str, value: Value<'v>) -> Result<Option<&'v str>, WireError> {
     match value {
         Value::Absent => Ok(None),
@@ -49,6 +53,7 @@ pub(super) fn host_name(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_lowercase()
 }
 
+#[inline]
 pub(super) fn word<T: FromStr<Err = String>>(
     name: &str,
     value: Value<'_>,
@@ -66,6 +71,7 @@ pub(super) fn word<T: FromStr<Err = String>>(
     }
 }
 
+#[inline]
 pub(super) fn flag(name: &str, value: Value<'_>) -> Result<Option<bool>, WireError> {
     match value {
         Value::Absent => Ok(None),
@@ -75,6 +81,7 @@ pub(super) fn flag(name: &str, value: Value<'_>) -> Result<Option<bool>, WireErr
 }
 
 /// A whole number that is not negative and fits 64 bits.
+#[inline]
 pub(super) fn count(name: &str, value: Value<'_>) -> Result<Option<u64>, WireError> {
     const EXPECTED: &str = "a whole number from 0 to 18446744073709551615";
     match value {
@@ -89,6 +96,7 @@ pub(super) fn count(name: &str, value: Value<'_>) -> Result<Option<u64>, WireErr
     }
 }
 
+#[inline]
 pub(super) fn narrow<T: TryFrom<u64>>(name: &str, count: u64) -> Result<T, WireError> {
     T::try_from(count).map_err(|_| {
         WireError::new(
@@ -104,6 +112,7 @@ pub(super) fn narrow<T: TryFrom<u64>>(name: &str, count: u64) -> Result<T, WireE
     clippy::cast_precision_loss,
     reason = "a sensor's value in single precision; what overflows is checked afterwards"
 )]
+#[inline]
 pub(super) fn amount(name: &str, value: Value<'_>, max: f32) -> Result<Option<f32>, WireError> {
     let amount = match value {
         Value::Absent => return Ok(None),
@@ -123,6 +132,7 @@ pub(super) fn amount(name: &str, value: Value<'_>, max: f32) -> Result<Option<f3
     }
 }
 
+#[inline]
 pub(super) fn time(name: &str, value: Value<'_>) -> Result<Option<EventTime>, WireError> {
     match value {
         Value::Absent => Ok(None),
@@ -137,6 +147,7 @@ pub(super) fn time(name: &str, value: Value<'_>) -> Result<Option<EventTime>, Wi
     }
 }
 
+#[inline]
 pub(super) fn address(name: &str, value: Value<'_>) -> Result<Option<IpAddr>, WireError> {
     match value {
         Value::Absent => Ok(None),
@@ -149,6 +160,7 @@ pub(super) fn address(name: &str, value: Value<'_>) -> Result<Option<IpAddr>, Wi
 }
 
 /// One end of a flow, in any of its spellings.
+#[inline]
 pub(super) fn party(name: &str, value: Value<'_>) -> Result<Option<Party>, WireError> {
     const EXPECTED: &str = "`address:port`";
     match value {

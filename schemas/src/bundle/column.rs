@@ -1,0 +1,204 @@
+//! Columns while they are being filled: plain vectors, which become Arrow arrays as they are.
+
+use std::sync::Arc;
+
+use arrow_array::types::{ArrowPrimitiveType, UInt16Type};
+use arrow_array::{
+    ArrayRef, BinaryArray, BooleanArray, DictionaryArray, FixedSizeBinaryArray, PrimitiveArray,
+    StringArray,
+};
+use arrow_buffer::{
+    ArrowNativeType, BooleanBufferBuilder, Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer,
+};
+
+use crate::observation::Source;
+
+/// What an array could not be made of.
+pub(super) type Made = Result<ArrayRef, String>;
+
+fn made<A: arrow_array::Array + 'static, E: std::fmt::Display>(array: Result<A, E>) -> Made {
+    match array {
+        Ok(array) => Ok(Arc::new(array)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Takes what a vector holds and leaves room for as much again.
+fn taken<T>(column: &mut Vec<T>) -> Vec<T> {
+    let room = Vec::with_capacity(column.len());
+    std::mem::replace(column, room)
+}
+
+/// Numbers that are all there.
+pub(super) fn numbers<T: ArrowPrimitiveType>(column: &mut Vec<T::Native>) -> PrimitiveArray<T> {
+    PrimitiveArray::new(ScalarBuffer::from(taken(column)), None)
+}
+
+/// Numbers that may be absent.
+#[derive(Debug)]
+pub(super) struct Optional<N> {
+    values: Vec<N>,
+    nulls: NullBufferBuilder,
+}
+
+impl<N> Default for Optional<N> {
+    fn default() -> Self {
+        Self {
+            values: Vec::new(),
+            nulls: NullBufferBuilder::new(0),
+        }
+    }
+}
+
+impl<N: ArrowNativeType> Optional<N> {
+    #[inline]
+    pub(super) fn push(&mut self, value: Option<N>) {
+        self.nulls.append(value.is_some());
+        self.values.push(value.unwrap_or_default());
+    }
+
+    pub(super) fn finish<T: ArrowPrimitiveType<Native = N>>(&mut self) -> Made {
+        let values = ScalarBuffer::from(taken(&mut self.values));
+        made(PrimitiveArray::<T>::try_new(values, self.nulls.finish()))
+    }
+}
+
+/// Yes, no or nothing.
+#[derive(Debug)]
+pub(super) struct Flags {
+    values: BooleanBufferBuilder,
+    nulls: NullBufferBuilder,
+}
+
+impl Default for Flags {
+    fn default() -> Self {
+        Self {
+            values: BooleanBufferBuilder::new(0),
+            nulls: NullBufferBuilder::new(0),
+        }
+    }
+}
+
+impl Flags {
+    #[inline]
+    pub(super) fn push(&mut self, value: Option<bool>) {
+        self.nulls.append(value.is_some());
+        self.values.append(value.unwrap_or_default());
+    }
+
+    pub(super) fn finish(&mut self) -> ArrayRef {
+        Arc::new(BooleanArray::new(self.values.finish(), self.nulls.finish()))
+    }
+}
+
+/// Texts or bytes, one after the other, that may be absent.
+#[derive(Debug)]
+pub(super) struct Runs {
+    bytes: Vec<u8>,
+    /// Where each ends, after where the first begins.
+    ends: Vec<i32>,
+    nulls: NullBufferBuilder,
+}
+
+impl Default for Runs {
+    fn default() -> Self {
+        Self {
+            bytes: Vec::new(),
+            ends: vec![0],
+            nulls: NullBufferBuilder::new(0),
+        }
+    }
+}
+
+impl Runs {
+    #[inline]
+    pub(super) fn push(&mut self, run: Option<&[u8]>) {
+        self.nulls.append(run.is_some());
+        self.bytes.extend_from_slice(run.unwrap_or_default());
+        self.end();
+    }
+
+    /// Takes a run that is made of pieces.
+    pub(super) fn push_all<const N: usize>(&mut self, pieces: impl Iterator<Item = [u8; N]>) {
+        self.nulls.append(true);
+        self.bytes.extend(pieces.flatten());
+        self.end();
+    }
+
+    /// A bundle of 8,192 rows never comes near 2 GB: no field of a record is longer than a message.
+    fn end(&mut self) {
+        let end = i32::try_from(self.bytes.len()).unwrap_or(i32::MAX);
+        self.ends.push(end);
+    }
+
+    fn parts(&mut self) -> (OffsetBuffer<i32>, Buffer) {
+        let ends = taken(&mut self.ends);
+        self.ends.push(0);
+        let bytes = Buffer::from_vec(taken(&mut self.bytes));
+        (OffsetBuffer::new(ScalarBuffer::from(ends)), bytes)
+    }
+
+    pub(super) fn finish_text(&mut self) -> Made {
+        let (offsets, bytes) = self.parts();
+        made(StringArray::try_new(offsets, bytes, self.nulls.finish()))
+    }
+
+    pub(super) fn finish_bytes(&mut self) -> Made {
+        let (offsets, bytes) = self.parts();
+        made(BinaryArray::try_new(offsets, bytes, self.nulls.finish()))
+    }
+}
+
+/// Addresses as their keys, 16 bytes each.
+#[derive(Debug, Default)]
+pub(super) struct Addresses(Vec<u8>);
+
+impl Addresses {
+    #[inline]
+    pub(super) fn push(&mut self, key: u128) {
+        self.0.extend_from_slice(&key.to_be_bytes());
+    }
+
+    pub(super) fn finish(&mut self) -> Made {
+        let keys = Buffer::from_vec(taken(&mut self.0));
+        made(FixedSizeBinaryArray::try_new(16, keys, None))
+    }
+}
+
+/// The topics of rows: few, and mostly the one before.
+#[derive(Debug, Default)]
+pub(super) struct Topics {
+    names: Vec<Arc<str>>,
+    keys: Vec<u16>,
+}
+
+impl Topics {
+    #[inline]
+    pub(super) fn push(&mut self, source: &Source) {
+        let is_it = |name: &Arc<str>| Arc::ptr_eq(name, &source.topic);
+        let last = self.keys.last().copied().unwrap_or(0);
+        let key = if self.names.get(usize::from(last)).is_some_and(is_it) {
+            last
+        } else {
+            self.find(&source.topic)
+        };
+        self.keys.push(key);
+    }
+
+    fn find(&mut self, topic: &Arc<str>) -> u16 {
+        let known = self.names.iter().position(|name| name == topic);
+        let at = known.unwrap_or_else(|| {
+            self.names.push(topic.clone());
+            self.names.len() - 1
+        });
+        // There are fewer rows in a bundle than numbers for topics.
+        u16::try_from(at).unwrap_or(u16::MAX)
+    }
+
+    pub(super) fn finish(&mut self) -> Made {
+        let names = std::mem::take(&mut self.names);
+        let names: StringArray = names.iter().map(|name| Some(&**name)).collect();
+        let keys = numbers::<UInt16Type>(&mut self.keys);
+        made(DictionaryArray::try_new(keys, Arc::new(names)))
+    }
+}
