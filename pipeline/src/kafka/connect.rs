@@ -2,6 +2,7 @@
 //! What only one kind needs, it adds to [`Settings::client`].
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,9 @@ use super::settings::Settings;
 const ASK_FOR: Duration = Duration::from_millis(500);
 /// How long they are listened to: each call without any time would hear only one.
 const LISTEN_FOR: Duration = Duration::from_millis(20);
+/// A connection on which a question has waited for so long is given up for another: the other side
+/// may have vanished without a word. An answer may take a while on a slow line.
+const ANSWERED_WITHIN: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(60);
 
 /// Nobody answered, which may pass: whoever can wait may ask again.
 #[derive(Debug)]
@@ -36,15 +40,19 @@ impl Settings {
     /// What every client is told, under a name of its own: `andon-INSTANCE-ROLE`.
     pub fn client(&self, role: &str) -> ClientConfig {
         let mut config = ClientConfig::new();
+        // As long as the group waits for us, we wait for the cluster.
+        let (least, most) = ANSWERED_WITHIN.into_inner();
+        let answered_within = self.session.clamp(least, most);
         config
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", format!("andon-{}-{role}", self.instance))
             .set("security.protocol", self.security.protocol())
             // A peer that went away without a word is noticed, and one that came back soon tried.
             .set("socket.keepalive.enable", "true")
+            .set("socket.timeout.ms", answered_within.as_millis().to_string())
             .set("socket.connection.setup.timeout.ms", "10000")
             .set("reconnect.backoff.ms", "100")
-            .set("reconnect.backoff.max.ms", "10000")
+            .set("reconnect.backoff.max.ms", "2000")
             // Small requests, such as commits, leave at once.
             .set("socket.nagle.disable", "true");
         if let Some(tls) = &self.security.tls {

@@ -252,6 +252,8 @@ impl Group {
     fn revoked(&mut self, partitions: &[i32], lost: bool) -> anyhow::Result<()> {
         tracing::info!(?partitions, lost, "kafka: revoked");
         self.changed = Instant::now();
+        // Until the group has heard of us again, there may be something for us.
+        self.member &= !lost;
         if !lost && self.holds_news_of(partitions) {
             self.finish(partitions, self.settings.session / 3)?;
         }

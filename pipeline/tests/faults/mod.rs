@@ -4,8 +4,10 @@
 #![allow(clippy::allow_attributes, reason = "one test may use all of it")]
 
 pub(crate) mod clock;
+pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod ready;
+pub(crate) mod requests;
 pub(crate) mod tracer;
 
 use std::fs;
@@ -126,6 +128,16 @@ impl Case {
     pub(crate) fn start_under(&self, instance: &str, wrapper: &[String]) -> Process {
         let config = self.site.config(self.folder.path(), instance, &self.more);
         Process::start(wrapper, &config, &self.log_path(instance))
+    }
+
+    /// Starts a process of the group that finds the cluster somewhere else than the test does.
+    pub(crate) fn start_at(&self, addresses: &str, instance: &str) -> Process {
+        let site = Site {
+            addresses: addresses.to_owned(),
+            prefix: self.site.prefix.clone(),
+        };
+        let config = site.config(self.folder.path(), instance, &self.more);
+        Process::start(&[], &config, &self.log_path(instance))
     }
 
     /// The folder of the case.

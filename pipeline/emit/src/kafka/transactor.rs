@@ -293,6 +293,8 @@ fn connect(options: &Options) -> Result<BaseProducer, KafkaError> {
     client
         .set("transactional.id", &options.transactional_id)
         .set("transaction.timeout.ms", millis.to_string())
+        // A question may be asked again while the transaction is open.
+        .set("socket.timeout.ms", millis.saturating_sub(100).to_string())
         .set("message.timeout.ms", (millis * 9 / 10).to_string())
         .set("compression.type", "lz4")
         .set("linger.ms", "1");

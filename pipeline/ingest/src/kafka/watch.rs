@@ -4,16 +4,24 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::statistics::Statistics;
+use rdkafka::statistics::{Broker, Statistics};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::heard::Change;
+
+/// A broker of which nothing was heard for longer does not answer: even one that has nothing for us
+/// answers a heartbeat more often. That a connection stands says little: it does for a long time
+/// after the other side has vanished.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// The same for one that we fetch from: it answers many times a second, if only that there is
+/// nothing new.
+const FETCHES_WITHIN: Duration = Duration::from_secs(2);
 
 /// How far a partition has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,19 +127,24 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether a broker is connected, and something was heard of it lately.
+fn answers(broker: &Broker, within: Duration) -> bool {
+    let silent_for = u64::try_from(broker.rxidle).map(Duration::from_micros);
+    broker.state == "UP" && silent_for.is_ok_and(|silent_for| silent_for <= within)
+}
+
 impl ClientContext for Watch {
     fn stats(&self, statistics: Statistics) {
-        let up: Vec<i32> = statistics
-            .brokers
-            .values()
-            .filter(|broker| broker.state == "UP")
+        let brokers = || statistics.brokers.values();
+        let leaders: Vec<i32> = brokers()
+            .filter(|broker| answers(broker, FETCHES_WITHIN))
             .map(|broker| broker.nodeid)
             .collect();
         let topic = statistics.topics.get(&self.topic);
         let partitions = topic.iter().flat_map(|topic| topic.partitions.values());
         let partitions = partitions.map(|partition| {
             let standing = Standing {
-                connected: up.contains(&partition.leader),
+                connected: leaders.contains(&partition.leader),
                 next: partition.next_offset,
                 end: partition.ls_offset,
                 queued: partition.fetchq_cnt,
@@ -140,7 +153,9 @@ impl ClientContext for Watch {
         });
         *locked(&self.standings) = Standings {
             at: Some(Instant::now()),
-            brokers: up.len(),
+            brokers: brokers()
+                .filter(|broker| answers(broker, ANSWERS_WITHIN))
+                .count(),
             partitions: partitions.collect(),
         };
     }
@@ -189,5 +204,25 @@ impl ConsumerContext for Watch {
             },
         };
         locked(&self.changes).push_back(change);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_on_which_nothing_comes_is_not_one_to_a_broker_that_answers() {
+        let broker = |state: &str, rxidle| Broker {
+            state: state.to_owned(),
+            rxidle,
+            ..Broker::default()
+        };
+        assert!(answers(&broker("UP", 50_000), FETCHES_WITHIN));
+        assert!(!answers(&broker("UP", 3_000_000), FETCHES_WITHIN));
+        assert!(answers(&broker("UP", 3_000_000), ANSWERS_WITHIN));
+        assert!(!answers(&broker("UP", 11_000_000), ANSWERS_WITHIN));
+        assert!(!answers(&broker("UP", -1), ANSWERS_WITHIN));
+        assert!(!answers(&broker("CONNECT", 50_000), ANSWERS_WITHIN));
     }
 }

@@ -20,6 +20,7 @@ pub(crate) struct Cluster {
     answers: Lines<BufReader<ChildStdout>>,
     addresses: String,
     secure: Option<Secure>,
+    proxied: Option<String>,
 }
 
 /// Where the brokers listen for encrypted connections, and a folder with what those take.
@@ -43,19 +44,30 @@ impl Cluster {
     /// The same, with settings of the brokers, each `KEY=VALUE`.
     pub(crate) fn start_with(brokers: usize, settings: &[&str]) -> Option<Self> {
         let settings = settings.iter().flat_map(|setting| ["--set", setting]);
-        Self::run(brokers, settings, None)
+        Self::run(brokers, settings)
     }
 
     /// The same, with encrypted connections besides; what they take is put into the folder.
     pub(crate) fn start_secure(brokers: usize, folder: &Path) -> Option<Self> {
-        Self::run(brokers, [], Some(folder))
+        let mut cluster = Self::run(brokers, ["--secure", folder.to_str().unwrap()])?;
+        let told = cluster.told("secure");
+        let (for_users, for_certificates) = told.split_once(' ').unwrap();
+        cluster.secure = Some(Secure {
+            sasl: for_users.to_owned(),
+            ssl: for_certificates.to_owned(),
+            folder: folder.to_owned(),
+        });
+        Some(cluster)
     }
 
-    fn run<'a>(
-        brokers: usize,
-        settings: impl IntoIterator<Item = &'a str>,
-        folder: Option<&Path>,
-    ) -> Option<Self> {
+    /// One broker, which tells those who come through a proxy that it is to be found there.
+    pub(crate) fn start_proxied(proxy: &str) -> Option<Self> {
+        let mut cluster = Self::run(1, ["--proxied", proxy])?;
+        cluster.proxied = Some(cluster.told("proxied"));
+        Some(cluster)
+    }
+
+    fn run<'a>(brokers: usize, options: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let script = script();
         if env::var_os(DEMANDED).is_none_or(|value| value != "1") {
             let check = Command::new(&script).arg("check").output().unwrap();
@@ -66,10 +78,7 @@ impl Cluster {
         }
         let mut command = Command::new(&script);
         command.args(["run", "--brokers", &brokers.to_string()]);
-        command.args(settings);
-        if let Some(folder) = folder {
-            command.arg("--secure").arg(folder);
-        }
+        command.args(options);
         let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -81,17 +90,9 @@ impl Cluster {
             process,
             addresses: String::new(),
             secure: None,
+            proxied: None,
         };
         cluster.addresses = cluster.told("ready");
-        if let Some(folder) = folder {
-            let told = cluster.told("secure");
-            let (for_users, for_certificates) = told.split_once(' ').unwrap();
-            cluster.secure = Some(Secure {
-                sasl: for_users.to_owned(),
-                ssl: for_certificates.to_owned(),
-                folder: folder.to_owned(),
-            });
-        }
         Some(cluster)
     }
 
@@ -127,6 +128,13 @@ impl Cluster {
         self.secure.as_ref().expect("it was started secure")
     }
 
+    /// Where the proxy finds it, if it was started behind one.
+    pub(crate) fn proxied(&self) -> &str {
+        self.proxied
+            .as_deref()
+            .expect("it was started behind a proxy")
+    }
+
     /// The process that keeps the brokers.
     pub(crate) fn process_id(&self) -> u32 {
         self.process.id()
@@ -134,30 +142,40 @@ impl Cluster {
 
     /// Takes one broker away, counted from 1, as a power cut would.
     pub(crate) fn kill(&mut self, broker: usize) {
-        self.tell("kill", broker);
+        self.tell("kill", &broker.to_string());
+    }
+
+    /// Takes all of them away.
+    pub(crate) fn kill_all(&mut self) {
+        self.tell("kill", "all");
     }
 
     /// Ends a broker in order: others take over what it leads before it goes.
     pub(crate) fn stop(&mut self, broker: usize) {
-        self.tell("stop", broker);
+        self.tell("stop", &broker.to_string());
     }
 
     /// Freezes a broker: it stays connected and answers nothing.
     pub(crate) fn pause(&mut self, broker: usize) {
-        self.tell("pause", broker);
+        self.tell("pause", &broker.to_string());
     }
 
     /// Lets a frozen broker go on.
     pub(crate) fn resume(&mut self, broker: usize) {
-        self.tell("resume", broker);
+        self.tell("resume", &broker.to_string());
     }
 
     /// Starts a broker again, with what it had stored, and waits until it serves.
     pub(crate) fn start_again(&mut self, broker: usize) {
-        self.tell("start", broker);
+        self.tell("start", &broker.to_string());
     }
 
-    fn tell(&mut self, verb: &str, broker: usize) {
+    /// Starts all of them again, together.
+    pub(crate) fn start_all_again(&mut self) {
+        self.tell("start", "all");
+    }
+
+    fn tell(&mut self, verb: &str, broker: &str) {
         let commands = self.commands.as_mut().expect("it was not told to end");
         writeln!(commands, "{verb} {broker}").unwrap();
         let answer = self.answers.next().expect("it was not ended").unwrap();

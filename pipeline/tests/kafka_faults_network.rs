@@ -1,0 +1,273 @@
+//! The pipeline on a real Kafka when what fails is the network between them: cut both ways or one
+//! way, for a moment or past the session, half-open, slow, or gone just as a transaction is
+//! committed. The committed verdicts are those of a backtest; a process that does not reach the
+//! broker is not ready, and is again when it does.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what these functions cannot do fails the test, and a skipped test must say so"
+)]
+
+mod faults;
+#[path = "../ingest/tests/kafka_broker/mod.rs"]
+mod kafka_broker;
+mod kafka_plant;
+mod plant;
+
+use std::time::{Duration, Instant};
+
+use self::faults::network::{Line, Network, Ways};
+use self::faults::process::Process;
+use self::faults::ready::{Watch, is_ready};
+use self::faults::requests::Wanted;
+use self::faults::{Case, is_long, until};
+use self::kafka_broker::Cluster;
+use self::kafka_plant::{Luck, say};
+
+/// Past the session of a process, even if it had just been prolonged.
+const PAST_SESSION: Duration = Duration::from_secs(8);
+
+/// A broker that a process reaches over a network, and the test itself without it.
+struct Remote {
+    network: Network,
+    broker: Cluster,
+}
+
+impl Remote {
+    fn start() -> Option<Self> {
+        let network = Network::new();
+        let broker = Cluster::start_proxied(network.address())?;
+        network.lead_to(broker.proxied());
+        Some(Self { network, broker })
+    }
+
+    fn case(&self, name: &str) -> Case {
+        let mut case = Case::new(self.broker.addresses(), name);
+        // A transaction is nearly always under way.
+        case.more = "epoch = \"20ms\"\nsnapshot = \"200ms\"".to_owned();
+        case
+    }
+
+    fn run(&self, case: &Case, instance: &str) -> Process {
+        case.start_at(self.network.address(), instance)
+    }
+}
+
+fn until_ready(run: &Process) {
+    until("it is ready", || is_ready(&run.http));
+}
+
+fn until_not_ready(run: &Process) {
+    until("it is not ready", || !is_ready(&run.http));
+}
+
+fn refused(case: &Case, instance: &str) -> usize {
+    case.log(instance)
+        .matches("ended without an answer")
+        .count()
+}
+
+#[test]
+fn a_fault_at_any_moment_and_for_any_time_loses_nothing_and_says_nothing_twice() {
+    let Some(remote) = Remote::start() else {
+        return;
+    };
+    let mut luck = Luck::new("moments");
+    let mut case = remote.case("moments");
+    let watch = Watch::new("moments");
+    let mut run = remote.run(&case, "one");
+    watch.ask(&[&run.http]);
+    case.feed(500);
+    case.until_caught_up();
+    let rounds = if is_long() { 8 } else { 1 };
+    for line in [
+        Line::Cut,
+        Line::Lossy(Ways::Out),
+        Line::Lossy(Ways::Back),
+        Line::Lossy(Ways::Both),
+        Line::Slow(2_048, Duration::from_millis(20)),
+        Line::Vanished,
+    ]
+    .repeat(rounds)
+    {
+        case.feed(500);
+        std::thread::sleep(luck.millis(1, 100));
+        watch.outage();
+        remote.network.set(line);
+        case.feed(300);
+        let lasts = luck.millis(50, 2_500);
+        std::thread::sleep(lasts);
+        remote.network.set(Line::Whole);
+        let whole = Instant::now();
+        watch.ask(&[&run.http]);
+        case.until_caught_up();
+        let took = whole.elapsed();
+        say(&format!(
+            "{line:?} for {lasts:?}: caught up within {took:?}"
+        ));
+        assert!(run.ended().is_none(), "{line:?}");
+    }
+    until_ready(&run);
+    run.end();
+    drop(watch);
+    case.settle("one");
+}
+
+#[test]
+fn a_process_that_is_cut_off_past_its_session_is_not_ready_until_it_is_back() {
+    let Some(remote) = Remote::start() else {
+        return;
+    };
+    let mut case = remote.case("sessions");
+    let watch = Watch::new("sessions");
+    let mut run = remote.run(&case, "one");
+    watch.ask(&[&run.http]);
+    for (line, is_busy) in [
+        (Line::Cut, true),
+        (Line::Lossy(Ways::Back), true),
+        (Line::Lossy(Ways::Both), false),
+        (Line::Vanished, false),
+    ] {
+        case.feed(500);
+        case.until_caught_up();
+        until_ready(&run);
+        if is_busy {
+            case.feed(500);
+        }
+        watch.outage();
+        remote.network.set(line);
+        let began = Instant::now();
+        until_not_ready(&run);
+        let seen = began.elapsed();
+        until("the session", || began.elapsed() > PAST_SESSION);
+        case.feed(300);
+        remote.network.set(Line::Whole);
+        let whole = Instant::now();
+        watch.ask(&[&run.http]);
+        until_ready(&run);
+        let ready = whole.elapsed();
+        case.until_caught_up();
+        say(&format!(
+            "{line:?}, busy: {is_busy}: not ready after {seen:?}, ready again within {ready:?}, \
+             caught up within {:?}",
+            whole.elapsed()
+        ));
+        assert!(run.ended().is_none(), "{line:?}");
+    }
+    run.end();
+    drop(watch);
+    case.settle("one");
+}
+
+#[test]
+fn a_commit_of_which_nothing_more_is_heard_is_settled_by_what_the_group_holds() {
+    let Some(remote) = Remote::start() else {
+        return;
+    };
+    let mut luck = Luck::new("commits");
+    let mut case = remote.case("commits");
+    let watch = Watch::new("commits");
+    let mut run = remote.run(&case, "one");
+    watch.ask(&[&run.http]);
+    case.feed(500);
+    case.until_caught_up();
+    let rounds = if is_long() { 8 } else { 1 };
+    for (line, is_long_gone) in [
+        // The answer is lost, the question is lost, both are with their connection.
+        (Line::Lossy(Ways::Back), true),
+        (Line::Lossy(Ways::Out), true),
+        (Line::Lossy(Ways::Back), false),
+        (Line::Cut, false),
+        (Line::Vanished, false),
+    ]
+    .repeat(rounds)
+    {
+        let before = refused(&case, "one");
+        until_ready(&run);
+        let end = Wanted::end_of_transaction("andon-one-run");
+        remote.network.set_at(end, line);
+        case.feed(500);
+        until("the end of a transaction", || remote.network.is_sprung());
+        watch.outage();
+        if is_long_gone {
+            until("the client gives up", || refused(&case, "one") > before);
+        }
+        std::thread::sleep(luck.millis(50, 1_000));
+        // What was on its way is lost for good, half of the times.
+        if luck.below(2) == 0 {
+            remote.network.set(Line::Cut);
+        }
+        remote.network.set(Line::Whole);
+        let whole = Instant::now();
+        watch.ask(&[&run.http]);
+        case.until_caught_up();
+        let took = whole.elapsed();
+        say(&format!("{line:?} at the end of a transaction: {took:?}"));
+        assert!(run.ended().is_none(), "{line:?}");
+    }
+    run.end();
+    drop(watch);
+    case.settle("one");
+}
+
+#[test]
+fn what_comes_through_after_another_has_taken_over_does_not_count() {
+    let Some(remote) = Remote::start() else {
+        return;
+    };
+    let mut case = remote.case("delays");
+    let watch = Watch::new("delays");
+    let mut heir = case.start("heir");
+    let mut lost = remote.run(&case, "lost");
+    watch.ask(&[&heir.http]);
+    case.feed(500);
+    case.until_caught_up();
+    for ways in [Ways::Out, Ways::Back] {
+        until_ready(&lost);
+        let end = Wanted::end_of_transaction("andon-lost-run");
+        remote.network.set_at(end, Line::Lossy(ways));
+        case.feed(1_000);
+        until("the end of a transaction", || remote.network.is_sprung());
+        let began = Instant::now();
+        case.feed(500);
+        case.until_caught_up();
+        let took = began.elapsed();
+        until("it is not ready", || !is_ready(&lost.http));
+        remote.network.set(Line::Whole);
+        until_ready(&lost);
+        case.feed(500);
+        case.until_caught_up();
+        say(&format!("{ways:?} lost: taken over within {took:?}"));
+    }
+    lost.end();
+    heir.end();
+    drop(watch);
+    case.settle("heir");
+}
+
+#[test]
+fn a_slow_line_is_slow_and_nothing_else() {
+    let Some(remote) = Remote::start() else {
+        return;
+    };
+    let mut case = remote.case("slowness");
+    // 20 ms there and 20 ms back, and 400 kB/s each way.
+    let slow = Line::Slow(8_192, Duration::from_millis(20));
+    remote.network.set(slow);
+    let watch = Watch::new("slowness");
+    let mut run = remote.run(&case, "one");
+    watch.ask(&[&run.http]);
+    case.feed(2_000);
+    case.until_caught_up();
+    // More than can come through within the times that the client sets.
+    remote
+        .network
+        .set(Line::Slow(4_096, Duration::from_millis(100)));
+    case.feed(1_500);
+    case.until_caught_up();
+    until_ready(&run);
+    remote.network.set(slow);
+    run.end();
+    drop(watch);
+    case.settle("one");
+}
