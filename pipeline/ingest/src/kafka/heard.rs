@@ -72,7 +72,11 @@ pub enum ReaderError {
         cause: KafkaError,
     },
     /// Another process uses our name in the group.
-    #[error("another process reads as `{0}`: two must not share an instance name")]
+    #[error(
+        "the group has given the place of `{0}` to another client of that name: two processes must \
+         not share an instance name; if none do, an answer of the broker to this one was lost on \
+         its way, and starting it again is enough"
+    )]
     SameName(String),
     /// The group still keeps the place of an earlier process of our name.
     #[error(
