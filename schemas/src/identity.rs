@@ -27,11 +27,14 @@ impl DeviceId {
         if text.is_empty() {
             return Err("device id is empty".to_owned());
         }
-        if text.len() > DEVICE_ID_BYTES_MAX {
-            return Err(format!(
-                "device id of {} bytes is longer than {DEVICE_ID_BYTES_MAX}",
-                text.len()
-            ));
+        let is_too_long = |text: &str| {
+            let length = text.len();
+            (length > DEVICE_ID_BYTES_MAX).then(|| {
+                format!("device id of {length} bytes is longer than {DEVICE_ID_BYTES_MAX}")
+            })
+        };
+        if let Some(refusal) = is_too_long(text) {
+            return Err(refusal);
         }
         // As machines write them: what follows would change nothing.
         let is_plain =
@@ -45,12 +48,18 @@ impl DeviceId {
         {
             return Err(format!("device id {text:?} holds {bad:?}"));
         }
-        Ok(Self(text.to_lowercase().into()))
+        let folded = text.to_lowercase();
+        // A few letters are longer in lower case, and an id is read back as it was written.
+        match is_too_long(&folded) {
+            Some(refusal) => Err(refusal),
+            None => Ok(Self(folded.into())),
+        }
     }
 
-    /// The stand-in identity of an endpoint that the inventory does not list.
+    /// The stand-in identity of an endpoint that the inventory does not list; an IPv4 address is the
+    /// same mapped into IPv6.
     pub fn of_address(address: IpAddr) -> Self {
-        Self(format!("ip:{address}").into())
+        Self(format!("ip:{}", address.to_canonical()).into())
     }
 
     /// The id as text.
@@ -128,7 +137,7 @@ impl ShortId {
     #[inline]
     pub fn is(&self, id: &str) -> Option<bool> {
         let given = Self::of(id);
-        (given.length > 0 || id.is_empty()).then_some(given == *self)
+        (given.length > 0).then_some(given == *self)
     }
 }
 
@@ -191,6 +200,37 @@ mod tests {
         for bad in ["", "a/b", "a+b", "a#", "a b", "a\u{0}", &"x".repeat(129)] {
             assert!(DeviceId::new(bad).is_err(), "{bad:?}");
         }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn an_id_is_read_back_as_it_was_written(text in "[a-zA-ZȺİßΣẞ0-9:.-]{1,128}") {
+            if let Ok(id) = DeviceId::new(&text) {
+                proptest::prop_assert_eq!(DeviceId::new(id.as_str()), Ok(id));
+            }
+        }
+    }
+
+    #[test]
+    fn an_id_is_no_longer_than_it_may_be_after_folding() {
+        assert!(DeviceId::new(&"Ⱥ".repeat(64)).is_err());
+        assert_eq!(DeviceId::new(&"Ⱥ".repeat(42)).unwrap().as_str().len(), 126);
+    }
+
+    #[test]
+    fn a_short_id_is_itself_and_tells_nothing_of_what_is_too_long() {
+        let (short, long) = ("cnc-1", "x".repeat(32));
+        assert_eq!(ShortId::of(short).is(short), Some(true));
+        assert_eq!(ShortId::of(short).is("cnc-2"), Some(false));
+        assert_eq!(ShortId::of(&long).is(&long), None);
+        assert_eq!(ShortId::of(&long).is(""), None);
+        assert_eq!(ShortId::of(&long).is(short), Some(false));
+    }
+
+    #[test]
+    fn a_mapped_address_is_the_same_endpoint() {
+        let [plain, mapped] = ["10.1.2.3", "::ffff:10.1.2.3"].map(|a| a.parse().unwrap());
+        assert_eq!(DeviceId::of_address(plain), DeviceId::of_address(mapped));
     }
 
     #[test]

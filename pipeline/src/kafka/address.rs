@@ -69,7 +69,7 @@ pub fn addressees<'i>(
     let keys: Vec<Option<&str>> = keys.map(|key| std::str::from_utf8(key?).ok()).collect();
     let listed = inventory.positions(&keys);
     let each = messages.iter().zip(listed);
-    each.map(|(message, listed)| addressee(message, listed, producers))
+    each.map(|(message, listed)| addressee(message, listed, producers, inventory))
         .collect()
 }
 
@@ -77,6 +77,7 @@ fn addressee<'i>(
     message: &Message<'_>,
     listed: Option<(usize, &'i Listed)>,
     producers: Producers,
+    inventory: &'i Inventory,
 ) -> Result<Addressee<'i>, Refused> {
     let Some(key) = message.key.filter(|key| !key.is_empty()) else {
         return Err(Refused::new(
@@ -92,11 +93,17 @@ fn addressee<'i>(
     }
     let key = std::str::from_utf8(key)
         .map_err(|_| Refused::new(RejectReason::WrongKey, "key is not UTF-8"))?;
-    let addressee = match listed {
-        Some((at, listed)) => Addressee::Listed(at, listed),
-        None => DeviceId::new(key)
-            .map(Addressee::Stranger)
-            .map_err(|e| Refused::new(RejectReason::WrongKey, format!("key: {e}")))?,
+    let addressee = if let Some((at, listed)) = listed {
+        Addressee::Listed(at, listed)
+    } else {
+        let id = DeviceId::new(key)
+            .map_err(|e| Refused::new(RejectReason::WrongKey, format!("key: {e}")))?;
+        // The inventory lists ids in lower case.
+        let mut folded = inventory.positions(&[Some(id.as_str())]);
+        match folded.pop().flatten() {
+            Some((at, listed)) => Addressee::Listed(at, listed),
+            None => Addressee::Stranger(id),
+        }
     };
     let Producers {
         partitioner,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::BorrowedMessage;
+use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
 use super::heard::{Change, Committed, Message, ReaderError, Taken, borrowed};
@@ -379,6 +379,8 @@ fn gather<'a>(
         match consumer.poll(wait) {
             None => break,
             Some(Ok(message)) => {
+                // What comes after an end makes it none.
+                ended.retain(|partition| *partition != message.partition());
                 held.reserve(TOGETHER);
                 held.push(message);
                 wait = Duration::ZERO;

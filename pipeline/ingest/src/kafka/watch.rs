@@ -142,6 +142,8 @@ impl ClientContext for Watch {
             .collect();
         let topic = statistics.topics.get(&self.topic);
         let partitions = topic.iter().flat_map(|topic| topic.partitions.values());
+        // Of a topic that the cluster does not know for a moment, those that we hold are left.
+        let partitions = partitions.filter(|partition| !partition.unknown);
         let partitions = partitions.map(|partition| {
             let standing = Standing {
                 connected: leaders.contains(&partition.leader),

@@ -12,7 +12,7 @@ use andon_schemas::time::EventTime;
 use super::Lane;
 use crate::args::PlantArgs;
 use crate::blueprint::Blueprint;
-use crate::kafka::address::Producers;
+use crate::kafka::address::{Addressee, Producers, addressees};
 use crate::kafka::journal::EpochRecord;
 use crate::kafka::measure::Measure;
 use crate::kafka::names::Names;
@@ -204,4 +204,30 @@ fn a_lane_taken_up_at_any_epoch_says_what_it_would_have_said() {
         }
         assert!(tried > epochs.len(), "{tried} of {}", epochs.len());
     }
+}
+
+#[test]
+fn a_key_is_folded_before_its_device_is_looked_for() {
+    let (names, measure, now) = (Names::of("andon"), measure(), Instant::now());
+    let begin = EpochRecord::default();
+    let mut lane = Lane::new(3, &names, PRODUCERS, &measure, begin);
+    let mut payloads = Payloads::new(&payload::Options::default()).unwrap();
+    for (offset, named) in [(0, ""), (1, r#""device":"cnc-controller-01-0001","#)] {
+        let payload = format!(
+            r#"{{"kind":"flow",{named}"time":"{}","orig":"10.1.10.250:40000","resp":"10.1.10.1:44818","transport":"udp"}}"#,
+            start()
+        );
+        let message = Message {
+            partition: 3,
+            offset,
+            key: Some(b"CNC-Controller-01-0001"),
+            payload: Some(payload.as_bytes()),
+            stamped: start(),
+        };
+        let plant = measure.plant.clone();
+        let addressees = addressees(&[message], PRODUCERS, plant.inventory());
+        assert!(matches!(addressees[..], [Ok(Addressee::Listed(..))]));
+        lane.take(&[message], &mut payloads, now).unwrap();
+    }
+    assert_eq!((lane.tally().records, lane.tally().observed), (2, 2));
 }
