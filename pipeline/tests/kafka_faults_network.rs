@@ -1,7 +1,8 @@
 //! The pipeline on a real Kafka when what fails is the network between them: cut both ways or one
 //! way, for a moment or past the session, half-open, slow, or gone just as a transaction is
-//! committed. The committed verdicts are those of a backtest; a process that does not reach the
-//! broker is not ready, and is again when it does.
+//! committed; and when a process is frozen and goes on past its session. The committed verdicts are
+//! those of a backtest; a process that does not reach the broker is not ready, and is again when it
+//! does.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -65,6 +66,16 @@ fn refused(case: &Case, instance: &str) -> usize {
     case.log(instance)
         .matches("ended without an answer")
         .count()
+}
+
+/// What it was told when a transaction of its was not committed.
+fn refusals(case: &Case, instance: &str) -> Vec<String> {
+    let told = ["an epoch was not committed: ", "ended without an answer: "];
+    let log = case.log(instance);
+    log.lines()
+        .filter_map(|line| told.iter().find_map(|told| line.split_once(told)))
+        .map(|(_, reason)| reason.to_owned())
+        .collect()
 }
 
 /// Waits until it is ready; returns how often it had to be started again for that. To the client it
@@ -264,6 +275,63 @@ fn what_comes_through_after_another_has_taken_over_does_not_count() {
         ));
     }
     lost.end();
+    heir.end();
+    drop(watch);
+    case.settle("heir");
+}
+
+/// Frozen, and so is not asked whether it is ready, past its session.
+fn frozen(zombie: &Process, case: &mut Case, meanwhile: impl FnOnce(&mut Case)) {
+    zombie.signal("STOP");
+    let began = Instant::now();
+    meanwhile(case);
+    until("the session", || began.elapsed() > PAST_SESSION);
+    zombie.signal("CONT");
+}
+
+#[test]
+fn a_zombie_is_refused_and_recovers() {
+    let Some(remote) = Remote::start() else {
+        return;
+    };
+    let mut luck = Luck::new("zombie");
+    let mut case = remote.case("zombie");
+    let watch = Watch::new("zombie");
+    let mut zombie = remote.run(&case, "zombie");
+    let mut heir = case.start("heir");
+    watch.ask(&[&heir.http]);
+    case.feed(500);
+    case.until_caught_up();
+    for is_ending in [true, false, true, false] {
+        until_ready(&zombie);
+        let before = refusals(&case, "zombie").len();
+        let assigned = case.log("zombie").matches("kafka: assigned").count();
+        if is_ending {
+            // It has asked for the end of a transaction, and the question is on its way.
+            let end = Wanted::end_of_transaction("andon-zombie-run");
+            remote.network.set_at(end, Line::Lossy(Ways::Out));
+            case.feed(1_500);
+            until("the end of a transaction", || remote.network.is_sprung());
+        } else {
+            case.feed(1_500);
+            std::thread::sleep(luck.millis(1, 100));
+        }
+        frozen(&zombie, &mut case, |case| {
+            case.feed(500);
+            case.until_caught_up();
+            remote.network.set(Line::Whole);
+        });
+        until("the zombie is a member again", || {
+            case.log("zombie").matches("kafka: assigned").count() > assigned
+        });
+        case.feed(500);
+        case.until_caught_up();
+        let refusals = &refusals(&case, "zombie")[before..];
+        say(&format!("frozen, ending: {is_ending}: {refusals:?}"));
+        assert!(!is_ending || !refusals.is_empty(), "it was not refused");
+        assert!(zombie.ended().is_none(), "it recovers");
+    }
+    zombie.end();
     heir.end();
     drop(watch);
     case.settle("heir");
