@@ -251,7 +251,10 @@ fn an_encrypted_cluster_lets_in_who_proves_itself_and_tells_the_others_why_not()
     let ours = Installation::at(&secure.ssl, "certified", &certificate);
     ours.create(&["--partitions", "1"]);
     let without = refused(&secure.ssl, &trust);
-    assert!(without.contains("certificate required"), "{without}");
+    assert!(
+        without.contains("wants a certificate from its clients"),
+        "{without}"
+    );
 }
 
 /// How a client that is not let in is told so; no password is in it.

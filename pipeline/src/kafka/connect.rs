@@ -88,7 +88,11 @@ impl Settings {
             };
             producer.poll(LISTEN_FOR);
             if let Some(reason) = complaints.beyond_waiting() {
-                bail!("no connection to Kafka at `{}`: {reason}", self.brokers);
+                let advice = self.advice(&reason);
+                bail!(
+                    "no connection to Kafka at `{}`: {reason}{advice}",
+                    self.brokers
+                );
             }
             if Instant::now() >= deadline {
                 let reason = complaints.latest().unwrap_or(error);
@@ -98,6 +102,20 @@ impl Settings {
                 );
                 return Err(Unreachable(words).into());
             }
+        }
+    }
+
+    /// What mends a refusal, where that is known.
+    fn advice(&self, reason: &str) -> &'static str {
+        let tls = self.security.tls.as_ref();
+        let is_bare = tls.is_some_and(|tls| tls.identity.is_none());
+        // Java 17 calls a certificate bad that was not even shown.
+        let asks = ["alert certificate required", "alert bad certificate"];
+        if is_bare && asks.iter().any(|alert| reason.contains(alert)) {
+            "; the broker wants a certificate from its clients: name one in [kafka.tls], with \
+             `certificate_file` and `key_file`, or with `keystore_file`"
+        } else {
+            ""
         }
     }
 
