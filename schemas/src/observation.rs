@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::grade::text_scale;
@@ -206,13 +207,13 @@ pub struct Flow {
     /// Address of the other end.
     pub peer: IpAddr,
     /// Name of the other end, if the record gave one.
-    pub peer_name: Option<String>,
+    pub peer_name: Option<CompactString>,
     /// The responder's port, whichever end the device is; 0 where there are none.
     pub port: u16,
     /// Transport protocol.
     pub transport: Transport,
     /// Application protocol as a sensor detected it, lower case.
-    pub service: Option<String>,
+    pub service: Option<CompactString>,
     /// Bytes the device sent so far; `None` if the record does not say.
     pub up: Option<u64>,
     /// Bytes the device received so far.
@@ -224,7 +225,7 @@ pub struct Flow {
     /// A running total of a flow that has not ended.
     pub interim: bool,
     /// The sensor's own id of the flow.
-    pub uid: Option<String>,
+    pub uid: Option<CompactString>,
 }
 
 /// One sample of a device's sensors. At least one value is present, all are finite.
@@ -313,11 +314,11 @@ pub struct FlowRecord {
     /// Who was connected to.
     pub responder: Party,
     /// Name of the responder, if the record gave one (TLS SNI, HTTP host).
-    pub responder_name: Option<String>,
+    pub responder_name: Option<CompactString>,
     /// Transport protocol.
     pub transport: Transport,
     /// Application protocol, lower case.
-    pub service: Option<String>,
+    pub service: Option<CompactString>,
     /// Bytes from originator to responder so far.
     pub originator_bytes: Option<u64>,
     /// Bytes from responder to originator so far.
@@ -329,7 +330,7 @@ pub struct FlowRecord {
     /// A running total of a flow that has not ended.
     pub interim: bool,
     /// The sensor's own id of the flow.
-    pub uid: Option<String>,
+    pub uid: Option<CompactString>,
 }
 
 impl FlowRecord {

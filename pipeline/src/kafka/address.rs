@@ -119,13 +119,13 @@ fn addressee<'i>(
     }
 }
 
-/// What a record is once it is known for whom it was.
-#[derive(Debug)]
-pub enum Addressed {
-    /// About its addressee, which stands at this end if it is a flow.
-    Own(Record, Role),
-    /// About somebody for whom its addressee, the sender, may not speak: held against the sender.
-    Other(Record),
+/// Whom a record is about, once it is known for whom it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// Its addressee, which stands at this end if it is a flow.
+    Addressee(Role),
+    /// Somebody for whom its addressee, the sender, may not speak: held against the sender.
+    Other,
 }
 
 /// A record concerns the device that is its key: of a flow only that end is taken. The other one
@@ -134,12 +134,12 @@ pub enum Addressed {
 ///
 /// # Errors
 /// If the record concerns another device.
-pub fn addressed(
-    mut record: Record,
+pub fn about(
+    record: &mut Record,
     addressee: &Addressee<'_>,
     trusted: bool,
     inventory: &Inventory,
-) -> Result<Addressed, Refused> {
+) -> Result<About, Refused> {
     let device = addressee.id();
     if !trusted {
         record.sender = Some(Sender {
@@ -148,7 +148,7 @@ pub fn addressed(
         });
     }
     if let Some(sender) = &record.sender
-        && !may_speak(sender, &record, addressee, inventory)
+        && !may_speak(sender, record, addressee, inventory)
     {
         return held_against(device, record);
     }
@@ -174,7 +174,7 @@ pub fn addressed(
             ));
         }
     }
-    Ok(Addressed::Own(record, role))
+    Ok(About::Addressee(role))
 }
 
 /// Whether its sender may speak for whom the record is about: its addressee, unless it names
@@ -207,7 +207,7 @@ fn may_speak(
 /// What its sender may not say goes on to the engine, which refuses it and holds it against the
 /// sender: here only if the sender's own records come here too, because elsewhere nothing is known
 /// of him.
-fn held_against(key: &DeviceId, mut record: Record) -> Result<Addressed, Refused> {
+fn held_against(key: &DeviceId, record: &mut Record) -> Result<About, Refused> {
     let about = record.device.get_or_insert_with(|| key.clone());
     match &record.sender {
         Some(sender) if sender.name != *key => Err(Refused {
@@ -221,6 +221,6 @@ fn held_against(key: &DeviceId, mut record: Record) -> Result<Addressed, Refused
                 ),
             )
         }),
-        _ => Ok(Addressed::Other(record)),
+        _ => Ok(About::Other),
     }
 }

@@ -37,13 +37,13 @@ fn flow(peer: &str) -> Flow {
         peer_name: None,
         port: 502,
         transport: Transport::Icmp,
-        service: Some("modbus".to_owned()),
+        service: Some("modbus".into()),
         up: None,
         down: Some(u64::MAX),
         bytes: ByteKind::Frame,
         state: ConnState::Unknown,
         interim: true,
-        uid: Some(String::new()),
+        uid: Some("".into()),
     }
 }
 
@@ -132,16 +132,16 @@ fn flow_of(row: &FlowRow<'_>) -> Flow {
         start: row.start,
         role: row.role,
         peer: address_of_key(row.peer),
-        peer_name: row.peer_name.map(str::to_owned),
+        peer_name: row.peer_name.map(Into::into),
         port: row.port,
         transport: row.transport,
-        service: row.service.map(str::to_owned),
+        service: row.service.map(Into::into),
         up: row.up,
         down: row.down,
         bytes: row.bytes,
         state: row.state,
         interim: row.interim,
-        uid: row.uid.map(str::to_owned),
+        uid: row.uid.map(Into::into),
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 
+use compact_str::CompactString;
+
 use super::field::{
-    address, amount, count, flag, host_name, narrow, party, required, text, time, word, wrong,
+    address, amount, count, flag, host_name, lower_case, narrow, party, required, text, time, word,
+    wrong,
 };
 use super::members::{Members, Object};
 use super::scan::scan;
@@ -250,13 +253,13 @@ fn flow(raw: &Members<'_>, end: EventTime) -> Result<FlowRecord, WireError> {
         transport: required("transport", word("transport", raw.transport())?)?,
         service: text("service", raw.service())?
             .filter(|service| !service.is_empty())
-            .map(str::to_ascii_lowercase),
+            .map(lower_case),
         originator_bytes: count("orig_bytes", raw.orig_bytes())?,
         responder_bytes: count("resp_bytes", raw.resp_bytes())?,
         bytes: word("bytes", raw.bytes())?.unwrap_or_default(),
         state: word("state", raw.state())?.unwrap_or_default(),
         interim: flag("interim", raw.interim())?.unwrap_or(false),
-        uid: text("uid", raw.uid())?.map(str::to_owned),
+        uid: text("uid", raw.uid())?.map(CompactString::new),
     })
 }
 
@@ -298,7 +301,7 @@ fn resolution(raw: &Members<'_>) -> Result<Resolution, WireError> {
     let addresses = addresses(raw.addresses())?;
     Ok(Resolution {
         server: required("server", address("server", raw.server())?)?,
-        name: host_name(required("name", text("name", raw.name())?)?),
+        name: host_name(required("name", text("name", raw.name())?)?).into(),
         addresses,
         ttl_s: narrow("ttl_s", required("ttl_s", count("ttl_s", raw.ttl_s())?)?)?,
     })

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use compact_str::CompactString;
+
 use super::address::{parse_address, parse_party};
 use super::decode::WireError;
 use super::value::{Value, shortened};
@@ -49,8 +51,20 @@ pub(super) fn text<'v>(name: &str, value: Value<'v>) -> Result<Option<&'v str>, 
 }
 
 /// A DNS name as it is compared: lower case, without a final dot.
-pub(super) fn host_name(name: &str) -> String {
-    name.strip_suffix('.').unwrap_or(name).to_lowercase()
+pub(super) fn host_name(name: &str) -> CompactString {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.is_ascii() {
+        lower_case(name)
+    } else {
+        name.to_lowercase().into()
+    }
+}
+
+/// A name whose letters, as far as they are ASCII, are in lower case.
+pub(super) fn lower_case(name: &str) -> CompactString {
+    let mut name = CompactString::new(name);
+    name.make_ascii_lowercase();
+    name
 }
 
 #[inline]

@@ -41,15 +41,15 @@ fn flow() -> Record {
             address: "fd00::1".parse().unwrap(),
             port: 502,
         },
-        responder_name: Some("historian.plant.example".to_owned()),
+        responder_name: Some("historian.plant.example".into()),
         transport: Transport::Tcp,
-        service: Some("modbus".to_owned()),
+        service: Some("modbus".into()),
         originator_bytes: Some(1_440),
         responder_bytes: None,
         bytes: ByteKind::Ip,
         state: ConnState::Answered,
         interim: true,
-        uid: Some("C\"1\\".to_owned()),
+        uid: Some("C\"1\\".into()),
     }))
 }
 

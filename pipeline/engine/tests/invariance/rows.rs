@@ -122,13 +122,13 @@ fn flow() -> impl Strategy<Value = Body> {
             peer_name: None,
             port,
             transport,
-            service: service.map(str::to_owned),
+            service: service.map(Into::into),
             up,
             down,
             bytes,
             state,
             interim,
-            uid: uid.map(|n| format!("C{n}")),
+            uid: uid.map(|n| format!("C{n}").into()),
         })
     })
 }

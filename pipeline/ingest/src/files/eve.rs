@@ -89,13 +89,13 @@ fn event(event: &Members<'_>) -> Result<Record, Refused> {
             responder: party("dest_ip", "dest_port")?,
             responder_name: None,
             transport,
-            service: service(event),
+            service: service(event).map(Into::into),
             originator_bytes: count(&flow, "bytes_toserver")?,
             responder_bytes: count(&flow, "bytes_toclient")?,
             bytes: ByteKind::Frame,
             state: state(event, &flow, transport)?,
             interim: false,
-            uid: count(event, "flow_id")?.map(|id| id.to_string()),
+            uid: count(event, "flow_id")?.map(|id| id.to_string().into()),
         }),
     })
 }

@@ -267,13 +267,13 @@ impl<'a> Row<'a> {
                 responder: party(Field::RespH, Field::RespP)?,
                 responder_name: None,
                 transport,
-                service: services(&self.services),
+                service: services(&self.services).map(Into::into),
                 originator_bytes: bytes(Field::OrigBytes, Field::OrigIpBytes)?,
                 responder_bytes: bytes(Field::RespBytes, Field::RespIpBytes)?,
                 bytes: ByteKind::Payload,
                 state: self.get(Field::ConnState).map_or(ConnState::Unknown, state),
                 interim,
-                uid: self.get(Field::Uid).map(|uid| cut(uid).to_owned()),
+                uid: self.get(Field::Uid).map(|uid| cut(uid).into()),
             }),
         })
     }

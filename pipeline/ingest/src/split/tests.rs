@@ -52,7 +52,7 @@ fn flow(from: &str, to: &str) -> Record {
         start: EventTime::default(),
         originator: party(from, 40_000),
         responder: party(to, 502),
-        responder_name: Some("name".to_owned()),
+        responder_name: Some("name".into()),
         transport: Transport::Tcp,
         service: None,
         originator_bytes: Some(7),

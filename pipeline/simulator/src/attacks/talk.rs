@@ -99,13 +99,13 @@ impl Talk {
                 responder: self.responder,
                 responder_name: None,
                 transport: self.transport,
-                service: self.service.clone(),
+                service: self.service.as_deref().map(Into::into),
                 originator_bytes: Some(up),
                 responder_bytes: Some(down),
                 bytes: self.bytes,
                 state: ConnState::Answered,
                 interim,
-                uid: Some(self.uid.clone()),
+                uid: Some(self.uid.as_str().into()),
             }),
         }
     }

@@ -225,15 +225,15 @@ impl<'a> DeviceHour<'a> {
                 address: self.partner(pair, dice),
                 port: pair.port,
             },
-            responder_name: pair.name.clone(),
+            responder_name: pair.name.as_deref().map(Into::into),
             transport: pair.transport,
-            service: pair.service.clone(),
+            service: pair.service.as_deref().map(Into::into),
             originator_bytes: None,
             responder_bytes: None,
             bytes: self.class.bytes,
             state: ConnState::Answered,
             interim: false,
-            uid: Some(flow_id(dice)),
+            uid: Some(flow_id(dice).into()),
         }
     }
 

@@ -8,10 +8,10 @@ use andon_ingest::refused::Refused;
 use andon_ingest::split::own_view;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::Inventory;
-use andon_schemas::observation::Source;
+use andon_schemas::observation::{Record, Source};
 
 use super::Lane;
-use crate::kafka::address::{Addressed, Addressee, addressed, addressees};
+use crate::kafka::address::{About, Addressee, about, addressees};
 
 impl Lane {
     /// Takes messages of its partition that came together.
@@ -57,10 +57,13 @@ impl Lane {
     ) {
         let likely = Some(addressee.id());
         payloads.read(message.payload.unwrap_or_default(), likely, &mut |record| {
-            let record = record
-                .and_then(|record| addressed(record, addressee, self.producers.trusted, inventory));
-            match record {
-                Ok(record) => self.record(record, addressee.id(), message, came),
+            // Records are long: one stays where it is until its row is made.
+            let mut record = match record {
+                Ok(record) => record,
+                Err(refused) => return self.refuse(refused, message),
+            };
+            match about(&mut record, addressee, self.producers.trusted, inventory) {
+                Ok(about) => self.record(record, about, addressee.id(), message, came),
                 Err(refused) => self.refuse(refused, message),
             }
         });
@@ -82,28 +85,23 @@ impl Lane {
 
     fn record(
         &mut self,
-        record: Addressed,
+        mut record: Record,
+        about: About,
         device: &DeviceId,
         message: &Message<'_>,
         came: Instant,
     ) {
         let (source, received_at) = (self.source(message), message.stamped);
         let newest = self.intake.feed().newest();
-        let at = match record {
-            Addressed::Own(mut record, role) => {
-                record.received_at = None;
-                let at = record.event_time;
+        let at = record.event_time;
+        record.received_at = None;
+        match about {
+            About::Addressee(role) => {
                 let row = own_view(record, device.clone(), role, source, received_at);
                 self.intake.row(&row);
-                at
             }
-            Addressed::Other(mut record) => {
-                record.received_at = None;
-                let at = record.event_time;
-                self.intake.record(record, &source, received_at);
-                at
-            }
-        };
+            About::Other => self.intake.record(record, &source, received_at),
+        }
         if self.intake.feed().newest() > newest {
             self.newest_came = Some((at.min(received_at), came));
         }

@@ -256,19 +256,20 @@ impl Batch {
                 address: *required("resp", self.resp.get(row)?)?,
                 port: self.resp_port.get(row).unwrap_or(0),
             },
-            responder_name: self.resp_name.get(row)?.map(|name| name.0.clone()),
+            responder_name: self.resp_name.get(row)?.map(|name| name.0.as_str().into()),
             transport: *required("transport", self.transport.get(row)?)?,
             service: self
                 .service
                 .get(row)?
-                .map(|service| service.0.clone())
-                .filter(|service| !service.is_empty()),
+                .map(|service| service.0.as_str())
+                .filter(|service| !service.is_empty())
+                .map(Into::into),
             originator_bytes: self.orig_bytes.get(row),
             responder_bytes: self.resp_bytes.get(row),
             bytes: self.bytes.get(row)?.copied().unwrap_or_default(),
             state: self.state.get(row)?.copied().unwrap_or_default(),
             interim: self.interim.get(row).unwrap_or(false),
-            uid: self.uid.get(row)?.map(|uid| uid.0.clone()),
+            uid: self.uid.get(row)?.map(|uid| uid.0.as_str().into()),
         })
     }
 

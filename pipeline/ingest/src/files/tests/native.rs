@@ -145,12 +145,12 @@ fn columns_are_checked_like_lines() {
         ..flow.clone()
     };
     let loud = with(FlowRecord {
-        responder_name: Some("H.example.".to_owned()),
-        service: Some("MODBUS".to_owned()),
+        responder_name: Some("H.example.".into()),
+        service: Some("MODBUS".into()),
         ..body.clone()
     });
     let lengthy = with(FlowRecord {
-        uid: Some("u".repeat(513)),
+        uid: Some("u".repeat(513).into()),
         ..body.clone()
     });
     let timeless = Record {
