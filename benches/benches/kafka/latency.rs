@@ -40,8 +40,22 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How long the last verdicts are waited for.
 const READ_WITHIN: Duration = Duration::from_secs(5);
 
-/// When the record was sent that proves something about a device, or when the verdict was read.
-type Moments = BTreeMap<String, Instant>;
+/// When, by the clock that broker and clients share here, in microseconds since 1970.
+type Moment = u64;
+
+/// What became of a verdict.
+#[derive(Clone, Copy)]
+struct Told {
+    /// When the broker had it; it counts in milliseconds.
+    stored: Moment,
+    /// When another client had read it.
+    read: Moment,
+}
+
+fn now() -> Moment {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
+}
 
 /// Runs at every rate in either way of delivery, and prints how long verdicts took.
 pub(crate) fn measure(
@@ -89,7 +103,12 @@ fn run(
     report(sheet, &installation.summary()?, &sent, &read)
 }
 
-fn report(sheet: &mut Sheet, summary: &Value, sent: &Sent, read: &Moments) -> Result<(), String> {
+fn report(
+    sheet: &mut Sheet,
+    summary: &Value,
+    sent: &Sent,
+    read: &BTreeMap<String, Told>,
+) -> Result<(), String> {
     let inside = &summary["latency_us"];
     for (name, key, goal) in [
         ("p50", "p50", ""),
@@ -99,28 +118,43 @@ fn report(sheet: &mut Sheet, summary: &Value, sent: &Sent, read: &Moments) -> Re
         let what = format!("reader to hand-over, all verdicts, {name}");
         sheet.figure(&what, &format!("{} µs", inside[key]), goal);
     }
-    let mut latency = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3)
+    let attacks = || sent.attacks.iter();
+    let told: Vec<(Moment, Told)> = attacks()
+        .filter_map(|(device, at)| Some((*at, *read.get(device)?)))
+        .collect();
+    let whole = told
+        .iter()
+        .map(|(sent, told)| told.read.saturating_sub(*sent));
+    quantiles(sheet, "sent to verdict read by another client", whole)?;
+    let into = told
+        .iter()
+        .map(|(sent, told)| told.stored.saturating_sub(*sent));
+    quantiles(sheet, "of that, until the broker has the verdict", into)?;
+    let found = format!("{} of {}", told.len(), sent.attacks.len());
+    sheet.figure("attacks whose verdict was read", &found, "all");
+    sheet.figure("rows per second sent", &format!("{:.0}", sent.pace), "");
+    sheet.figure("late rows", &summary["late"].to_string(), "0");
+    Ok(())
+}
+
+/// Prints how long things took that took so many microseconds.
+fn quantiles(
+    sheet: &mut Sheet,
+    what: &str,
+    micros: impl Iterator<Item = u64>,
+) -> Result<(), String> {
+    let mut took = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3)
         .map_err(|e: hdrhistogram::CreationError| e.to_string())?;
-    for (device, at) in &sent.attacks {
-        if let Some(read) = read.get(device) {
-            let micros = read.saturating_duration_since(*at).as_micros();
-            latency.saturating_record(u64::try_from(micros).unwrap_or(u64::MAX));
-        }
-    }
+    micros.for_each(|micros| took.saturating_record(micros));
     for (name, quantile) in [
         ("p50", 0.5),
         ("p99", 0.99),
         ("p99.9", 0.999),
         ("longest", 1.0),
     ] {
-        let what = format!("sent to verdict read by another client, {name}");
-        let figure = format!("{} µs", latency.value_at_quantile(quantile));
-        sheet.figure(&what, &figure, "");
+        let figure = format!("{} µs", took.value_at_quantile(quantile));
+        sheet.figure(&format!("{what}, {name}"), &figure, "");
     }
-    let found = format!("{} of {}", latency.len(), sent.attacks.len());
-    sheet.figure("attacks whose verdict was read", &found, "all");
-    sheet.figure("rows per second sent", &format!("{:.0}", sent.pace), "");
-    sheet.figure("late rows", &summary["late"].to_string(), "0");
     Ok(())
 }
 
@@ -148,7 +182,7 @@ fn ready(installation: &Installation, child: &mut Child) -> Result<(), String> {
 
 /// What was sent.
 struct Sent {
-    attacks: Moments,
+    attacks: BTreeMap<String, Moment>,
     pace: f64,
 }
 
@@ -161,7 +195,7 @@ fn send(
 ) -> Result<Sent, String> {
     let producer = load::producer(installation, LINGER)?;
     let topic = installation.topic("observations");
-    let mut attacks = Moments::new();
+    let mut attacks = BTreeMap::new();
     let mut luck = 0x9e37_79b9_7f4a_7c15_u64;
     let total = u64::from(rate) * (WARM + COUNTED).as_secs();
     let began = Instant::now();
@@ -182,7 +216,7 @@ fn send(
                 && let Some(attack) = load::attack(stage, &record, &row.device)
             {
                 record = attack;
-                attacks.insert(row.device.to_string(), Instant::now());
+                attacks.insert(row.device.to_string(), now());
             }
             load::send(&producer, &topic, &row.device, &wire::encode(&record))?;
             sent += 1;
@@ -202,9 +236,7 @@ fn wait(producer: &BaseProducer) {
 
 /// The record as if it came from this moment, and never sent before.
 fn moved(record: &Record) -> Record {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let micros = since.unwrap_or_default().as_micros();
-    let now = EventTime::from_micros(i64::try_from(micros).unwrap_or(0));
+    let now = EventTime::from_micros(i64::try_from(now()).unwrap_or(0));
     let mut moved = record.clone();
     moved.event_time = now;
     moved.seq = None;
@@ -216,7 +248,7 @@ fn moved(record: &Record) -> Record {
 }
 
 /// Reads verdicts until it is told to stop: when the first CRITICAL of each device was seen.
-fn read(installation: &Installation, done: &AtomicBool) -> Result<Moments, String> {
+fn read(installation: &Installation, done: &AtomicBool) -> Result<BTreeMap<String, Told>, String> {
     let consumer: BaseConsumer = installation
         .client()
         .set("group.id", "bench-reader")
@@ -231,18 +263,22 @@ fn read(installation: &Installation, done: &AtomicBool) -> Result<Moments, Strin
             .map_err(|e| e.to_string())?;
     }
     consumer.assign(&list).map_err(|e| e.to_string())?;
-    let mut seen = Moments::new();
+    let mut seen = BTreeMap::new();
     while !done.load(Ordering::Acquire) {
         let Some(Ok(message)) = consumer.poll(Duration::from_millis(50)) else {
             continue;
         };
-        let now = Instant::now();
+        let stored = message.timestamp().to_millis().unwrap_or(0);
+        let told = Told {
+            stored: u64::try_from(stored).unwrap_or(0) * 1_000,
+            read: now(),
+        };
         let verdict: Value = serde_json::from_slice(message.payload().unwrap_or_default())
             .map_err(|e| e.to_string())?;
         if let (Some("CRITICAL"), Some(device)) =
             (verdict["grade"].as_str(), verdict["device_id"].as_str())
         {
-            seen.entry(device.to_owned()).or_insert(now);
+            seen.entry(device.to_owned()).or_insert(told);
         }
     }
     Ok(seen)
