@@ -10,6 +10,9 @@ use serde_json::Value;
 /// Partitions of each topic.
 pub(crate) const PARTITIONS: u32 = 4;
 
+/// Names the core that the run gets to itself, if everything else is kept away from it.
+const CORE: &str = "ANDON_BENCH_CORE";
+
 /// Topics under a prefix of their own, and a data folder.
 pub(crate) struct Installation {
     program: PathBuf,
@@ -98,7 +101,14 @@ impl Installation {
     /// `andon run`; what it complains of is kept beside its configuration.
     pub(crate) fn run(&self, args: &[&str]) -> Result<Command, String> {
         let log = File::create(self.config.with_extension("log")).map_err(|e| e.to_string())?;
-        let mut command = Command::new(&self.program);
+        let mut command = match std::env::var_os(CORE) {
+            None => Command::new(&self.program),
+            Some(core) => {
+                let mut command = Command::new("taskset");
+                command.arg("-c").arg(core).arg(&self.program);
+                command
+            }
+        };
         command
             .args(["run", "-c"])
             .arg(&self.config)

@@ -7,7 +7,12 @@
 //! ```
 //!
 //! Broker, load and what reads the verdicts share the machine with the process that is measured:
-//! its processor time does not count theirs, but its latency waits for them.
+//! its processor time does not count theirs, but its latency waits for them. Unless it gets a core
+//! of its own, here the second of two:
+//!
+//! ```console
+//! $ ANDON_BENCH_CORE=1 taskset -c 0 cargo bench -p andon-benches --bench kafka -- latency
+//! ```
 
 mod installation;
 #[path = "../../../pipeline/ingest/tests/kafka_broker/mod.rs"]

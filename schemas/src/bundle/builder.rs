@@ -1,6 +1,6 @@
 //! Observations, row by row, into the columns of a bundle.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow_array::types::{
     Float32Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
@@ -135,12 +135,31 @@ struct ReadingBuilder {
     spindle_rpm: Optional<f32>,
 }
 
+impl ReadingBuilder {
+    fn finish(&mut self) -> Result<Vec<ArrayRef>, String> {
+        let mut columns = self.header.finish()?;
+        columns.push(self.current_a.finish::<Float32Type>()?);
+        columns.push(self.spindle_rpm.finish::<Float32Type>()?);
+        Ok(columns)
+    }
+}
+
 #[derive(Debug, Default)]
 struct AttestationBuilder {
     header: HeaderBuilder,
     version: Runs,
     digest: Runs,
     tpm_ok: Flags,
+}
+
+impl AttestationBuilder {
+    fn finish(&mut self) -> Result<Vec<ArrayRef>, String> {
+        let mut columns = self.header.finish()?;
+        columns.push(self.version.finish_text()?);
+        columns.push(self.digest.finish_text()?);
+        columns.push(self.tpm_ok.finish());
+        Ok(columns)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -150,6 +169,44 @@ struct ResolutionBuilder {
     name: Runs,
     addresses: Runs,
     ttl_s: Vec<u32>,
+}
+
+impl ResolutionBuilder {
+    fn finish(&mut self) -> Result<Vec<ArrayRef>, String> {
+        let mut columns = self.header.finish()?;
+        columns.push(self.server.finish()?);
+        columns.push(self.name.finish_text()?);
+        columns.push(self.addresses.finish_bytes()?);
+        columns.push(Arc::new(numbers::<UInt32Type>(&mut self.ttl_s)));
+        Ok(columns)
+    }
+}
+
+/// No rows of a kind. A live bundle has few rows, mostly of one kind, and to make the columns of the
+/// others each time would cost more than its rows.
+fn none_of(kind: Kind) -> RecordBatch {
+    static NONE: LazyLock<[RecordBatch; 4]> = LazyLock::new(|| {
+        [
+            Kind::Flow,
+            Kind::Reading,
+            Kind::Attestation,
+            Kind::Resolution,
+        ]
+        .map(|kind| RecordBatch::new_empty(schema(kind).clone()))
+    });
+    NONE[kind as usize].clone()
+}
+
+/// So many rows of a kind.
+fn batch(
+    kind: Kind,
+    rows: u32,
+    columns: impl FnOnce() -> Result<Vec<ArrayRef>, String>,
+) -> Result<RecordBatch, String> {
+    if rows == 0 {
+        return Ok(none_of(kind));
+    }
+    RecordBatch::try_new(schema(kind).clone(), columns()?).map_err(|e| e.to_string())
 }
 
 /// Gathers observations, in the order of arrival, into bundles.
@@ -250,25 +307,21 @@ impl BundleBuilder {
     /// # Errors
     /// Only if Arrow refuses the columns, which their construction rules out.
     pub fn finish(&mut self) -> Result<Bundle, String> {
-        let batch = |kind: Kind, columns| {
-            RecordBatch::try_new(schema(kind).clone(), columns).map_err(|e| e.to_string())
-        };
-        let flows = batch(Kind::Flow, self.flows.finish()?)?;
-        let mut columns = self.readings.header.finish()?;
-        columns.push(self.readings.current_a.finish::<Float32Type>()?);
-        columns.push(self.readings.spindle_rpm.finish::<Float32Type>()?);
-        let readings = batch(Kind::Reading, columns)?;
-        let mut columns = self.attestations.header.finish()?;
-        columns.push(self.attestations.version.finish_text()?);
-        columns.push(self.attestations.digest.finish_text()?);
-        columns.push(self.attestations.tpm_ok.finish());
-        let attestations = batch(Kind::Attestation, columns)?;
-        let mut columns = self.resolutions.header.finish()?;
-        columns.push(self.resolutions.server.finish()?);
-        columns.push(self.resolutions.name.finish_text()?);
-        columns.push(self.resolutions.addresses.finish_bytes()?);
-        columns.push(Arc::new(numbers::<UInt32Type>(&mut self.resolutions.ttl_s)));
-        let resolutions = batch(Kind::Resolution, columns)?;
+        let Self {
+            flows,
+            readings,
+            attestations,
+            resolutions,
+            ..
+        } = self;
+        let flows = batch(Kind::Flow, flows.header.rows, || flows.finish())?;
+        let readings = batch(Kind::Reading, readings.header.rows, || readings.finish())?;
+        let attestations = batch(Kind::Attestation, attestations.header.rows, || {
+            attestations.finish()
+        })?;
+        let resolutions = batch(Kind::Resolution, resolutions.header.rows, || {
+            resolutions.finish()
+        })?;
         let order = std::mem::take(&mut self.order).into();
         Bundle::new(&flows, &readings, &attestations, &resolutions, order)
     }
