@@ -28,6 +28,29 @@ const ANSWERED_WITHIN: RangeInclusive<Duration> = Duration::from_secs(10)..=Dura
 #[derive(Debug)]
 pub struct Unreachable(String);
 
+impl Unreachable {
+    /// Says who does not answer, and what was heard last.
+    pub fn new(words: impl Into<String>) -> Self {
+        Self(words.into())
+    }
+}
+
+/// Whether what a broker, or the client, answers passes by itself: somebody is away, or has just
+/// come back.
+pub fn may_pass(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::RequestTimedOut
+            | RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::NetworkException
+            | RDKafkaErrorCode::LeaderNotAvailable
+            | RDKafkaErrorCode::NotController
+            | RDKafkaErrorCode::BrokerNotAvailable
+    )
+}
+
 impl fmt::Display for Unreachable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -100,7 +123,7 @@ impl Settings {
                     "no answer from Kafka at `{}` within {within:?}: {reason}",
                     self.brokers
                 );
-                return Err(Unreachable(words).into());
+                return Err(Unreachable::new(words).into());
             }
         }
     }

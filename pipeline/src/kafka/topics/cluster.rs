@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow, bail};
 use rdkafka::admin::{AdminClient, AdminOptions, OwnedResourceSpecifier, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::{Metadata, MetadataTopic};
 use tokio::runtime::{Builder, Runtime};
 
 use super::TOPICS;
+use crate::kafka::connect::{Unreachable, may_pass};
 use crate::kafka::names::Names;
 use crate::kafka::settings::Settings;
 
@@ -103,7 +104,7 @@ impl Cluster {
         let options = AdminOptions::new().request_timeout(Some(within));
         let told = runtime()?
             .block_on(admin.describe_configs(&asked, &options))
-            .with_context(|| format!("Kafka at `{}` does not tell its settings", self.address))?;
+            .map_err(|error| untold(&self.address, error))?;
         for (told, (_, asked)) in told.into_iter().zip(&names) {
             let resource = told.map_err(|code| refused("settings of", asked, code))?;
             let OwnedResourceSpecifier::Topic(name) = &resource.specifier else {
@@ -176,7 +177,45 @@ pub(super) fn fewest_copies(partitions: &[Partition]) -> usize {
     copies.min().unwrap_or(0)
 }
 
-/// Says what the cluster did not let us do.
+/// Says why a cluster does not tell its settings, as [`Unreachable`] if that may pass: a broker that
+/// has just gone is asked, and waited for, until the others miss it.
+fn untold(address: &str, error: KafkaError) -> anyhow::Error {
+    let words = format!("Kafka at `{address}` does not tell its settings");
+    let code = match &error {
+        KafkaError::AdminOp(code) => Some(*code),
+        other => other.rdkafka_error_code(),
+    };
+    match code.filter(|code| may_pass(*code)) {
+        Some(code) => Unreachable::new(format!("{words}: {code}")).into(),
+        None => anyhow::Error::new(error).context(words),
+    }
+}
+
+/// Says what the cluster did not let us do, as [`Unreachable`] if that may pass.
 pub(super) fn refused(what: &str, name: &str, code: RDKafkaErrorCode) -> anyhow::Error {
-    anyhow!("{what} `{name}`: {code}")
+    let words = format!("{what} `{name}`: {code}");
+    if may_pass(code) {
+        Unreachable::new(words).into()
+    } else {
+        anyhow!(words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_is_away_is_waited_for_and_a_refusal_is_not() {
+        for (code, passes) in [
+            (RDKafkaErrorCode::OperationTimedOut, true),
+            (RDKafkaErrorCode::LeaderNotAvailable, true),
+            (RDKafkaErrorCode::ClusterAuthorizationFailed, false),
+        ] {
+            let error = untold("127.0.0.1:1", KafkaError::AdminOp(code));
+            assert_eq!(error.is::<Unreachable>(), passes, "{error:#}");
+            let error = refused("topic", "andon.state.v1", code);
+            assert_eq!(error.is::<Unreachable>(), passes, "{error:#}");
+        }
+    }
 }
