@@ -24,6 +24,10 @@ const LISTEN_FOR: Duration = Duration::from_millis(20);
 /// may have vanished without a word. An answer may take a while on a slow line.
 const ANSWERED_WITHIN: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(60);
 
+/// How long whoever waits for a cluster lets it be between two questions: one that answers at once
+/// that it cannot yet would be asked without an end.
+pub const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(200);
+
 /// Nobody answered, which may pass: whoever can wait may ask again.
 #[derive(Debug)]
 pub struct Unreachable(String);

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::address::Producers;
 use super::clients;
-use super::connect::Unreachable;
+use super::connect::{ASKED_AGAIN_AFTER, Unreachable};
 use super::control::Control;
 use super::copy::Copy;
 use super::group::Group;
@@ -189,6 +189,7 @@ impl Running<'_> {
                 Err(error) if error.is::<Unreachable>() => {
                     tracing::warn!("kafka: {error:#}");
                     self.pulse.unreachable(&format!("{error:#}"));
+                    std::thread::sleep(ASKED_AGAIN_AFTER);
                 }
                 Err(error) => return Err(usage(error)),
             }

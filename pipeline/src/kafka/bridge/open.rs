@@ -19,7 +19,7 @@ use super::vitals::Vitals;
 use crate::config::Config;
 use crate::exit::usage;
 use crate::kafka::clients::{join, run_id};
-use crate::kafka::connect::Unreachable;
+use crate::kafka::connect::{ASKED_AGAIN_AFTER, Unreachable};
 use crate::kafka::names::Names;
 use crate::kafka::settings::{Delivery, Settings};
 use crate::kafka::sink::Sink;
@@ -68,6 +68,7 @@ pub(super) fn reach(
                 let reason = format!("{error:#}");
                 tracing::warn!("kafka: {reason}");
                 vitals.tell("kafka", Some(reason));
+                std::thread::sleep(ASKED_AGAIN_AFTER);
             }
             Err(error) => return Err(usage(error)),
         }
