@@ -15,8 +15,8 @@ use crate::installation::{Installation, PARTITIONS};
 use crate::load::{self, Keyed};
 use crate::process::{Threads, children_busy, load as machine_load};
 
-/// Rows in the topic: so many that the first snapshots and the last do not weigh more than they do in a
-/// run that goes on.
+/// Rows in the topic: so many that the first snapshots and the last do not weigh more than they do
+/// in a run that goes on.
 const ROWS: usize = 4_000_000;
 /// One row in so many proves a CRITICAL, if its device is a controller that opened a flow.
 const ATTACK_EVERY: usize = 500;
