@@ -84,6 +84,16 @@ impl Grade {
             Self::Critical => 95,
         }
     }
+
+    /// The score from which evidence alone carries this grade: 25 points for every power of ten.
+    pub const fn evidence_score(self) -> u8 {
+        match self {
+            Self::Low => 25,
+            Self::Medium => 50,
+            Self::High => 75,
+            Self::Critical => 100,
+        }
+    }
 }
 
 /// Where a finding was seen. Two planes that agree corroborate each other.

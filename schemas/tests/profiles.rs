@@ -52,6 +52,7 @@ firmware:
 scan: { hosts: 5, ports: 6, failed: 7 }
 silence: 15 min
 detectors: { off_hours: { grade: MEDIUM }, scan: off, traffic_volume: on }
+calibration: { discount: 12.5, device_hours: 58800, false_positives: 0.1 %, confidence: 95 % }
 "#;
 
 #[test]
@@ -97,6 +98,27 @@ fn a_child_overrides_field_by_field() {
     assert_eq!(child.detectors["off_hours"].grade, Some(Grade::Medium));
     assert!(child.detectors["scan"].off);
     assert_eq!(set.get("base").unwrap().current.unwrap().limit, None);
+}
+
+#[test]
+fn a_calibration_is_of_one_profile_and_makes_no_evidence_out_of_nothing() {
+    let base = "profile: base\nversion: \"1\"\ncalibration: { discount: 2, device_hours: 3000, false_positives: 0.1 %, confidence: 95 % }";
+    let child = "profile: child\nversion: \"1\"\nextends: base";
+    let set = read(&[base, child]).unwrap();
+    assert_eq!(
+        set.get("base").unwrap().calibration.unwrap().device_hours,
+        3_000
+    );
+    assert_eq!(set.get("child").unwrap().calibration, None);
+    let wrong = "profile: x\nversion: \"1\"\ncalibration: { discount: 0.5, device_hours: none, false_positives: 0 % }";
+    let problems = read(&[wrong]).unwrap_err();
+    for said in [
+        "discount `0.5` is not between 1 and 1,000,000",
+        "`confidence:` is missing",
+        "`0 %` is not between 0 % and 100 %",
+    ] {
+        assert!(problems.contains(said), "{said} in {problems}");
+    }
 }
 
 #[test]

@@ -7,9 +7,10 @@
 
 use std::hint::black_box;
 
-use andon_schemas::finding::Evidence;
+use andon_schemas::finding::{Basis, Confidence, Evidence};
 use andon_schemas::grade::{Grade, Plane};
 use andon_schemas::observation::Kind;
+use andon_schemas::profile::Calibration;
 use andon_schemas::time::EventTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -104,7 +105,7 @@ fn stake(clock: Clock, weight: f32) -> f32 {
 #[inline]
 fn report<D: Detector>(
     index: usize,
-    plan: &D::Plan,
+    plans: (&Plans, &D::Plan),
     signal: &Signal<D::Inputs>,
     sink: &mut impl Sink,
 ) {
@@ -112,14 +113,14 @@ fn report<D: Detector>(
         Signal::Quiet => {}
         Signal::Over => sink.over(index),
         Signal::Excused => sink.excused(index),
-        Signal::Seen(sighting) => show::<D>(index, plan, sighting, sink),
+        Signal::Seen(sighting) => show::<D>(index, plans, sighting, sink),
     }
 }
 
 #[cold]
 fn show<D: Detector>(
     index: usize,
-    plan: &D::Plan,
+    (plans, plan): (&Plans, &D::Plan),
     sighting: &Sighting<D::Inputs>,
     sink: &mut impl Sink,
 ) {
@@ -138,8 +139,39 @@ fn show<D: Detector>(
     };
     sink.seen(index, brief, &|| {
         let inputs_json = serde_json::to_value(inputs).unwrap_or(Value::Null);
-        (D::assess(plan, inputs), inputs_json)
+        (plans.calibrated(D::assess(plan, inputs)), inputs_json)
     });
+}
+
+/// The stake of evidence that counts for one part in `discount`. Evidence is linear in the stakes,
+/// so that dividing them once divides it for good.
+fn discounted(calibration: Option<Calibration>, stake: f32) -> f32 {
+    let discount = calibration.map_or(1.0, |calibration| calibration.discount);
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "stakes are single precision by design"
+    )]
+    let stake = (f64::from(stake) / discount.max(1.0)) as f32;
+    stake
+}
+
+fn confidence(calibration: Calibration) -> Confidence {
+    Confidence {
+        basis: Basis::Calibrated,
+        n: calibration.device_hours,
+    }
+}
+
+impl Plans {
+    /// Says of evidence on a written range that it was calibrated, where it was.
+    fn calibrated(&self, mut evidence: Evidence) -> Evidence {
+        if let Some(calibrated) = self.calibrated
+            && evidence.confidence.basis == Basis::Written
+        {
+            evidence.confidence = calibrated;
+        }
+        evidence
+    }
 }
 
 fn assess_again<D: Detector>(plan: Option<&D::Plan>, inputs: &Value) -> Result<Evidence, String> {
@@ -164,7 +196,8 @@ macro_rules! catalog {
             clock: <$module::$Detector as Detector>::CLOCK,
             weight: <$module::$Detector as Detector>::WEIGHT,
             assess: |plans, inputs| {
-                assess_again::<$module::$Detector>(plans.$module.as_ref(), inputs)
+                let evidence = assess_again::<$module::$Detector>(plans.$module.as_ref(), inputs)?;
+                Ok(plans.calibrated(evidence))
             },
         }),+];
 
@@ -172,6 +205,8 @@ macro_rules! catalog {
         /// to do.
         #[expect(missing_debug_implementations, reason = "plans are tables, not for reading")]
         pub struct Plans {
+            /// What evidence rests on where the profile was calibrated.
+            calibrated: Option<Confidence>,
             $($module: Option<<$module::$Detector as Detector>::Plan>,)+
         }
 
@@ -196,13 +231,14 @@ macro_rules! catalog {
         impl Plans {
             /// Compiles a profile for every detector it does not switch off.
             pub fn compile(baseline: &Baseline) -> Self {
-                Self { $($module: {
+                let calibration = baseline.profile.calibration;
+                Self { calibrated: calibration.map(confidence), $($module: {
                     let name = <$module::$Detector as Detector>::NAME;
                     let off = baseline.profile.detectors.get(name).is_some_and(|s| s.off);
-                    let stake = stake(
+                    let stake = discounted(calibration, stake(
                         <$module::$Detector as Detector>::CLOCK,
                         <$module::$Detector as Detector>::WEIGHT,
-                    );
+                    ));
                     if off {
                         None
                     } else {
@@ -262,7 +298,9 @@ macro_rules! catalog {
             $(if let Some(plan) = &self.$module {
                 let signal =
                     <$module::$Detector as Detector>::$hook(plan, &mut states.$module, facts);
-                report::<$module::$Detector>(Index::$module as usize, plan, &signal, sink);
+                report::<$module::$Detector>(
+                    Index::$module as usize, (self, plan), &signal, sink,
+                );
             })+
         }
     };

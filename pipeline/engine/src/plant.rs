@@ -114,6 +114,7 @@ fn empty_profile(scan: ScanLimits) -> Profile {
         scan,
         silence: None,
         detectors: BTreeMap::new(),
+        calibration: None,
     }
 }
 

@@ -150,13 +150,21 @@ impl<'a> Signer<'a> {
 }
 
 /// Grade and score of a finding from what its detector returned: the floor of a rule, the score,
-/// and the caps on what rests on a written range or on a sender that proved nothing. No grade: too
-/// little for a finding.
-pub fn graded(floor: Option<Grade>, score: u8, proven: bool) -> (Option<Grade>, u8) {
+/// and the caps on what rests on a written range that nobody `calibrated` or on a sender that
+/// proved nothing. No grade: too little for a finding.
+pub fn graded(
+    floor: Option<Grade>,
+    score: u8,
+    calibrated: bool,
+    proven: bool,
+) -> (Option<Grade>, u8) {
     let (mut grade, mut score) = (floor, score);
     if grade.is_none() {
-        score = score.min(UNCALIBRATED_SCORE_MAX);
-        grade = (score >= Grade::Low.risk_floor()).then_some(Grade::Low);
+        if !calibrated {
+            score = score.min(UNCALIBRATED_SCORE_MAX);
+        }
+        let reached = |grade: &&Grade| score >= grade.evidence_score();
+        grade = Grade::ALL.iter().rev().find(reached).copied();
     }
     if !proven {
         grade = grade.map(|g| g.min(Grade::Medium));
@@ -170,7 +178,9 @@ impl Sink for Signer<'_> {
         let Some(entry) = CATALOG.get(index) else {
             return;
         };
-        let (grade, score) = graded(brief.floor, brief.score, self.proven);
+        let profile = &self.scene.device_type().baseline.profile;
+        let calibrated = profile.calibration.is_some();
+        let (grade, score) = graded(brief.floor, brief.score, calibrated, self.proven);
         let Some(grade) = grade else {
             if !self.deaf {
                 self.case.statistical_score(score, self.at);
@@ -241,5 +251,33 @@ impl Sink for Signer<'_> {
 
     fn excused(&mut self, _: usize) {
         *self.in_maintenance += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_capped_at_low_until_it_is_calibrated() {
+        for (score, grade) in [
+            (24, None),
+            (25, Some(Grade::Low)),
+            (50, Some(Grade::Medium)),
+            (99, Some(Grade::High)),
+            (100, Some(Grade::Critical)),
+        ] {
+            assert_eq!(graded(None, score, true, true), (grade, score));
+            let capped = grade.map(|_| Grade::Low);
+            assert_eq!(graded(None, score, false, true), (capped, score.min(49)));
+        }
+        assert_eq!(
+            graded(None, 100, true, false),
+            (Some(Grade::Medium), UNPROVEN_SCORE_MAX)
+        );
+        assert_eq!(
+            graded(Some(Grade::High), 75, false, true),
+            (Some(Grade::High), 75)
+        );
     }
 }

@@ -114,6 +114,11 @@ pub(crate) const PROFILE: Section = Section {
             ])),
             "what the plant decides about single detectors, by their name",
         ),
+        Key::new(
+            "calibration",
+            Shape::Fields(&CALIBRATION),
+            "what `andon tune` measured on clean traffic; it holds for this profile alone",
+        ),
     ],
 };
 
@@ -333,6 +338,27 @@ pub(crate) const DETECTOR: Section = Section {
         Shape::Choice(GRADES),
         "the grade in place of the default",
     )],
+};
+
+pub(crate) const CALIBRATION: Section = Section {
+    keys: &[
+        Key::must(
+            "discount",
+            Shape::Text(&["10"]),
+            "the number, 1 or more, by which the evidence of statistics is divided",
+        ),
+        Key::must(
+            "device_hours",
+            Shape::Text(&["58800"]),
+            "the clean device-hours behind it",
+        ),
+        Key::must(
+            "false_positives",
+            Shape::Text(&["0.1 %"]),
+            "the share of device-hours in which a verdict first reaches MEDIUM, at most",
+        ),
+        Key::must("confidence", SHARE, "how sure that is"),
+    ],
 };
 
 /// The JSON Schema (2020-12) of a profile file.

@@ -226,6 +226,21 @@ pub struct DetectorSetting {
     pub grade: Option<Grade>,
 }
 
+/// What `andon tune` measured on clean traffic of this device type, and what follows from it.
+///
+/// With it the statistics of a profile are graded as they are; without it they are capped at LOW.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Calibration {
+    /// Evidence counts for one part in so many, at least 1: stakes are divided by it.
+    pub discount: f64,
+    /// Clean device-hours behind it.
+    pub device_hours: u64,
+    /// False positives per device-hour, at most: what was certified.
+    pub false_positives: f64,
+    /// How sure that is, 0–1.
+    pub confidence: f64,
+}
+
 /// What is normal for one type of device.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Profile {
@@ -268,6 +283,10 @@ pub struct Profile {
     pub silence: Option<Span>,
     /// Overrides by detector name.
     pub detectors: BTreeMap<String, DetectorSetting>,
+    /// What was measured on clean traffic; never inherited. A profile without one has the hash it
+    /// had before there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
 }
 
 impl Profile {

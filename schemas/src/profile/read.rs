@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::contract::{DETECTOR, SCAN};
-use super::{DetectorSetting, Profile, ScanLimits, behaviour, state, talk};
+use super::contract::{CALIBRATION, DETECTOR, SCAN};
+use super::{Calibration, DetectorSetting, Profile, ScanLimits, behaviour, state, talk};
 use crate::grade::Grade;
 use crate::problems::{Refusal, quoted, suggestion};
 use crate::quantity::{Dimension, amount, range};
@@ -103,7 +103,55 @@ pub(crate) fn profile(
         scan: scan(layers, report),
         silence: silence(layers, report),
         detectors: detectors(layers, known_detectors, report),
+        calibration: calibration(own, report),
     }
+}
+
+/// The calibration that this very profile writes: what it extends was measured on other devices.
+fn calibration(own: Option<Node<'_>>, report: &mut Report) -> Option<Calibration> {
+    let node = own?.get("calibration")?;
+    if node.scalar() == Some("none") {
+        return None;
+    }
+    let example = "{ discount: 10, device_hours: 58800, false_positives: 0.1 %, confidence: 95 % }";
+    if !report.mapping(node, example) {
+        return None;
+    }
+    report.fields(node, &CALIBRATION);
+    let fields = Layers(vec![node]);
+    let discount = fields.get("discount");
+    let discount = report.read_if(discount, |text| match amount(text, Dimension::Count)? {
+        value if (1.0..=1e6).contains(&value) => Ok(value),
+        _ => {
+            let cause = format!("discount {} is not between 1 and 1,000,000", quoted(text));
+            let hint = "Evidence may count for less than it is, never for more.";
+            Err(Refusal::new(cause).hint(hint))
+        }
+    });
+    let hours = fields.get("device_hours");
+    let device_hours = report.read_if(hours, |text| {
+        let plain: String = text.chars().filter(|c| !matches!(c, ',' | '_')).collect();
+        whole_count(&plain)
+    });
+    let mut share = |key: &str| {
+        report.read_if(fields.get(key), |text| {
+            match amount(text, Dimension::Share)? {
+                share if share > 0.0 && share < 1.0 => Ok(share),
+                _ => Err(Refusal::new(format!(
+                    "{} is not between 0 % and 100 %",
+                    quoted(text)
+                ))),
+            }
+        })
+    };
+    let false_positives = share("false_positives");
+    let confidence = share("confidence");
+    Some(Calibration {
+        discount: discount?,
+        device_hours: u64::from(device_hours?),
+        false_positives: false_positives?,
+        confidence: confidence?,
+    })
 }
 
 fn scan(layers: &Layers<'_>, report: &mut Report) -> ScanLimits {

@@ -2,8 +2,8 @@
 //! is written reads back as the same profile, with the same hash.
 
 use super::{
-    COVERAGE_DEFAULT, Cadence, Current, Destination, DetectorSetting, Firmware, Hours, HoursSpan,
-    Profile, Protocol, ProtocolMatch, Range, Spindle, Target, Volume,
+    COVERAGE_DEFAULT, Cadence, Calibration, Current, Destination, DetectorSetting, Firmware, Hours,
+    HoursSpan, Profile, Protocol, ProtocolMatch, Range, Spindle, Target, Volume,
 };
 use crate::observation::ByteKind;
 use crate::protocol::{by_name, write_port};
@@ -111,7 +111,29 @@ pub(crate) fn fields(profile: &Profile) -> Vec<Field> {
         text: detector(*setting),
         style: Style::Named,
     }));
+    let calibration = profile.calibration.as_ref();
+    fields.extend(line("calibration", calibration.map(Calibration::to_text)));
     fields
+}
+
+impl Calibration {
+    /// It as a profile writes it, on one line.
+    pub fn to_text(&self) -> String {
+        let share = |share| write_amount(share, Dimension::Share);
+        flow(&[
+            format!("discount: {}", self.discount),
+            format!("device_hours: {}", self.device_hours),
+            format!("false_positives: {}", share(self.false_positives)),
+            format!("confidence: {}", share(self.confidence)),
+        ])
+    }
+}
+
+impl Volume {
+    /// It as a profile writes it under `volume_per_hour`, on one line.
+    pub fn to_text(&self) -> String {
+        volume(self)
+    }
 }
 
 fn items<T>(

@@ -2,7 +2,7 @@
 //! again from what is stored with it may be another.
 
 use andon_engine::{graded, settled_confidence, settled_grade, settled_sentence};
-use andon_schemas::finding::{Evidence, Finding};
+use andon_schemas::finding::{Basis, Evidence, Finding};
 use andon_schemas::grade::{Grade, Plane};
 use andon_schemas::verdict::{State, Verdict};
 
@@ -43,7 +43,8 @@ pub(super) fn finding(
     plane: Plane,
     evidence: &Evidence,
 ) -> Again {
-    let (grade, score) = graded(evidence.floor, evidence.score, finding.proven);
+    let calibrated = evidence.confidence.basis == Basis::Calibrated;
+    let (grade, score) = graded(evidence.floor, evidence.score, calibrated, finding.proven);
     again([
         ("grade", grade == Some(finding.grade)),
         ("counts_as", counts(verdict, finding)),

@@ -1,0 +1,3 @@
+//! Thresholds with a guarantee.
+
+pub mod certificate;
