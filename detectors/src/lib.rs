@@ -11,6 +11,7 @@ pub mod facts;
 pub mod policy;
 pub mod stats;
 pub mod words;
+pub mod written;
 
 mod distinct;
 mod mix;

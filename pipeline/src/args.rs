@@ -1,7 +1,7 @@
 //! The command line as it is written; what it means is decided by the commands.
 
 mod topics;
-
+mod tune;
 mod values;
 
 use std::path::PathBuf;
@@ -15,6 +15,7 @@ pub(crate) use self::values::parse_duration;
 use self::values::{parse_devices, parse_shards, parse_some, parse_speed};
 
 pub use topics::{ClusterArgs, TopicsCommand};
+pub use tune::{Per, TuneArgs};
 
 /// Behavioural analytics for zero-trust industrial `IoT`.
 #[derive(Debug, Parser)]
@@ -59,6 +60,8 @@ pub enum Command {
     Bridge(BridgeArgs),
     /// Run captured traffic through the engine.
     Backtest(BacktestArgs),
+    /// Set thresholds to a stated false-positive rate, on clean traffic, with a guarantee.
+    Tune(TuneArgs),
     /// Make a labelled capture of the simulated plant.
     Simulate(SimulateArgs),
     /// Play a capture to a broker or to a running endpoint.

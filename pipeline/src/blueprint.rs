@@ -94,9 +94,22 @@ impl Blueprint {
             Some(page) => inventory::parse(page.file()).map_err(usage)?,
             None => nobody()?,
         };
-        let files: Vec<SourceFile> = self.profiles.iter().map(Page::file).collect();
-        let profiles: ProfileSet = profile::parse(&files, &detector_names()).map_err(usage)?;
+        let profiles = self.profiles()?;
         Ok(Arc::new(Plant::compile(inventory, &profiles, self.mode)))
+    }
+
+    /// Its profiles, checked.
+    ///
+    /// # Errors
+    /// Every problem of every file at once.
+    pub fn profiles(&self) -> anyhow::Result<ProfileSet> {
+        let files: Vec<SourceFile> = self.profile_files().collect();
+        profile::parse(&files, &detector_names()).map_err(usage)
+    }
+
+    /// The files of its profiles.
+    pub fn profile_files(&self) -> impl Iterator<Item = SourceFile<'_>> {
+        self.profiles.iter().map(Page::file)
     }
 
     /// Keeps it in a folder of verdicts.

@@ -29,11 +29,12 @@ use crate::baseline::Baseline;
 use crate::detector::{Clock, Detector, Signal};
 use crate::facts::{CloseFacts, FlowFacts};
 use crate::rule::{self, Words};
-use crate::shift::{Look, Shift, ShiftPlan, ends, is_whole};
+use crate::shift::{Look, Shift, ShiftPlan, is_whole};
 use crate::standing::{self, WRITTEN};
 use crate::stats::range::LogNormalNull;
 use crate::stats::tilts::Side;
 use crate::words::{bytes_range_text, bytes_text, multiple_text};
+use crate::written::hourly_volume;
 
 /// Automated exfiltration and its kin: what moves is data.
 const TECHNIQUES: &[&str] = &["T0882"];
@@ -107,8 +108,7 @@ impl Detector for TrafficVolume {
         let profile = &baseline.profile;
         let volume = profile.volume?;
         let written = profile.detectors.get(Self::NAME).and_then(|s| s.grade);
-        let (lo, hi) = ends(volume.range.lo, volume.range.hi, volume.baseline);
-        let null = LogNormalNull::from_range(lo, hi, volume.range.coverage).ok();
+        let null = hourly_volume(&volume);
         Some(Plan {
             volume,
             grade: written.unwrap_or(Grade::Medium),

@@ -36,7 +36,7 @@ pub use device::{FLOW_ALLOWANCE, allowance};
 pub use engine::{Engine, FAR_FUTURE, Input};
 pub use feed::{Feed, FeedState};
 pub use group::routed_to;
-pub use judge::{settled_confidence, settled_grade, settled_sentence};
+pub use judge::{keeps_grade, settled_confidence, settled_grade, settled_sentence};
 pub use output::{Cause, Counts, Item, Output, Refusal};
 pub use plant::Plant;
 pub use sign::graded;

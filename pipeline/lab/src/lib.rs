@@ -1,4 +1,5 @@
-//! Captured traffic put to use. What is run over it is the engine itself, driven by whoever calls;
-//! this crate holds what is done with what comes out.
+//! Captured traffic put to use. The engine runs over it as it runs over live traffic; this crate holds
+//! what is done with what comes out.
 
+pub mod play;
 pub mod tune;

@@ -40,6 +40,20 @@ pub(super) fn parse_some<N: FromStr + PartialEq + From<u8>>(text: &str) -> Resul
     }
 }
 
+/// Reads a share strictly between 0 and 1: `0.001`, or `0.1%`.
+pub(super) fn parse_share(text: &str) -> Result<f64, String> {
+    let (number, scale) = match text.strip_suffix('%') {
+        Some(percent) => (percent.trim(), 0.01),
+        None => (text, 1.0),
+    };
+    match number.parse::<f64>() {
+        Ok(share) if share * scale > 0.0 && share * scale < 1.0 => Ok(share * scale),
+        _ => Err(format!(
+            "`{text}` is not a share between 0 and 1, such as `0.001` or `0.1%`"
+        )),
+    }
+}
+
 /// Most devices that are simulated: each takes memory before the first record.
 const DEVICES_MAX: usize = 1_000_000;
 

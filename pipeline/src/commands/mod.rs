@@ -10,4 +10,5 @@ pub mod publish;
 pub mod run;
 pub mod simulate;
 pub mod topics;
+pub mod tune;
 mod unread;

@@ -21,6 +21,11 @@ const HYSTERESIS: u8 = 25;
 /// A repeat is put into words anew if its magnitude is so many times that of the last words.
 const REWORDED_AT: f64 = 1.1;
 
+/// Whether a statistic that reached a grade keeps it at this score, which may ask for less.
+pub fn keeps_grade(grade: Grade, score: u8) -> bool {
+    score >= grade.evidence_score().saturating_sub(HYSTERESIS)
+}
+
 /// What is counted together. What the device did is never mixed with what was done to it, nor
 /// what is proven with what is not: an unproven row must not feed, worsen or prolong a proven
 /// finding.
@@ -196,8 +201,7 @@ impl Held {
     /// A rule's worst grade counts while it stands. A statistic's grade rises at once and falls
     /// only when its evidence is a factor of ten below it.
     fn grade_after(&self, sighting: &Sighting) -> Grade {
-        let falls =
-            !sighting.rule && sighting.score < self.grade.risk_floor().saturating_sub(HYSTERESIS);
+        let falls = !sighting.rule && !keeps_grade(self.grade, sighting.score);
         if !self.active || falls {
             sighting.grade
         } else {

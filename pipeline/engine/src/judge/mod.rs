@@ -25,6 +25,7 @@ use andon_schemas::verdict::{ProfileRef, RISK_SCHEMA, Risk, RiskUpdate, Verdict}
 use serde::{Deserialize, Serialize};
 
 use self::episode::{Episode, Past};
+pub use self::held::keeps_grade;
 pub use self::revision::{settled_confidence, settled_grade, settled_sentence};
 use self::risk::Level;
 

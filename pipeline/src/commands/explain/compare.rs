@@ -1,7 +1,7 @@
 //! What a verdict says against what it comes to, field by field: nothing that can be worked out
 //! again from what is stored with it may be another.
 
-use andon_engine::{graded, settled_confidence, settled_grade, settled_sentence};
+use andon_engine::{graded, keeps_grade, settled_confidence, settled_grade, settled_sentence};
 use andon_schemas::finding::{Basis, Evidence, Finding};
 use andon_schemas::grade::{Grade, Plane};
 use andon_schemas::verdict::{State, Verdict};
@@ -46,7 +46,7 @@ pub(super) fn finding(
     let calibrated = evidence.confidence.basis == Basis::Calibrated;
     let (grade, score) = graded(evidence.floor, evidence.score, calibrated, finding.proven);
     again([
-        ("grade", grade == Some(finding.grade)),
+        ("grade", bears(finding, grade, score)),
         ("counts_as", counts(verdict, finding)),
         ("rule", evidence.floor.is_some() == finding.rule),
         ("plane", plane == finding.plane),
@@ -59,6 +59,15 @@ pub(super) fn finding(
         ("techniques", evidence.techniques == finding.techniques),
         ("confidence", evidence.confidence == finding.confidence),
     ])
+}
+
+/// Whether a finding may have the grade it says: the one that follows from its evidence, or of a
+/// statistic one that it reached before and has not fallen far enough to lose.
+fn bears(finding: &Finding, grade: Option<Grade>, score: u8) -> bool {
+    let reached_before = !finding.rule
+        && grade.is_some_and(|grade| grade < finding.grade)
+        && keeps_grade(finding.grade, score);
+    grade == Some(finding.grade) || reached_before
 }
 
 /// Whether a finding may count with the grade it says: its own, or one step worse if there is

@@ -1,0 +1,104 @@
+//! Who was accused, when, and on what grounds: the false positives of clean traffic, whatever they
+//! turn out to be.
+
+use std::collections::{BTreeSet, HashMap};
+
+use andon_schemas::grade::Grade;
+use andon_schemas::identity::DeviceId;
+use andon_schemas::time::{EventTime, Span};
+use andon_schemas::verdict::{State, Verdict};
+
+/// An episode reached a grade for the first time, by opening or escalation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Accusation {
+    /// Of whom.
+    pub(super) device: DeviceId,
+    /// Event time.
+    pub(super) at: EventTime,
+    /// The grade it had before, if it stood already.
+    pub(super) before: Option<Grade>,
+    /// The grade it reached.
+    pub(super) grade: Grade,
+    /// The detectors whose findings carry that grade, with whether a rule set it.
+    pub(super) grounds: Vec<(String, bool)>,
+    /// The verdict's sentence.
+    pub(super) sentence: String,
+}
+
+impl Accusation {
+    /// Whether this is where its episode first reached `grade`.
+    pub(super) fn reaches(&self, grade: Grade) -> bool {
+        self.grade >= grade && self.before.is_none_or(|before| before < grade)
+    }
+
+    /// The hour it falls into, since the epoch.
+    pub(super) fn hour(&self) -> i64 {
+        self.at.micros().div_euclid(Span::HOUR.micros())
+    }
+
+    /// Whether evidence alone carries it.
+    pub(super) fn by_evidence(&self) -> bool {
+        self.grounds.iter().all(|(_, rule)| !rule)
+    }
+
+    /// Whether the rule on volume has a part in it.
+    pub(super) fn by_volume_rule(&self) -> bool {
+        let volume = |(name, rule): &(String, bool)| *rule && name == "traffic_volume";
+        self.grounds.iter().any(volume)
+    }
+}
+
+/// Follows the verdicts of one engine.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Watch {
+    /// The grade each open episode has reached.
+    reached: HashMap<String, Grade>,
+    /// In the order they came.
+    pub(super) accusations: Vec<Accusation>,
+}
+
+impl Watch {
+    /// Takes a revision.
+    pub(super) fn verdict(&mut self, verdict: &Verdict) {
+        let id = &verdict.verdict_id;
+        if verdict.state == State::Cleared {
+            // A late row may open it again: what mattered is remembered, the rest may be forgotten.
+            if self
+                .reached
+                .get(id)
+                .is_some_and(|grade| *grade < Grade::Medium)
+            {
+                self.reached.remove(id);
+            }
+            return;
+        }
+        let before = self.reached.get(id).copied();
+        if before.is_some_and(|before| verdict.grade <= before) {
+            return;
+        }
+        self.reached.insert(id.clone(), verdict.grade);
+        let standing = verdict.findings.iter().filter(|f| f.active);
+        let carries = standing.filter(|f| f.counts_as.unwrap_or(f.grade) >= verdict.grade);
+        self.accusations.push(Accusation {
+            device: verdict.device_id.clone(),
+            at: verdict.window.end.max(verdict.event_time),
+            before,
+            grade: verdict.grade,
+            grounds: carries.map(|f| (f.detector.clone(), f.rule)).collect(),
+            sentence: verdict.sentence.clone(),
+        });
+    }
+
+    /// Device-hours in which an episode first reached `grade`, of those that `counts` lets pass.
+    pub(super) fn hours<'a>(
+        &'a self,
+        grade: Grade,
+        counts: impl Fn(&Accusation) -> bool + 'a,
+    ) -> BTreeSet<(&'a DeviceId, i64)> {
+        let reached = self.accusations.iter().filter(move |a| a.reaches(grade));
+        reached
+            .filter(|accusation| counts(accusation))
+            .map(|accusation| (&accusation.device, accusation.hour()))
+            .collect()
+    }
+}

@@ -1,0 +1,173 @@
+//! `andon tune` as its user meets it: refused with too little traffic, certified with enough, and
+//! what it proposes used by the engine.
+#![expect(clippy::unwrap_used, reason = "what cannot be done fails the test")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn andon(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_andon"))
+        .current_dir(folder)
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// A small plant over a day and a half; nobody attacks it.
+fn clean_traffic(folder: &Path) {
+    let made = andon(
+        folder,
+        &[
+            "simulate",
+            "--hours",
+            "30",
+            "--seed",
+            "5",
+            "--devices",
+            "36",
+            "--out",
+            "clean.parquet",
+        ],
+    );
+    assert!(made.status.success(), "{}", text(&made));
+}
+
+#[test]
+fn a_claim_is_refused_or_certified_and_what_is_proposed_is_what_was_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    clean_traffic(folder);
+    let inventory = ["--inventory", "clean.parquet.inventory.yaml"];
+    let tune = |more: &[&str]| {
+        let args = [&["tune", "clean.parquet"], &inventory[..], more].concat();
+        andon(folder, &args)
+    };
+
+    // 0.1 % takes 2,995 device-hours if none is false.
+    let refused = tune(&["--out", "refused"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
+    let said = text(&refused);
+    assert!(
+        said.contains("REFUSED, at most 0.1 % of device-hours, sure to 95 %"),
+        "{said}"
+    );
+    assert!(said.contains("nothing is proposed"), "{said}");
+    let outcome = json(&folder.join("refused/tune.json"));
+    let refusal = &outcome["verdicts"][0]["refused"];
+    let needed = refusal["device_hours_needed"].as_u64().unwrap();
+    assert!(needed >= 2_995, "{refusal}");
+    assert_eq!(outcome["report"], Value::Null);
+    assert!(!folder.join("refused/profiles").exists());
+
+    let certified = tune(&["--target-fpr", "5%", "--out", "tuned"]);
+    assert_eq!(certified.status.code(), Some(0), "{}", text(&certified));
+    let outcome = json(&folder.join("tuned/tune.json"));
+    let claim = &outcome["verdicts"][0];
+    let rate = &claim["false_positives"];
+    assert!(rate["at_most"].as_f64().unwrap() <= 0.05, "{claim}");
+    assert_eq!(rate["device_hours"], outcome["parts"][1]["device_hours"]);
+    let path = outcome["path"].as_array().unwrap();
+    let costs = path
+        .iter()
+        .map(|step| step["false_positives"]["count"].as_u64().unwrap());
+    assert!(costs.is_sorted(), "{outcome}");
+    // What is found does not fall from strict to loose.
+    let triple = |step: &Value| {
+        let found = step["found"].as_array().unwrap();
+        let triple = found.iter().find(|one| one["attack"] == "volume x3");
+        triple.map_or(0, |one| one["found_medium"].as_u64().unwrap())
+    };
+    assert!(path.iter().map(triple).is_sorted(), "{outcome}");
+    assert!(
+        outcome["report"]["proposed"]["device_hours"]
+            .as_u64()
+            .unwrap()
+            > 0
+    );
+    let picture = std::fs::read_to_string(folder.join("tuned/tradeoff.svg")).unwrap();
+    assert!(picture.starts_with("<svg") && picture.contains("proposed"));
+    let diff = std::fs::read_to_string(folder.join("tuned/proposal.diff")).unwrap();
+    assert!(diff.contains("+calibration: { discount: "), "{diff}");
+
+    // The proposal is a folder of profiles like any other, and evidence now carries its grade.
+    let checked = andon(folder, &["profile", "check", "tuned/profiles"]);
+    assert!(checked.status.success(), "{}", text(&checked));
+    let made = andon(
+        folder,
+        &[
+            "simulate",
+            "--hours",
+            "72",
+            "--seed",
+            "6",
+            "--devices",
+            "72",
+            "--attack",
+            "volume-ladder",
+            "--out",
+            "attacked.parquet",
+        ],
+    );
+    assert!(made.status.success(), "{}", text(&made));
+    let args = [
+        "backtest",
+        "attacked.parquet",
+        "--profiles",
+        "tuned/profiles",
+        "--out",
+        "result",
+    ];
+    let inventory = ["--inventory", "attacked.parquet.inventory.yaml"];
+    let played = andon(folder, &[&args[..], &inventory[..]].concat());
+    assert!(played.status.success(), "{}", text(&played));
+    let verdicts = std::fs::read_to_string(folder.join("result/verdicts.jsonl")).unwrap();
+    let carries = |line: &str| {
+        let verdict: Value = serde_json::from_str(line).unwrap();
+        let findings = verdict["findings"].as_array().unwrap();
+        findings.iter().any(|finding| {
+            finding["rule"] == false
+                && finding["confidence"]["basis"] == "calibrated"
+                && finding["grade"] != "LOW"
+        })
+    };
+    assert!(
+        verdicts.lines().any(carries),
+        "no evidence carries a grade above LOW"
+    );
+    let explained = andon(folder, &["explain", "all", "--data", "result"]);
+    assert!(explained.status.success(), "{}", text(&explained));
+}
+
+#[test]
+fn what_cannot_be_tuned_on_is_refused_with_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("empty.ndjson"), "").unwrap();
+    for (args, said) in [
+        (&["tune", "-"][..], "standard input is not"),
+        (&["tune", "none.ndjson"], "none.ndjson"),
+        (&["tune", "empty.ndjson"], "holds no row of any device"),
+        (
+            &["tune", "empty.ndjson", "--target-fpr", "1.5"],
+            "is not a share between 0 and 1",
+        ),
+        (
+            &["tune", "empty.ndjson", "--confidence", "0"],
+            "is not a share between 0 and 1",
+        ),
+    ] {
+        let output = andon(folder, args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", text(&output));
+        assert!(text(&output).contains(said), "{args:?}: {}", text(&output));
+    }
+}
