@@ -66,12 +66,12 @@ impl Proposal {
     }
 
     fn written(edits: Vec<(String, Edit)>) -> anyhow::Result<Self> {
-        let mut diff = String::new();
+        let mut diff = Vec::new();
         let mut names = BTreeSet::new();
         let mut files = Vec::new();
         for (path, edit) in edits {
             if !edit.diff.is_empty() {
-                diff.push_str(&format!("--- {path}\n+++ {path}\n{}", edit.diff));
+                diff.push(format!("--- {path}\n+++ {path}\n{}", edit.diff));
             }
             let name = Path::new(&path)
                 .file_name()
@@ -81,7 +81,10 @@ impl Proposal {
             }
             files.push((name, edit.text));
         }
-        Ok(Self { files, diff })
+        Ok(Self {
+            files,
+            diff: diff.concat(),
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -267,18 +267,16 @@ pub(super) fn proposal(
     if proposal.is_empty() {
         return writeln!(out, "\nnothing is proposed");
     }
-    match folder {
-        Some(folder) => writeln!(
+    if let Some(folder) = folder {
+        return writeln!(
             out,
             "\nproposed: `{0}/proposal.diff`, the profiles with it in `{0}/profiles`; nothing of \
              yours was changed",
             folder.display()
-        ),
-        None => {
-            writeln!(out, "\nproposed; nothing was changed:\n")?;
-            write!(out, "{}", proposal.diff)
-        }
+        );
     }
+    writeln!(out, "\nproposed; nothing was changed:\n")?;
+    write!(out, "{}", proposal.diff)
 }
 
 /// A share in per cent, to three digits that count.
