@@ -25,42 +25,30 @@ fn json(path: &Path) -> Value {
 
 /// A small plant over a day and a half; nobody attacks it.
 fn clean_traffic(folder: &Path) {
-    let made = andon(
-        folder,
-        &[
-            "simulate",
-            "--hours",
-            "30",
-            "--seed",
-            "5",
-            "--devices",
-            "36",
-            "--out",
-            "clean.parquet",
-        ],
-    );
+    let line = "simulate --hours 30 --seed 5 --devices 36 --out clean.parquet";
+    let args: Vec<&str> = line.split_whitespace().collect();
+    let made = andon(folder, &args);
     assert!(made.status.success(), "{}", text(&made));
 }
 
-#[test]
-fn a_claim_is_refused_or_certified_and_what_is_proposed_is_what_was_tried() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    clean_traffic(folder);
-    let inventory = ["--inventory", "clean.parquet.inventory.yaml"];
-    let tune = |more: &[&str]| {
-        let args = [&["tune", "clean.parquet"], &inventory[..], more].concat();
-        andon(folder, &args)
-    };
+/// Tunes the clean capture.
+fn tune(folder: &Path, more: &[&str]) -> Output {
+    let args = [
+        "tune",
+        "clean.parquet",
+        "--inventory",
+        "clean.parquet.inventory.yaml",
+    ];
+    andon(folder, &[&args[..], more].concat())
+}
 
-    // 0.1 % takes 2,995 device-hours if none is false.
-    let refused = tune(&["--out", "refused"]);
+/// 0.1 % takes 2,995 device-hours if none is false.
+fn is_refused(folder: &Path) {
+    let refused = tune(folder, &["--out", "refused"]);
     assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
     let said = text(&refused);
-    assert!(
-        said.contains("REFUSED, at most 0.1 % of device-hours, sure to 95 %"),
-        "{said}"
-    );
+    let claim = "REFUSED, at most 0.1 % of device-hours, sure to 95 %";
+    assert!(said.contains(claim), "{said}");
     assert!(said.contains("nothing is proposed"), "{said}");
     let outcome = json(&folder.join("refused/tune.json"));
     let refusal = &outcome["verdicts"][0]["refused"];
@@ -68,8 +56,11 @@ fn a_claim_is_refused_or_certified_and_what_is_proposed_is_what_was_tried() {
     assert!(needed >= 2_995, "{refusal}");
     assert_eq!(outcome["report"], Value::Null);
     assert!(!folder.join("refused/profiles").exists());
+}
 
-    let certified = tune(&["--target-fpr", "5%", "--out", "tuned"]);
+/// A claim that so little traffic can bear.
+fn is_certified(folder: &Path) {
+    let certified = tune(folder, &["--target-fpr", "5%", "--out", "tuned"]);
     assert_eq!(certified.status.code(), Some(0), "{}", text(&certified));
     let outcome = json(&folder.join("tuned/tune.json"));
     let claim = &outcome["verdicts"][0];
@@ -88,48 +79,27 @@ fn a_claim_is_refused_or_certified_and_what_is_proposed_is_what_was_tried() {
         triple.map_or(0, |one| one["found_medium"].as_u64().unwrap())
     };
     assert!(path.iter().map(triple).is_sorted(), "{outcome}");
-    assert!(
-        outcome["report"]["proposed"]["device_hours"]
-            .as_u64()
-            .unwrap()
-            > 0
-    );
+    let kept = &outcome["report"]["proposed"]["device_hours"];
+    assert!(kept.as_u64().unwrap() > 0, "{outcome}");
     let picture = std::fs::read_to_string(folder.join("tuned/tradeoff.svg")).unwrap();
     assert!(picture.starts_with("<svg") && picture.contains("proposed"));
     let diff = std::fs::read_to_string(folder.join("tuned/proposal.diff")).unwrap();
     assert!(diff.contains("+calibration: { discount: "), "{diff}");
+}
 
-    // The proposal is a folder of profiles like any other, and evidence now carries its grade.
+/// The proposal is a folder of profiles like any other, and evidence now carries its grade.
+fn is_used(folder: &Path) {
     let checked = andon(folder, &["profile", "check", "tuned/profiles"]);
     assert!(checked.status.success(), "{}", text(&checked));
-    let made = andon(
-        folder,
-        &[
-            "simulate",
-            "--hours",
-            "72",
-            "--seed",
-            "6",
-            "--devices",
-            "72",
-            "--attack",
-            "volume-ladder",
-            "--out",
-            "attacked.parquet",
-        ],
-    );
-    assert!(made.status.success(), "{}", text(&made));
-    let args = [
-        "backtest",
-        "attacked.parquet",
-        "--profiles",
-        "tuned/profiles",
-        "--out",
-        "result",
-    ];
-    let inventory = ["--inventory", "attacked.parquet.inventory.yaml"];
-    let played = andon(folder, &[&args[..], &inventory[..]].concat());
-    assert!(played.status.success(), "{}", text(&played));
+    let simulate = "simulate --hours 72 --seed 6 --devices 72 --attack volume-ladder \
+                    --out attacked.parquet";
+    let backtest = "backtest attacked.parquet --inventory attacked.parquet.inventory.yaml \
+                    --profiles tuned/profiles --out result";
+    for line in [simulate, backtest] {
+        let args: Vec<&str> = line.split_whitespace().collect();
+        let done = andon(folder, &args);
+        assert!(done.status.success(), "{line}: {}", text(&done));
+    }
     let verdicts = std::fs::read_to_string(folder.join("result/verdicts.jsonl")).unwrap();
     let carries = |line: &str| {
         let verdict: Value = serde_json::from_str(line).unwrap();
@@ -140,12 +110,19 @@ fn a_claim_is_refused_or_certified_and_what_is_proposed_is_what_was_tried() {
                 && finding["grade"] != "LOW"
         })
     };
-    assert!(
-        verdicts.lines().any(carries),
-        "no evidence carries a grade above LOW"
-    );
+    let any = verdicts.lines().any(carries);
+    assert!(any, "no evidence carries a grade above LOW");
     let explained = andon(folder, &["explain", "all", "--data", "result"]);
     assert!(explained.status.success(), "{}", text(&explained));
+}
+
+#[test]
+fn a_claim_is_refused_or_certified_and_what_is_proposed_is_what_was_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    clean_traffic(folder.path());
+    is_refused(folder.path());
+    is_certified(folder.path());
+    is_used(folder.path());
 }
 
 #[test]
