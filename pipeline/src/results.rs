@@ -135,6 +135,8 @@ impl Results {
                 Item::Risk(update) => self.risk(&update)?,
                 Item::Late(row) => self.write(|files| &mut files.late, &row)?,
                 Item::Duplicate(row) => self.write(|files| &mut files.duplicates, &row)?,
+                // Nobody asked for them here.
+                Item::Window(_) => {}
                 Item::Refusal(refusal) => refused.push((cause.ordinal, reject_of(refusal))),
             }
         }

@@ -6,7 +6,7 @@ use andon_schemas::time::{EventTime, Interval, Span};
 use crate::count::{LAST_HOUR, hour_of, start_of};
 use crate::device::FLOW_ALLOWANCE;
 use crate::engine::Engine;
-use crate::output::Output;
+use crate::output::{Cause, Item, Output, Window};
 use crate::plant::DeviceType;
 use crate::sign::{Scene, Signer};
 
@@ -155,6 +155,20 @@ impl Engine {
             active_share: active_share(device_type, window),
             partial,
         };
+        if self.tells_windows {
+            let told = Window {
+                device: scene.id.clone(),
+                pane: *pane,
+                span: window,
+                partial,
+            };
+            let cause = Cause {
+                ordinal,
+                deadline: window.end,
+                device: scene.id.clone(),
+            };
+            output.items.push((cause, Item::Window(Box::new(told))));
+        }
         // A device that is gone for longer than a day is not being watched.
         self.counts.device_hours += facts.hours().clamp(1, 24).unsigned_abs();
         let mut signer = Signer::without_row(

@@ -61,6 +61,7 @@ pub struct Engine {
     pub(crate) sorted: Vec<Grouped>,
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) ending: bool,
+    pub(crate) tells_windows: bool,
 }
 
 impl std::fmt::Debug for Engine {
@@ -89,7 +90,13 @@ impl Engine {
             sorted: Vec::new(),
             verdicts: Vec::new(),
             ending: false,
+            tells_windows: false,
         }
+    }
+
+    /// From here on every window that closes comes out as well.
+    pub fn tell_windows(&mut self) {
+        self.tells_windows = true;
     }
 
     /// One that watches a partition of a plant's devices, of so many: in all of them together there

@@ -37,7 +37,7 @@ pub use engine::{Engine, FAR_FUTURE, Input};
 pub use feed::{Feed, FeedState};
 pub use group::routed_to;
 pub use judge::{keeps_grade, settled_confidence, settled_grade, settled_sentence};
-pub use output::{Cause, Counts, Item, Output, Refusal};
+pub use output::{Cause, Counts, Item, Output, Refusal, Window};
 pub use plant::Plant;
 pub use sign::graded;
 pub use snapshot::{SnapshotError, split_snapshot};

@@ -1,10 +1,11 @@
 //! What one step of the engine settled, in an order that does not depend on how the input was
 //! cut: by the input that caused it, then by deadline, then by device.
 
+use andon_detectors::facts::Pane;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::observation::Source;
 use andon_schemas::reject::{RejectReason, SetAside};
-use andon_schemas::time::EventTime;
+use andon_schemas::time::{EventTime, Interval};
 use andon_schemas::verdict::{RiskUpdate, Verdict};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,19 @@ pub struct Refusal {
     pub received_at: EventTime,
 }
 
+/// What one device's hour came to, for whoever learns from it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// The device.
+    pub device: DeviceId,
+    /// What was counted.
+    pub pane: Pane,
+    /// The stretch of time: one hour, or several empty ones.
+    pub span: Interval,
+    /// The device was first seen inside it, or the input ended there.
+    pub partial: bool,
+}
+
 /// One thing that came out.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(
@@ -51,6 +65,8 @@ pub enum Item {
     Late(SetAside),
     /// A row was told before.
     Duplicate(SetAside),
+    /// A window closed: only from an engine that [tells them](crate::Engine::tell_windows).
+    Window(Box<Window>),
 }
 
 /// Counts of one engine since it was made or restored, additive over shards.

@@ -1,5 +1,6 @@
 //! Captured traffic put to use. The engine runs over it as it runs over live traffic; this crate holds
 //! what is done with what comes out.
 
+pub mod learn;
 pub mod play;
 pub mod tune;

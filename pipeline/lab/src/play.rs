@@ -86,6 +86,13 @@ impl Player {
         Ok(Some(self.feed.take()))
     }
 
+    /// The end of the input, for engines that are to close what is open. Call it once, after the
+    /// last chunk.
+    pub fn end(&mut self) -> Vec<Input> {
+        self.feed.end();
+        self.feed.take()
+    }
+
     /// Newest event time so far.
     pub fn newest(&self) -> EventTime {
         self.feed.newest()

@@ -73,6 +73,8 @@ impl Draft {
                 }
                 Item::Late(row) => self.aside(&row, "late")?,
                 Item::Duplicate(row) => self.aside(&row, "duplicate")?,
+                // Nobody asked for them here.
+                Item::Window(_) => {}
                 Item::Refusal(refusal) => refused.push((cause.ordinal, reject_of(refusal))),
             }
         }

@@ -353,6 +353,7 @@ fn message_of(item: &andon_engine::Item, site: &str) -> anyhow::Result<Option<Ou
         }),
         andon_engine::Item::Refusal(_)
         | andon_engine::Item::Late(_)
-        | andon_engine::Item::Duplicate(_) => None,
+        | andon_engine::Item::Duplicate(_)
+        | andon_engine::Item::Window(_) => None,
     })
 }

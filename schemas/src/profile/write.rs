@@ -36,7 +36,18 @@ enum Style {
 impl Profile {
     /// The profile as a complete YAML file: what it extends is written out.
     pub fn to_yaml(&self) -> String {
-        let mut lines = Vec::new();
+        self.to_yaml_with(&[])
+    }
+
+    /// The same, with lines of comment before keys: those under the empty key come first of all.
+    pub fn to_yaml_with(&self, comments: &[(&str, Vec<String>)]) -> String {
+        let comment = |key: &str| {
+            let own = comments.iter().filter(move |(under, _)| *under == key);
+            own.flat_map(|(_, lines)| lines)
+                .map(|line| format!("# {line}").trim_end().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let mut lines = comment("");
         if !self.extends.is_empty() {
             lines.push(format!(
                 "# Written out in full; extends {}.",
@@ -47,6 +58,9 @@ impl Profile {
         lines.push(format!("version: {}", quote(&self.version)));
         let mut open = "";
         for field in fields(self) {
+            if open != field.key {
+                lines.extend(comment(field.key));
+            }
             if field.style != Style::Line && open != field.key {
                 lines.push(format!("{}:", field.key));
             }

@@ -112,6 +112,7 @@ pub(crate) fn line(item: &Item) -> String {
         Item::Verdict(verdict) => serde_json::to_string(verdict).unwrap(),
         Item::Risk(update) => serde_json::to_string(update).unwrap(),
         Item::Late(row) | Item::Duplicate(row) => serde_json::to_string(row).unwrap(),
+        Item::Window(window) => format!("{window:?}"),
         Item::Refusal(refusal) => format!("{refusal:?}"),
     }
 }
