@@ -13,6 +13,7 @@ use super::CaptureError;
 use super::columnar::ColumnRows;
 use super::detect::{Format, detect};
 use super::lines::{Lines, Stream};
+use super::packets::{self, PacketRows};
 use super::rows::{Content, LineRows, Rows};
 use crate::refused::{Refused, excerpt};
 
@@ -107,6 +108,11 @@ impl Candidate {
             Some(stream) => stream,
             None => stream(&self.file).map_err(failed)?,
         };
+        if format.is_packets() {
+            let packed = stream.packed;
+            let rows = PacketRows::new(stream.bytes(), packed);
+            return Ok(Ok(Some(Rows::Packets(Box::new(rows)))));
+        }
         let rows = LineRows::new(stream.lines(), format, &self.file);
         Ok(Ok(Some(Rows::Lines(Box::new(rows)))))
     }
@@ -123,6 +129,9 @@ fn stream(file: &Path) -> io::Result<Stream> {
 
 /// Event time of the first record that a file holds, if it stands at the beginning.
 fn first_event(head: &[u8], format: Format, file: &Path) -> Option<EventTime> {
+    if format.is_packets() {
+        return packets::first_time(head);
+    }
     let mut rows = if format == Format::Parquet {
         Rows::Columns(Box::new(ColumnRows::open(file).ok()?.ok()?))
     } else {

@@ -22,12 +22,22 @@ pub enum Format {
     Native,
     /// Capture of ours, Parquet.
     Parquet,
+    /// Packets, pcap.
+    Pcap,
+    /// Packets, pcapng.
+    #[serde(rename = "pcapng")]
+    PcapNg,
 }
 
 impl Format {
     /// Whether it is a capture of ours, whose order is kept.
     pub const fn is_native(self) -> bool {
         matches!(self, Self::Native | Self::Parquet)
+    }
+
+    /// Whether it holds packets, of which flows are made.
+    pub(super) const fn is_packets(self) -> bool {
+        matches!(self, Self::Pcap | Self::PcapNg)
     }
 
     /// The format as people call it.
@@ -38,6 +48,8 @@ impl Format {
             Self::Eve => "suricata eve",
             Self::Native => "andon ndjson",
             Self::Parquet => "andon parquet",
+            Self::Pcap => "pcap",
+            Self::PcapNg => "pcapng",
         }
     }
 }
@@ -48,27 +60,25 @@ impl std::fmt::Display for Format {
     }
 }
 
+/// Beginnings of files of packets: pcapng, and pcap with microseconds and nanoseconds in either
+/// order of bytes.
+const PACKETS: [(&[u8], Format); 5] = [
+    (b"\x0a\x0d\x0d\x0a", Format::PcapNg),
+    (b"\xa1\xb2\xc3\xd4", Format::Pcap),
+    (b"\xd4\xc3\xb2\xa1", Format::Pcap),
+    (b"\xa1\xb2\x3c\x4d", Format::Pcap),
+    (b"\x4d\x3c\xb2\xa1", Format::Pcap),
+];
+
 /// Beginnings of files that people hand in and that are not read, with what to do.
 const OTHERS: &[(&[u8], &str)] = &[
     (
-        b"\x0a\x0d\x0d\x0a",
-        "a pcapng capture: run Zeek over it and hand in its logs",
+        b"\xa1\xb2\xcd\x34",
+        "a pcap capture with records of another shape: convert it with editcap -F pcap",
     ),
     (
-        b"\xa1\xb2\xc3\xd4",
-        "a pcap capture: run Zeek over it and hand in its logs",
-    ),
-    (
-        b"\xd4\xc3\xb2\xa1",
-        "a pcap capture: run Zeek over it and hand in its logs",
-    ),
-    (
-        b"\xa1\xb2\x3c\x4d",
-        "a pcap capture: run Zeek over it and hand in its logs",
-    ),
-    (
-        b"\x4d\x3c\xb2\xa1",
-        "a pcap capture: run Zeek over it and hand in its logs",
+        b"\x34\xcd\xb2\xa1",
+        "a pcap capture with records of another shape: convert it with editcap -F pcap",
     ),
     (b"\xff\xfe", "UTF-16 text: convert it to UTF-8"),
     (b"\xfe\xff", "UTF-16 text: convert it to UTF-8"),
@@ -94,6 +104,9 @@ const ZEEK_HEADERS: [&str; 4] = ["#separator", "#set_separator", "#path", "#fiel
 pub(super) fn detect(head: &[u8]) -> Result<Option<Format>, Refused> {
     if head.starts_with(b"PAR1") {
         return Ok(Some(Format::Parquet));
+    }
+    if let Some((_, format)) = PACKETS.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Ok(Some(*format));
     }
     if let Some((_, what)) = OTHERS.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Err(Refused::new(

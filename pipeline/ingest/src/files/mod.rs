@@ -1,5 +1,5 @@
-//! Captured traffic from files: Zeek, Suricata and our own captures, plain or gzip, single files,
-//! folders of rotated logs, or standard input (`-`).
+//! Captured traffic from files: Zeek, Suricata, packets (pcap, pcapng) and our own captures, plain
+//! or gzip, single files, folders of rotated logs, or standard input (`-`).
 //!
 //! Everything a file holds comes out as an [`Item`]: a record or a reject with its position, and,
 //! from captures of live runs, the ticks and control inputs between them. Captures of ours keep
@@ -16,6 +16,7 @@ mod lines;
 pub(crate) mod message;
 mod native;
 mod number;
+mod packets;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ use andon_schemas::reject::{Reject, RejectReason};
 use andon_schemas::time::EventTime;
 
 pub use detect::Format;
+pub use packets::PacketCounts;
 pub use writer::{CaptureWriter, WriteError};
 
 use collect::{Candidate, collect};
@@ -110,6 +112,8 @@ pub struct FileReport {
     pub rejects: u64,
     /// Rows of logs that are not observed, passed over after one reject that says so.
     pub unread: u64,
+    /// What was in it if it holds packets, which are more than its records; else null.
+    pub packets: Option<PacketCounts>,
     /// What was wrong with the first row that could not be read, or with the file as a whole.
     pub first_refusal: Option<String>,
 }
@@ -261,6 +265,9 @@ impl Captures {
             })?;
             if let Some(report) = self.reports.last_mut() {
                 report.unread = current.rows.unread();
+                if row.is_none() {
+                    report.packets = current.rows.packets();
+                }
             }
             match row {
                 Some(row) => return Ok(Some(self.item(&path, row))),
@@ -277,6 +284,7 @@ impl Captures {
             records: 0,
             rejects: 0,
             unread: 0,
+            packets: None,
             first_refusal: None,
         });
         match candidate.rows()? {

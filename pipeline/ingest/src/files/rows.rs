@@ -12,6 +12,7 @@ use super::detect::Format;
 use super::eve;
 use super::lines::{LINE_BYTES_MAX, LineEnd, Lines};
 use super::native;
+use super::packets::{PacketCounts, PacketRows};
 use super::zeek_json::ZeekJson;
 use super::zeek_tsv::ZeekTsv;
 use crate::refused::{Refused, excerpt};
@@ -71,6 +72,8 @@ pub(super) enum Rows {
     Lines(Box<LineRows>),
     /// Of a Parquet capture.
     Columns(Box<ColumnRows>),
+    /// Of a file of packets.
+    Packets(Box<PacketRows>),
 }
 
 impl Rows {
@@ -82,6 +85,7 @@ impl Rows {
         match self {
             Self::Lines(lines) => lines.next(),
             Self::Columns(columns) => Ok(columns.next()),
+            Self::Packets(packets) => packets.next(),
         }
     }
 
@@ -90,6 +94,15 @@ impl Rows {
         match self {
             Self::Lines(lines) => lines.unread,
             Self::Columns(_) => 0,
+            Self::Packets(packets) => packets.unread(),
+        }
+    }
+
+    /// What was in a file of packets so far.
+    pub(super) fn packets(&self) -> Option<PacketCounts> {
+        match self {
+            Self::Lines(_) | Self::Columns(_) => None,
+            Self::Packets(packets) => Some(packets.counts()),
         }
     }
 }
@@ -116,8 +129,8 @@ impl LineRows {
             Format::ZeekTsv => Reader::ZeekTsv(ZeekTsv::new(open)),
             Format::ZeekJson => Reader::ZeekJson(ZeekJson::new(open)),
             Format::Eve => Reader::Eve,
-            // Parquet has no lines; its rows come from `columnar`.
-            Format::Native | Format::Parquet => Reader::Native,
+            // Parquet and packets have no lines; their rows come from `columnar` and `packets`.
+            Format::Native | Format::Parquet | Format::Pcap | Format::PcapNg => Reader::Native,
         };
         Self {
             lines,
