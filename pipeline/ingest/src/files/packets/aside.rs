@@ -2,6 +2,7 @@
 //! that is known by then.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
 use andon_schemas::reject::RejectReason;
@@ -148,7 +149,8 @@ impl Aside {
                 if *kind == Kind::Carried(ARP)
                     && let Some((asker, asked)) = self.busiest()
                 {
-                    detail.push_str(&format!("; {asker} asked for {asked} addresses"));
+                    // A `String` takes all that is written to it.
+                    let _infallible = write!(detail, "; {asker} asked for {asked} addresses");
                 }
                 let refused = Refused::new(RejectReason::Unsupported, detail);
                 (seen.first, refused, seen.frames - 1)

@@ -14,7 +14,7 @@ use super::flow::{Flow, Key, Packet, fragment_base};
 use super::fragments::{Fragments, Known};
 use super::link::{self, IPV4, IPV6};
 use super::network::{Datagram, datagram};
-use super::table::{FLOWS_MAX, Table};
+use super::table::Table;
 use super::transport::{Segment, segment};
 use crate::refused::Refused;
 
@@ -32,13 +32,8 @@ pub(super) struct Assembler {
 }
 
 impl Assembler {
-    /// An assembler that has seen nothing yet.
-    pub(super) fn new() -> Self {
-        Self::with_flows(FLOWS_MAX)
-    }
-
-    /// The same, with at most `max` flows open at one time.
-    pub(super) fn with_flows(max: usize) -> Self {
+    /// An assembler that has seen nothing yet and holds at most `max` flows at one time.
+    pub(super) fn new(max: usize) -> Self {
         Self {
             flows: Table::new(max),
             fragments: Fragments::default(),

@@ -9,13 +9,15 @@ use super::transport::{ACK, FIN, RST, SYN, Tcp};
 const JUMP_MAX: u64 = 16 << 20;
 
 /// How far one side has got, by its sequence numbers: what is sent again counts once, and what the
-/// capture missed counts too.
+/// capture missed counts too, once a second segment bears it out.
 #[derive(Clone, Copy, Debug, Default)]
 struct Progress {
     /// Number of the first byte, once known.
     first: Option<u32>,
     /// Bytes from there to the highest one seen.
     reached: u64,
+    /// A segment beyond that, from and to: bytes before it are missed, or it is forged.
+    beyond: Option<(u64, u64)>,
     /// Bytes of segments that fit nowhere.
     astray: u64,
 }
@@ -23,24 +25,49 @@ struct Progress {
 impl Progress {
     fn advance(&mut self, from: u32, length: u64) {
         let first = *self.first.get_or_insert(from);
+        if length == 0 {
+            return;
+        }
         // The low half of what has been reached is all that the number can be compared with.
         let [a, b, c, d, ..] = self.reached.to_le_bytes();
         let here = first.wrapping_add(u32::from_le_bytes([a, b, c, d]));
-        let ahead = from.wrapping_sub(here);
-        let behind = here.wrapping_sub(from);
-        if u64::from(ahead) <= JUMP_MAX {
-            if length > 0 {
-                self.reached += u64::from(ahead) + length;
-            }
-        } else if u64::from(behind) <= self.reached.min(JUMP_MAX) {
-            self.reached += length.saturating_sub(u64::from(behind));
+        let ahead = u64::from(from.wrapping_sub(here));
+        let behind = u64::from(here.wrapping_sub(from));
+        if ahead == 0 || behind <= self.reached.min(JUMP_MAX) {
+            self.reached += length.saturating_sub(behind);
+        } else if ahead <= JUMP_MAX {
+            let from = self.reached + ahead;
+            self.jump(from, from + length);
         } else {
             self.astray += length;
         }
+        if let Some((from, to)) = self.beyond
+            && from <= self.reached
+        {
+            self.reached = self.reached.max(to);
+            self.beyond = None;
+        }
     }
 
-    const fn bytes(&self) -> u64 {
-        self.reached + self.astray
+    /// Takes a segment that leaves bytes out.
+    fn jump(&mut self, from: u64, to: u64) {
+        match self.beyond {
+            Some((before, end)) if from >= before => {
+                self.reached = end;
+                self.beyond = Some((from, to));
+            }
+            // It goes on from an earlier place, and nothing from the later one.
+            Some((before, end)) => {
+                self.astray += end - before;
+                self.beyond = Some((from, to));
+            }
+            None => self.beyond = Some((from, to)),
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        let beyond = self.beyond.map_or(0, |(from, to)| to - from);
+        self.reached + self.astray + beyond
     }
 }
 
@@ -88,7 +115,7 @@ impl Connection {
     }
 
     /// Payload bytes of a side.
-    pub(super) const fn bytes(&self, side: usize) -> u64 {
+    pub(super) fn bytes(&self, side: usize) -> u64 {
         self.0[side].progress.bytes()
     }
 
@@ -191,10 +218,20 @@ mod tests {
         assert_eq!(data(u32::MAX - 49, 100), 100);
         assert_eq!(data(u32::MAX - 49, 100), 100, "sent again, across the wrap");
         assert_eq!(data(0, 100), 150, "half of it sent again");
-        assert_eq!(data(200, 100), 350, "a hundred bytes missed");
-        assert_eq!(data(299, 1), 350, "a keep-alive");
-        assert_eq!(data(100, 100), 350, "what was missed comes late");
-        assert_eq!(data(0x8000_0000, 7), 357, "a number from nowhere");
+        assert_eq!(
+            data(200, 100),
+            250,
+            "a hundred bytes missed, or a forged number"
+        );
+        assert_eq!(data(300, 100), 450, "they were missed");
+        assert_eq!(data(399, 1), 450, "a keep-alive");
+        assert_eq!(data(100, 100), 450, "what was missed comes late");
+        assert_eq!(data(0x8000_0000, 7), 457, "a number from nowhere");
+        assert_eq!(data(100_400, 9), 466, "a forged number");
+        assert_eq!(data(400, 100), 566, "it goes on from where it was");
+        assert_eq!(data(600, 100), 666, "out of order");
+        assert_eq!(data(500, 100), 766, "and what was before it");
+        assert_eq!(data(700, 100), 866);
     }
 
     #[test]

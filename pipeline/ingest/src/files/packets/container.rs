@@ -115,7 +115,7 @@ impl Container {
         }
         match parse_pcap_header(&self.block) {
             Ok((_, header)) => self.kind = Kind::Pcap(header),
-            Err(_) => return Ok(Some(self.damaged("file header is not one of pcap".into()))),
+            Err(_) => return Ok(Some(self.damaged("file header is not one of pcap"))),
         }
         self.block.clear();
         Ok(None)
@@ -167,7 +167,7 @@ impl Container {
         Ok(Got::All)
     }
 
-    fn damaged(&mut self, what: String) -> Step<'static> {
+    fn damaged(&mut self, what: &str) -> Step<'static> {
         self.ended = true;
         Step::Damage(Refused::new(
             RejectReason::Malformed,
@@ -207,7 +207,7 @@ impl Container {
         let link = u16::from_be_bytes([high, low]);
         let captured = captured as usize;
         if captured > BLOCK_BYTES_MAX {
-            return Ok(self.damaged(format!(
+            return Ok(self.damaged(&format!(
                 "packet claims to hold {captured} bytes, at most {BLOCK_BYTES_MAX} are read"
             )));
         }
@@ -311,7 +311,7 @@ impl Container {
         let (kind, length) = (number(word(0)), number(word(4)) as usize);
         if length < 12 || !length.is_multiple_of(4) {
             return Ok(Err(
-                self.damaged(format!("block claims to be {length} bytes long"))
+                self.damaged(&format!("block claims to be {length} bytes long"))
             ));
         }
         if length > BLOCK_BYTES_MAX {

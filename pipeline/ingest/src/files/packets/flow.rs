@@ -307,7 +307,7 @@ fn from_server(segment: &Segment<'_>) -> bool {
     let [source, destination] = segment.ports;
     match (is_server(source), is_server(destination)) {
         (true, false) => true,
-        (false, true) | (true, true) => false,
+        (_, true) => false,
         (false, false) => source < 1_024 && destination >= 1_024,
     }
 }

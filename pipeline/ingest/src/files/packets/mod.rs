@@ -29,6 +29,7 @@ use andon_schemas::time::EventTime;
 
 use self::assembler::{Assembler, Out};
 use self::container::{Container, Step};
+use self::table::FLOWS_MAX;
 use super::rows::{Content, Numbered};
 use crate::refused::Refused;
 
@@ -61,9 +62,14 @@ pub(super) struct PacketRows {
 impl PacketRows {
     /// Reads packets. `packed` says that errors of the reader are damage of the file.
     pub(super) fn new(reader: Box<dyn Read + Send>, packed: bool) -> Self {
+        Self::with_flows(reader, packed, FLOWS_MAX)
+    }
+
+    /// The same, with at most `max` flows open at one time.
+    pub(super) fn with_flows(reader: Box<dyn Read + Send>, packed: bool, max: usize) -> Self {
         Self {
             container: Container::new(reader, packed),
-            assembler: Assembler::new(),
+            assembler: Assembler::new(max),
             packets: 0,
             unread: 0,
             out: Out::new(),

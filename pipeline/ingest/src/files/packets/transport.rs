@@ -133,13 +133,16 @@ fn udp<'a>(datagram: &Datagram<'a>) -> Option<Segment<'a>> {
 
 fn icmp<'a>(datagram: &Datagram<'a>) -> Option<Segment<'a>> {
     let bytes = datagram.payload;
+    // The type of the question stands for an exchange, whichever half of it a message is.
     let (question, side) = match (datagram.protocol, *bytes.first()?) {
-        (ICMP, kind @ (8 | 10 | 13 | 15 | 17)) => (kind, Side::Asks),
         (ICMP, 0) => (8, Side::Answers),
         (ICMP, 9) => (10, Side::Answers),
-        (ICMP, kind @ (14 | 16 | 18)) => (kind - 1, Side::Answers),
-        (ICMPV6, kind @ (128 | 133 | 135 | 139)) => (kind, Side::Asks),
-        (ICMPV6, kind @ (129 | 134 | 136 | 140)) => (kind - 1, Side::Answers),
+        (ICMP, kind @ (14 | 16 | 18)) | (ICMPV6, kind @ (129 | 134 | 136 | 140)) => {
+            (kind - 1, Side::Answers)
+        }
+        (ICMP, kind @ (8 | 10 | 13 | 15 | 17)) | (ICMPV6, kind @ (128 | 133 | 135 | 139)) => {
+            (kind, Side::Asks)
+        }
         (_, kind) => (kind, Side::Tells),
     };
     Some(Segment {

@@ -3,6 +3,7 @@
 mod damage;
 mod eve;
 mod native;
+mod packets;
 mod zeek;
 
 use std::fs;

@@ -59,6 +59,7 @@ fn on_port(payload: &Payload<'_>) -> Option<&'static str> {
         139 if matches!(payload.byte(0), Some(0x81..=0x85)) => Some("smb"),
         389 if payload.byte(0) == Some(0x30) => Some("ldap_tcp"),
         514 | 6_514 if is_syslog(payload) => Some("syslog"),
+        5_672 if is_amqp_frame(payload) => Some("amqp"),
         1_883 if is_mqtt_packet(payload) => Some("mqtt"),
         _ if is_remote_call(payload) && payload.little(8) == Some(payload.len()) => Some("dce_rpc"),
         _ => None,
@@ -143,6 +144,14 @@ fn is_mqtt_packet(payload: &Payload<'_>) -> bool {
         }
     }
     false
+}
+
+/// A frame of AMQP: a kind that exists, a length that is borne out.
+fn is_amqp_frame(payload: &Payload<'_>) -> bool {
+    matches!(payload.bytes, [1..=3 | 8, _, _, 0, ..])
+        && payload
+            .big(5)
+            .is_some_and(|length| payload.len() >= (length + 8).min(1_400))
 }
 
 /// A header of DNS: a kind of question that exists, few enough records for its size.

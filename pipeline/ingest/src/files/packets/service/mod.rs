@@ -107,11 +107,10 @@ impl Naming {
                 greeting.extend_from_slice(&bytes[..bytes.len().min(room)]);
                 match tls::server_name(&greeting) {
                     tls::Found::Name(name) => self.server = Some(name),
-                    tls::Found::Nothing => {}
                     tls::Found::Unfinished if greeting.len() < GREETING_BYTES_MAX => {
                         self.greeting = Some(greeting);
                     }
-                    tls::Found::Unfinished => {}
+                    tls::Found::Unfinished | tls::Found::Nothing => {}
                 }
             }
             _ => {}

@@ -53,6 +53,8 @@ pub(super) fn over_udp(payload: &Payload<'_>) -> Option<&'static str> {
         48_899 if payload.starts(&[0x71, 0x14, 0x66, 0x03]) => Some("ads"),
         _ if is_dnp3(payload) => Some("dnp3_udp"),
         _ if is_bacnet(payload) => Some("bacnet"),
+        // Its server answers from a port of its own choice.
+        _ if is_hart_ip(payload) && payload.big(6) == Some(payload.len()) => Some("hart_ip"),
         _ => None,
     }
 }

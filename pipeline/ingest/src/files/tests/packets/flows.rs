@@ -1,0 +1,387 @@
+//! Flows: what their packets add up to.
+
+use andon_schemas::observation::{ByteKind, ConnState, Transport};
+use andon_schemas::time::EventTime;
+
+use super::*;
+
+const SECOND: i64 = 1_000_000;
+
+fn at(micros: i64) -> EventTime {
+    EventTime::from_micros(i64::from(START) * SECOND + micros)
+}
+
+/// The flows of a capture.
+fn flows(frames: &[Frame]) -> Vec<FlowRecord> {
+    let read = read("x", pcap(frames));
+    assert_eq!(read.rejects, []);
+    read.flows().into_iter().cloned().collect()
+}
+
+#[test]
+fn a_connection_is_one_record_like_zeeks() {
+    let read = read("x", pcap(&modbus(0)));
+    let [record] = &read.records[..] else {
+        panic!("{:?}", read.records);
+    };
+    assert_eq!(record.event_time, at(7_000));
+    let flow = flow(record).unwrap();
+    let party = |address: [u8; 4], port| andon_schemas::observation::Party {
+        address: address.into(),
+        port,
+    };
+    let expected = FlowRecord {
+        start: at(0),
+        originator: party(CLIENT, 40_000),
+        responder: party(SERVER, 502),
+        responder_name: None,
+        transport: Transport::Tcp,
+        service: Some("modbus".into()),
+        originator_bytes: Some(12),
+        responder_bytes: Some(11),
+        bytes: ByteKind::Payload,
+        state: ConnState::Answered,
+        interim: false,
+        uid: flow.uid.clone(),
+    };
+    assert_eq!(*flow, expected);
+    assert_eq!(read.numbers, [1]);
+}
+
+#[test]
+fn what_a_snap_length_cut_off_counts_all_the_same() {
+    let mut frames = modbus(0);
+    for frame in &mut frames {
+        frame.bytes.truncate(54);
+    }
+    let flow = &flows(&frames)[0];
+    assert_eq!(bytes(flow), [12, 11]);
+    assert_eq!(flow.service, None, "its payload was not captured");
+}
+
+#[test]
+fn ports_that_are_used_again_are_another_connection() {
+    let mut frames = modbus(0);
+    let mut again = modbus(10_000);
+    for frame in &mut again {
+        // A connection of its own begins with a number of its own.
+        frame.bytes[38] = 7;
+    }
+    frames.extend(again);
+    let found = flows(&frames);
+    assert_eq!(found.len(), 2);
+    assert_ne!(found[0].uid, found[1].uid);
+    assert_eq!(bytes(&found[1]), [12, 11]);
+}
+
+#[test]
+fn a_syn_that_nobody_answers_is_asked_again_within_five_seconds() {
+    let syn = |at| frame(at, tcp(Asks, "S", 7, b""));
+    let found = flows(&[syn(0), syn(SECOND), syn(3 * SECOND), syn(7 * SECOND)]);
+    let starts: Vec<EventTime> = found.iter().map(|flow| flow.start).collect();
+    assert_eq!(starts, [at(0), at(7 * SECOND)]);
+    assert!(found.iter().all(|flow| flow.state == ConnState::Attempt));
+}
+
+#[test]
+fn a_reset_refuses_a_connection() {
+    let found = flows(&[
+        frame(0, tcp(Asks, "S", 7, b"")),
+        frame(1, tcp(Answers, "RA", 0, b"")),
+        frame(SECOND / 2, tcp(Asks, "S", 8, b"")),
+        frame(SECOND / 2 + 1, tcp(Answers, "RA", 0, b"")),
+    ]);
+    let states: Vec<ConnState> = found.iter().map(|flow| flow.state).collect();
+    assert_eq!(states, [ConnState::Rejected, ConnState::Rejected]);
+}
+
+#[test]
+fn silence_ends_a_flow() {
+    let udp = |at| frame(at, udp(Asks, 9_999, 9_998, b"x"));
+    assert_eq!(flows(&[udp(0), udp(60 * SECOND)]).len(), 1);
+    assert_eq!(flows(&[udp(0), udp(60 * SECOND + 1)]).len(), 2);
+    let ack = |at, sequence| frame(at, tcp(Answers, "A", sequence, b"x"));
+    assert_eq!(flows(&[ack(0, 1), ack(300 * SECOND, 2)]).len(), 1);
+    assert_eq!(flows(&[ack(0, 1), ack(300 * SECOND + 1, 2)]).len(), 2);
+}
+
+#[test]
+fn a_clock_that_is_set_back_or_leaps_tears_only_what_it_must() {
+    let udp = |at| frame(at, udp(Asks, 9_999, 9_998, b"x"));
+    // A little back: the same flow, which began earlier.
+    let found = flows(&[udp(SECOND), udp(0)]);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].start, at(0));
+    // Years apart and back again: three flows, none of them years long.
+    let year = 365 * 86_400 * SECOND;
+    let read = read("x", pcap(&[udp(0), udp(3 * year), udp(1)]));
+    assert_eq!(read.flows().len(), 3);
+    for record in &read.records {
+        assert_eq!(flow(record).unwrap().start, record.event_time);
+    }
+    // Another flow does not mind.
+    let mut frames = modbus(0);
+    frames.insert(4, udp(3 * year));
+    assert_eq!(flows(&frames).len(), 2);
+}
+
+#[test]
+fn a_flow_that_lasts_is_told_every_half_hour() {
+    let minute = 60 * SECOND;
+    let mut sequence = 1;
+    let mut frames = Vec::new();
+    for step in 0..=70 {
+        frames.push(frame(
+            step * minute,
+            tcp(Asks, "A", sequence, b"0123456789"),
+        ));
+        sequence += 10;
+    }
+    let read = read("x", pcap(&frames));
+    let told: Vec<(bool, u64, EventTime)> = read
+        .records
+        .iter()
+        .map(|record| {
+            let flow = flow(record).unwrap();
+            (flow.interim, bytes(flow)[0], record.event_time)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (true, 300, at(29 * minute)),
+            (true, 600, at(59 * minute)),
+            (false, 710, at(70 * minute)),
+        ]
+    );
+    let uids: Vec<_> = read.flows().iter().map(|flow| flow.uid.clone()).collect();
+    assert!(uids.iter().all(|uid| *uid == uids[0]), "{uids:?}");
+}
+
+#[test]
+fn whoever_opened_a_flow_is_told_from_who_answers() {
+    // Seen from the middle, an answer first: the port of a server gives it away.
+    let found = flows(&[
+        frame(0, tcp(Answers, "A", 1, b"x")),
+        frame(1, tcp(Asks, "A", 1, b"")),
+    ]);
+    assert_eq!(found[0].originator.address.to_string(), "10.0.0.5");
+    assert_eq!(found[0].state, ConnState::Unknown);
+    assert_eq!(bytes(&found[0]), [0, 1]);
+    // A SYN counts for more than a port.
+    let found = flows(&[frame(0, tcp(Answers, "S", 1, b""))]);
+    assert_eq!(found[0].originator.port, 502);
+    // After a silence it is still the same side.
+    let from_high = |way, at, sequence| frame(at, tcp_to(50_000, way, "A", sequence, b"x"));
+    let found = flows(&[
+        frame(0, tcp_to(50_000, Asks, "S", 1, b"")),
+        frame(1, tcp_to(50_000, Answers, "SA", 1, b"")),
+        from_high(Answers, 400 * SECOND, 2),
+    ]);
+    assert_eq!(found.len(), 2);
+    assert!(found.iter().all(|flow| flow.responder.port == 50_000));
+}
+
+#[test]
+fn udp_and_icmp_say_whether_somebody_answered() {
+    let asked = frame(0, udp(Asks, 40_000, 123, b"x"));
+    let answered = frame(1, udp(Answers, 40_000, 123, b"xyz"));
+    let found = flows(&[asked.clone(), answered.clone()]);
+    assert_eq!(found[0].state, ConnState::Answered);
+    assert_eq!(bytes(&found[0]), [1, 3]);
+    assert_eq!(flows(&[asked])[0].state, ConnState::Attempt);
+    let found = flows(&[answered]);
+    assert_eq!(found[0].state, ConnState::Unknown);
+    assert_eq!(found[0].responder.port, 123);
+
+    let echo = |way, reply: bool| {
+        let [source, destination] = ends(way);
+        let builder = PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4(source, destination, 64);
+        let mut bytes = Vec::new();
+        let builder = if reply {
+            builder.icmpv4_echo_reply(1, 1)
+        } else {
+            builder.icmpv4_echo_request(1, 1)
+        };
+        builder.write(&mut bytes, b"ping").unwrap();
+        bytes
+    };
+    let found = flows(&[frame(0, echo(Asks, false)), frame(1, echo(Answers, true))]);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].transport, Transport::Icmp);
+    assert_eq!((found[0].originator.port, found[0].responder.port), (0, 0));
+    assert_eq!(found[0].state, ConnState::Answered);
+    assert_eq!(bytes(&found[0]), [4, 4]);
+    assert_eq!(
+        flows(&[frame(0, echo(Asks, false))])[0].state,
+        ConnState::Attempt
+    );
+}
+
+#[test]
+fn links_tags_and_ipv6_lead_to_the_same_flow() {
+    let mut v6 = Vec::new();
+    PacketBuilder::ipv6([0xfd; 16], [0xfe; 16], 64)
+        .udp(40_000, 5_683)
+        .write(&mut v6, b"\x40\x01\0\0")
+        .unwrap();
+    let ethernet = |kind: &[u8], packet: &[u8]| [&[2; 12], kind, packet].concat();
+    let mut options = v6[..40].to_vec();
+    options[5] += 8;
+    options[6] = 0;
+    options.extend([17, 0, 1, 4, 0, 0, 0, 0]);
+    options.extend(&v6[40..]);
+    for (link, packet) in [
+        (1, ethernet(&[0x86, 0xdd], &v6)),
+        (1, ethernet(&[0x81, 0, 0, 7, 0x86, 0xdd], &v6)),
+        (
+            1,
+            ethernet(&[0x88, 0xa8, 0, 7, 0x81, 0, 0, 8, 0x86, 0xdd], &v6),
+        ),
+        (
+            1,
+            ethernet(&[0x88, 0x64, 0x11, 0, 0, 1, 0, 54, 0, 0x57], &v6),
+        ),
+        (
+            1,
+            ethernet(&[0, 60, 0xaa, 0xaa, 3, 0, 0, 0, 0x86, 0xdd], &v6),
+        ),
+        (1, ethernet(&[0x86, 0xdd], &options)),
+        (0, [&[30, 0, 0, 0], &v6[..]].concat()),
+        (108, [&[0, 0, 0, 30], &v6[..]].concat()),
+        (101, v6.clone()),
+        (229, v6.clone()),
+        (113, [&[0; 14][..], &[0x86, 0xdd], &v6].concat()),
+        (276, [&[0x86, 0xdd][..], &[0; 18], &v6].concat()),
+    ] {
+        let read = read("x", pcap_of(link, &[frame(0, packet)]));
+        assert_eq!(read.rejects, [], "{link}");
+        let flow = read.flows()[0];
+        assert_eq!(flow.responder.port, 5_683, "{link}");
+        assert_eq!(flow.service.as_deref(), Some("coap"), "{link}");
+        assert_eq!(bytes(flow), [4, 0], "{link}");
+    }
+}
+
+#[test]
+fn parts_of_a_datagram_belong_to_the_flow_of_the_first() {
+    let part = |id: u8, offset: u16, more: bool, bytes: &[u8]| {
+        let mut frame = udp(Asks, 40_000, 9_998, bytes);
+        if offset > 0 {
+            // Behind the first part there is no header of UDP.
+            frame.drain(34..42);
+            let length = u16::try_from(20 + bytes.len()).unwrap();
+            frame[16..18].copy_from_slice(&length.to_be_bytes());
+        }
+        frame[19] = id;
+        let flags = offset / 8 + if more { 0x2000 } else { 0 };
+        frame[20..22].copy_from_slice(&flags.to_be_bytes());
+        frame
+    };
+    let (read, _) = report(pcap(&[
+        frame(0, part(1, 0, true, &[0; 992])),
+        frame(1, part(1, 1_000, true, &[0; 1_000])),
+        frame(2, part(1, 2_000, false, &[0; 500])),
+        frame(3, part(2, 2_000, false, &[0; 500])),
+        frame(40 * SECOND, part(1, 1_000, false, &[0; 500])),
+    ]));
+    assert_eq!(
+        read.reasons(),
+        [
+            (RejectReason::MissingField, 4),
+            (RejectReason::MissingField, 5)
+        ]
+    );
+    assert!(read.rejects[0].detail.contains("fragment"));
+    assert_eq!(read.flows().len(), 1);
+    assert_eq!(bytes(read.flows()[0]), [2_492, 0]);
+}
+
+#[test]
+fn other_protocols_over_ip_are_flows_without_ports() {
+    let mut tunnel = udp(Asks, 1, 2, b"12345678");
+    tunnel[23] = 47;
+    let flow = &flows(&[frame(0, tunnel)])[0];
+    assert_eq!(flow.transport, Transport::Other);
+    assert_eq!((flow.originator.port, flow.responder.port), (0, 0));
+    assert_eq!(bytes(flow), [16, 0]);
+    assert_eq!(flow.state, ConnState::Unknown);
+}
+
+#[test]
+fn frames_that_are_not_ip_are_counted_and_told_once() {
+    let arp = |target: u8| {
+        let mut frame = [2; 12].to_vec();
+        frame.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 2, 2, 2, 2, 2]);
+        frame.extend(CLIENT);
+        frame.extend([0, 0, 0, 0, 0, 0, 10, 0, 0, target]);
+        frame
+    };
+    let mut frames: Vec<Frame> = (10..50).map(|n| frame(i64::from(n), arp(n))).collect();
+    let realtime = [&[2; 12], &[0x88, 0x92][..], &[0; 46]].concat();
+    frames.insert(1, frame(1, realtime.clone()));
+    frames.push(frame(2, realtime));
+    frames.push(frame(3, [&[2; 12], &[0, 38][..], &[0x42; 38]].concat()));
+    let (read, report) = report(pcap(&frames));
+    assert_eq!(read.records, []);
+    assert_eq!(
+        read.reasons(),
+        [
+            (RejectReason::Unsupported, 43),
+            (RejectReason::Unsupported, 1),
+            (RejectReason::Unsupported, 2),
+        ]
+    );
+    let detail = &read.rejects[1].detail;
+    assert!(
+        detail.contains("ARP") && detail.contains("frames: 40"),
+        "{detail}"
+    );
+    assert!(
+        detail.ends_with("10.0.0.5 asked for 40 addresses"),
+        "{detail}"
+    );
+    assert!(read.rejects[2].detail.starts_with("PROFINET (0x8892)"));
+    assert_eq!((report.rejects, report.unread), (3, 40));
+    let counts = report.packets.unwrap();
+    assert_eq!(counts.packets, 43);
+    assert_eq!(counts.aside["PROFINET (0x8892)"], 2);
+}
+
+#[test]
+fn a_link_type_that_is_not_read_is_named() {
+    let (read, report) = report(pcap_of(105, &modbus(0)));
+    assert_eq!(read.reasons(), [(RejectReason::Unsupported, 1)]);
+    assert!(
+        read.rejects[0]
+            .detail
+            .contains("IEEE 802.11 (link type 105)")
+    );
+    assert_eq!((report.records, report.unread), (0, 7));
+}
+
+#[test]
+fn a_packet_that_cannot_be_read_is_refused_under_its_number() {
+    let mut frames = modbus(0);
+    let mut short = tcp(Asks, "A", 1, b"");
+    short[46] = 0x20;
+    let mut lengths = tcp(Asks, "A", 1, b"");
+    lengths[16..18].copy_from_slice(&[0, 19]);
+    let mut version = tcp(Asks, "A", 1, b"");
+    version[14] = 0x75;
+    for (place, bytes) in [vec![], vec![1; 13], short, lengths, version]
+        .into_iter()
+        .enumerate()
+    {
+        frames.insert(place, frame(0, bytes));
+    }
+    let read = read("x", pcap(&frames));
+    let expected: Vec<_> = (1..=5).map(|n| (RejectReason::Malformed, n)).collect();
+    assert_eq!(read.reasons(), expected);
+    assert!(
+        read.rejects[2].excerpt.starts_with("0404"),
+        "{:?}",
+        read.rejects[2]
+    );
+    assert_eq!(bytes(read.flows()[0]), [12, 11]);
+}
