@@ -18,6 +18,13 @@ use super::table::Table;
 use super::transport::{Segment, segment};
 use crate::refused::Refused;
 
+/// How deep tunnels are followed.
+const TUNNELS_MAX: usize = 4;
+
+/// Protocol numbers of IP inside IP.
+const IPV4_INSIDE: u8 = 4;
+const IPV6_INSIDE: u8 = 41;
+
 /// Records with the number of the packet they rest on.
 pub(super) type Out = VecDeque<(u64, Result<Record, Refused>)>;
 
@@ -62,12 +69,31 @@ impl Assembler {
             return Ok(());
         }
         let wire = captured.length.saturating_sub(carried.at);
-        let datagram = datagram(carried.payload, wire)?;
+        let mut outer = datagram(carried.payload, wire)?;
+        // A tunnel is a flow, and so is what goes through it.
+        for _ in 0..TUNNELS_MAX {
+            self.datagram(number, captured.time, &outer, out)?;
+            let is_tunnel = matches!(outer.protocol, IPV4_INSIDE | IPV6_INSIDE);
+            if !is_tunnel || outer.fragment.is_some() {
+                return Ok(());
+            }
+            outer = datagram(outer.payload, outer.length)?;
+        }
+        self.datagram(number, captured.time, &outer, out)
+    }
+
+    fn datagram(
+        &mut self,
+        number: u64,
+        time: EventTime,
+        datagram: &Datagram<'_>,
+        out: &mut Out,
+    ) -> Result<(), Refused> {
         match datagram.fragment {
             Some(fragment) if fragment.at > 0 => {
-                self.later_part(captured.time, &datagram, fragment.id, fragment.at)
+                self.later_part(time, datagram, fragment.id, fragment.at)
             }
-            _ => self.whole(number, captured.time, &datagram, out),
+            _ => self.whole(number, time, datagram, out),
         }
     }
 

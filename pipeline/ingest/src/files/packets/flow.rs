@@ -188,9 +188,9 @@ impl Flow {
             self.start = self.start.min(packet.time);
             self.end = self.end.max(packet.time);
         }
-        let port = self.responder().port;
+        let ports = [self.originator().port, self.responder().port];
         self.naming
-            .look(segment.transport, port, side == 0, segment.payload);
+            .look(segment.transport, ports, side == 0, segment.payload);
     }
 
     /// Counts a later fragment; `tcp` is the number of its first byte.

@@ -26,9 +26,9 @@ pub(super) fn is_registered(transport: Transport, port: u16) -> bool {
 #[derive(Clone, Copy, Debug)]
 struct Payload<'a> {
     bytes: &'a [u8],
-    /// The responder's port.
+    /// The server's port.
     port: u16,
-    /// Whether the originator sent it.
+    /// Whether the client sent it.
     asks: bool,
 }
 
@@ -77,20 +77,21 @@ impl Naming {
         self.server.as_deref()
     }
 
-    /// Looks at a payload. `asks` says that the originator sent it.
-    pub(super) fn look(&mut self, transport: Transport, port: u16, asks: bool, bytes: &[u8]) {
+    /// Looks at a payload. `ports` are those of originator and responder; `asks` says that the
+    /// originator sent it.
+    pub(super) fn look(&mut self, transport: Transport, ports: [u16; 2], asks: bool, bytes: &[u8]) {
         if bytes.is_empty() || self.looks[usize::from(!asks)] >= LOOKS_MAX {
             return;
         }
         self.looks[usize::from(!asks)] += 1;
         // The transport of S7 is that of other things too: what it carries says more.
         if self.service.is_none() || self.service == Some("cotp") {
-            let payload = Payload { bytes, port, asks };
-            let found = match transport {
-                Transport::Tcp => ot::over_tcp(&payload).or_else(|| it::over_tcp(&payload)),
-                Transport::Udp => ot::over_udp(&payload).or_else(|| it::over_udp(&payload)),
-                Transport::Icmp | Transport::Other => None,
-            };
+            let [originator, responder] = ports;
+            let found = application(transport, responder, asks, bytes).or_else(|| {
+                // Who opened it may have been taken wrongly, and a server may call back.
+                is_registered(transport, originator)
+                    .then(|| application(transport, originator, !asks, bytes))?
+            });
             self.service = found.or(self.service);
         }
         if asks && self.server.is_none() {
@@ -115,6 +116,16 @@ impl Naming {
             }
             _ => {}
         }
+    }
+}
+
+/// The application of a payload to or from a server's port.
+fn application(transport: Transport, port: u16, asks: bool, bytes: &[u8]) -> Option<&'static str> {
+    let payload = Payload { bytes, port, asks };
+    match transport {
+        Transport::Tcp => ot::over_tcp(&payload).or_else(|| it::over_tcp(&payload)),
+        Transport::Udp => ot::over_udp(&payload).or_else(|| it::over_udp(&payload)),
+        Transport::Icmp | Transport::Other => None,
     }
 }
 

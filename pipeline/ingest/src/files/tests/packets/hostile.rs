@@ -116,7 +116,8 @@ proptest! {
         }
         let (rows, packets) = exhaust(pcap_of(link, &frames));
         prop_assert_eq!(packets, frames.len() as u64);
-        prop_assert!(rows > 0 && rows <= 3 * frames.len());
+        // A packet through tunnels belongs to a flow for each, and may end as many.
+        prop_assert!(rows > 0 && rows <= 12 * frames.len());
     }
 }
 

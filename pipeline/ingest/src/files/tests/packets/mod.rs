@@ -2,6 +2,7 @@
 
 mod containers;
 mod flows;
+mod frames;
 mod hostile;
 mod names;
 
