@@ -110,7 +110,7 @@ pub struct FileReport {
     pub records: u64,
     /// Rejects it gave.
     pub rejects: u64,
-    /// Rows of logs that are not observed, passed over after one reject that says so.
+    /// Rows of logs, or frames of kinds, that are not observed, beyond the one reject that says so.
     pub unread: u64,
     /// What was in it if it holds packets, which are more than its records; else null.
     pub packets: Option<PacketCounts>,

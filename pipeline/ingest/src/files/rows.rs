@@ -89,7 +89,7 @@ impl Rows {
         }
     }
 
-    /// Rows of logs that are not observed, passed over after the one reject that says so.
+    /// Rows of logs, or frames of kinds, that are not observed, beyond the one reject of each.
     pub(super) fn unread(&self) -> u64 {
         match self {
             Self::Lines(lines) => lines.unread,

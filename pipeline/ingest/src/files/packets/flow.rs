@@ -303,13 +303,10 @@ fn uid(key: &Key, first: &Packet<'_>) -> [u8; 8] {
 /// Whether a packet that is seen from the middle of a flow comes from a server: from a port that
 /// is one, to a port that is none.
 fn from_server(segment: &Segment<'_>) -> bool {
-    let is_server = |port: u16| super::service::is_registered(segment.transport, port);
+    let is_server =
+        |port: u16| port < 1_024 || super::service::is_registered(segment.transport, port);
     let [source, destination] = segment.ports;
-    match (is_server(source), is_server(destination)) {
-        (true, false) => true,
-        (_, true) => false,
-        (false, false) => source < 1_024 && destination >= 1_024,
-    }
+    is_server(source) && !is_server(destination)
 }
 
 /// Where the bytes of a fragment stand among those of its connection: the first byte of the

@@ -13,7 +13,7 @@ use andon_schemas::protocol::REGISTRY;
 const LOOKS_MAX: u8 = 8;
 
 /// Most bytes of a greeting that is spread over several segments.
-const GREETING_BYTES_MAX: usize = 8 << 10;
+const GREETING_BYTES_MAX: usize = 4 << 10;
 
 /// Whether this is a registered port of a server.
 pub(super) fn is_registered(transport: Transport, port: u16) -> bool {

@@ -85,6 +85,35 @@ fn parts_of_a_datagram_belong_to_the_flow_of_the_first() {
 }
 
 #[test]
+fn parts_of_ipv6_datagrams_do_too() {
+    let part = |offset: u16, more: u16, payload: &[u8]| {
+        let [high, low] = (offset | more).to_be_bytes();
+        let mut packet = Vec::new();
+        PacketBuilder::ipv6([0xfd; 16], [0xfe; 16], 64)
+            .write(
+                &mut packet,
+                44.into(),
+                &[&[17, 0, high, low, 0, 0, 0, 9], payload].concat(),
+            )
+            .unwrap();
+        packet
+    };
+    let mut first = [40_000_u16, 9_998, 24, 0].map(u16::to_be_bytes).concat();
+    first.extend([0; 8]);
+    let read = read(
+        "x",
+        pcap_of(
+            101,
+            &[frame(0, part(0, 1, &first)), frame(1, part(16, 0, &[0; 8]))],
+        ),
+    );
+    assert_eq!(read.rejects, []);
+    assert_eq!(read.flows().len(), 1);
+    assert_eq!(read.flows()[0].responder.port, 9_998);
+    assert_eq!(bytes(read.flows()[0]), [16, 0]);
+}
+
+#[test]
 fn other_protocols_over_ip_are_flows_without_ports() {
     let mut tunnel = udp(Asks, 1, 2, b"12345678");
     tunnel[23] = 47;
