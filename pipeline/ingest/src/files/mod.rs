@@ -7,6 +7,7 @@
 //! writes a connection when it ends, Suricata when it is flushed); the sort is stable and in
 //! memory, up to a stated number of records.
 
+mod bytes;
 mod collect;
 mod columnar;
 mod detect;

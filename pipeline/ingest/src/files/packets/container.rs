@@ -3,17 +3,21 @@
 //! Where a block begins and ends is settled here, because a damaged length must cost no more than
 //! it has to; what a block holds is decoded by `pcap-parser`.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 
 use andon_schemas::reject::RejectReason;
 use andon_schemas::time::EventTime;
 use pcap_parser::{PcapHeader, parse_pcap_header};
 
+use super::super::bytes::{Bytes, Short, cut};
 use super::section::{INTERFACE, PACKETS, SECTION, Section};
 use crate::refused::Refused;
 
 /// Most bytes of one packet or block that are held; the largest snap length in use is 256 KiB.
 const BLOCK_BYTES_MAX: usize = 1 << 20;
+
+/// What a file may end in front of.
+const HEADER: &str = "header";
 
 /// A packet as it was captured.
 #[derive(Debug)]
@@ -39,19 +43,9 @@ pub(super) enum Step<'a> {
     End,
 }
 
-/// How far a read got.
-enum Got {
-    All,
-    Nothing,
-    Part,
-    /// The packed stream is damaged.
-    Damaged(io::Error),
-}
-
 /// One file of packets.
 pub(super) struct Container {
-    reader: BufReader<Box<dyn Read + Send>>,
-    packed: bool,
+    bytes: Bytes,
     kind: Kind,
     block: Vec<u8>,
     ended: bool,
@@ -74,8 +68,7 @@ impl Container {
     /// properties of the file.
     pub(super) fn new(reader: Box<dyn Read + Send>, packed: bool) -> Self {
         Self {
-            reader: BufReader::with_capacity(1 << 18, reader),
-            packed,
+            bytes: Bytes::new(reader, packed),
             kind: Kind::Unknown,
             block: Vec::new(),
             ended: false,
@@ -103,7 +96,7 @@ impl Container {
 
     /// Reads the header of the file.
     fn begin(&mut self) -> io::Result<Option<Step<'static>>> {
-        if let Some(stop) = self.take(0, 4, "file header")? {
+        if let Some(stop) = self.take(0, 4, HEADER)? {
             return Ok(Some(stop));
         }
         if self.block == SECTION.to_be_bytes() {
@@ -122,62 +115,29 @@ impl Container {
     }
 
     /// Brings `more` bytes behind the first `at` of the block; says what stopped it, if something
-    /// did.
+    /// did. Only in front of a block may the file end.
     fn take(&mut self, at: usize, more: usize, of: &str) -> io::Result<Option<Step<'static>>> {
         self.block.resize(at + more, 0);
-        let got = self.fill(at)?;
-        if matches!(got, Got::All) {
-            return Ok(None);
-        }
-        self.ended = true;
-        Ok(Some(match got {
-            Got::All => return Ok(None),
-            Got::Nothing if at == 0 => Step::End,
-            Got::Nothing | Got::Part => Step::Damage(Refused::new(
-                RejectReason::Truncated,
-                format!("file ends in the middle of a {of}; the packets before are kept"),
-            )),
-            Got::Damaged(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Step::Damage(Refused::new(
-                    RejectReason::Truncated,
-                    "compressed file breaks off; the packets before are kept",
-                ))
-            }
-            Got::Damaged(error) => Step::Damage(Refused::new(
-                RejectReason::Malformed,
-                format!("compressed file is damaged: {error}; the packets before are kept"),
-            )),
+        let short = self.bytes.fill(&mut self.block[at..], of)?;
+        self.ended |= short.is_some();
+        Ok(short.map(|short| match short {
+            Short::End if at == 0 && of == HEADER => Step::End,
+            Short::End => Step::Damage(cut(of)),
+            Short::Broken(refused) => Step::Damage(refused),
         }))
-    }
-
-    fn fill(&mut self, from: usize) -> io::Result<Got> {
-        let mut at = from;
-        while at < self.block.len() {
-            match self.reader.read(&mut self.block[at..]) {
-                Ok(0) if at == from => return Ok(Got::Nothing),
-                Ok(0) => return Ok(Got::Part),
-                Ok(read) => at += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if self.packed && is_of_unpacking(&error) => {
-                    return Ok(Got::Damaged(error));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Got::All)
     }
 
     fn damaged(&mut self, what: &str) -> Step<'static> {
         self.ended = true;
         Step::Damage(Refused::new(
             RejectReason::Malformed,
-            format!("{what}; the packets before are kept, what follows cannot be read"),
+            format!("{what}; what is before is kept, what follows cannot be read"),
         ))
     }
 
     /// The next record of a pcap.
     fn record(&mut self) -> io::Result<Step<'_>> {
-        if let Some(stop) = self.take(0, 16, "packet header")? {
+        if let Some(stop) = self.take(0, 16, HEADER)? {
             return Ok(stop);
         }
         let Kind::Pcap(header) = &self.kind else {
@@ -211,16 +171,7 @@ impl Container {
                 "packet claims to hold {captured} bytes, at most {BLOCK_BYTES_MAX} are read"
             )));
         }
-        if let Some(stop) = self.take(0, captured, "packet").map(|stop| {
-            // Nothing at all behind a packet's header is as cut as a part of it.
-            stop.map(|stop| match stop {
-                Step::End => Step::Damage(Refused::new(
-                    RejectReason::Truncated,
-                    "file ends in the middle of a packet; the packets before are kept",
-                )),
-                stop => stop,
-            })
-        })? {
+        if let Some(stop) = self.take(0, captured, "packet")? {
             return Ok(stop);
         }
         // Seconds of 32 bits end in 2106, long before a time can no longer be written.
@@ -286,7 +237,7 @@ impl Container {
         } else {
             0
         };
-        if let Some(stop) = self.take(at, 12 - at, "block header")? {
+        if let Some(stop) = self.take(at, 12 - at, HEADER)? {
             return Ok(Err(stop));
         }
         let Kind::PcapNg(section) = &mut self.kind else {
@@ -337,12 +288,4 @@ impl Container {
         self.block.clear();
         Ok(None)
     }
-}
-
-/// Whether an error comes from the unpacker and not from the operating system.
-fn is_of_unpacking(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
-    )
 }
