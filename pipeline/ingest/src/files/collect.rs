@@ -12,6 +12,7 @@ use andon_schemas::time::EventTime;
 use super::CaptureError;
 use super::columnar::ColumnRows;
 use super::detect::{Format, detect};
+use super::exports::{self, ExportRows};
 use super::lines::{Lines, Stream};
 use super::packets::{self, PacketRows};
 use super::rows::{Content, LineRows, Rows};
@@ -113,6 +114,11 @@ impl Candidate {
             let rows = PacketRows::new(stream.bytes(), packed);
             return Ok(Ok(Some(Rows::Packets(Box::new(rows)))));
         }
+        if format == Format::Netflow {
+            let packed = stream.packed;
+            let rows = ExportRows::new(stream.bytes(), packed);
+            return Ok(Ok(Some(Rows::Exports(Box::new(rows)))));
+        }
         let rows = LineRows::new(stream.lines(), format, &self.file);
         Ok(Ok(Some(Rows::Lines(Box::new(rows)))))
     }
@@ -131,6 +137,9 @@ fn stream(file: &Path) -> io::Result<Stream> {
 fn first_event(head: &[u8], format: Format, file: &Path) -> Option<EventTime> {
     if format.is_packets() {
         return packets::first_time(head);
+    }
+    if format == Format::Netflow {
+        return exports::first_time(head);
     }
     let mut rows = if format == Format::Parquet {
         Rows::Columns(Box::new(ColumnRows::open(file).ok()?.ok()?))

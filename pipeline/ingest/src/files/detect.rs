@@ -4,6 +4,7 @@
 
 use andon_schemas::reject::RejectReason;
 
+use super::exports;
 use super::json::Members;
 use super::zeek_tsv::is_plain_header;
 use crate::refused::Refused;
@@ -27,6 +28,8 @@ pub enum Format {
     /// Packets, pcapng.
     #[serde(rename = "pcapng")]
     PcapNg,
+    /// Export messages of flow meters: `NetFlow` v5, v9, IPFIX.
+    Netflow,
 }
 
 impl Format {
@@ -50,6 +53,7 @@ impl Format {
             Self::Parquet => "andon parquet",
             Self::Pcap => "pcap",
             Self::PcapNg => "pcapng",
+            Self::Netflow => "netflow",
         }
     }
 }
@@ -107,6 +111,9 @@ pub(super) fn detect(head: &[u8]) -> Result<Option<Format>, Refused> {
     }
     if let Some((_, format)) = PACKETS.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Ok(Some(*format));
+    }
+    if exports::looks_like(head) {
+        return Ok(Some(Format::Netflow));
     }
     if let Some((_, what)) = OTHERS.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Err(Refused::new(

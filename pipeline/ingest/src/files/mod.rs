@@ -1,5 +1,6 @@
-//! Captured traffic from files: Zeek, Suricata, packets (pcap, pcapng) and our own captures, plain
-//! or gzip, single files, folders of rotated logs, or standard input (`-`).
+//! Captured traffic from files: Zeek, Suricata, packets (pcap, pcapng), exports of flow meters
+//! (`NetFlow`, IPFIX) and our own captures, plain or gzip, single files, folders of rotated logs, or
+//! standard input (`-`).
 //!
 //! Everything a file holds comes out as an [`Item`]: a record or a reject with its position, and,
 //! from captures of live runs, the ticks and control inputs between them. Captures of ours keep
@@ -12,6 +13,7 @@ mod collect;
 mod columnar;
 mod detect;
 mod eve;
+mod exports;
 mod json;
 mod lines;
 pub(crate) mod message;

@@ -10,6 +10,7 @@ use andon_schemas::time::EventTime;
 use super::columnar::ColumnRows;
 use super::detect::Format;
 use super::eve;
+use super::exports::ExportRows;
 use super::lines::{LINE_BYTES_MAX, LineEnd, Lines};
 use super::native;
 use super::packets::{PacketCounts, PacketRows};
@@ -74,6 +75,8 @@ pub(super) enum Rows {
     Columns(Box<ColumnRows>),
     /// Of a file of packets.
     Packets(Box<PacketRows>),
+    /// Of a file of export messages.
+    Exports(Box<ExportRows>),
 }
 
 impl Rows {
@@ -86,6 +89,7 @@ impl Rows {
             Self::Lines(lines) => lines.next(),
             Self::Columns(columns) => Ok(columns.next()),
             Self::Packets(packets) => packets.next(),
+            Self::Exports(exports) => exports.next(),
         }
     }
 
@@ -93,7 +97,7 @@ impl Rows {
     pub(super) fn unread(&self) -> u64 {
         match self {
             Self::Lines(lines) => lines.unread,
-            Self::Columns(_) => 0,
+            Self::Columns(_) | Self::Exports(_) => 0,
             Self::Packets(packets) => packets.unread(),
         }
     }
@@ -101,7 +105,7 @@ impl Rows {
     /// What was in a file of packets so far.
     pub(super) fn packets(&self) -> Option<PacketCounts> {
         match self {
-            Self::Lines(_) | Self::Columns(_) => None,
+            Self::Lines(_) | Self::Columns(_) | Self::Exports(_) => None,
             Self::Packets(packets) => Some(packets.counts()),
         }
     }
@@ -129,8 +133,10 @@ impl LineRows {
             Format::ZeekTsv => Reader::ZeekTsv(ZeekTsv::new(open)),
             Format::ZeekJson => Reader::ZeekJson(ZeekJson::new(open)),
             Format::Eve => Reader::Eve,
-            // Parquet and packets have no lines; their rows come from `columnar` and `packets`.
-            Format::Native | Format::Parquet | Format::Pcap | Format::PcapNg => Reader::Native,
+            // The others have no lines; `columnar`, `packets` and `exports` read them.
+            Format::Native | Format::Parquet | Format::Pcap | Format::PcapNg | Format::Netflow => {
+                Reader::Native
+            }
         };
         Self {
             lines,

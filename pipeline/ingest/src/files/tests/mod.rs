@@ -2,6 +2,7 @@
 
 mod damage;
 mod eve;
+mod exports;
 mod native;
 mod packets;
 mod zeek;
