@@ -121,6 +121,21 @@ pub struct FileReport {
     pub first_refusal: Option<String>,
 }
 
+impl FileReport {
+    /// Says so if flows were cut in two for want of room.
+    fn tell_evicted(&self) {
+        if let Some(evicted) = self.packets.as_ref().map(|packets| packets.evicted)
+            && evicted > 0
+        {
+            tracing::warn!(
+                "`{}` has more flows open at one time than are kept: {evicted} were told before \
+                 their end, and what came of them later counts as further flows",
+                self.path
+            );
+        }
+    }
+}
+
 /// Why captures cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
@@ -270,6 +285,7 @@ impl Captures {
                 report.unread = current.rows.unread();
                 if row.is_none() {
                     report.packets = current.rows.packets();
+                    report.tell_evicted();
                 }
             }
             match row {

@@ -16,14 +16,11 @@ use super::link::{self, IPV4, IPV6};
 use super::network::{Datagram, datagram};
 use super::table::Table;
 use super::transport::{Segment, segment};
+use super::tunnel;
 use crate::refused::Refused;
 
 /// How deep tunnels are followed.
 const TUNNELS_MAX: usize = 4;
-
-/// Protocol numbers of IP inside IP.
-const IPV4_INSIDE: u8 = 4;
-const IPV6_INSIDE: u8 = 41;
 
 /// Records with the number of the packet they rest on.
 pub(super) type Out = VecDeque<(u64, Result<Record, Refused>)>;
@@ -49,7 +46,7 @@ impl Assembler {
         }
     }
 
-    /// Takes a packet.
+    /// Takes a packet. A tunnel is a flow, and so is what goes through it.
     ///
     /// # Errors
     /// Says what of it cannot be read.
@@ -59,27 +56,36 @@ impl Assembler {
         captured: &Captured<'_>,
         out: &mut Out,
     ) -> Result<(), Refused> {
+        let mut outer = *captured;
+        for _ in 0..=TUNNELS_MAX {
+            match self.frame(number, &outer, out)? {
+                Some(inside) => outer = inside,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a frame; gives back what goes through it, if it is a tunnel.
+    fn frame<'a>(
+        &mut self,
+        number: u64,
+        captured: &Captured<'a>,
+        out: &mut Out,
+    ) -> Result<Option<Captured<'a>>, Refused> {
         let Some(carried) = link::strip(captured.link, captured.data) else {
             self.aside.link(number, captured.link);
-            return Ok(());
+            return Ok(None);
         };
         let carried = carried?;
         if !matches!(carried.kind, IPV4 | IPV6) {
             self.aside.carried(number, carried.kind, carried.payload);
-            return Ok(());
+            return Ok(None);
         }
         let wire = captured.length.saturating_sub(carried.at);
-        let mut outer = datagram(carried.payload, wire)?;
-        // A tunnel is a flow, and so is what goes through it.
-        for _ in 0..TUNNELS_MAX {
-            self.datagram(number, captured.time, &outer, out)?;
-            let is_tunnel = matches!(outer.protocol, IPV4_INSIDE | IPV6_INSIDE);
-            if !is_tunnel || outer.fragment.is_some() {
-                return Ok(());
-            }
-            outer = datagram(outer.payload, outer.length)?;
-        }
-        self.datagram(number, captured.time, &outer, out)
+        let datagram = datagram(carried.payload, wire)?;
+        self.datagram(number, captured.time, &datagram, out)?;
+        Ok(tunnel::inside(captured.time, &datagram))
     }
 
     fn datagram(

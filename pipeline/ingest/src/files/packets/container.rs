@@ -20,7 +20,7 @@ const BLOCK_BYTES_MAX: usize = 1 << 20;
 const HEADER: &str = "header";
 
 /// A packet as it was captured.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Captured<'a> {
     /// When.
     pub(super) time: EventTime,

@@ -20,6 +20,7 @@ mod section;
 mod service;
 mod table;
 mod transport;
+mod tunnel;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;

@@ -126,21 +126,64 @@ fn other_protocols_over_ip_are_flows_without_ports() {
 
 #[test]
 fn what_goes_through_a_tunnel_is_a_flow_and_so_is_the_tunnel() {
-    let inner = &udp(Asks, 40_000, 123, b"12345678")[14..];
-    let mut outer = Vec::new();
-    PacketBuilder::ethernet2([2; 6], [4; 6])
-        .ipv4([192, 0, 2, 1], [192, 0, 2, 2], 64)
-        .write(&mut outer, 4.into(), inner)
-        .unwrap();
-    let read = read("x", pcap(&[frame(0, outer)]));
+    let inner = udp(Asks, 40_000, 123, b"12345678");
+    let around = |protocol: u8, header: &[u8], inner: &[u8]| {
+        let mut outer = Vec::new();
+        PacketBuilder::ethernet2([2; 6], [4; 6])
+            .ipv4([192, 0, 2, 1], [192, 0, 2, 2], 64)
+            .write(&mut outer, protocol.into(), &[header, inner].concat())
+            .unwrap();
+        outer
+    };
+    let length = u16::try_from(16 + inner.len()).unwrap();
+    let mut vxlan = [50_000, 4_789, length, 0].map(u16::to_be_bytes).concat();
+    vxlan.extend([8, 0, 0, 0, 0, 0, 7, 0]);
+    let twice = around(4, &[], &inner[14..]);
+    for (outer, flows) in [
+        (around(4, &[], &inner[14..]), 2),
+        (around(47, &[0, 0, 8, 0], &inner[14..]), 2),
+        (around(47, &[0x20, 0, 8, 0, 0, 0, 0, 9], &inner[14..]), 2),
+        (around(47, &[0, 0, 0x65, 0x58], &inner), 2),
+        // Ports mirrored, of all three kinds.
+        (around(47, &[0, 0, 0x88, 0xbe], &inner), 2),
+        (
+            around(47, &[&[0x10, 0, 0x88, 0xbe], &[1; 12][..]].concat(), &inner),
+            2,
+        ),
+        (
+            around(47, &[&[0x10, 0, 0x22, 0xeb], &[2; 16][..]].concat(), &inner),
+            2,
+        ),
+        (
+            around(47, &[&[0x10, 0, 0x22, 0xeb], &[3; 24][..]].concat(), &inner),
+            2,
+        ),
+        (around(17, &vxlan, &inner), 2),
+        (around(47, &[0, 0, 0x65, 0x58], &twice), 3),
+        // A tunnel of another version of GRE, and of something that is not read.
+        (around(47, &[0x30, 1, 0x88, 0x0b], &inner), 1),
+        (around(47, &[0, 0, 0x88, 0x47], &inner), 1),
+    ] {
+        let read = read("x", pcap(&[frame(0, outer.clone())]));
+        assert_eq!(read.rejects, [], "{outer:?}");
+        assert_eq!(read.flows().len(), flows, "{outer:?}");
+        if flows > 1 {
+            let innermost = read.flows()[flows - 1];
+            assert_eq!(innermost.originator.address, std::net::IpAddr::from(CLIENT));
+            assert_eq!(bytes(innermost), [8, 0], "{outer:?}");
+        }
+    }
+    // As deep as tunnels are followed, and no deeper.
+    let mut deep = inner[14..].to_vec();
+    for _ in 0..9 {
+        deep = around(4, &[], &deep)[14..].to_vec();
+    }
+    let read = read("x", pcap_of(101, &[frame(0, deep)]));
     assert_eq!(read.rejects, []);
-    let told = |flow: &&FlowRecord| (flow.transport, flow.originator.address, bytes(flow));
-    assert_eq!(
-        read.flows().iter().map(told).collect::<Vec<_>>(),
-        [
-            (Transport::Other, [192, 0, 2, 1].into(), [36, 0]),
-            (Transport::Udp, CLIENT.into(), [8, 0]),
-        ]
+    assert!(
+        read.flows()
+            .iter()
+            .all(|flow| flow.transport == Transport::Other)
     );
 }
 
