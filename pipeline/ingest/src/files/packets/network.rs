@@ -7,6 +7,9 @@ use etherparse::{Ipv6ExtensionSlice, LaxIpSlice};
 
 use crate::refused::Refused;
 
+/// Most bytes of a packet that does not say how long it is: the frame says it, and may be forged.
+const UNSAID_BYTES_MAX: usize = 1 << 20;
+
 /// A part of a datagram that was too long for the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fragment {
@@ -65,11 +68,12 @@ pub(super) fn datagram(packet: &[u8], wire: usize) -> Result<Datagram<'_>, Refus
         }
     };
     // A packet that the network card was to cut up later says 0, as a jumbogram does.
-    let total = if claimed == 0 {
-        wire
+    let most = if claimed == 0 {
+        UNSAID_BYTES_MAX
     } else {
-        claimed.min(wire)
+        claimed
     };
+    let total = wire.min(most);
     let payload = ip.payload();
     Ok(Datagram {
         source: ip.source_addr(),

@@ -60,6 +60,17 @@ fn what_a_snap_length_cut_off_counts_all_the_same() {
 }
 
 #[test]
+fn a_packet_that_is_to_be_cut_up_later_is_as_long_as_its_frame() {
+    let mut large = frame(0, tcp(Asks, "A", 1, &[7; 1_000]));
+    large.bytes[16..18].copy_from_slice(&[0, 0]);
+    assert_eq!(bytes(&flows(&[large.clone()])[0]), [1_000, 0]);
+    // A length of four gigabytes is nobody's.
+    large.length = 0xffff_ffff;
+    let [there, _] = bytes(&flows(&[large])[0]);
+    assert!(there < 1 << 20, "{there}");
+}
+
+#[test]
 fn ports_that_are_used_again_are_another_connection() {
     let mut frames = modbus(0);
     let mut again = modbus(10_000);
