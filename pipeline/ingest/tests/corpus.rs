@@ -8,6 +8,9 @@
     reason = "a test: what is not as it should be ends it"
 )]
 
+#[path = "corpus/packets.rs"]
+mod packets;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -150,6 +153,7 @@ fn check_every_row(folder: &str) -> Option<Vec<(PathBuf, Outcome)>> {
                 assert_eq!(outcome.reasons(), BTreeMap::from([("unsupported", 1)]));
                 assert_eq!(report.unread + 1, rows_of(&path), "{}", path.display());
             }
+            Some(Format::Pcap | Format::PcapNg) => packets::check(&path, report),
             Some(other) => panic!("{} is not {other}", path.display()),
             None => assert_eq!(counted, 1, "{}", path.display()),
         }

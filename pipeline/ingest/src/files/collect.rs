@@ -12,7 +12,9 @@ use andon_schemas::time::EventTime;
 use super::CaptureError;
 use super::columnar::ColumnRows;
 use super::detect::{Format, detect};
+use super::exports::{self, ExportRows};
 use super::lines::{Lines, Stream};
+use super::packets::{self, PacketRows};
 use super::rows::{Content, LineRows, Rows};
 use crate::refused::{Refused, excerpt};
 
@@ -107,6 +109,16 @@ impl Candidate {
             Some(stream) => stream,
             None => stream(&self.file).map_err(failed)?,
         };
+        if format.is_packets() {
+            let packed = stream.packed;
+            let rows = PacketRows::new(stream.bytes(), packed);
+            return Ok(Ok(Some(Rows::Packets(Box::new(rows)))));
+        }
+        if format == Format::Netflow {
+            let packed = stream.packed;
+            let rows = ExportRows::new(stream.bytes(), packed);
+            return Ok(Ok(Some(Rows::Exports(Box::new(rows)))));
+        }
         let rows = LineRows::new(stream.lines(), format, &self.file);
         Ok(Ok(Some(Rows::Lines(Box::new(rows)))))
     }
@@ -123,6 +135,12 @@ fn stream(file: &Path) -> io::Result<Stream> {
 
 /// Event time of the first record that a file holds, if it stands at the beginning.
 fn first_event(head: &[u8], format: Format, file: &Path) -> Option<EventTime> {
+    if format.is_packets() {
+        return packets::first_time(head);
+    }
+    if format == Format::Netflow {
+        return exports::first_time(head);
+    }
     let mut rows = if format == Format::Parquet {
         Rows::Columns(Box::new(ColumnRows::open(file).ok()?.ok()?))
     } else {

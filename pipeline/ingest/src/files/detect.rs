@@ -4,6 +4,7 @@
 
 use andon_schemas::reject::RejectReason;
 
+use super::exports;
 use super::json::Members;
 use super::zeek_tsv::is_plain_header;
 use crate::refused::Refused;
@@ -22,12 +23,24 @@ pub enum Format {
     Native,
     /// Capture of ours, Parquet.
     Parquet,
+    /// Packets, pcap.
+    Pcap,
+    /// Packets, pcapng.
+    #[serde(rename = "pcapng")]
+    PcapNg,
+    /// Export messages of flow meters: `NetFlow` v5, v9, IPFIX.
+    Netflow,
 }
 
 impl Format {
     /// Whether it is a capture of ours, whose order is kept.
     pub const fn is_native(self) -> bool {
         matches!(self, Self::Native | Self::Parquet)
+    }
+
+    /// Whether it holds packets, of which flows are made.
+    pub(super) const fn is_packets(self) -> bool {
+        matches!(self, Self::Pcap | Self::PcapNg)
     }
 
     /// The format as people call it.
@@ -38,6 +51,9 @@ impl Format {
             Self::Eve => "suricata eve",
             Self::Native => "andon ndjson",
             Self::Parquet => "andon parquet",
+            Self::Pcap => "pcap",
+            Self::PcapNg => "pcapng",
+            Self::Netflow => "netflow",
         }
     }
 }
@@ -48,27 +64,25 @@ impl std::fmt::Display for Format {
     }
 }
 
+/// Beginnings of files of packets: pcapng, and pcap with microseconds and nanoseconds in either
+/// order of bytes.
+const PACKETS: [(&[u8], Format); 5] = [
+    (b"\x0a\x0d\x0d\x0a", Format::PcapNg),
+    (b"\xa1\xb2\xc3\xd4", Format::Pcap),
+    (b"\xd4\xc3\xb2\xa1", Format::Pcap),
+    (b"\xa1\xb2\x3c\x4d", Format::Pcap),
+    (b"\x4d\x3c\xb2\xa1", Format::Pcap),
+];
+
 /// Beginnings of files that people hand in and that are not read, with what to do.
 const OTHERS: &[(&[u8], &str)] = &[
     (
-        b"\x0a\x0d\x0d\x0a",
-        "a pcapng capture: run Zeek over it and hand in its logs",
+        b"\xa1\xb2\xcd\x34",
+        "a pcap capture with records of another shape: convert it with editcap -F pcap",
     ),
     (
-        b"\xa1\xb2\xc3\xd4",
-        "a pcap capture: run Zeek over it and hand in its logs",
-    ),
-    (
-        b"\xd4\xc3\xb2\xa1",
-        "a pcap capture: run Zeek over it and hand in its logs",
-    ),
-    (
-        b"\xa1\xb2\x3c\x4d",
-        "a pcap capture: run Zeek over it and hand in its logs",
-    ),
-    (
-        b"\x4d\x3c\xb2\xa1",
-        "a pcap capture: run Zeek over it and hand in its logs",
+        b"\x34\xcd\xb2\xa1",
+        "a pcap capture with records of another shape: convert it with editcap -F pcap",
     ),
     (b"\xff\xfe", "UTF-16 text: convert it to UTF-8"),
     (b"\xfe\xff", "UTF-16 text: convert it to UTF-8"),
@@ -94,6 +108,12 @@ const ZEEK_HEADERS: [&str; 4] = ["#separator", "#set_separator", "#path", "#fiel
 pub(super) fn detect(head: &[u8]) -> Result<Option<Format>, Refused> {
     if head.starts_with(b"PAR1") {
         return Ok(Some(Format::Parquet));
+    }
+    if let Some((_, format)) = PACKETS.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Ok(Some(*format));
+    }
+    if exports::looks_like(head) {
+        return Ok(Some(Format::Netflow));
     }
     if let Some((_, what)) = OTHERS.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Err(Refused::new(

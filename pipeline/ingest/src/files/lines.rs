@@ -71,14 +71,19 @@ impl Stream {
         })
     }
 
-    pub(super) fn lines(self) -> Lines {
+    /// The whole stream, its head included.
+    pub(super) fn bytes(self) -> Box<dyn Read + Send> {
         let rest: Box<dyn Read + Send> = match self.broken {
             Some(error) => Box::new(Broken(Some(error))),
             None => self.rest,
         };
+        Box::new(Cursor::new(self.head).chain(rest))
+    }
+
+    pub(super) fn lines(self) -> Lines {
         Lines {
             packed: self.packed,
-            reader: BufReader::with_capacity(1 << 18, Box::new(Cursor::new(self.head).chain(rest))),
+            reader: BufReader::with_capacity(1 << 18, self.bytes()),
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn foreign(object: &[u8]) -> Option<Result<Record, Refused>> {
     let parsed = match json_object(&members, true) {
         Some(Format::ZeekJson) => ZeekJson::new(false).object(&members),
         Some(Format::Eve) => eve::object(&members),
-        Some(Format::ZeekTsv | Format::Native | Format::Parquet) | None => {
+        Some(_) | None => {
             return Some(Err(Refused::new(
                 RejectReason::Unsupported,
                 "JSON object of no known kind: neither `kind` (ours), `event_type` and \

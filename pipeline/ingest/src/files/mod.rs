@@ -1,5 +1,6 @@
-//! Captured traffic from files: Zeek, Suricata and our own captures, plain or gzip, single files,
-//! folders of rotated logs, or standard input (`-`).
+//! Captured traffic from files: Zeek, Suricata, packets (pcap, pcapng), exports of flow meters
+//! (`NetFlow`, IPFIX) and our own captures, plain or gzip, single files, folders of rotated logs, or
+//! standard input (`-`).
 //!
 //! Everything a file holds comes out as an [`Item`]: a record or a reject with its position, and,
 //! from captures of live runs, the ticks and control inputs between them. Captures of ours keep
@@ -7,15 +8,18 @@
 //! writes a connection when it ends, Suricata when it is flushed); the sort is stable and in
 //! memory, up to a stated number of records.
 
+mod bytes;
 mod collect;
 mod columnar;
 mod detect;
 mod eve;
+mod exports;
 mod json;
 mod lines;
 pub(crate) mod message;
 mod native;
 mod number;
+mod packets;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -34,6 +38,7 @@ use andon_schemas::reject::{Reject, RejectReason};
 use andon_schemas::time::EventTime;
 
 pub use detect::Format;
+pub use packets::PacketCounts;
 pub use writer::{CaptureWriter, WriteError};
 
 use collect::{Candidate, collect};
@@ -108,10 +113,27 @@ pub struct FileReport {
     pub records: u64,
     /// Rejects it gave.
     pub rejects: u64,
-    /// Rows of logs that are not observed, passed over after one reject that says so.
+    /// Rows of logs, or frames of kinds, that are not observed, beyond the one reject that says so.
     pub unread: u64,
+    /// What was in it if it holds packets, which are more than its records; else null.
+    pub packets: Option<PacketCounts>,
     /// What was wrong with the first row that could not be read, or with the file as a whole.
     pub first_refusal: Option<String>,
+}
+
+impl FileReport {
+    /// Says so if flows were cut in two for want of room.
+    fn tell_evicted(&self) {
+        if let Some(evicted) = self.packets.as_ref().map(|packets| packets.evicted)
+            && evicted > 0
+        {
+            tracing::warn!(
+                "`{}` has more flows open at one time than are kept: {evicted} were told before \
+                 their end, and what came of them later counts as further flows",
+                self.path
+            );
+        }
+    }
 }
 
 /// Why captures cannot be read at all.
@@ -261,6 +283,10 @@ impl Captures {
             })?;
             if let Some(report) = self.reports.last_mut() {
                 report.unread = current.rows.unread();
+                if row.is_none() {
+                    report.packets = current.rows.packets();
+                    report.tell_evicted();
+                }
             }
             match row {
                 Some(row) => return Ok(Some(self.item(&path, row))),
@@ -277,6 +303,7 @@ impl Captures {
             records: 0,
             rejects: 0,
             unread: 0,
+            packets: None,
             first_refusal: None,
         });
         match candidate.rows()? {

@@ -10,8 +10,10 @@ use andon_schemas::time::EventTime;
 use super::columnar::ColumnRows;
 use super::detect::Format;
 use super::eve;
+use super::exports::ExportRows;
 use super::lines::{LINE_BYTES_MAX, LineEnd, Lines};
 use super::native;
+use super::packets::{PacketCounts, PacketRows};
 use super::zeek_json::ZeekJson;
 use super::zeek_tsv::ZeekTsv;
 use crate::refused::{Refused, excerpt};
@@ -71,6 +73,10 @@ pub(super) enum Rows {
     Lines(Box<LineRows>),
     /// Of a Parquet capture.
     Columns(Box<ColumnRows>),
+    /// Of a file of packets.
+    Packets(Box<PacketRows>),
+    /// Of a file of export messages.
+    Exports(Box<ExportRows>),
 }
 
 impl Rows {
@@ -82,14 +88,25 @@ impl Rows {
         match self {
             Self::Lines(lines) => lines.next(),
             Self::Columns(columns) => Ok(columns.next()),
+            Self::Packets(packets) => packets.next(),
+            Self::Exports(exports) => exports.next(),
         }
     }
 
-    /// Rows of logs that are not observed, passed over after the one reject that says so.
+    /// Rows of logs, or frames of kinds, that are not observed, beyond the one reject of each.
     pub(super) fn unread(&self) -> u64 {
         match self {
             Self::Lines(lines) => lines.unread,
-            Self::Columns(_) => 0,
+            Self::Columns(_) | Self::Exports(_) => 0,
+            Self::Packets(packets) => packets.unread(),
+        }
+    }
+
+    /// What was in a file of packets so far.
+    pub(super) fn packets(&self) -> Option<PacketCounts> {
+        match self {
+            Self::Lines(_) | Self::Columns(_) | Self::Exports(_) => None,
+            Self::Packets(packets) => Some(packets.counts()),
         }
     }
 }
@@ -116,8 +133,10 @@ impl LineRows {
             Format::ZeekTsv => Reader::ZeekTsv(ZeekTsv::new(open)),
             Format::ZeekJson => Reader::ZeekJson(ZeekJson::new(open)),
             Format::Eve => Reader::Eve,
-            // Parquet has no lines; its rows come from `columnar`.
-            Format::Native | Format::Parquet => Reader::Native,
+            // The others have no lines; `columnar`, `packets` and `exports` read them.
+            Format::Native | Format::Parquet | Format::Pcap | Format::PcapNg | Format::Netflow => {
+                Reader::Native
+            }
         };
         Self {
             lines,

@@ -77,9 +77,9 @@ fn what_is_no_capture_is_one_reject_that_says_what_it_is() {
             "no known format",
         ),
         (
-            b"\xd4\xc3\xb2\xa1\x02\x00",
+            b"\x34\xcd\xb2\xa1\x02\x00",
             RejectReason::Unsupported,
-            "pcap",
+            "editcap",
         ),
         (
             b"Dear diary,\nno traffic today\n",

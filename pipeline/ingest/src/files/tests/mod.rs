@@ -2,7 +2,9 @@
 
 mod damage;
 mod eve;
+mod exports;
 mod native;
+mod packets;
 mod zeek;
 
 use std::fs;
