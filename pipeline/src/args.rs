@@ -1,5 +1,6 @@
 //! The command line as it is written; what it means is decided by the commands.
 
+mod learn;
 mod topics;
 mod tune;
 mod values;
@@ -14,6 +15,7 @@ pub use self::values::check_shards;
 pub(crate) use self::values::parse_duration;
 use self::values::{parse_devices, parse_shards, parse_some, parse_speed};
 
+pub use learn::LearnArgs;
 pub use topics::{ClusterArgs, TopicsCommand};
 pub use tune::{Per, TuneArgs};
 
@@ -60,6 +62,8 @@ pub enum Command {
     Bridge(BridgeArgs),
     /// Run captured traffic through the engine.
     Backtest(BacktestArgs),
+    /// Learn profiles from clean traffic.
+    Learn(LearnArgs),
     /// Set thresholds to a stated false-positive rate, on clean traffic, with a guarantee.
     Tune(TuneArgs),
     /// Make a labelled capture of the simulated plant.

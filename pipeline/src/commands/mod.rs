@@ -5,6 +5,7 @@ pub mod bridge;
 pub mod demo;
 pub mod devices;
 pub mod explain;
+pub mod learn;
 pub mod profile;
 pub mod publish;
 pub mod run;

@@ -6,6 +6,7 @@
 //! the rest is left out of the figures and listed ([`screen`](LeftOut)).
 
 mod cadence;
+mod figures;
 mod sample;
 mod screen;
 mod states;
@@ -63,15 +64,14 @@ pub fn learn(
     let mut engine = Engine::new(plant.clone());
     engine.tell_windows();
     while let Some(inputs) = player.next(&mut |rows| learner.rows(rows))? {
-        inputs
-            .iter()
-            .for_each(|input| learner.step(&mut engine, input));
+        for input in &inputs {
+            learner.step(&mut engine, input);
+        }
         told(player.records());
     }
-    player
-        .end()
-        .iter()
-        .for_each(|input| learner.step(&mut engine, input));
+    for input in player.end() {
+        learner.step(&mut engine, &input);
+    }
     let types: Vec<&str> = learner.types.keys().map(String::as_str).collect();
     if let Some(wanted) = device_type
         && !types.contains(&wanted)
@@ -83,9 +83,9 @@ pub fn learn(
     }
     let wanted = |name: &&String| device_type.is_none_or(|wanted| wanted == *name);
     let tallies = learner.types.iter().filter(|(name, _)| wanted(name));
-    let learned = tallies
+    let profiles = tallies
         .map(|(name, tally)| Learned::of(name, tally, &plant.inventory().clock, present.get(name)));
-    Ok(learned.collect())
+    Ok(profiles.collect())
 }
 
 /// Counts what devices do, by type.

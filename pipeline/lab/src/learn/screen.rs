@@ -45,9 +45,9 @@ pub(super) fn hours(tally: &Tally) -> (Vec<Hour>, Vec<LeftOut>) {
             .or_default()
             .push(hour.bytes.ln());
     }
-    by_device
-        .values_mut()
-        .for_each(|logs| logs.sort_by(f32::total_cmp));
+    for logs in by_device.values_mut() {
+        logs.sort_by(f32::total_cmp);
+    }
     let mut out = Vec::new();
     let strangers = strangers(tally, &by_device, &mut out);
     let usual: BTreeMap<u32, (f64, f64)> = by_device
@@ -73,7 +73,7 @@ pub(super) fn hours(tally: &Tally) -> (Vec<Hour>, Vec<LeftOut>) {
         }
         left += 1;
         if left <= LISTED_MAX {
-            let at = EventTime::from_micros(Span::HOUR.times(i64::from(hour.hour)).micros());
+            let at = EventTime::from_micros(Span::HOUR.times(i64::from(hour.number)).micros());
             out.push(LeftOut {
                 device: tally.devices.get(hour.device as usize).cloned(),
                 at: Some(at),

@@ -60,7 +60,7 @@ impl Seen {
 pub(super) struct Hour {
     pub(super) device: u32,
     /// Since the epoch.
-    pub(super) hour: i32,
+    pub(super) number: i32,
     pub(super) bytes: f32,
     pub(super) opened: u32,
     pub(super) failed: u32,
@@ -144,7 +144,7 @@ impl Names {
                 return Peer::Role(role.clone());
             }
         }
-        let told = flow.peer_name.as_ref().map(|name| name.to_string());
+        let told = flow.peer_name.as_ref().map(ToString::to_string);
         match told.or_else(|| self.0.get(&flow.peer).cloned()) {
             Some(name) => Peer::Name(name.to_lowercase()),
             None => Peer::Address(flow.peer),
@@ -169,10 +169,12 @@ impl Tally {
                 current_a,
                 spindle_rpm,
             }) => {
-                current_a.iter().for_each(|value| self.current.push(*value));
-                spindle_rpm
-                    .iter()
-                    .for_each(|value| self.spindle.push(*value));
+                if let Some(value) = current_a {
+                    self.current.push(*value);
+                }
+                if let Some(value) = spindle_rpm {
+                    self.spindle.push(*value);
+                }
             }
             Body::Attestation(Attestation {
                 version, digest, ..
@@ -209,7 +211,7 @@ impl Tally {
         if flow.role == Role::Responder {
             return;
         }
-        let service = flow.service.as_ref().map(|service| service.to_string());
+        let service = flow.service.as_ref().map(ToString::to_string);
         if !count(
             &mut self.protocols,
             (flow.transport, flow.port, service),
@@ -254,7 +256,7 @@ impl Tally {
                 length,
             });
             if self.gaps.len() >= 2 * GAPS_MAX {
-                self.gaps.sort_by(|a, b| b.length.cmp(&a.length));
+                self.gaps.sort_by_key(|gap| std::cmp::Reverse(gap.length));
                 self.gaps.truncate(GAPS_MAX);
             }
         }
@@ -273,7 +275,7 @@ impl Tally {
         let bytes = window.pane.bytes() as f32;
         self.hours.push(Hour {
             device,
-            hour: window.pane.hour,
+            number: window.pane.hour,
             bytes,
             opened: window.pane.opened,
             failed: window.pane.failed,

@@ -1,0 +1,275 @@
+//! The figures of a profile that are numbers: how much, how often, in what rhythm, at what current.
+
+use std::collections::BTreeMap;
+
+use andon_detectors::words::{bytes_text, three_digits};
+use andon_schemas::observation::ByteKind;
+use andon_schemas::profile::{
+    COVERAGE_DEFAULT, Cadence, Current, Firmware, Range, ScanLimits, Spindle, Volume,
+};
+use andon_schemas::time::{EventTime, Span};
+
+use super::sample::quantile;
+use super::states::states;
+use super::tally::Hour;
+use super::week::Activity;
+use super::write::{Draft, HOURS_MIN};
+
+/// The volume rule, unless the largest honest hour asks for more.
+const MULTIPLE: f64 = 3.0;
+
+impl Draft<'_> {
+    pub(super) fn volume(&mut self, active: &[Hour]) -> Option<Volume> {
+        let mut bytes: Vec<f32> = active
+            .iter()
+            .map(|hour| hour.bytes)
+            .filter(|b| *b > 0.0)
+            .collect();
+        bytes.sort_by(f32::total_cmp);
+        if bytes.is_empty() {
+            return None;
+        }
+        let (lo, hi) = outward(quantile(&bytes, 0.025), quantile(&bytes, 0.975));
+        let most = quantile(&bytes, 1.0);
+        // The rule must not have fired on what it was learned from.
+        let needed = (most / hi * 10.0).ceil() / 10.0 + 0.1;
+        let multiple = MULTIPLE.max(needed);
+        self.say(
+            "volume_per_hour",
+            format!(
+                "{} device-hours; the middle one moved {}, the largest {}, {} times the upper end.",
+                bytes.len(),
+                bytes_text(quantile(&bytes, 0.5)),
+                bytes_text(most),
+                three_digits(most / hi)
+            ),
+        );
+        self.few("volume_per_hour", bytes.len());
+        Some(Volume {
+            range: Range {
+                lo,
+                hi,
+                coverage: COVERAGE_DEFAULT,
+            },
+            bytes: self
+                .present
+                .and_then(|present| present.volume)
+                .map_or(ByteKind::Payload, |volume| volume.bytes),
+            rule_bytes: multiple * hi,
+            absolute: false,
+            baseline: (lo * hi).sqrt(),
+        })
+    }
+
+    fn few(&mut self, key: &'static str, hours: usize) {
+        if hours < HOURS_MIN {
+            self.cold(
+                key,
+                &format!("{hours} device-hours; {HOURS_MIN} would bear it."),
+            );
+        }
+    }
+
+    pub(super) fn connections(&mut self, active: &[Hour]) -> Option<Range> {
+        #[expect(clippy::cast_precision_loss, reason = "connections of an hour")]
+        let mut opened: Vec<f32> = active.iter().map(|hour| hour.opened as f32).collect();
+        opened.sort_by(f32::total_cmp);
+        let hi = quantile(&opened, 0.975).ceil();
+        if hi < 1.0 {
+            return None;
+        }
+        self.say(
+            "connections_per_hour",
+            format!(
+                "{} device-hours, {} in the middle.",
+                opened.len(),
+                quantile(&opened, 0.5)
+            ),
+        );
+        Some(Range {
+            lo: quantile(&opened, 0.025).floor(),
+            hi,
+            coverage: COVERAGE_DEFAULT,
+        })
+    }
+
+    pub(super) fn cadence(&mut self) -> Option<Cadence> {
+        let rhythm = self.tally.streams.rhythm()?;
+        self.say("cadence", format!("{} messages.", rhythm.beats));
+        let (lo, hi) = (
+            rhythm.size.0.max(1.0).floor(),
+            rhythm.size.1.max(1.0).ceil(),
+        );
+        let hundredths = |seconds: f64| (seconds * 100.0).round() / 100.0;
+        Some(Cadence {
+            size: Range {
+                lo,
+                hi,
+                coverage: COVERAGE_DEFAULT,
+            },
+            period_s: hundredths(rhythm.period_s).max(0.01),
+            jitter_s: hundredths(rhythm.jitter_s).max(0.01),
+        })
+    }
+
+    pub(super) fn current(&mut self) -> Option<Current> {
+        let found = states(&self.tally.current)?;
+        let samples = self.tally.current.seen();
+        self.say(
+            "current",
+            format!(
+                "{samples} samples in two states; the most was {:.2} A.",
+                found.most
+            ),
+        );
+        let range = |(lo, hi): (f64, f64)| {
+            let (lo, hi) = outward(lo, hi);
+            Range {
+                lo,
+                hi,
+                coverage: COVERAGE_DEFAULT,
+            }
+        };
+        Some(Current {
+            idle: range(found.idle),
+            active: range(found.active),
+            limit: self
+                .present
+                .and_then(|p| p.current)
+                .and_then(|current| current.limit),
+        })
+    }
+
+    pub(super) fn spindle(&mut self) -> Option<Spindle> {
+        let sorted = self.tally.spindle.sorted();
+        let most = quantile(&sorted, 1.0);
+        if most <= 0.0 {
+            return None;
+        }
+        let samples = self.tally.spindle.seen();
+        self.say(
+            "spindle",
+            format!("{samples} samples; nothing above {most:.0} rpm was seen."),
+        );
+        let (_, hi) = outward(1.0, most);
+        let limit = self
+            .present
+            .and_then(|p| p.spindle)
+            .map(|spindle| spindle.limit);
+        Some(Spindle {
+            range: Range {
+                lo: 0.0,
+                hi,
+                coverage: COVERAGE_DEFAULT,
+            },
+            limit: limit.unwrap_or(hi).max(hi),
+        })
+    }
+
+    pub(super) fn firmware(&mut self) -> Vec<Firmware> {
+        let released = |version: &str| {
+            let present = self
+                .present
+                .and_then(|present| present.firmware.iter().find(|one| one.version == version));
+            present.map(|one| one.released.clone())
+        };
+        let first = self
+            .tally
+            .hours
+            .iter()
+            .map(|hour| hour.number)
+            .min()
+            .unwrap_or(0);
+        let first = EventTime::from_micros(Span::HOUR.times(i64::from(first)).micros());
+        let seen_first = self.clock.local(first).date().to_string();
+        let mut versions: BTreeMap<&str, Firmware> = BTreeMap::new();
+        for (version, digest) in self.tally.firmware.keys() {
+            let firmware = versions.entry(version).or_insert_with(|| Firmware {
+                version: version.clone(),
+                digests: Vec::new(),
+                released: released(version).unwrap_or_else(|| seen_first.clone()),
+            });
+            firmware.digests.extend(digest.clone());
+        }
+        let found: Vec<Firmware> = versions.into_values().collect();
+        if !found.is_empty() {
+            self.say(
+                "firmware",
+                "What devices attested; `released` is the day it was first seen, unless known before."
+                    .to_owned(),
+            );
+        }
+        found
+    }
+
+    pub(super) fn scan(&mut self) -> ScanLimits {
+        let (hosts, ports) = self.tally.fan_out;
+        let failed = self
+            .tally
+            .hours
+            .iter()
+            .map(|hour| hour.failed)
+            .max()
+            .unwrap_or(0);
+        self.say(
+            "scan",
+            format!(
+                "At most {hosts} hosts, {ports} ports and {failed} failures an hour were seen."
+            ),
+        );
+        let twice = |seen: u32, least: u32| seen.saturating_mul(2).max(least);
+        ScanLimits {
+            hosts: twice(hosts, 10),
+            ports: twice(ports, 20),
+            failed: twice(failed, 20),
+        }
+    }
+
+    pub(super) fn silence(&mut self, activity: Option<&Activity>) -> Span {
+        let inside = |at: EventTime| {
+            let hour = i32::try_from(at.micros().div_euclid(Span::HOUR.micros())).unwrap_or(0);
+            let hour = Hour {
+                device: 0,
+                number: hour,
+                bytes: 0.0,
+                opened: 0,
+                failed: 0,
+            };
+            self.is_in(activity, &hour)
+        };
+        let within = self.tally.gaps.iter().filter(|gap| {
+            gap.length < Span::HOUR.times(6) && inside(gap.from) && inside(gap.from + gap.length)
+        });
+        let longest = within.map(|gap| gap.length).max().unwrap_or(Span::MINUTE);
+        let minutes = (2.0 * longest.as_secs_f64() / 60.0).ceil().max(3.0);
+        self.say(
+            "silence",
+            format!(
+                "Twice the longest that was seen inside active hours, {:.0} s.",
+                longest.as_secs_f64()
+            ),
+        );
+        #[expect(clippy::cast_possible_truncation, reason = "minutes of a few hours")]
+        Span::MINUTE.times(minutes as i64)
+    }
+}
+
+/// Ends to two digits, the lower one down and the upper one up.
+fn outward(lo: f64, hi: f64) -> (f64, f64) {
+    let scale = |x: f64| 10_f64.powf(1.0 - x.log10().floor());
+    let down = |x: f64| {
+        if x > 0.0 {
+            (x * scale(x)).floor() / scale(x)
+        } else {
+            0.0
+        }
+    };
+    let up = |x: f64| {
+        if x > 0.0 {
+            (x * scale(x)).ceil() / scale(x)
+        } else {
+            0.0
+        }
+    };
+    (down(lo), up(hi).max(down(lo)))
+}
