@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use andon_ingest::files::FileReport;
+use andon_schemas::command::Response;
 use andon_schemas::grade::{Grade, RiskClass};
 use andon_schemas::identity::DeviceId;
 use andon_schemas::reject::RejectReason;
 use andon_schemas::time::{EventTime, PlantClock};
-use andon_schemas::verdict::{Risk, Verdict};
+use andon_schemas::verdict::{ProfileRef, Risk, Verdict};
 
 use super::history::Step;
 use crate::compare::Comparison;
@@ -25,6 +26,8 @@ pub struct Report<'a> {
     pub played: Played,
     /// What became of each file.
     pub files: &'a [FileReport],
+    /// The profiles that were measured against, by device type where they have one.
+    pub profiles: Vec<ProfileRef>,
     /// Every device of the inventory, and every other that was seen.
     pub devices: Vec<Device>,
     /// Every episode.
@@ -106,6 +109,8 @@ pub struct Episode<'a> {
     pub medium_at: Option<EventTime>,
     /// Its revisions, the first of them first.
     pub steps: &'a [Step],
+    /// The strongest response of any revision.
+    pub response: &'a Response,
     /// What caused it.
     pub cause: Cause,
 }

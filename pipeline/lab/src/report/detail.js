@@ -43,7 +43,7 @@ function findingBlock(finding, width) {
   ].filter(Boolean);
   const values = el(
     "details",
-    { open: finding.gauges.length === 0 },
+    {},
     el("summary", {}, "Everything that was seen and expected"),
     valuesTable(finding),
     pairs([
@@ -60,6 +60,7 @@ function findingBlock(finding, width) {
     el("p", { class: "title" }, gradeMark(finding.grade), el("code", {}, finding.detector), el("span", { class: "sub" }, marks.join(" · "))),
     el("p", {}, finding.say),
     finding.gauges.map((gauge) => gaugeChart(gauge, width)),
+    finding.gauges.length === 0 && finding.expected.length > 0 ? el("p", {}, "Expected: ", finding.expected.map(([name, value]) => `${name} ${value}`).join("; ")) : null,
     el("p", { class: "sub" }, `Clears: ${finding.clears}`),
     el("p", { class: "sub" }, finding.techniques.map(([id, name]) => el("span", { class: "tag" }, name ? `${id} ${name}` : id))),
     values,

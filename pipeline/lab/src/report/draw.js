@@ -50,44 +50,58 @@ const numbersOf = (gauge) => [
   ...gauge.lines.map(([, line]) => line.n),
 ];
 
-const bandText = (band) => (band.low.n === 0 ? `${band.name}: up to ${band.high.t}` : `${band.name}: ${band.low.t} – ${band.high.t}`);
+function bandText(band) {
+  if (band.low.t === band.high.t) return `${band.name}: ${band.high.t}`;
+  return band.low.n === 0 ? `${band.name}: up to ${band.high.t}` : `${band.name}: ${band.low.t} – ${band.high.t}`;
+}
 
 function gaugeWords(gauge) {
   const expected = [...gauge.bands.map(bandText), ...gauge.lines.map(([name, line]) => `${name} ${line.t}`)];
   return `${gauge.label}: ${gauge.value.t}; ${expected.join("; ")}`;
 }
 
-// A label that stays inside the drawing.
-function label(x, y, text, width, attributes = {}) {
-  const half = text.length * 3.4;
-  const anchor = x - half < 0 ? "start" : x + half > width ? "end" : "middle";
-  const place = anchor === "start" ? Math.max(x - half, 0) : anchor === "end" ? Math.min(x + half, width) : x;
-  return svg("text", { x: anchor === "middle" ? x : place, y, "text-anchor": anchor, ...attributes }, text);
+// About as wide as a text is drawn.
+const LETTER = 6.6;
+
+// Labels below an axis, each at its place, in as few rows as they need.
+function placed(labels, width) {
+  const rows = [];
+  for (const item of labels) {
+    const half = (item.text.length * LETTER) / 2;
+    item.x = Math.min(Math.max(item.at, half), Math.max(width - half, half));
+    const free = (row) => row.every((other) => Math.abs(other.x - item.x) > half + (other.text.length * LETTER) / 2 + 8);
+    item.row = rows.findIndex(free);
+    if (item.row < 0) item.row = rows.push([]) - 1;
+    rows[item.row].push(item);
+  }
+  return rows.length;
 }
 
 // One value on its axis: the band it should lie in, the lines it should not cross.
 function gaugeChart(gauge, width) {
   const { at, log } = scale(numbersOf(gauge), 8, width - 8);
-  const axis = 38;
+  const axis = 42;
   const parts = [svg("line", { class: "axis", x1: 8, x2: width - 8, y1: axis, y2: axis })];
-  let row = axis + 26;
+  const labels = [
+    ...gauge.lines.map(([name, line]) => ({ at: at(line.n), text: `${name} ${line.t}`, leads: true })),
+    ...gauge.bands.map((band) => ({ at: (at(band.low.n) + at(band.high.n)) / 2, text: bandText(band) })),
+  ];
+  const rows = placed(labels, width);
   for (const band of gauge.bands) {
     const [left, right] = [at(band.low.n), at(band.high.n)];
     parts.push(svg("rect", { class: "band", x: left, y: axis - 9, width: Math.max(right - left, 3), height: 18 }));
-    parts.push(label((left + right) / 2, row, bandText(band), width));
-    row += 16;
   }
-  for (const [name, line] of gauge.lines) {
-    const x = at(line.n);
-    parts.push(svg("line", { class: "limit", x1: x, x2: x, y1: axis - 14, y2: row - 11 }));
-    parts.push(label(x, row, `${name} ${line.t}`, width));
-    row += 16;
+  for (const item of labels) {
+    const y = axis + 26 + item.row * 16;
+    if (item.leads) parts.push(svg("line", { class: "limit", x1: item.at, x2: item.at, y1: axis - 14, y2: y - 12 }));
+    parts.push(svg("text", { x: item.x, y, "text-anchor": "middle" }, item.text));
   }
   const x = at(gauge.value.n);
+  const half = (gauge.value.t.length * 7.2) / 2;
   parts.push(svg("path", { class: "mark", d: `M${x} ${axis - 7}l7 7-7 7-7-7z` }));
-  parts.push(label(x, axis - 14, gauge.value.t, width, { class: "value" }));
-  parts.push(svg("text", { x: 0, y: 10 }, gauge.label + (log ? " (logarithmic axis)" : "")));
-  const height = row - 8;
+  parts.push(svg("text", { class: "value", x: Math.min(Math.max(x, half), width - half), y: axis - 13, "text-anchor": "middle" }, gauge.value.t));
+  parts.push(svg("text", { x: 0, y: 11 }, gauge.label + (log ? " (logarithmic axis)" : "")));
+  const height = axis + 18 + rows * 16;
   return svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": gaugeWords(gauge) }, parts);
 }
 
@@ -100,30 +114,43 @@ function point(x, y, step) {
   return svg("g", { transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` }, svg("title", {}, `${step.at}: ${step.state}, ${GRADES[step.grade]}`), shape);
 }
 
+// Names beside a drawing, each at its height and none over another.
+function beside(labels, x, top) {
+  labels.sort((a, b) => a.y - b.y);
+  let free = top;
+  return labels.map(({ y, text }) => {
+    free = Math.max(free, y + 4);
+    const label = svg("text", { x, y: free }, text);
+    free += 15;
+    return label;
+  });
+}
+
 // How one episode went: what was measured at each revision against its band, or the risk if nothing
-// was. `series` has a value for each step, or null.
+// was. `series` has a value for each step, or null. Revisions stand side by side, not by time: most
+// come within minutes, and the last a day later.
 function stepChart(steps, series, gauge, name, width) {
-  const [left, right, top, bottom] = [8, width - 16, 30, 132];
+  const [left, right, top, bottom] = [10, width - (gauge ? 150 : 20), 30, 128];
   const known = series.filter((value) => value !== null);
-  const numbers = gauge ? [...known, ...numbersOf(gauge)] : [0, 100];
-  const y = scale(numbers, bottom, top);
-  const [first, last] = [steps[0].ms, steps[steps.length - 1].ms];
-  const x = (ms) => left + 8 + ((right - left - 8) * (ms - first)) / Math.max(last - first, 1);
+  const y = scale(gauge ? [...known, ...numbersOf(gauge)] : [0, 100], bottom, top);
+  const x = (at) => left + 8 + ((right - left - 16) * at) / Math.max(steps.length - 1, 1);
   const parts = [svg("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom })];
+  const names = [];
   for (const band of gauge ? gauge.bands : []) {
     const [high, low] = [y.at(band.high.n), y.at(band.low.n)];
     parts.push(svg("rect", { class: "band", x: left, y: high, width: right - left, height: Math.max(low - high, 2) }));
-    parts.push(svg("text", { x: right, y: Math.max(high - 4, 22), "text-anchor": "end" }, bandText(band)));
+    names.push({ y: (high + low) / 2, text: bandText(band) });
   }
   for (const [text, line] of gauge ? gauge.lines : []) {
     parts.push(svg("line", { class: "limit", x1: left, x2: right, y1: y.at(line.n), y2: y.at(line.n) }));
-    parts.push(svg("text", { x: left + 2, y: y.at(line.n) - 4 }, `${text} ${line.t}`));
+    names.push({ y: y.at(line.n), text: `${text} ${line.t}` });
   }
-  const places = steps.map((step, at) => (series[at] === null ? null : [x(step.ms), y.at(series[at]), step])).filter(Boolean);
-  parts.push(svg("path", { class: "trace", d: places.map(([px, py], at) => (at === 0 ? `M${px} ${py}` : `H${px}V${py}`)).join("") }));
+  const places = steps.map((step, at) => (series[at] === null ? null : [x(at), y.at(series[at]), step])).filter(Boolean);
+  parts.push(svg("path", { class: "trace", d: places.map(([px, py], at) => `${at === 0 ? "M" : "L"}${px} ${py}`).join("") }));
   parts.push(places.map(([px, py, step]) => point(px, py, step)));
+  parts.push(beside(names, right + 8, top));
   parts.push(svg("text", { x: 0, y: 12 }, name + (y.log ? " (logarithmic axis)" : "")));
-  parts.push(svg("text", { x: left, y: bottom + 18 }, steps[0].at));
-  parts.push(svg("text", { x: right, y: bottom + 18, "text-anchor": "end" }, steps[steps.length - 1].at));
-  return svg("svg", { class: "chart", viewBox: `0 0 ${width} 156`, width, height: 156, role: "img", "aria-label": `${name}, revision by revision; the table below holds the same` }, parts);
+  parts.push(svg("text", { x: left, y: bottom + 18 }, `revision ${steps[0].n}`));
+  parts.push(svg("text", { x: right, y: bottom + 18, "text-anchor": "end" }, String(steps[steps.length - 1].n)));
+  return svg("svg", { class: "chart", viewBox: `0 0 ${width} 152`, width, height: 152, role: "img", "aria-label": `${name}, revision by revision; the table below holds the same` }, parts);
 }

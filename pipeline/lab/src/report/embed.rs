@@ -17,7 +17,7 @@ use super::{escape, technique};
 pub const VERDICTS_MAX: usize = 10_000;
 
 /// Most bytes that they take in it.
-pub const VERDICT_BYTES_MAX: usize = 16 << 20;
+pub const VERDICT_BYTES_MAX: usize = 24 << 20;
 
 /// What the script gets, and how much of everything that is.
 #[derive(Debug)]
@@ -167,7 +167,7 @@ fn attacks(report: &Report) -> Vec<Value> {
 fn row<'a>(report: &Report, episode: &Episode<'a>, numbers: &mut Numbers<'a>) -> Value {
     let last = episode.last;
     let time = |at| super::plant_seconds(report.clock, at);
-    let response = &last.response;
+    let response = episode.response;
     let flows = |flows: &[FlowMatch]| flows.iter().map(flow_text).collect::<Vec<_>>();
     json!({
         "id": last.verdict_id,

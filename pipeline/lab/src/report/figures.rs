@@ -5,10 +5,11 @@
     reason = "counts beyond 2^53 do not occur, and rates are for people"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use andon_detectors::stats::bounds::{proportion_lower, proportion_upper, rate_interval};
 use andon_schemas::grade::Grade;
+use andon_schemas::verdict::ProfileRef;
 
 use super::data::{Cause, Report, Truth};
 
@@ -175,6 +176,13 @@ pub(super) struct TypeRow {
     pub(super) profiles: BTreeMap<String, String>,
 }
 
+impl TypeRow {
+    fn measured_against(&mut self, profile: &ProfileRef) {
+        let named = format!("{} {}", profile.name, profile.version);
+        self.profiles.insert(named, profile.hash.clone());
+    }
+}
+
 /// Every type of the inventory, by name; devices that it does not list come last, without a name.
 pub(super) fn by_type(report: &Report) -> Vec<(String, TypeRow)> {
     let mut rows: BTreeMap<(bool, &str), TypeRow> = BTreeMap::new();
@@ -184,7 +192,12 @@ pub(super) fn by_type(report: &Report) -> Vec<(String, TypeRow)> {
         row.devices += 1;
         row.seen += u64::from(device.seen);
     }
-    let mut told = std::collections::BTreeSet::new();
+    for profile in &report.profiles {
+        if let Some(row) = rows.get_mut(&key(profile.name.as_str())) {
+            row.measured_against(profile);
+        }
+    }
+    let mut told = BTreeSet::new();
     for episode in &report.episodes {
         let last = episode.last;
         let row = rows.entry(key(last.device_type.as_str())).or_default();
@@ -193,9 +206,7 @@ pub(super) fn by_type(report: &Report) -> Vec<(String, TypeRow)> {
         row.for_nothing +=
             u64::from(episode.cause == Cause::Nothing && episode.medium_at.is_some());
         if !last.profile.name.is_empty() {
-            let profile = &last.profile;
-            let named = format!("{} {}", profile.name, profile.version);
-            row.profiles.insert(named, profile.hash.clone());
+            row.measured_against(&last.profile);
         }
     }
     let named = rows.into_iter();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use andon_schemas::command::Action;
+use andon_schemas::command::{Action, Response};
 use andon_schemas::grade::Grade;
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::{State, Verdict};
@@ -53,21 +53,44 @@ impl Step {
 /// The revisions of every episode.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    steps: BTreeMap<String, Vec<Step>>,
+    episodes: BTreeMap<String, Course>,
+}
+
+#[derive(Clone, Debug)]
+struct Course {
+    steps: Vec<Step>,
+    strongest: Response,
 }
 
 impl History {
     /// Takes a revision.
     pub fn take(&mut self, verdict: &Verdict) {
-        let steps = self.steps.entry(verdict.verdict_id.clone()).or_default();
-        if steps.len() >= STEPS_MAX {
-            steps.remove(STEPS_MAX / 2);
+        let id = verdict.verdict_id.clone();
+        let course = self.episodes.entry(id).or_insert_with(|| Course {
+            steps: Vec::new(),
+            strongest: verdict.response.clone(),
+        });
+        if verdict.response.action > course.strongest.action {
+            course.strongest = verdict.response.clone();
         }
-        steps.push(Step::of(verdict));
+        if course.steps.len() >= STEPS_MAX {
+            course.steps.remove(STEPS_MAX / 2);
+        }
+        course.steps.push(Step::of(verdict));
     }
 
     /// The revisions of an episode, the first of them first.
     pub fn of(&self, verdict_id: &str) -> &[Step] {
-        self.steps.get(verdict_id).map_or(&[], Vec::as_slice)
+        self.episodes
+            .get(verdict_id)
+            .map_or(&[], |course| &course.steps)
+    }
+
+    /// The strongest response of any revision: that of the last one is no more than a note in the
+    /// log once the episode is over.
+    pub fn response(&self, verdict_id: &str) -> Option<&Response> {
+        self.episodes
+            .get(verdict_id)
+            .map(|course| &course.strongest)
     }
 }

@@ -22,8 +22,6 @@ mod sections;
 mod stretch;
 mod table;
 mod technique;
-#[cfg(test)]
-mod tests;
 mod timeline;
 mod truth;
 mod versus;

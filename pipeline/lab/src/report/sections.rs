@@ -115,15 +115,14 @@ pub(super) fn types(report: &Report) -> String {
             .map(|(profile, hash)| format!("{profile} ({hash:.8})"))
             .collect();
         cells.push(words(if profiles.is_empty() {
-            "–".to_owned()
+            "none".to_owned()
         } else {
             profiles.join(", ")
         }));
         table.row(cells);
     }
     table.done()
-        + "<p class=\"note\">Profiles are named with their version and the beginning of their hash \
-           where a verdict was measured against them.</p>\n"
+        + "<p class=\"note\">Profiles are named with their version and the beginning of their hash.</p>\n"
 }
 
 /// The worst verdicts, for readers without the script and for what prints without it.

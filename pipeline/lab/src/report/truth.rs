@@ -2,7 +2,7 @@
 //! nothing, each rate with its unit and its interval.
 #![expect(clippy::cast_precision_loss, reason = "rates are for people")]
 
-use andon_detectors::words::{span_text, three_digits};
+use andon_detectors::words::{multiple_text, span_text, three_digits};
 use andon_schemas::time::Span;
 
 use super::data::{Report, Truth};
@@ -88,7 +88,11 @@ fn share_cells(share: Share) -> [Cell; 3] {
         )
     };
     [
-        number(format!("{} of {}", count(share.hits), count(share.of))),
+        number(if share.of == 0 {
+            "none".to_owned()
+        } else {
+            format!("{} of {}", count(share.hits), count(share.of))
+        }),
         number(share.value().map_or_else(|| "–".to_owned(), percent)),
         number(interval),
     ]
@@ -193,7 +197,7 @@ fn rate_row(per: &str, unit: &str, rate: Rate) -> [Cell; 5] {
             say(rate.interval.0),
             say(rate.interval.1)
         )),
-        number(format!("{} {unit}", three_digits(rate.exposure))),
+        number(format!("{} {unit}", multiple_text(rate.exposure))),
     ]
 }
 

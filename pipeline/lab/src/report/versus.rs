@@ -1,6 +1,5 @@
 //! What another set of profiles would have made of the same capture.
 
-use andon_detectors::words::three_digits;
 use andon_schemas::grade::Grade;
 
 use super::data::Report;
@@ -14,7 +13,7 @@ const LISTED_MAX: usize = 200;
 
 /// The section.
 pub(super) fn section(report: &Report, comparison: &Comparison) -> String {
-    let mut section = format!("<p>{}</p>\n", html(&sentence(comparison)));
+    let mut section = format!("<p>{}</p>\n", with_code(&sentence(comparison)));
     section.push_str(&figures(comparison));
     section.push_str(&profiles(comparison));
     section.push_str(&changes(report, comparison));
@@ -50,9 +49,9 @@ fn sentence(comparison: &Comparison) -> String {
     );
     let with = &comparison.gist.after.profiles;
     if parts.is_empty() {
-        return format!("With the profiles of {with} nothing would change: {same}.");
+        return format!("With the profiles `{with}` nothing would change: {same}.");
     }
-    format!("With the profiles of {with} {}; {same}.", parts.join(", "))
+    format!("With the profiles `{with}`, {}; {same}.", parts.join(", "))
 }
 
 fn figures(comparison: &Comparison) -> String {
@@ -84,13 +83,10 @@ fn figures(comparison: &Comparison) -> String {
             after.false_positives,
         ));
         let rate = |d: &Detected| {
-            let percent = |share: f64| three_digits(share * 100.0);
-            let [low, high] = d.interval_95;
+            let [low, high] = d.interval_95.map(|share| share * 100.0);
             format!(
-                "{:.4} % ({} – {})",
-                d.false_positive_rate * 100.0,
-                percent(low),
-                percent(high)
+                "{:.4} % ({low:.4} – {high:.4})",
+                d.false_positive_rate * 100.0
             )
         };
         table.row([
@@ -191,7 +187,7 @@ fn item(report: &Report, change: &Change) -> String {
     let reasons: String = change
         .reasons
         .iter()
-        .map(|reason| format!("<li>{}</li>", html(&reason.sentence)))
+        .map(|reason| format!("<li>{}</li>", with_code(&reason.sentence)))
         .collect();
     format!(
         "<li><p class=\"what\">{} <span aria-hidden=\"true\">→</span><span class=\"aside\"> \
@@ -201,6 +197,21 @@ fn item(report: &Report, change: &Change) -> String {
         grade(&change.after),
         html(change.device_id.as_str()),
         html(&at.unwrap_or_default()),
-        html(sentence),
+        html(sentence.trim_start_matches("It is over. ")),
     )
+}
+
+/// Text in which names stand between backticks.
+fn with_code(text: &str) -> String {
+    let mut parts = text.split('`');
+    let mut marked = html(parts.next().unwrap_or_default());
+    while let Some(name) = parts.next() {
+        match parts.next() {
+            Some(rest) => {
+                marked.push_str(&format!("<code>{}</code>{}", html(name), html(rest)));
+            }
+            None => marked.push_str(&html(&format!("`{name}"))),
+        }
+    }
+    marked
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use andon_ingest::files::{FileReport, Order};
 use andon_lab::compare::{self, Comparison, Detected, Raised};
 use andon_lab::report::{Attack, Cause, Device, Episode, Played, Report, Rung, Truth};
+use andon_schemas::verdict::ProfileRef;
 use andon_simulator::Label;
 
 use super::play::{Other, Play, Side};
@@ -94,6 +95,7 @@ pub(super) fn write(play: &Play, parts: &Parts) -> anyhow::Result<()> {
         folder: &folder,
         played: played(play, parts.summary),
         files: parts.files,
+        profiles: profiles(play),
         devices: fleet(play, parts.status),
         episodes: episodes(play, ledger, &causes),
         truth: parts
@@ -117,6 +119,11 @@ fn episodes<'a>(
         worst: episode.worst,
         medium_at: episode.medium_at,
         steps: play.side.history.of(id),
+        response: play
+            .side
+            .history
+            .response(id)
+            .unwrap_or(&episode.last.response),
         cause: causes.get(id).copied().unwrap_or(Cause::Unknown),
     };
     ledger.episodes.iter().map(episode).collect()
@@ -144,6 +151,18 @@ fn played(play: &Play, summary: &Summary) -> Played {
         inventory_hash: summary.inventory_hash.clone(),
         version: summary.version.clone(),
     }
+}
+
+/// Each once; of several with one name, all.
+fn profiles(play: &Play) -> Vec<ProfileRef> {
+    let all = play.side.profiles.iter().map(|profile| ProfileRef {
+        name: profile.name.clone(),
+        version: profile.version.clone(),
+        hash: profile.content_hash(),
+    });
+    let mut profiles: Vec<ProfileRef> = all.collect();
+    profiles.dedup();
+    profiles
 }
 
 fn fleet(play: &Play, status: &Status) -> Vec<Device> {

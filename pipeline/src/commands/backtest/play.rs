@@ -184,6 +184,10 @@ impl<'a> Play<'a> {
     fn run(&mut self) -> anyhow::Result<()> {
         let mut swapped = Vec::new();
         for (blueprint, plant) in self.intake.take_changes() {
+            // It brings its plant before its first row: nothing was measured against the assumed one.
+            if !self.is_recorded {
+                self.sides().for_each(|(side, _)| side.profiles.clear());
+            }
             self.is_recorded = true;
             self.side.measures_against(&blueprint, &plant)?;
             if let Some(Other { side, named }) = &mut self.other {
