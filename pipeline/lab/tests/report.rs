@@ -31,7 +31,7 @@ fn the_facts_are_there_without_a_script() {
     for fact in [
         "30 verdicts were raised about 30 devices",
         "1 of 2 attacks was missed, or not found as it should be: quiet-one on conveyor-03-0000.",
-        "7 alarms of MEDIUM or worse were for nothing: one in 6,714 device-hours, 0.015 %.",
+        "7 alarms of MEDIUM or worse were for nothing: one in 6,714 device-hours, 0.015\u{a0}%.",
         "from Sun 2025-12-14 02:30 to Wed 2025-12-17 09:30 plant time (Europe/Berlin)",
         "device-hour</td><td class=\"number\">0.0149 %</td><td class=\"number\">0.0060 % – 0.0307 %",
         "device-day</td><td class=\"number\">0.0036</td>",

@@ -78,7 +78,7 @@ function course(verdict, width) {
   };
   const chart = lead
     ? stepChart(steps, steps.map(measured), lead.gauges[0], `${lead.detector}: ${lead.gauges[0].label}`, width)
-    : stepChart(steps, steps.map((step) => step.score), null, "risk score, 0 – 100", width);
+    : stepChart(steps, steps.map((step) => step.score), RISK, "risk score", width);
   const head = ["Revision", "Plant time", "State", "Grade", "Risk", "Response"];
   const rows = steps.map((step) =>
     el(

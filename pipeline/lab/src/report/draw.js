@@ -126,22 +126,29 @@ function beside(labels, x, top) {
   });
 }
 
+// Where the grades begin, for an episode of which nothing was measured but its risk.
+const RISK = {
+  value: { n: 100, t: "100" },
+  bands: [],
+  lines: [["CRITICAL from", { n: 95, t: "95" }], ["HIGH from", { n: 75, t: "75" }], ["MEDIUM from", { n: 50, t: "50" }]],
+};
+
 // How one episode went: what was measured at each revision against its band, or the risk if nothing
 // was. `series` has a value for each step, or null. Revisions stand side by side, not by time: most
 // come within minutes, and the last a day later.
 function stepChart(steps, series, gauge, name, width) {
-  const [left, right, top, bottom] = [10, width - (gauge ? 150 : 20), 30, 128];
+  const [left, right, top, bottom] = [10, width - 150, 30, 128];
   const known = series.filter((value) => value !== null);
-  const y = scale(gauge ? [...known, ...numbersOf(gauge)] : [0, 100], bottom, top);
+  const y = scale([...known, ...numbersOf(gauge)], bottom, top);
   const x = (at) => left + 8 + ((right - left - 16) * at) / Math.max(steps.length - 1, 1);
   const parts = [svg("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom })];
   const names = [];
-  for (const band of gauge ? gauge.bands : []) {
+  for (const band of gauge.bands) {
     const [high, low] = [y.at(band.high.n), y.at(band.low.n)];
     parts.push(svg("rect", { class: "band", x: left, y: high, width: right - left, height: Math.max(low - high, 2) }));
     names.push({ y: (high + low) / 2, text: bandText(band) });
   }
-  for (const [text, line] of gauge ? gauge.lines : []) {
+  for (const [text, line] of gauge.lines) {
     parts.push(svg("line", { class: "limit", x1: left, x2: right, y1: y.at(line.n), y2: y.at(line.n) }));
     names.push({ y: y.at(line.n), text: `${text} ${line.t}` });
   }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use andon_detectors::words::{bytes_text, multiple_text, span_text, three_digits};
 use andon_schemas::command::FlowMatch;
 use andon_schemas::finding::{Confidence, Finding};
+use andon_schemas::grade::{Grade, RiskClass};
 use andon_schemas::time::Span;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -108,7 +109,7 @@ pub(super) fn payload(report: &Report) -> Payload {
 #[derive(Default)]
 struct Numbers<'a> {
     devices: BTreeMap<&'a str, usize>,
-    profile_numbers: BTreeMap<&'a str, usize>,
+    hashes: BTreeMap<&'a str, usize>,
     profiles: Vec<Value>,
 }
 
@@ -124,7 +125,7 @@ impl<'a> Numbers<'a> {
             return None;
         }
         let next = self.profiles.len();
-        let number = *self.profile_numbers.entry(&profile.hash).or_insert(next);
+        let number = *self.hashes.entry(&profile.hash).or_insert(next);
         if number == next {
             self.profiles
                 .push(json!([profile.name, profile.version, profile.hash]));
@@ -143,7 +144,7 @@ impl<'a> Numbers<'a> {
                 id: device.id.as_str(),
                 device_type: &device.device_type,
                 segment: &device.segment,
-                class: device.risk_class.map(|class| class.as_str()),
+                class: device.risk_class.map(RiskClass::as_str),
                 safety: device.safety_critical,
                 score: device.risk.score,
                 band: device.risk.band.as_str(),
@@ -245,7 +246,7 @@ fn finding_row<'a>(report: &Report, finding: &'a Finding) -> FindingRow<'a> {
 }
 
 /// 0 is LOW, 3 is CRITICAL.
-fn grade_number(grade: andon_schemas::grade::Grade) -> usize {
+fn grade_number(grade: Grade) -> usize {
     grade as usize
 }
 

@@ -32,7 +32,8 @@ pub(super) fn json(mut value: Value) -> String {
     for c in text.chars() {
         match c {
             '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                safe.push_str(&format!("\\u{:04x}", u32::from(c)));
+                let escape = format!("\\u{:04x}", u32::from(c));
+                safe.push_str(&escape);
             }
             c => safe.push(c),
         }

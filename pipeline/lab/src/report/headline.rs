@@ -53,7 +53,7 @@ fn raised(report: &Report) -> String {
     let parts: Vec<String> = figures::grades(worst)
         .into_iter()
         .filter(|(_, n)| *n > 0)
-        .map(|(grade, n)| format!("{} {grade}", count(n)))
+        .map(|(grade, n)| format!("{}\u{a0}{grade}", count(n)))
         .collect();
     let devices: std::collections::BTreeSet<&str> = report
         .episodes
@@ -124,7 +124,7 @@ fn cried(report: &Report, truth: &Truth) -> String {
     let share = Share::new(truth.false_positives, truth.device_hours);
     let every = truth.device_hours / truth.false_positives;
     format!(
-        "{} of MEDIUM or worse {} for nothing: one in {} device-hours, {} %.{low}",
+        "{} of MEDIUM or worse {} for nothing: one in {} device-hours, {}\u{a0}%.{low}",
         counted(truth.false_positives, "alarm", "alarms"),
         if truth.false_positives == 1 {
             "was"

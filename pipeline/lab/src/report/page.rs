@@ -107,7 +107,8 @@ fn nav(report: &Report) -> String {
         .iter()
         .filter(|(is_there, ..)| *is_there)
         .map(|(_, id, name)| format!("<a href=\"#{id}\">{name}</a>"))
-        .collect()
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 /// What the file does not hold.

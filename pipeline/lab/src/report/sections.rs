@@ -16,7 +16,7 @@ const LISTED_MAX: usize = 50;
 /// The four counts at the top.
 pub(super) fn lamps(report: &Report) -> String {
     let worst = report.episodes.iter().map(|episode| &episode.worst);
-    let lamps: String = figures::grades(worst)
+    let lamps: Vec<String> = figures::grades(worst)
         .into_iter()
         .map(|(grade, n)| {
             format!(
@@ -28,7 +28,7 @@ pub(super) fn lamps(report: &Report) -> String {
             )
         })
         .collect();
-    format!("<ul class=\"lamps\">{lamps}</ul>\n")
+    format!("<ul class=\"lamps\">{}</ul>\n", lamps.concat())
 }
 
 /// Alerts in a day.
@@ -279,11 +279,11 @@ pub(super) fn basis(report: &Report, held: usize, bytes: usize) -> String {
         let text = format!("{as_of}, for records that do not say when they were received");
         facts.insert(3, ("As of", text));
     }
-    let list: String = facts
+    let list: Vec<String> = facts
         .iter()
         .map(|(name, value)| format!("<dt>{name}</dt><dd>{}</dd>", html(value)))
         .collect();
-    format!("<dl class=\"basis\">{list}</dl>\n")
+    format!("<dl class=\"basis\">{}</dl>\n", list.concat())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a size for people")]

@@ -36,7 +36,7 @@ impl Table {
     /// A table with a caption, and with the heads of its columns. A head that begins with `#` stands
     /// over numbers.
     pub(super) fn new(caption: &str, heads: &[&str]) -> Self {
-        let heads: String = heads
+        let heads: Vec<String> = heads
             .iter()
             .map(|head| match head.strip_prefix('#') {
                 Some(head) => format!("<th scope=\"col\" class=\"number\">{}</th>", html(head)),
@@ -47,7 +47,8 @@ impl Table {
         Self {
             html: format!(
                 "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{caption}\">\
-                 <table><caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>"
+                 <table><caption>{caption}</caption><thead><tr>{}</tr></thead><tbody>",
+                heads.concat()
             ),
             rows: 0,
         }

@@ -137,8 +137,11 @@ impl Axis {
         let every = ((last - first) / 8).max(1);
         let mut day = first;
         while day <= last {
-            let at = report.clock.moment(day, 0);
-            if at >= self.start && at < self.end {
+            // The first day has its name too, if it began before and there is room for one.
+            let at = report.clock.moment(day, 0).max(self.start);
+            let next = report.clock.moment(day + every, 0).min(self.end);
+            let has_room = day > first || self.x(next) - self.x(at) > 84.0;
+            if has_room && at < self.end {
                 let x = self.x(at);
                 let local = report.clock.local(at);
                 write(

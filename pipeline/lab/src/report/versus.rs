@@ -156,19 +156,17 @@ fn changes(report: &Report, comparison: &Comparison) -> String {
             Kind::Milder => "Verdicts that are graded milder",
             Kind::OtherFindings => "Verdicts that rest on other findings",
         };
-        list.push_str(&format!(
-            "<h3>{title}: {}</h3>\n<ul class=\"changes\">\n",
-            listed.len()
-        ));
+        let n = count(listed.len() as u64);
+        let head = format!("<h3>{title}: {n}</h3>\n<ul class=\"changes\">\n");
+        list.push_str(&head);
         for change in listed.iter().take(LISTED_MAX) {
             list.push_str(&item(report, change));
         }
         list.push_str("</ul>\n");
         if listed.len() > LISTED_MAX {
-            list.push_str(&format!(
-                "<p class=\"note\">{} more are in compare.json.</p>\n",
-                count((listed.len() - LISTED_MAX) as u64)
-            ));
+            let more = count((listed.len() - LISTED_MAX) as u64);
+            let more = format!("<p class=\"note\">{more} more are in compare.json.</p>\n");
+            list.push_str(&more);
         }
     }
     list
@@ -184,7 +182,7 @@ fn item(report: &Report, change: &Change) -> String {
     let at = change.at().map(|at| plant_minute(report.clock, at));
     let told = change.after.as_ref().or(change.before.as_ref());
     let sentence = told.map_or("", |told| told.sentence.as_str());
-    let reasons: String = change
+    let reasons: Vec<String> = change
         .reasons
         .iter()
         .map(|reason| format!("<li>{}</li>", with_code(&reason.sentence)))
@@ -192,12 +190,13 @@ fn item(report: &Report, change: &Change) -> String {
     format!(
         "<li><p class=\"what\">{} <span aria-hidden=\"true\">→</span><span class=\"aside\"> \
          becomes </span> {} <b>{}</b> <span class=\"when\">{}</span></p>\
-         <p>{}</p><ul class=\"reasons\">{reasons}</ul></li>\n",
+         <p>{}</p><ul class=\"reasons\">{}</ul></li>\n",
         grade(&change.before),
         grade(&change.after),
         html(change.device_id.as_str()),
         html(&at.unwrap_or_default()),
         html(sentence.trim_start_matches("It is over. ")),
+        reasons.concat(),
     )
 }
 
@@ -208,7 +207,8 @@ fn with_code(text: &str) -> String {
     while let Some(name) = parts.next() {
         match parts.next() {
             Some(rest) => {
-                marked.push_str(&format!("<code>{}</code>{}", html(name), html(rest)));
+                let code = format!("<code>{}</code>{}", html(name), html(rest));
+                marked.push_str(&code);
             }
             None => marked.push_str(&html(&format!("`{name}"))),
         }

@@ -257,7 +257,7 @@ fn everything_that_can_be_pressed_or_chosen_has_a_name() {
         return;
     };
     browser.click("button.unfold");
-    let tree = browser.ask("Accessibility.getFullAXTree", serde_json::json!({}));
+    let tree = browser.ask("Accessibility.getFullAXTree", &serde_json::json!({}));
     let mut named = 0;
     for node in tree["nodes"].as_array().unwrap() {
         let role = node["role"]["value"].as_str().unwrap_or_default();
@@ -279,11 +279,11 @@ fn without_its_script_it_still_tells_the_facts() {
         return;
     };
     let off = serde_json::json!({ "value": true });
-    browser.ask("Emulation.setScriptExecutionDisabled", off);
+    browser.ask("Emulation.setScriptExecutionDisabled", &off);
     browser.open(&folder.path().join("report.html"));
-    let root = browser.ask("DOM.getDocument", serde_json::json!({ "depth": 0 }));
+    let root = browser.ask("DOM.getDocument", &serde_json::json!({ "depth": 0 }));
     let html = serde_json::json!({ "nodeId": root["root"]["nodeId"] });
-    let html = browser.ask("DOM.getOuterHTML", html)["outerHTML"].to_string();
+    let html = browser.ask("DOM.getOuterHTML", &html)["outerHTML"].to_string();
     let (_, shown) = html.split_once("<noscript>").unwrap();
     assert!(shown.contains("The worst verdicts") && shown.contains("It moved 21 MB."));
     calm(&browser);

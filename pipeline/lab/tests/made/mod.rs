@@ -118,7 +118,9 @@ pub(crate) fn episodes(count: usize, text: &str) -> (Vec<Verdict>, History) {
     let last = (0..count).map(|number| {
         let all = (1..=3).map(|n| revision(number, n, text));
         let all: Vec<Verdict> = all.collect();
-        all.iter().for_each(|revision| history.take(revision));
+        for revision in &all {
+            history.take(revision);
+        }
         all.into_iter().last().unwrap()
     });
     (last.collect(), history)
@@ -190,9 +192,9 @@ impl Made {
     /// The report of it; with labels, every tenth verdict is an attack's.
     pub(crate) fn report(&self, is_labelled: bool) -> Report<'_> {
         let mut stretch = Stretch::default();
-        (0..80).for_each(|hour| {
+        for hour in 0..80 {
             stretch.see(EventTime::parse(NIGHT).unwrap() + Span::HOUR.times(hour));
-        });
+        }
         Report {
             site: "precision-parts",
             clock: &self.clock,
