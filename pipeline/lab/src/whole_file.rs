@@ -57,7 +57,7 @@ mod tests {
         let path = folder.path().join("report.html");
         write(&path, |out| out.write_all(b"first")).unwrap();
         let error = write(&path, |out| {
-            out.write_all(&[b'x'; 1 << 17])?;
+            out.write_all(&vec![b'x'; 1 << 17])?;
             Err(io::Error::from(io::ErrorKind::StorageFull))
         })
         .unwrap_err();

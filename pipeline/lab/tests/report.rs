@@ -139,7 +139,7 @@ fn what_was_measured_goes_with_its_band_and_its_unit() {
             .iter()
             .flat_map(|v| v["findings"].as_array().unwrap());
         let of = findings.filter(|f| f["detector"] == detector);
-        of.map(|f| f["gauges"][0].clone()).last().unwrap()
+        of.map(|f| f["gauges"][0].clone()).next_back().unwrap()
     };
     let volume = gauge("traffic_volume");
     assert_eq!(volume["value"]["t"], "63 MB");

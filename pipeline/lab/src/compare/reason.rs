@@ -87,23 +87,23 @@ impl<'a> Profiles<'a> {
             .collect()
     }
 
-    /// What one side's episode was measured against; else what the other's would have been.
+    /// What one side's episode was measured against; else what that side has for the profile that
+    /// the other's names.
     fn measured(
         &self,
-        side: Option<Raised>,
+        own: Option<Raised>,
         other: Option<Raised>,
-        is_after: bool,
-    ) -> Option<&Profile> {
-        let named = side.and_then(|episode| self.by_hash.get(&episode.last.profile.hash));
-        let by_name = if is_after { &self.after } else { &self.before };
-        let of_other = || by_name.get(other?.last.profile.name.as_str());
-        named.or_else(of_other).copied()
+        side: &BTreeMap<&str, &'a Profile>,
+    ) -> Option<&'a Profile> {
+        let by_hash = own.and_then(|episode| self.by_hash.get(&episode.last.profile.hash));
+        let by_name = || side.get(own.or(other)?.last.profile.name.as_str());
+        by_hash.or_else(by_name).copied()
     }
 
     /// Why the two of a pair are not the same.
     pub(super) fn reasons(&self, pair: &Pair, of_device: &[Pair]) -> Vec<Reason> {
-        let before = self.measured(pair.before, pair.after, false);
-        let after = self.measured(pair.after, pair.before, true);
+        let before = self.measured(pair.before, pair.after, &self.before);
+        let after = self.measured(pair.after, pair.before, &self.after);
         let differences = match (before, after) {
             (Some(before), Some(after)) => diff(before, after),
             _ => Vec::new(),

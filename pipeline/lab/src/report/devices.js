@@ -23,7 +23,7 @@ const DEVICE_COLUMNS = [
   ["class", "Risk class", (a, b) => rank(a.device.class) - rank(b.device.class) || worstFirst(a, b)],
   ["risk", "Risk at the end", (a, b) => (a.device.score ?? -1) - (b.device.score ?? -1) || worstFirst(a, b)],
   ["all", "Verdicts", (a, b) => a.all - b.all || worstFirst(a, b)],
-  ["worst", "CRITICAL · HIGH · MEDIUM · LOW", worstFirst],
+  ["worst", "By worst grade", worstFirst],
 ];
 
 function rank(name) {

@@ -26,6 +26,9 @@ pub(super) fn section(report: &Report, truth: &Truth) -> String {
     reason = "a float that is too large for a span is cut to the longest"
 )]
 fn seconds(seconds: f64) -> String {
+    if seconds < 0.001 {
+        return "at once".to_owned();
+    }
     span_text(Span::from_micros((seconds * 1e6) as i64))
 }
 
@@ -40,6 +43,7 @@ fn attacks(report: &Report, truth: &Truth) -> String {
             "Reached",
             "#Delay",
             "Result",
+            "What was done",
         ],
     );
     for attack in &truth.attacks {
@@ -63,6 +67,7 @@ fn attacks(report: &Report, truth: &Truth) -> String {
             Cell::Grade(attack.grade),
             number(attack.delay_s.map_or_else(|| "–".to_owned(), seconds)),
             result,
+            words(&attack.note),
         ]);
     }
     if table.is_empty() {
