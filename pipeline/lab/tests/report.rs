@@ -37,6 +37,7 @@ fn the_facts_are_there_without_a_script() {
         "device-day</td><td class=\"number\">0.0036</td>",
         "day of the fleet</td><td class=\"number\">2.1000</td>",
         "2 of 10</td><td class=\"number\">20 %</td><td class=\"number\">2.52 % – 55.6 %",
+        "half of the attacks that were due were found: 10 s; until nine in ten were: not reached",
         "rejected: malformed",
         "1 verdict would disappear; 29 stay as they are.",
         "It moved 21 MB this hour.",

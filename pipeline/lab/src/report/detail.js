@@ -122,6 +122,8 @@ function causeText(verdict) {
 
 function sheet(verdict, room) {
   const wide = room > 720;
+  // A short list of findings leaves room below it for how it went.
+  const below = verdict.findings.length < 3;
   const width = Math.round(Math.max(260, Math.min(600, wide ? room * 0.55 : room - 40)));
   const side = Math.round(Math.max(260, Math.min(420, wide ? room * 0.36 : room - 40)));
   const device = DATA.devices[verdict.dev];
@@ -134,13 +136,13 @@ function sheet(verdict, room) {
     el(
       "div",
       { class: "columns" },
-      el("div", {}, el("h3", {}, verdict.findings.length === 1 ? "What was found" : `What was found, ${verdict.findings.length} findings`), verdict.findings.map((finding) => findingBlock(finding, width))),
+      el("div", {}, el("h3", {}, verdict.findings.length === 1 ? "What was found" : `What was found, ${verdict.findings.length} findings`), verdict.findings.map((finding) => findingBlock(finding, width)), below ? course(verdict, width) : null),
       el(
         "div",
         {},
         el("h3", {}, "What follows"),
         pairs(responseFacts(verdict.response)),
-        course(verdict, side),
+        below ? null : course(verdict, side),
         el("h3", {}, "What it is about"),
         pairs([
           ["Device", device.id],

@@ -137,7 +137,9 @@ const RISK = {
 // was. `series` has a value for each step, or null. Revisions stand side by side, not by time: most
 // come within minutes, and the last a day later.
 function stepChart(steps, series, gauge, name, width) {
-  const [left, right, top, bottom] = [10, width - 150, 30, 128];
+  const words = [...gauge.bands.map(bandText), ...gauge.lines.map(([text, line]) => `${text} ${line.t}`)];
+  const gutter = Math.min(Math.max(...words.map((text) => text.length)) * LETTER + 12, width * 0.6);
+  const [left, right, top, bottom] = [10, width - gutter, 30, 128];
   const known = series.filter((value) => value !== null);
   const y = scale([...known, ...numbersOf(gauge)], bottom, top);
   const x = (at) => left + 8 + ((right - left - 16) * at) / Math.max(steps.length - 1, 1);

@@ -111,6 +111,21 @@ pub(super) fn by_grade(report: &Report, truth: &Truth) -> Vec<GradeFigures> {
         .collect()
 }
 
+/// The delay within which this share of the attacks that were due was found, seconds; `None` if it
+/// was not found at all. An attack that was missed counts as found after any delay.
+pub(super) fn delay_quantile(truth: &Truth, share: f64) -> Option<f64> {
+    let due = truth.attacks.iter().filter(|attack| !attack.later);
+    let mut delays: Vec<f64> = due
+        .map(|attack| attack.delay_s.unwrap_or(f64::INFINITY))
+        .collect();
+    delays.sort_by(f64::total_cmp);
+    let rank = (1..=delays.len()).find(|rank| *rank as f64 >= share * delays.len() as f64)?;
+    delays
+        .get(rank - 1)
+        .copied()
+        .filter(|delay| delay.is_finite())
+}
+
 /// How many alerts a day brought.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Load {

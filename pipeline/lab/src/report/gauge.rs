@@ -211,7 +211,7 @@ fn spindle(finding: &Finding) -> Vec<Option<Draft<'_>>> {
             .line("stands below", "standing_below_a")
     });
     vec![
-        speed.map(|draft| draft.at_most("within its limit", "limit_rpm")),
+        speed.map(|draft| draft.at_most("expected", "limit_rpm")),
         current,
     ]
 }
