@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use andon_detectors::catalog::CATALOG;
+use andon_detectors::detector::Clock;
 use andon_schemas::grade::Grade;
 use andon_schemas::profile::{Difference, Profile, diff};
 use serde::Serialize;
@@ -148,8 +149,11 @@ fn grade_of(episode: Raised, detector: &str) -> Option<Grade> {
 fn reads(detector: &str, field: &str) -> bool {
     let (key, label) = field.split_once(": ").unwrap_or((field, ""));
     let named = CATALOG.iter().find(|entry| entry.name == detector);
-    named.is_some_and(|entry| entry.reads.split(", ").any(|section| section == key))
-        || ALSO_READ.contains(&(detector, key))
+    named.is_some_and(|entry| {
+        entry.reads.split(", ").any(|section| section == key)
+            // What a statistic's evidence counts for.
+            || key == "calibration" && entry.clock != Clock::None
+    }) || ALSO_READ.contains(&(detector, key))
         || key == "detectors" && label == detector
 }
 

@@ -169,3 +169,28 @@ fn a_reason_names_the_fields_that_its_detector_reads_and_no_others() {
         "volume_per_hour"
     );
 }
+
+#[test]
+fn a_calibration_is_a_reason_for_statistics_and_not_for_rules() {
+    let mut calibrated = profile("1-2 MB");
+    calibrated.calibration = Some(andon_schemas::profile::Calibration {
+        discount: 1.0,
+        device_hours: 9_000,
+        false_positives: 0.001,
+        confidence: 0.95,
+    });
+    let found = [("traffic_volume", Low), ("off_hours", Low)];
+    let before = [verdict("a", "pump-1", 1, 1, &found)];
+    let found = [("traffic_volume", High), ("off_hours", Medium)];
+    let after = [verdict("a", "pump-1", 1, 1, &found)];
+    let written = profile("1-2 MB");
+    let comparison = compare(&side(&before, &written), &side(&after, &calibrated));
+    let fields = |detector: &str| {
+        let reasons = comparison.changes[0].reasons.iter();
+        let of = reasons.filter(|reason| reason.detector == detector);
+        let fields = of.flat_map(|reason| &reason.fields);
+        fields.map(|field| field.field.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(fields("traffic_volume"), ["calibration"]);
+    assert!(fields("off_hours").is_empty());
+}
