@@ -200,9 +200,12 @@ pub struct BacktestArgs {
     /// What to measure against.
     #[command(flatten)]
     pub plant: PlantArgs,
-    /// Write `verdicts.jsonl`, `summary.json` and `rejects.jsonl` there.
+    /// Write `report.html`, `verdicts.jsonl`, `summary.json` and `rejects.jsonl` there.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Measure against this folder of profiles as well, and say which verdicts change, and why.
+    #[arg(long, value_name = "PROFILES")]
+    pub compare: Option<PathBuf>,
     /// Ground truth, as `simulate` writes it.
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,

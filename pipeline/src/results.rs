@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use andon_engine::{Item, Output, Plant, Refusal};
+use andon_lab::whole_file;
 use andon_respond::Commands;
 use andon_schemas::command::Command;
 use andon_schemas::reject::Reject;
@@ -258,14 +259,15 @@ fn cut_torn_line(path: &Path) -> std::io::Result<()> {
     file.set_len(0)
 }
 
-/// Writes a JSON document to a file, indented.
+/// Writes a JSON document to a file, indented, as a whole or not at all.
 ///
 /// # Errors
 /// If the file cannot be written.
 pub fn write_json(path: &Path, document: &impl Serialize) -> anyhow::Result<()> {
     let mut text = serde_json::to_string_pretty(document)?;
     text.push('\n');
-    std::fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))
+    whole_file::write(path, |out| out.write_all(text.as_bytes()))?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -123,8 +123,27 @@ impl Shards {
     /// # Errors
     /// If a shard's thread is gone.
     pub fn run(&self, inputs: Vec<Input>) -> anyhow::Result<Output> {
-        let inputs: Arc<[Input]> = inputs.into();
-        let outputs = self.ask(|| Ask::Run(inputs.clone()))?;
+        self.begin(&inputs.into())?;
+        self.settled()
+    }
+
+    /// Hands a chunk of input over. Other shards can work on theirs before [`settled`] is called,
+    /// once.
+    ///
+    /// [`settled`]: Self::settled
+    ///
+    /// # Errors
+    /// If a shard's thread is gone.
+    pub fn begin(&self, inputs: &Arc<[Input]>) -> anyhow::Result<()> {
+        self.tell(|| Ask::Run(inputs.clone()))
+    }
+
+    /// Everything that the chunk settled, in order.
+    ///
+    /// # Errors
+    /// If a shard's thread is gone.
+    pub fn settled(&self) -> anyhow::Result<Output> {
+        let outputs = self.answers()?;
         Ok(Output::merge(outputs.into_iter().filter_map(
             |answer| match answer {
                 Answer::Ran(output) => Some(output),
@@ -166,11 +185,20 @@ impl Shards {
     }
 
     fn ask(&self, question: impl Fn() -> Ask) -> anyhow::Result<Vec<Answer>> {
+        self.tell(question)?;
+        self.answers()
+    }
+
+    fn tell(&self, question: impl Fn() -> Ask) -> anyhow::Result<()> {
         for shard in &self.shards {
             let asks = shard.asks.as_ref().context("the shards have stopped")?;
             asks.send(question())
                 .map_err(|_| anyhow!("a shard's thread is gone"))?;
         }
+        Ok(())
+    }
+
+    fn answers(&self) -> anyhow::Result<Vec<Answer>> {
         self.shards
             .iter()
             .map(|shard| shard.answers.recv().context("a shard's thread is gone"))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use andon_engine::{Counts, Plant};
+use andon_lab::compare::Gist;
 use andon_schemas::grade::Grade;
 use andon_schemas::reject::RejectReason;
 use andon_schemas::time::EventTime;
@@ -93,6 +94,9 @@ pub struct Summary {
     /// Against the ground truth, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detection: Option<Detection>,
+    /// Against another set of profiles, where one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Gist>,
 }
 
 /// What a summary is made from.
@@ -153,6 +157,7 @@ impl Summary {
             inventory_hash: parts.plant.inventory_hash().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             detection: None,
+            comparison: None,
         }
     }
 }

@@ -10,6 +10,10 @@ use crate::ledger::Ledger;
 use crate::summary::Summary;
 use crate::truth::{Detection, Found, Recall};
 
+mod comparison;
+
+pub use comparison::comparison;
+
 /// Most verdicts listed one by one; the rest is in `verdicts.jsonl`.
 const LISTED_MAX: usize = 20;
 

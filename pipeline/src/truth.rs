@@ -1,6 +1,9 @@
 //! Verdicts against the ground truth: what was found, how fast, and what was cried for nothing.
 
+use std::collections::BTreeMap;
+
 use andon_detectors::stats::bounds::{proportion_lower, proportion_upper};
+use andon_lab::report::Cause;
 use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::time::{EventTime, Span};
@@ -136,6 +139,26 @@ pub fn judge(labels: &[Label], ledger: &Ledger, device_hours: u64) -> Detection 
             low_rate: low_episodes as f64 / hours as f64,
         },
     }
+}
+
+/// What caused each episode, by verdict id. An attack goes by its place among those of
+/// [`Detection::attacks`].
+pub fn causes(labels: &[Label], ledger: &Ledger) -> BTreeMap<String, Cause> {
+    let (ladder, attacks): (Vec<&Label>, Vec<&Label>) =
+        labels.iter().partition(|l| l.ladder_factor().is_some());
+    let cause = |episode: &Episode| {
+        if let Some(number) = attacks.iter().position(|l| belongs(episode, l)) {
+            Cause::Attack(number)
+        } else if ladder.iter().any(|l| ladder::causes(l, episode)) {
+            Cause::Ladder
+        } else {
+            Cause::Nothing
+        }
+    };
+    let episodes = ledger.episodes.iter();
+    episodes
+        .map(|(id, episode)| (id.clone(), cause(episode)))
+        .collect()
 }
 
 fn found(label: &Label, ledger: &Ledger) -> Found {

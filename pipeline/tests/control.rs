@@ -142,6 +142,7 @@ fn a_change_of_profiles_is_recorded_replayed_and_explained() {
         &again.to_string_lossy(),
     ]);
     assert!(plant::read(&again, "verdicts.jsonl") == plant::read(&data, "verdicts.jsonl"));
+    compared_with_what_was_recorded(&live, &recorded, &data);
     for folder in [&data, &again] {
         let told = plant::run(&[
             "explain",
@@ -155,6 +156,29 @@ fn a_change_of_profiles_is_recorded_replayed_and_explained() {
         assert_eq!(told.len(), verdicts.len());
         assert!(told.iter().all(|line| line["equal"] == true), "{told:?}");
     }
+}
+
+/// What a recording is compared with is what was in force, at every moment; the profiles compared
+/// with take the place of all of them.
+fn compared_with_what_was_recorded(live: &Live, recorded: &Path, data: &Path) {
+    let [both, other] = ["both", "other"].map(|name| live.path(name));
+    for (out, profiles) in [(&both, "--compare"), (&other, "--profiles")] {
+        plant::run(&[
+            "backtest",
+            &recorded.to_string_lossy(),
+            "--out",
+            &out.to_string_lossy(),
+            profiles,
+            PROFILES,
+        ]);
+    }
+    let verdicts = |folder: &Path| plant::read(folder, "verdicts.jsonl");
+    assert!(verdicts(&both) == verdicts(data));
+    assert!(verdicts(&both.join("compare")) == verdicts(&other));
+    let comparison: Value = serde_json::from_slice(&plant::read(&both, "compare.json")).unwrap();
+    assert_eq!(comparison["before"]["profiles"], "as recorded");
+    let field = &comparison["profiles"][0]["differences"][0]["field"];
+    assert_eq!(field, "destinations: 203.0.113.77");
 }
 
 #[test]

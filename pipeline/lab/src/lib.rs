@@ -1,6 +1,9 @@
 //! Captured traffic put to use. The engine runs over it as it runs over live traffic; this crate holds
 //! what is done with what comes out.
 
+pub mod compare;
 pub mod learn;
 pub mod play;
+pub mod report;
 pub mod tune;
+pub mod whole_file;

@@ -1,29 +1,35 @@
 //! `andon backtest`: captured traffic through the same engine as live traffic.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use andon_engine::Plant;
-use andon_ingest::files::{self, Captures, FileReport, OpenOptions, Order};
+use andon_ingest::files::{self, FileReport, OpenOptions, Order};
+use andon_lab::compare::Comparison;
+use andon_lab::report;
 use andon_schemas::command::Mode;
 use andon_schemas::time::EventTime;
+use anyhow::Context as _;
 
+use self::play::Play;
 use super::unread;
 use crate::args::{BacktestArgs, Format};
-use crate::blueprint::{Blueprint, Named};
+use crate::blueprint::Blueprint;
 use crate::devices;
 use crate::exit::{Outcome, usage};
-use crate::intake::Intake;
-use crate::progress::Progress;
-use crate::results::{Results, write_json};
-use crate::shards::Shards;
+use crate::results::write_json;
+use crate::shards::Status;
 use crate::summary::{Parts, Summary};
 use crate::text;
 use crate::truth::{self, Labels};
 
-/// Records taken from the captures at a time.
-const CHUNK: usize = 16_384;
+mod page;
+mod play;
+
+/// Everything that changed between two sets of profiles.
+const COMPARISON: &str = "compare.json";
 
 /// Runs the command.
 ///
@@ -55,45 +61,43 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     if !may_change {
         check_labels(&plant)?;
     }
-    let mut results = Results::create(args.out.as_deref()).map_err(usage)?;
-    results.measured_against(&blueprint, &plant)?;
-    let mut play = Play::new(args, &plant, &captures, by_address, as_of)?;
-    play.intake.keep_to(Named::of(&args.plant, &blueprint));
-    let files = play.all(captures, &mut results)?;
-    let status = play.shards.status()?;
-    let mut summary = Summary::of(Parts {
-        tally: play.intake.tally(),
-        ledger: &results.ledger,
-        counts: status.counts,
-        devices: status.devices,
-        plant: play.intake.plant(),
-        order: play.order.to_owned(),
-        as_of,
-        latency: None,
-        elapsed_s: began.elapsed().as_secs_f64(),
-    });
-    summary.detection = labels
-        .as_ref()
-        .map(|labels| truth::judge(labels.all(), &results.ledger, status.counts.device_hours));
     if let Some(folder) = &args.out {
-        write_json(&folder.join("summary.json"), &summary)?;
-        devices::write(folder, play.intake.plant(), &status)?;
+        forget_reports(folder)?;
     }
-    match format {
-        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?,
-        Format::Text => {
-            let clock = &play.intake.plant().inventory().clock;
-            text::summary(&summary, &results.ledger, clock, out)?;
-            unread::tell(&files, out)?;
-        }
+    let measured = (&blueprint, &plant);
+    let mut play = Play::new(args, measured, &captures, by_address, as_of)?;
+    let files = play.all(captures)?;
+    let status = play.side.shards.status()?;
+    let labelled = labels.as_ref().map(Labels::all);
+    let other = play.other.as_ref();
+    let comparison = other.map(|other| page::comparison(args, &play, other, labelled));
+    let comparison = comparison.transpose()?;
+    let mut summary = summary(&play, &status, began);
+    let ledger = &play.side.results.ledger;
+    summary.detection =
+        labelled.map(|labels| truth::judge(labels, ledger, status.counts.device_hours));
+    summary.comparison = comparison
+        .as_ref()
+        .map(|comparison| comparison.gist.clone());
+    if let Some(folder) = &args.out {
+        let parts = page::Parts {
+            folder,
+            summary: &summary,
+            status: &status,
+            files: &files,
+            labels: labelled,
+            comparison: comparison.as_ref(),
+        };
+        write(&play, &parts)?;
     }
+    tell(&play, &summary, comparison.as_ref(), &files, format, out)?;
     unread::check(&files)?;
     if may_change {
         check_labels(play.intake.plant())?;
     }
     let reached = args
         .fail_on
-        .is_some_and(|grade| results.ledger.episodes.values().any(|e| e.worst >= grade));
+        .is_some_and(|grade| ledger.episodes.values().any(|e| e.worst >= grade));
     Ok(if reached {
         Outcome::Failed
     } else {
@@ -113,78 +117,77 @@ fn assumed(args: &BacktestArgs, by_address: bool) -> anyhow::Result<(Blueprint, 
     Ok((blueprint, plant))
 }
 
-/// A capture on its way through the engine.
-struct Play<'a> {
-    args: &'a BacktestArgs,
-    shards: Shards,
-    intake: Intake,
-    order: &'static str,
-    as_of: EventTime,
+/// Reports of an earlier run must not pass for those of this one, if this one fails.
+fn forget_reports(folder: &Path) -> anyhow::Result<()> {
+    for name in [report::FILE, COMPARISON] {
+        let path = folder.join(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error)
+                    .with_context(|| format!("cannot remove `{}`", path.display()))
+                    .map_err(usage);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
-impl<'a> Play<'a> {
-    fn new(
-        args: &'a BacktestArgs,
-        plant: &Arc<Plant>,
-        captures: &Captures,
-        by_address: bool,
-        as_of: EventTime,
-    ) -> anyhow::Result<Self> {
-        let order = match captures.order() {
-            Order::Recorded => "recorded",
-            Order::Sorted => "sorted",
-        };
-        Ok(Self {
-            args,
-            shards: Shards::new(plant, args.shards)?,
-            intake: Intake::new(plant, args.batch_size, by_address),
-            order,
-            as_of,
-        })
-    }
+fn summary(play: &Play, status: &Status, began: Instant) -> Summary {
+    let order = match play.order {
+        Order::Recorded => "recorded",
+        Order::Sorted => "sorted",
+    };
+    Summary::of(Parts {
+        tally: play.intake.tally(),
+        ledger: &play.side.results.ledger,
+        counts: status.counts,
+        devices: status.devices,
+        plant: play.intake.plant(),
+        order: order.to_owned(),
+        as_of: play.as_of,
+        latency: None,
+        elapsed_s: began.elapsed().as_secs_f64(),
+    })
+}
 
-    /// Plays all of it; returns what became of each file.
-    fn all(
-        &mut self,
-        mut captures: Captures,
-        results: &mut Results,
-    ) -> anyhow::Result<Vec<FileReport>> {
-        let progress = Progress::new("records");
-        let mut chunks = 0_u64;
-        loop {
-            let items = captures.next_batch(CHUNK).map_err(usage)?;
-            let ended = items.is_empty();
-            for item in items {
-                self.intake.item(item, self.as_of).map_err(usage)?;
-            }
-            if ended {
-                self.intake.end();
-            }
-            for (blueprint, plant) in self.intake.take_changes() {
-                results.measured_against(&blueprint, &plant)?;
-            }
-            let output = self.shards.run(self.intake.take())?;
-            let refused = results.take(output, |_| {})?;
-            self.intake.settle(refused);
-            // They are in `commands.jsonl`; a backtest orders nobody about.
-            drop(results.take_commands());
-            results.rejects(&self.intake.take_rejects())?;
-            progress.set(self.intake.tally().records);
-            if ended {
-                break;
-            }
-            chunks += 1;
-            if self
-                .args
-                .restart_every
-                .is_some_and(|every| chunks.is_multiple_of(every))
-            {
-                let state = self.shards.snapshot()?;
-                self.shards = Shards::restore(self.intake.plant(), self.args.shards, &state)?;
-            }
-        }
-        progress.done();
-        results.flush()?;
-        Ok(captures.files().to_vec())
+/// Writes everything that is made of the results as a whole.
+fn write(play: &Play, parts: &page::Parts) -> anyhow::Result<()> {
+    let folder = parts.folder;
+    devices::write(folder, play.intake.plant(), parts.status)?;
+    if let (Some(comparison), Some(other)) = (parts.comparison, &play.other) {
+        write_json(&folder.join(COMPARISON), comparison)?;
+        let status = other.side.shards.status()?;
+        devices::write(&folder.join(play::COMPARED), &other.side.plant, &status)?;
     }
+    write_json(&folder.join("summary.json"), parts.summary)?;
+    page::write(play, parts)
+}
+
+fn tell(
+    play: &Play,
+    summary: &Summary,
+    comparison: Option<&Comparison>,
+    files: &[FileReport],
+    format: Format,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    match format {
+        Format::Json => {
+            let mut document = serde_json::to_value(summary)?;
+            if let Some(comparison) = comparison {
+                document["comparison"] = serde_json::to_value(comparison)?;
+            }
+            writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?;
+        }
+        Format::Text => {
+            let clock = &play.intake.plant().inventory().clock;
+            text::summary(summary, &play.side.results.ledger, clock, out)?;
+            if let Some(comparison) = comparison {
+                text::comparison(comparison, clock, out)?;
+            }
+            unread::tell(files, out)?;
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,256 @@
+//! A capture on its way through the engine, and beside it, if that is wanted, through a second one
+//! that measures against other profiles. The capture is read and decoded once.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use andon_engine::{Input, Output, Plant};
+use andon_ingest::files::{Captures, FileReport, Item, Order};
+use andon_lab::report::{History, Stretch};
+use andon_schemas::command::Mode;
+use andon_schemas::profile::Profile;
+use andon_schemas::reject::Reject;
+use andon_schemas::time::EventTime;
+use anyhow::anyhow;
+
+use crate::args::{BacktestArgs, PlantArgs};
+use crate::blueprint::{Blueprint, Named};
+use crate::exit::usage;
+use crate::intake::Intake;
+use crate::progress::Progress;
+use crate::results::Results;
+use crate::shards::Shards;
+
+/// Records taken from the captures at a time.
+const CHUNK: usize = 16_384;
+
+/// Folder of what the profiles compared with made of the capture, among the results.
+pub(super) const COMPARED: &str = "compare";
+
+/// Engines, what they measure against, and what comes out.
+pub(super) struct Side {
+    pub(super) shards: Shards,
+    pub(super) results: Results,
+    pub(super) history: History,
+    pub(super) plant: Arc<Plant>,
+    /// Every profile that anything was measured against, the last of a name last.
+    pub(super) profiles: Vec<Profile>,
+}
+
+impl Side {
+    fn new(
+        blueprint: &Blueprint,
+        plant: &Arc<Plant>,
+        shards: usize,
+        folder: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let mut side = Self {
+            shards: Shards::new(plant, shards)?,
+            results: Results::create(folder).map_err(usage)?,
+            history: History::default(),
+            plant: plant.clone(),
+            profiles: Vec::new(),
+        };
+        side.measures_against(blueprint, plant)?;
+        Ok(side)
+    }
+
+    fn measures_against(
+        &mut self,
+        blueprint: &Blueprint,
+        plant: &Arc<Plant>,
+    ) -> anyhow::Result<()> {
+        self.results.measured_against(blueprint, plant)?;
+        self.profiles.extend(blueprint.profiles()?.iter().cloned());
+        self.plant = plant.clone();
+        Ok(())
+    }
+
+    fn take(&mut self, output: Output) -> anyhow::Result<Vec<(u64, Reject)>> {
+        let history = &mut self.history;
+        let refused = self.results.take(output, |verdict| history.take(verdict))?;
+        // They are in `commands.jsonl`; a backtest orders nobody about.
+        drop(self.results.take_commands());
+        Ok(refused)
+    }
+
+    fn restart(&mut self, shards: usize) -> anyhow::Result<()> {
+        let state = self.shards.snapshot()?;
+        self.shards = Shards::restore(&self.plant, shards, &state)?;
+        Ok(())
+    }
+}
+
+/// The profiles that are compared with.
+pub(super) struct Other {
+    pub(super) side: Side,
+    /// They take the place of whatever profiles a recorded run brings.
+    named: Named,
+}
+
+/// A capture on its way.
+pub(super) struct Play<'a> {
+    args: &'a BacktestArgs,
+    pub(super) side: Side,
+    pub(super) other: Option<Other>,
+    pub(super) intake: Intake,
+    pub(super) order: Order,
+    pub(super) as_of: EventTime,
+    pub(super) stretch: Stretch,
+    /// A recorded run brought a plant of its own.
+    pub(super) is_recorded: bool,
+}
+
+impl<'a> Play<'a> {
+    pub(super) fn new(
+        args: &'a BacktestArgs,
+        (blueprint, plant): (&Blueprint, &Arc<Plant>),
+        captures: &Captures,
+        by_address: bool,
+        as_of: EventTime,
+    ) -> anyhow::Result<Self> {
+        let mut intake = Intake::new(plant, args.batch_size, by_address);
+        intake.keep_to(Named::of(&args.plant, blueprint));
+        let other = args.compare.as_deref();
+        let other = other.map(|profiles| other_side(args, profiles, blueprint, by_address));
+        Ok(Self {
+            args,
+            // Profiles that cannot be used are told before results of an earlier run are emptied.
+            other: other.transpose()?,
+            side: Side::new(blueprint, plant, args.shards, args.out.as_deref())?,
+            intake,
+            order: captures.order(),
+            as_of,
+            stretch: Stretch::default(),
+            is_recorded: false,
+        })
+    }
+
+    /// Plays all of it; returns what became of each file.
+    pub(super) fn all(&mut self, mut captures: Captures) -> anyhow::Result<Vec<FileReport>> {
+        let progress = Progress::new("records");
+        let mut chunks = 0_u64;
+        loop {
+            let items = captures.next_batch(CHUNK).map_err(usage)?;
+            let ended = items.is_empty();
+            for item in items {
+                self.item(item)?;
+            }
+            if ended {
+                self.intake.end();
+            }
+            self.run()?;
+            progress.set(self.intake.tally().records);
+            if ended {
+                break;
+            }
+            chunks += 1;
+            let every = self.args.restart_every;
+            if every.is_some_and(|every| chunks.is_multiple_of(every)) {
+                self.sides()
+                    .try_for_each(|(side, shards)| side.restart(shards))?;
+            }
+        }
+        progress.done();
+        self.sides()
+            .try_for_each(|(side, _)| side.results.flush())?;
+        Ok(captures.files().to_vec())
+    }
+
+    /// Both sides, each with the number of its shards.
+    fn sides(&mut self) -> impl Iterator<Item = (&mut Side, usize)> {
+        let shards = self.args.shards;
+        let other = self.other.as_mut().map(|other| &mut other.side);
+        [Some(&mut self.side), other]
+            .into_iter()
+            .flatten()
+            .map(move |side| (side, shards))
+    }
+
+    fn item(&mut self, item: Item) -> anyhow::Result<()> {
+        let at = match &item {
+            Item::Record { record, .. } => Some(record.event_time),
+            _ => None,
+        };
+        let before = self.intake.tally().observed;
+        self.intake.item(item, self.as_of).map_err(usage)?;
+        if let Some(at) = at.filter(|_| self.intake.tally().observed > before) {
+            self.stretch.see(at);
+        }
+        Ok(())
+    }
+
+    /// What the intake holds goes to the engines, and what that settles to the results.
+    fn run(&mut self) -> anyhow::Result<()> {
+        let mut swapped = Vec::new();
+        for (blueprint, plant) in self.intake.take_changes() {
+            // It brings its plant before its first row: nothing was measured against the assumed one.
+            if !self.is_recorded {
+                self.sides().for_each(|(side, _)| side.profiles.clear());
+            }
+            self.is_recorded = true;
+            self.side.measures_against(&blueprint, &plant)?;
+            if let Some(Other { side, named }) = &mut self.other {
+                let blueprint = named.over(&blueprint);
+                let plant = blueprint.compile()?;
+                side.measures_against(&blueprint, &plant)?;
+                swapped.push(plant);
+            }
+        }
+        let inputs: Arc<[Input]> = self.intake.take().into();
+        self.side.shards.begin(&inputs)?;
+        if let Some(Other { side, .. }) = &mut self.other {
+            side.shards.begin(&with_plants(&inputs, swapped))?;
+        }
+        let output = self.side.shards.settled()?;
+        let refused = self.side.take(output)?;
+        self.intake.settle(refused);
+        self.side.results.rejects(&self.intake.take_rejects())?;
+        if let Some(Other { side, .. }) = &mut self.other {
+            let output = side.shards.settled()?;
+            // Both refuse the same rows: that depends on the inventory alone.
+            side.take(output)?;
+        }
+        Ok(())
+    }
+}
+
+/// The same input, with other plants where it changes them.
+fn with_plants(inputs: &Arc<[Input]>, plants: Vec<Arc<Plant>>) -> Arc<[Input]> {
+    if plants.is_empty() {
+        return inputs.clone();
+    }
+    let mut plants = plants.into_iter();
+    let swap = |input: &Input| match input {
+        Input::Control(plant) => Input::Control(plants.next().unwrap_or_else(|| plant.clone())),
+        other => other.clone(),
+    };
+    inputs.iter().map(swap).collect()
+}
+
+fn other_side(
+    args: &BacktestArgs,
+    profiles: &Path,
+    blueprint: &Blueprint,
+    by_address: bool,
+) -> anyhow::Result<Other> {
+    if by_address {
+        return Err(usage(anyhow!(
+            "nothing can be compared: devices are taken by their address, and no profile applies \
+             to them. Name the plant with --inventory."
+        )));
+    }
+    let plant_args = PlantArgs {
+        inventory: None,
+        profiles: Some(profiles.to_owned()),
+    };
+    let read = Blueprint::read(&plant_args, Mode::Monitor)?;
+    let named = Named::of(&plant_args, &read);
+    let blueprint = named.over(blueprint);
+    let plant = blueprint.compile()?;
+    let folder = args.out.as_ref().map(|folder| folder.join(COMPARED));
+    Ok(Other {
+        side: Side::new(&blueprint, &plant, args.shards, folder.as_deref())?,
+        named,
+    })
+}
