@@ -181,7 +181,7 @@ impl Draft<'_> {
             .min()
             .unwrap_or(0);
         let first = EventTime::from_micros(Span::HOUR.times(i64::from(first)).micros());
-        let seen_first = self.clock.local(first).date().to_string();
+        let seen_first = self.inventory.clock.local(first).date().to_string();
         let mut versions: BTreeMap<&str, Firmware> = BTreeMap::new();
         for (version, digest) in self.tally.firmware.keys() {
             let firmware = versions.entry(version).or_insert_with(|| Firmware {
@@ -256,20 +256,52 @@ impl Draft<'_> {
 
 /// Ends to two digits, the lower one down and the upper one up.
 fn outward(lo: f64, hi: f64) -> (f64, f64) {
-    let scale = |x: f64| 10_f64.powf(1.0 - x.log10().floor());
-    let down = |x: f64| {
-        if x > 0.0 {
-            (x * scale(x)).floor() / scale(x)
+    let lo = two_digits(lo, f64::floor);
+    (lo, two_digits(hi, f64::ceil).max(lo))
+}
+
+/// A number to two digits. The power of ten is multiplied or divided by, whichever is whole: 15
+/// tenths of a million are then exactly what a person writes.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "an exponent of a finite number"
+)]
+fn two_digits(x: f64, round: fn(f64) -> f64) -> f64 {
+    if x <= 0.0 || !x.is_finite() {
+        return 0.0;
+    }
+    let power = x.log10().floor() as i32 - 1;
+    let unit = 10_f64.powi(power.abs());
+    // What is a whole number but for the last bit must not be rounded to the next.
+    let nearly = |y: f64| {
+        let near = y.round();
+        if (y - near).abs() < 1e-9 * near.abs() {
+            near
         } else {
-            0.0
+            round(y)
         }
     };
-    let up = |x: f64| {
-        if x > 0.0 {
-            (x * scale(x)).ceil() / scale(x)
-        } else {
-            0.0
-        }
-    };
-    (down(lo), up(hi).max(down(lo)))
+    if power >= 0 {
+        nearly(x / unit) * unit
+    } else {
+        nearly(x * unit) / unit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_what_a_person_would_write() {
+        let same = |a: (f64, f64), b: (f64, f64)| assert!(a == b, "{a:?} {b:?}");
+        same(
+            outward(1_412_345.0, 1_441_000.0),
+            (1_400_000.0, 1_500_000.0),
+        );
+        same(outward(0.543, 1.02), (0.54, 1.1));
+        same(outward(50e6, 150e6), (50e6, 150e6));
+        same(outward(0.0, 7.0), (0.0, 7.0));
+        same(outward(0.07, 0.29), (0.07, 0.29));
+    }
 }

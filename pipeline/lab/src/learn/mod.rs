@@ -7,6 +7,7 @@
 
 mod cadence;
 mod figures;
+mod peers;
 mod sample;
 mod screen;
 mod states;
@@ -83,8 +84,8 @@ pub fn learn(
     }
     let wanted = |name: &&String| device_type.is_none_or(|wanted| wanted == *name);
     let tallies = learner.types.iter().filter(|(name, _)| wanted(name));
-    let profiles = tallies
-        .map(|(name, tally)| Learned::of(name, tally, &plant.inventory().clock, present.get(name)));
+    let profiles =
+        tallies.map(|(name, tally)| Learned::of(name, tally, plant.inventory(), present.get(name)));
     Ok(profiles.collect())
 }
 

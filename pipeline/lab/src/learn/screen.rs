@@ -22,6 +22,8 @@ const DEVIATION_MIN: f64 = 0.1;
 const RARE_SHARE: f64 = 1e-3;
 /// … and at most one in so many devices knows it.
 const RARE_DEVICES: usize = 10;
+/// What was seen in one hour only is not usual if there were so many.
+const ONCE_OUT_OF: usize = 10;
 /// Most hours listed one by one.
 const LISTED_MAX: usize = 100;
 
@@ -132,26 +134,31 @@ fn strangers(
 }
 
 /// Divides peers (or protocols) into those that belong to the type and those that hardly anybody
-/// knows.
+/// knows: rare ones, and whatever was seen in a single hour of a single device.
 pub(super) fn known<K: Ord + Clone>(
     kinds: &BTreeMap<K, Seen>,
-    devices: usize,
+    tally: &Tally,
     word: impl Fn(&K) -> String,
 ) -> (Vec<(K, Seen)>, Vec<LeftOut>) {
+    let devices = tally.devices.len();
     let all: u64 = kinds.values().map(|seen| seen.count).sum();
     let (mut known, mut out) = (Vec::new(), Vec::new());
     for (kind, seen) in kinds {
         #[expect(clippy::cast_precision_loss, reason = "a share")]
         let share = seen.count as f64 / all.max(1) as f64;
-        if share < RARE_SHARE && seen.devices.len() * RARE_DEVICES <= devices {
+        let is_rare = share < RARE_SHARE && seen.devices.len() * RARE_DEVICES <= devices;
+        if is_rare || (seen.hours <= 1 && tally.hours.len() >= ONCE_OUT_OF) {
             out.push(LeftOut {
                 device: None,
                 at: None,
                 why: format!(
-                    "{}: {} of {all} connections, by {} of {devices} devices",
+                    "{}: {} of {all} connections, by {} of {devices} devices, in {} of {} \
+                     device-hours",
                     word(kind),
                     seen.count,
-                    seen.devices.len()
+                    seen.devices.len(),
+                    seen.hours,
+                    tally.hours.len()
                 ),
             });
         } else {

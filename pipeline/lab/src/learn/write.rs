@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use andon_schemas::profile::{
-    Destination, Difference, Hours, Profile, Protocol, ProtocolMatch, Target, diff,
-};
+use andon_schemas::inventory::Inventory;
+use andon_schemas::profile::{Difference, Hours, Profile, Protocol, ProtocolMatch, diff};
 use andon_schemas::protocol::REGISTRY;
-use andon_schemas::time::{EventTime, PlantClock, Span};
+use andon_schemas::time::{EventTime, Span};
 use serde::Serialize;
 
 use super::screen::{self, LeftOut};
-use super::tally::{Hour, Peer, Seen, Spoken, Tally};
+use super::tally::{Hour, Seen, Spoken, Tally};
 use super::week::{Activity, activity};
 
 /// Fewest device-hours, devices and days on which a figure is more than a beginning.
@@ -42,10 +41,10 @@ pub struct Learned {
 /// What is gathered while a profile is being written.
 pub(super) struct Draft<'a> {
     pub(super) tally: &'a Tally,
-    pub(super) clock: &'a PlantClock,
+    pub(super) inventory: &'a Inventory,
     pub(super) present: Option<&'a Profile>,
     comments: Vec<(&'static str, Vec<String>)>,
-    left_out: Vec<LeftOut>,
+    pub(super) left_out: Vec<LeftOut>,
     cold_start: Vec<String>,
 }
 
@@ -55,12 +54,12 @@ impl Learned {
     pub(super) fn of(
         device_type: &str,
         tally: &Tally,
-        clock: &PlantClock,
+        inventory: &Inventory,
         present: Option<&Profile>,
     ) -> Self {
         let mut draft = Draft {
             tally,
-            clock,
+            inventory,
             present,
             comments: Vec::new(),
             left_out: Vec::new(),
@@ -129,7 +128,8 @@ impl Draft<'_> {
 
     pub(super) fn cold(&mut self, key: &'static str, why: &str) {
         self.say(key, format!("Cold start: {why}"));
-        self.cold_start.push(format!("{key}: {why}"));
+        let of = if key.is_empty() { "all of it" } else { key };
+        self.cold_start.push(format!("{of}: {why}"));
     }
 
     fn head(&mut self, hours: &[Hour]) {
@@ -138,7 +138,7 @@ impl Draft<'_> {
         let last = hours.iter().map(|hour| hour.number).max().unwrap_or(0);
         let day = |hour: i32| {
             let at = EventTime::from_micros(Span::HOUR.times(i64::from(hour)).micros());
-            self.clock.local(at).date().to_string()
+            self.inventory.clock.local(at).date().to_string()
         };
         let lines = vec![
             format!(
@@ -169,7 +169,7 @@ impl Draft<'_> {
         // A day counts as watched if any device was heard of at all on it.
         for hour in hours {
             let at = EventTime::from_micros(Span::HOUR.times(i64::from(hour.number)).micros());
-            let day = usize::from(self.clock.local(at).weekday).min(6);
+            let day = usize::from(self.inventory.clock.local(at).weekday).min(6);
             watched[day] += 1;
         }
         activity(&self.tally.quarters, watched)
@@ -186,7 +186,7 @@ impl Draft<'_> {
             grace_min: 0,
         };
         let holds = |at: EventTime| {
-            let local = self.clock.local(at);
+            let local = self.inventory.clock.local(at);
             hours.hold(local.weekday, local.minute)
         };
         holds(start) && holds(start + Span::MINUTE.times(59))
@@ -199,68 +199,22 @@ impl Draft<'_> {
                 None
             }
             Some(Activity::Hours { spans, unseen }) => {
+                if *unseen != 0 {
+                    let why = "days of the week are missing from the traffic, so hours were not \
+                               learned.";
+                    self.cold("active_hours", why);
+                    return self.present.and_then(|present| present.hours.clone());
+                }
                 self.say(
                     "active_hours",
                     "Quarters of an hour with a tenth or more of the usual connections.".to_owned(),
                 );
-                if *unseen != 0 {
-                    self.cold(
-                        "active_hours",
-                        "days of the week are missing from the traffic.",
-                    );
-                }
                 (!spans.is_empty()).then(|| Hours {
                     spans: spans.clone(),
                     grace_min: 15,
                 })
             }
         }
-    }
-
-    fn peers(&mut self, key: &'static str, peers: &BTreeMap<Peer, Seen>) -> Vec<Destination> {
-        let devices = self.tally.devices.len();
-        let word = |peer: &Peer| format!("{key}: {}", target(peer));
-        let (known, out) = screen::known(peers, devices, word);
-        self.left_out.extend(out);
-        let all: u64 = known.iter().map(|(_, seen)| seen.count).sum();
-        let unnamed = known
-            .iter()
-            .filter(|(peer, _)| matches!(peer, Peer::Address(_)))
-            .count();
-        if !known.is_empty() {
-            let mut line = format!("{all} connections");
-            if unnamed > 0 {
-                line.push_str("; what stands by its address had no name in inventory, DNS or TLS");
-            }
-            self.say(key, format!("{line}."));
-        }
-        let of_present = |wanted: &Target| {
-            let lists = self.present.map(|p| {
-                if key == "clients" {
-                    &p.clients
-                } else {
-                    &p.destinations
-                }
-            });
-            lists
-                .and_then(|list| list.iter().find(|one| one.target == *wanted))
-                .cloned()
-        };
-        known
-            .iter()
-            .map(|(peer, seen)| {
-                let target = target(peer);
-                let present = of_present(&target);
-                Destination {
-                    share: (key == "destinations")
-                        .then(|| share(seen.count, all))
-                        .flatten(),
-                    safety: present.as_ref().is_some_and(|one| one.safety),
-                    over: present.map(|one| one.over).unwrap_or_default(),
-                    target,
-                }
-            })
-            .collect()
     }
 
     fn protocols(&mut self) -> Vec<Protocol> {
@@ -270,6 +224,7 @@ impl Draft<'_> {
             let protocol = protocol(spoken);
             let all = named.entry(protocol.name.clone()).or_default();
             all.count += seen.count;
+            all.hours += seen.hours;
             all.devices.extend(&seen.devices);
             let form = forms.entry(protocol.name).or_default();
             for one in protocol.matches {
@@ -284,7 +239,7 @@ impl Draft<'_> {
             }
         }
         let word = |name: &String| format!("protocols: {name}");
-        let (known, out) = screen::known(&named, self.tally.devices.len(), word);
+        let (known, out) = screen::known(&named, self.tally, word);
         self.left_out.extend(out);
         let all: u64 = known.iter().map(|(_, seen)| seen.count).sum();
         known
@@ -299,15 +254,6 @@ impl Draft<'_> {
                 })
             })
             .collect()
-    }
-}
-
-fn target(peer: &Peer) -> Target {
-    match peer {
-        Peer::Role(role) => Target::Role(role.clone()),
-        Peer::Name(name) => Target::Name(name.clone()),
-        Peer::Type(device_type) => Target::DeviceType(device_type.clone()),
-        Peer::Address(address) => Target::Address(*address),
     }
 }
 
@@ -351,7 +297,7 @@ fn protocol((transport, port, service): &Spoken) -> Protocol {
 
 /// A share, rounded down to a tenth of a per cent so that they never add up to more than all.
 #[expect(clippy::cast_precision_loss, reason = "a share")]
-fn share(count: u64, all: u64) -> Option<f64> {
+pub(super) fn share(count: u64, all: u64) -> Option<f64> {
     let share = count as f64 / all.max(1) as f64;
     let rounded = (share * 1_000.0).floor() / 1_000.0;
     (SHARE_MIN..1.0).contains(&rounded).then_some(rounded)

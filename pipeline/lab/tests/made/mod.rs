@@ -157,6 +157,7 @@ pub(crate) fn make(count: usize, text: &str) -> Made {
         history,
         clock: PlantClock::new("Europe/Berlin").unwrap(),
         files: vec![FileReport {
+            packets: None,
             path: format!("captures/{text}.ndjson"),
             format: None,
             records: 0,
