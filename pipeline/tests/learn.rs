@@ -210,3 +210,68 @@ fn what_cannot_be_learned_from_is_refused_with_words() {
         assert!(text(&output).contains(said), "{line}: {}", text(&output));
     }
 }
+
+/// Zeek's log of one client that polls one controller, and of a name server that is asked.
+fn polling(folder: &Path) {
+    let mut lines = Vec::new();
+    for minute in 0..600_u32 {
+        let at = 1_765_500_000 + minute * 60;
+        lines.push(format!(
+            r#"{{"ts":{at}.5,"uid":"C{minute}","id.orig_h":"192.168.7.20","id.orig_p":40000,"id.resp_h":"192.168.7.10","id.resp_p":502,"proto":"tcp","service":"modbus","duration":1.0,"orig_bytes":120,"resp_bytes":{},"conn_state":"SF"}}"#,
+            300 + minute % 7
+        ));
+        if minute % 60 == 0 {
+            lines.push(format!(
+                r#"{{"ts":{at}.9,"uid":"D{minute}","id.orig_h":"192.168.7.20","id.orig_p":50000,"id.resp_h":"192.168.7.1","id.resp_p":53,"proto":"udp","service":"dns","duration":0.1,"orig_bytes":40,"resp_bytes":90,"conn_state":"SF"}}"#
+            ));
+        }
+    }
+    // Somebody tried an address where nobody is: that makes no device.
+    lines.push(r#"{"ts":1765503000.1,"uid":"X1","id.orig_h":"192.168.7.20","id.orig_p":50001,"id.resp_h":"192.168.7.99","id.resp_p":23,"proto":"tcp","conn_state":"S0"}"#.to_owned());
+    std::fs::write(folder.join("conn.log"), lines.join("\n") + "\n").unwrap();
+}
+
+#[test]
+fn a_plant_that_nobody_described_is_guessed_at_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    polling(folder);
+    let said = does(folder, "learn conn.log --out learned");
+    assert!(said.contains("no inventory was named"), "{said}");
+    let inventory = std::fs::read_to_string(folder.join("learned/inventory/guessed.yaml")).unwrap();
+    assert!(
+        inventory.contains("host-192.168.7.10, type: modbus_server"),
+        "{inventory}"
+    );
+    assert!(
+        inventory.contains("host-192.168.7.20, type: modbus_client"),
+        "{inventory}"
+    );
+    assert!(
+        inventory.contains("host-192.168.7.1, type: dns_server"),
+        "{inventory}"
+    );
+    assert!(!inventory.contains("192.168.7.99"), "{inventory}");
+    let devices = inventory.lines().filter(|line| line.contains("risk_class"));
+    assert!(
+        devices.clone().count() == 3 && devices.clone().all(|line| line.contains("# guessed: "))
+    );
+    let client = profile(&folder.join("learned/modbus_client.yaml"), "modbus_client");
+    let server = Target::DeviceType("modbus_server".to_owned());
+    let polled = client
+        .destinations
+        .iter()
+        .find(|one| one.target == server)
+        .unwrap();
+    assert!((polled.share.unwrap() - 0.983).abs() < 0.01, "{polled:?}");
+    let cadence = client.cadence.unwrap();
+    assert!((cadence.period_s - 60.0).abs() < 0.1, "{cadence:?}");
+    let quiet = does(
+        folder,
+        "backtest conn.log --inventory learned/inventory/guessed.yaml --profiles learned -o json",
+    );
+    let summary: Value = serde_json::from_str(&quiet).unwrap();
+    // The one attempt at nobody is what it is: a destination it does not have.
+    assert_eq!(summary["episodes"], 1, "{quiet}");
+    assert_eq!(summary["verdicts"]["HIGH"], 1, "{quiet}");
+}

@@ -2,13 +2,16 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use andon_emit::terminal::printable;
-use andon_ingest::files::{self, OpenOptions};
-use andon_lab::learn::{Learned, LeftOut, learn};
+use andon_engine::Plant;
+use andon_ingest::files::{self, Captures, OpenOptions, Order};
+use andon_lab::learn::{Learned, LeftOut, guess, learn};
 use andon_lab::play::Player;
 use andon_schemas::command::Mode;
-use andon_schemas::profile::{SourceFile, parse};
+use andon_schemas::inventory;
+use andon_schemas::profile::{ProfileSet, SourceFile, parse};
 use andon_schemas::time::{EventTime, PlantClock};
 use anyhow::{Context as _, anyhow};
 
@@ -32,9 +35,13 @@ pub fn run(args: &LearnArgs, format: Format, out: &mut impl Write) -> anyhow::Re
         Some(text) => EventTime::parse(text).map_err(|e| usage(anyhow!(e)))?,
         None => crate::wall::now(),
     };
-    let blueprint = Blueprint::read(&args.plant, Mode::Monitor)?;
-    let (plant, present) = (blueprint.compile()?, blueprint.profiles()?);
-    let captures = files::open(&args.captures, OpenOptions::as_of(as_of)).map_err(usage)?;
+    let open = || files::open(&args.captures, OpenOptions::as_of(as_of)).map_err(usage);
+    let captures = open()?;
+    let guessed = (args.plant.inventory.is_none() && captures.order() == Order::Sorted)
+        .then(|| guessed(args, captures))
+        .transpose()?;
+    let captures = open()?;
+    let (plant, present) = measured(args, guessed.as_deref())?;
     let progress = Progress::new("records");
     let player = Player::new(captures, &plant, as_of);
     let mut told = |records| progress.set(records);
@@ -45,11 +52,17 @@ pub fn run(args: &LearnArgs, format: Format, out: &mut impl Write) -> anyhow::Re
         check(one)?;
     }
     if let Some(path) = &args.out {
-        keep(path, &learned, wanted.is_some())?;
+        keep(path, &learned, wanted.is_some(), guessed.as_deref())?;
     }
     match format {
         Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&learned)?)?,
         Format::Text => {
+            if guessed.is_some() {
+                writeln!(
+                    out,
+                    "no inventory was named: devices are private addresses, and their types guesses"
+                )?;
+            }
             for one in &learned {
                 tell(one, args.out.is_some(), &plant.inventory().clock, out)?;
             }
@@ -72,7 +85,39 @@ fn check(learned: &Learned) -> anyhow::Result<()> {
         .map_err(|problems| anyhow!("what was learned is no profile: {problems}"))
 }
 
-fn keep(path: &Path, learned: &[Learned], is_one: bool) -> anyhow::Result<()> {
+/// What tells the types of devices, and the profiles that hold by now.
+fn measured(args: &LearnArgs, guessed: Option<&str>) -> anyhow::Result<(Arc<Plant>, ProfileSet)> {
+    let Some(text) = guessed else {
+        let blueprint = Blueprint::read(&args.plant, Mode::Monitor)?;
+        return Ok((blueprint.compile()?, blueprint.profiles()?));
+    };
+    let file = SourceFile {
+        path: "the guessed inventory",
+        text,
+    };
+    let inventory = inventory::parse(file).map_err(usage)?;
+    let present = crate::setting::profiles(args.plant.profiles.as_slice())?;
+    let plant = Plant::compile(inventory, &present, Mode::Monitor);
+    Ok((Arc::new(plant), present))
+}
+
+/// An inventory guessed from captures that nobody described.
+fn guessed(args: &LearnArgs, captures: Captures) -> anyhow::Result<String> {
+    if args.captures.iter().any(|path| path == Path::new("-")) {
+        let advice = "without an inventory traffic is read twice, which standard input is not: \
+                      name a file, or an inventory";
+        return Err(usage(anyhow!(advice)));
+    }
+    guess::inventory(captures).map_err(usage)
+}
+
+/// Writes profiles, and beside them, in a folder of its own, the inventory that was guessed.
+fn keep(
+    path: &Path,
+    learned: &[Learned],
+    is_one: bool,
+    guessed: Option<&str>,
+) -> anyhow::Result<()> {
     let write = |path: &Path, text: &str| {
         std::fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))
     };
@@ -82,6 +127,12 @@ fn keep(path: &Path, learned: &[Learned], is_one: bool) -> anyhow::Result<()> {
     std::fs::create_dir_all(path)
         .with_context(|| format!("cannot make folder `{}`", path.display()))
         .map_err(usage)?;
+    if let Some(text) = guessed {
+        let folder = path.join("inventory");
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make folder `{}`", folder.display()))?;
+        write(&folder.join("guessed.yaml"), text)?;
+    }
     learned
         .iter()
         .try_for_each(|one| write(&path.join(format!("{}.yaml", one.device_type)), &one.yaml))

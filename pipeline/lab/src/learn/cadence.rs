@@ -13,8 +13,11 @@ const STREAMS_MAX: usize = 4_096;
 const BEATS_MIN: u64 = 100;
 /// The gaps of a rhythm lie this close to their median, as a share of it.
 const LOOSE: f64 = 0.2;
-/// And so much of all flows belong to it.
-const SHARE_MIN: f64 = 0.8;
+/// And so much of all flows belong to it: every other one breaks it, and a profile allows five in a
+/// hundred.
+const SHARE_MIN: f64 = 0.96;
+/// Share of the sizes that lie below the range that is written, and above it.
+const SIZE_OUTSIDE: f64 = 0.005;
 
 /// A rhythm as a profile writes it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,7 +26,7 @@ pub(super) struct Rhythm {
     pub(super) period_s: f64,
     /// Standard deviation of that, robust.
     pub(super) jitter_s: f64,
-    /// Bytes of a message: 2.5 % are smaller than the one, 2.5 % larger than the other.
+    /// Bytes of a message: nearly all lie between these.
     pub(super) size: (f64, f64),
     /// Beats it was found from.
     pub(super) beats: u64,
@@ -83,7 +86,10 @@ impl Streams {
         Some(Rhythm {
             period_s,
             jitter_s,
-            size: (quantile(&sizes, 0.025), quantile(&sizes, 0.975)),
+            size: (
+                quantile(&sizes, SIZE_OUTSIDE),
+                quantile(&sizes, 1.0 - SIZE_OUTSIDE),
+            ),
             beats: gaps.seen(),
         })
     }

@@ -7,6 +7,7 @@
 
 mod cadence;
 mod figures;
+pub mod guess;
 mod peers;
 mod sample;
 mod screen;

@@ -23,7 +23,7 @@ const RARE_SHARE: f64 = 1e-3;
 /// … and at most one in so many devices knows it.
 const RARE_DEVICES: usize = 10;
 /// What was seen in one hour only is not usual if there were so many.
-const ONCE_OUT_OF: usize = 10;
+const ONCE_OUT_OF: usize = 5;
 /// Most hours listed one by one.
 const LISTED_MAX: usize = 100;
 

@@ -164,15 +164,25 @@ impl Draft<'_> {
         }
     }
 
-    fn activity(&self, hours: &[Hour]) -> Option<Activity> {
+    /// When it is active. Of a week that was not seen whole only the present profile can tell.
+    fn activity(&mut self, hours: &[Hour]) -> Option<Activity> {
         let mut watched = [0_u64; 7];
-        // A day counts as watched if any device was heard of at all on it.
         for hour in hours {
             let at = EventTime::from_micros(Span::HOUR.times(i64::from(hour.number)).micros());
             let day = usize::from(self.inventory.clock.local(at).weekday).min(6);
             watched[day] += 1;
         }
-        activity(&self.tally.quarters, watched)
+        let found = activity(&self.tally.quarters, watched);
+        if !matches!(&found, Some(Activity::Hours { unseen, .. }) if *unseen != 0) {
+            return found;
+        }
+        let why = "days of the week are missing from the traffic, so hours were not learned.";
+        self.cold("active_hours", why);
+        let hours = self.present.and_then(|present| present.hours.clone());
+        Some(hours.map_or(Activity::Always, |hours| Activity::Hours {
+            spans: hours.spans,
+            unseen: 0,
+        }))
     }
 
     /// Whether an hour lies inside the active hours as a whole.
@@ -192,29 +202,23 @@ impl Draft<'_> {
         holds(start) && holds(start + Span::MINUTE.times(59))
     }
 
+    /// The active hours as a profile writes them; none for a device that is always active.
     fn hours(&mut self, activity: Option<&Activity>) -> Option<Hours> {
-        match activity {
-            None | Some(Activity::Always) => {
-                self.say("connections_per_hour", "Active round the clock.".to_owned());
-                None
-            }
-            Some(Activity::Hours { spans, unseen }) => {
-                if *unseen != 0 {
-                    let why = "days of the week are missing from the traffic, so hours were not \
-                               learned.";
-                    self.cold("active_hours", why);
-                    return self.present.and_then(|present| present.hours.clone());
-                }
-                self.say(
-                    "active_hours",
-                    "Quarters of an hour with a tenth or more of the usual connections.".to_owned(),
-                );
-                (!spans.is_empty()).then(|| Hours {
-                    spans: spans.clone(),
-                    grace_min: 15,
-                })
-            }
+        let Some(Activity::Hours { spans, .. }) = activity else {
+            return None;
+        };
+        let present = self.present.and_then(|present| present.hours.as_ref());
+        if let Some(same) = present.filter(|present| present.spans == *spans) {
+            return Some(same.clone());
         }
+        self.say(
+            "active_hours",
+            "Quarters of an hour with a tenth or more of the usual connections.".to_owned(),
+        );
+        (!spans.is_empty()).then(|| Hours {
+            spans: spans.clone(),
+            grace_min: 15,
+        })
     }
 
     fn protocols(&mut self) -> Vec<Protocol> {
@@ -258,7 +262,7 @@ impl Draft<'_> {
 }
 
 /// The protocol of the field that something spoken is, or one that is named by its port.
-fn protocol((transport, port, service): &Spoken) -> Protocol {
+pub(super) fn protocol((transport, port, service): &Spoken) -> Protocol {
     let by_port = REGISTRY.iter().find(|known| {
         let ports = known.ports.iter();
         let fits = ports
