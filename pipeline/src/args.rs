@@ -233,18 +233,18 @@ pub struct SimulateArgs {
     /// The plant; `precision-parts` is the built-in one.
     #[arg(long, default_value = "precision-parts")]
     pub plant: String,
-    /// How long, whole hours.
+    /// How long, whole hours. Needed, but for `--attack list`.
     #[arg(long, value_parser = parse_some::<u32>)]
-    pub hours: u32,
+    pub hours: Option<u32>,
     /// The same seed makes the same capture.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// An attack to put in; may be repeated. `list` lists them.
     #[arg(long, value_name = "NAME")]
     pub attack: Vec<String>,
-    /// The capture: `.ndjson` or `.parquet`.
+    /// The capture: `.ndjson` or `.parquet`. Needed, but for `--attack list`.
     #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
+    pub out: Option<PathBuf>,
     /// First moment, RFC 3339 [default: Friday 2025-12-12 00:00 plant time].
     #[arg(long, value_name = "TIME")]
     pub start: Option<String>,

@@ -30,6 +30,9 @@ pub fn run(args: &SimulateArgs, format: Format, out: &mut impl Write) -> anyhow:
     if args.attack.iter().any(|name| name == "list") {
         return list(format, out);
     }
+    let missing = |flag: &str| usage(anyhow!("`{flag}` is missing"));
+    let hours = args.hours.ok_or_else(|| missing("--hours"))?;
+    let path = args.out.as_ref().ok_or_else(|| missing("--out"))?;
     if args.plant != PLANT {
         let plant = &args.plant;
         return Err(usage(anyhow!(
@@ -52,7 +55,7 @@ pub fn run(args: &SimulateArgs, format: Format, out: &mut impl Write) -> anyhow:
     let options = Options {
         seed: args.seed,
         start,
-        hours: args.hours,
+        hours,
         devices: args.devices,
         attacks: args.attack.clone(),
         only: args.observations,
@@ -63,14 +66,14 @@ pub fn run(args: &SimulateArgs, format: Format, out: &mut impl Write) -> anyhow:
         None => builtin::INVENTORY.text.to_owned(),
         Some(_) => plant.inventory().to_yaml(),
     };
-    write(&beside(&args.out, ".inventory.yaml"), &inventory_text)?;
+    write(&beside(path, ".inventory.yaml"), &inventory_text)?;
     let mut labels = String::new();
     for label in plant.labels() {
         labels.push_str(&serde_json::to_string(label)?);
         labels.push('\n');
     }
-    write(&beside(&args.out, ".labels.ndjson"), &labels)?;
-    let mut writer = CaptureWriter::create(&args.out).map_err(usage)?;
+    write(&beside(path, ".labels.ndjson"), &labels)?;
+    let mut writer = CaptureWriter::create(path).map_err(usage)?;
     let progress = Progress::new("records");
     let mut records = 0_u64;
     while let Some(slice) = plant.next_slice() {
@@ -82,12 +85,12 @@ pub fn run(args: &SimulateArgs, format: Format, out: &mut impl Write) -> anyhow:
     }
     progress.done();
     writer.finish()?;
-    report(args, &plant, records, format, out)?;
+    report(path, &plant, records, format, out)?;
     Ok(Outcome::Done)
 }
 
 fn report(
-    args: &SimulateArgs,
+    path: &Path,
     plant: &Plant,
     records: u64,
     format: Format,
@@ -98,11 +101,11 @@ fn report(
             out,
             "{}",
             serde_json::json!({
-                "capture": args.out, "records": records, "labels": plant.labels(),
+                "capture": path, "records": records, "labels": plant.labels(),
             })
         )?,
         Format::Text => {
-            writeln!(out, "{} records in {}", count(records), args.out.display())?;
+            writeln!(out, "{} records in {}", count(records), path.display())?;
             for label in plant.labels() {
                 writeln!(
                     out,
