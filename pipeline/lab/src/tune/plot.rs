@@ -34,7 +34,7 @@ impl Scale {
         if low.is_finite() {
             Self {
                 low: low * ZERO_AT,
-                high: (high * 1.2).max(low * 2.0),
+                high: high.max(low * 2.0),
             }
         } else {
             Self {
