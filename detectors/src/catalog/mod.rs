@@ -6,6 +6,7 @@
 //! `cargo fmt --all -- detectors/src/catalog/*.rs`.
 
 use std::hint::black_box;
+use std::mem::needs_drop;
 
 use andon_schemas::finding::{Basis, Confidence, Evidence};
 use andon_schemas::grade::{Grade, Plane};
@@ -248,10 +249,14 @@ macro_rules! catalog {
             }
 
             /// Reads what a row of this kind may change, and does nothing with it: it calls it
-            /// into the cache. To copy it is the way to touch all of it.
+            /// into the cache. To copy it is the way to touch all of it; what lies on the heap is
+            /// rare, and to copy it would cost more than it saves.
             #[inline]
             pub fn call_in(&self, states: &States, kind: Kind) {
-                $(if self.$module.is_some() && <$module::$Detector as Detector>::CLOCK.ticks_on(kind) {
+                $(if self.$module.is_some()
+                    && <$module::$Detector as Detector>::CLOCK.ticks_on(kind)
+                    && !needs_drop::<<$module::$Detector as Detector>::State>()
+                {
                     black_box(states.$module.clone());
                 })+
             }
@@ -307,6 +312,7 @@ macro_rules! catalog {
 }
 
 catalog! {
+    beaconing::Beaconing,
     cadence::Cadence,
     connection_rate::ConnectionRate,
     current_draw::CurrentDraw,

@@ -10,6 +10,7 @@ use crate::plant::{PROFILES, baseline};
 
 /// Detectors that hold for every device, whatever its profile says.
 const FOR_ALL: &[&str] = &[
+    "beaconing",
     "device_flood",
     "firmware_mismatch",
     "forbidden_flow",
