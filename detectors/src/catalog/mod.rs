@@ -330,4 +330,5 @@ catalog! {
     unknown_destination::UnknownDestination,
     unknown_device::UnknownDevice,
     unknown_protocol::UnknownProtocol,
+    upload_ratio::UploadRatio,
 }

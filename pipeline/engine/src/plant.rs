@@ -105,6 +105,7 @@ fn empty_profile(scan: ScanLimits) -> Profile {
         clients: Vec::new(),
         protocols: Vec::new(),
         volume: None,
+        upload: None,
         connections: None,
         hours: None,
         cadence: None,
