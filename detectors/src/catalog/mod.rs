@@ -321,6 +321,7 @@ catalog! {
     firmware_mismatch::FirmwareMismatch,
     forbidden_flow::ForbiddenFlow,
     identity_mismatch::IdentityMismatch,
+    known_bad_destination::KnownBadDestination,
     off_hours::OffHours,
     protocol_mix::ProtocolMix,
     scan::Scan,

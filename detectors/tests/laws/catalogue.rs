@@ -15,6 +15,7 @@ const FOR_ALL: &[&str] = &[
     "firmware_mismatch",
     "forbidden_flow",
     "identity_mismatch",
+    "known_bad_destination",
     "scan",
     "silence",
     "unknown_device",
