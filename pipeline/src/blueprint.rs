@@ -38,8 +38,9 @@ pub struct Blueprint {
     /// None for a capture whose plant nobody described.
     inventory: Option<Page>,
     profiles: Vec<Page>,
-    /// Lists of hostile destinations. Blueprints of before there were any have none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Lists of hostile destinations. Blueprints of before there were any have none. They are
+    /// always written, because the saved state is in a format that cannot leave a field out.
+    #[serde(default)]
     indicators: Vec<Page>,
 }
 
@@ -317,11 +318,10 @@ mod tests {
         let plant = blueprint.compile().unwrap();
         assert_eq!(plant.indicators().len(), 2);
         let without = Blueprint::read(&PlantArgs::default(), Mode::Monitor).unwrap();
-        assert!(
-            !serde_json::to_string(&without)
-                .unwrap()
-                .contains("indicators")
-        );
+        let older = serde_json::to_string(&without).unwrap();
+        let older = older.replace(r#","indicators":[]"#, "");
+        assert!(!older.contains("indicators"));
+        assert_eq!(serde_json::from_str::<Blueprint>(&older).unwrap(), without);
         let text = serde_json::to_string(&blueprint).unwrap();
         assert_eq!(serde_json::from_str::<Blueprint>(&text).unwrap(), blueprint);
 

@@ -297,3 +297,53 @@ fn real_beacons_are_found_within_a_few_dozen_calls() {
         "{found:?}"
     );
 }
+
+#[test]
+fn a_real_list_finds_the_server_that_it_names() {
+    let Some(lists) = corpus("09-threat-intel/slips-ti") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let labelled = corpus(LABELLED.folder).unwrap();
+    let capture = labelled.join("005-zeek-scenario-malicious/conn.log");
+    let list = lists.join("config/local_ti_files/own_malicious_iocs.csv");
+    backtest(
+        &capture,
+        folder.path(),
+        &["--indicators", &list.to_string_lossy()],
+    );
+    let verdicts = plant::lines(&plant::read(folder.path(), "verdicts.jsonl"));
+    let found = |finding: &Value| {
+        finding["detector"] == "known_bad_destination"
+            && finding["grade"] == "CRITICAL"
+            && finding["observed"]["peer"] == "23.253.126.58"
+            && finding["observed"]["note"] == "Simda CC"
+    };
+    let mut findings = verdicts
+        .iter()
+        .flat_map(|v| v["findings"].as_array().unwrap());
+    assert!(findings.any(found), "{verdicts:?}");
+
+    // Every range of the big services is read, and every mistake of a list told by its line.
+    let ranges = lists.join("slips_files/organizations_info");
+    for name in ["apple", "facebook", "google", "microsoft", "twitter"] {
+        let list = ranges.join(format!("{name}_ip_ranges"));
+        backtest(
+            &capture,
+            folder.path(),
+            &["--indicators", &list.to_string_lossy()],
+        );
+    }
+    let list = ranges.join("facebook_domains");
+    let output = plant::andon()
+        .args(["backtest", &*capture.to_string_lossy(), "--indicators"])
+        .arg(&list)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        said.contains("2 problems") && said.contains(" 224:1  ") && said.contains("3002:1  "),
+        "{said}"
+    );
+}
