@@ -3,7 +3,9 @@
 //! ## What it sees
 //! A flow whose other end, by its address or by the name that the sensor read in the flow, is on a
 //! list of indicators that was in force when it happened; as responder, such a client. On the first
-//! row. It asks this of every device, and of destinations that the profile lists as well.
+//! row. It asks this of every device, and of destinations that the profile lists as well. And a
+//! device that asks a name server for such a name, HIGH at most: nothing has been sent yet. Name
+//! servers ask for others and are left out.
 //!
 //! ## When it cries wolf
 //! An address that was hostile and now belongs to somebody else, or a host that serves many: lists
@@ -28,8 +30,11 @@ use serde_json::json;
 
 use crate::baseline::Baseline;
 use crate::detector::{Clock, Detector, Signal};
-use crate::facts::FlowFacts;
+use crate::facts::{FlowFacts, ResolutionFacts};
 use crate::rule::{self, Words};
+
+/// The port that names are asked for at.
+const NAME_SERVICE: u16 = 53;
 
 pub(crate) struct KnownBadDestination;
 
@@ -51,6 +56,9 @@ pub(crate) struct Inputs {
     role: Role,
     answered: bool,
     bytes: u64,
+    /// The peer is a name server, which was asked for the name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    lookup: bool,
     /// The profile expects this peer: the number of its destination, as originator.
     expected: bool,
     destination: Option<u8>,
@@ -65,9 +73,27 @@ impl Plan {
         }
     }
 
+    fn graded(&self, inputs: &Inputs) -> Grade {
+        let grade = self.grade(inputs.role, inputs.answered);
+        if inputs.lookup {
+            grade.min(Grade::High)
+        } else {
+            grade
+        }
+    }
+
     fn look(&self, peer: u128, name: Option<&str>, at: EventTime) -> Option<Indicator<'_>> {
         let by_address = self.indicators.of_address(peer, at);
         by_address.or_else(|| self.indicators.of_name(name?, at))
+    }
+
+    /// The indicator that stored inputs hit.
+    fn hit(&self, inputs: &Inputs) -> Option<Indicator<'_>> {
+        let name = inputs.peer_name.as_deref();
+        if inputs.lookup {
+            return self.indicators.of_name(name?, inputs.at);
+        }
+        self.look(address_key(inputs.peer), name, inputs.at)
     }
 
     /// What the profile says of the peer, if it expects it.
@@ -127,10 +153,32 @@ impl Detector for KnownBadDestination {
             role: flow.role,
             answered,
             bytes,
+            lookup: false,
             expected: facts.peer_expected,
             destination: facts.destination.filter(|_| facts.originated()),
         };
-        rule::broken(plan.grade(flow.role, answered), magnitude(bytes), inputs)
+        rule::broken(plan.graded(&inputs), magnitude(bytes), inputs)
+    }
+
+    fn on_resolution(plan: &Plan, (): &mut (), facts: &ResolutionFacts) -> Signal<Inputs> {
+        let answer = &facts.answer;
+        if plan.indicators.of_name(answer.name, facts.at).is_none() || serves_names(facts) {
+            return Signal::Quiet;
+        }
+        let inputs = Inputs {
+            at: facts.at,
+            peer: address_of_key(answer.server),
+            peer_name: Some(answer.name.to_owned()),
+            port: NAME_SERVICE,
+            transport: Transport::Udp,
+            role: Role::Originator,
+            answered: true,
+            bytes: 0,
+            lookup: true,
+            expected: false,
+            destination: None,
+        };
+        rule::broken(plan.graded(&inputs), 0.0, inputs)
     }
 
     fn assess(plan: &Plan, inputs: &Inputs) -> Evidence {
@@ -141,7 +189,7 @@ impl Detector for KnownBadDestination {
             ..
         } = inputs;
         let name = inputs.peer_name.as_deref();
-        let hit = plan.look(address_key(*peer), name, inputs.at);
+        let hit = plan.hit(inputs);
         let named = match name {
             Some(name) => format!("{peer} ({name})"),
             None => peer.to_string(),
@@ -154,6 +202,10 @@ impl Detector for KnownBadDestination {
         };
         let said = plan.said(inputs);
         let sentence = match inputs.role {
+            Role::Originator if inputs.lookup => format!(
+                "It asked {peer} for the address of {}, which {listed}.",
+                name.unwrap_or_default()
+            ),
             Role::Originator => format!(
                 "It opened a connection to {named}, {transport} port {port}, which {listed}.{said}"
             ),
@@ -177,15 +229,23 @@ impl Detector for KnownBadDestination {
                 "hostile": "none", "valid_until": hit.and_then(|hit| hit.until),
             }),
             sentence,
-            clears: format!("No flow with {peer} for a day, or {peer} taken off the list."),
+            clears: match name.filter(|_| inputs.lookup) {
+                Some(name) => format!("No question for {name} for an hour."),
+                None => format!("No flow with {peer} for a day, or {peer} taken off the list."),
+            },
             techniques: match inputs.role {
                 Role::Originator => &["T0869", "T0885"],
                 Role::Responder => &["T0883", "T0886"],
             },
         };
-        let grade = plan.grade(inputs.role, inputs.answered);
-        rule::evidence(grade, magnitude(inputs.bytes), words)
+        rule::evidence(plan.graded(inputs), magnitude(inputs.bytes), words)
     }
+}
+
+/// A name server asks for whatever it is asked itself.
+fn serves_names(facts: &ResolutionFacts) -> bool {
+    let listed = facts.device.listed;
+    listed.is_some_and(|device| device.roles.iter().any(|role| role == "dns"))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an order of size is enough")]
@@ -194,116 +254,4 @@ fn magnitude(bytes: u64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stage::{HISTORIAN, Stage, check, key, seen, time};
-    use andon_schemas::indicator::parse;
-    use andon_schemas::profile::SourceFile;
-
-    const LIST: &str = "ioc,name,valid_until\n203.0.113.0/24,Some rat,2026-01-01T00:00:00Z\n\
-                        c2.example.net,,\n198.51.100.9,,2025-01-01T00:00:00Z\n";
-
-    fn stage(list: &str) -> Stage {
-        let mut stage = Stage::of("destinations: [203.0.113.80, cnc-historian.mfg.local]");
-        let file = SourceFile {
-            path: "feeds/rats.csv",
-            text: list,
-        };
-        let indicators = Arc::new(parse(&[file]).unwrap());
-        stage.baseline = stage.baseline.with_indicators(indicators);
-        stage
-    }
-
-    /// h the historian, b somebody on the list, p one of them whom the profile lists, e one whose
-    /// time is over, n a name below one on the list; capitals: it connects to us, U unanswered.
-    fn facts(stage: &Stage, symbol: char) -> FlowFacts<'_> {
-        let peer = match symbol.to_ascii_lowercase() {
-            'h' => HISTORIAN,
-            'b' | 'u' => "203.0.113.77",
-            'p' => "203.0.113.80",
-            'e' => "198.51.100.9",
-            _ => "192.0.2.1",
-        };
-        let mut facts = stage.flow_to(time("2025-12-12T09:00:00Z"), peer, Transport::Tcp, 4_444);
-        if symbol == 'n' {
-            facts.flow.peer_name = Some("a.c2.example.net");
-        }
-        if symbol.is_uppercase() {
-            facts.flow.role = Role::Responder;
-            facts.peer_expected = stage.baseline.may_connect(facts.flow.peer);
-        }
-        if symbol == 'U' {
-            facts.flow.state = ConnState::Attempt;
-            facts.up = 0;
-        }
-        facts
-    }
-
-    #[test]
-    fn who_is_on_a_list_is_seen_by_address_and_by_name_on_either_end() {
-        let stage = stage(LIST);
-        let plan = KnownBadDestination::plan(&stage.baseline, 0.0).unwrap();
-        check(
-            "
-            h b p e n o  H B U
-            . ! ! . ! .  . ! !
-            ",
-            |symbol| KnownBadDestination::on_flow(&plan, &mut (), &facts(&stage, symbol)),
-        );
-    }
-
-    #[test]
-    fn the_sentence_names_the_list_and_says_what_the_profile_says() {
-        let stage = stage(LIST);
-        let plan = KnownBadDestination::plan(&stage.baseline, 0.0).unwrap();
-        let told = |symbol| {
-            let facts = facts(&stage, symbol);
-            let sighting = seen(KnownBadDestination::on_flow(&plan, &mut (), &facts));
-            let stored = serde_json::to_string(&sighting.inputs).unwrap();
-            let evidence =
-                KnownBadDestination::assess(&plan, &serde_json::from_str(&stored).unwrap());
-            assert_eq!(evidence.floor, sighting.floor);
-            (evidence.floor.unwrap(), evidence.sentence)
-        };
-        assert_eq!(
-            told('p'),
-            (
-                Grade::Critical,
-                "It opened a connection to 203.0.113.80, tcp port 4444, which `rats.csv` lists as \
-                 hostile (Some rat). Its profile lists it as a destination (203.0.113.80)."
-                    .to_owned()
-            )
-        );
-        assert_eq!(
-            told('U'),
-            (
-                Grade::Medium,
-                "203.0.113.77, which `rats.csv` lists as hostile (Some rat), connected to it, tcp \
-                 port 4444; it did not answer."
-                    .to_owned()
-            )
-        );
-        assert_eq!(
-            told('n').1,
-            "It opened a connection to 192.0.2.1 (a.c2.example.net), tcp port 4444, which \
-             `rats.csv` lists as hostile."
-        );
-    }
-
-    #[test]
-    fn without_a_list_or_with_another_nothing_is_claimed() {
-        let bare = Stage::of("destinations: [203.0.113.80]");
-        assert!(KnownBadDestination::plan(&bare.baseline, 0.0).is_none());
-        let (first, other) = (stage(LIST), stage("192.0.2.99"));
-        let plan = |stage: &Stage| KnownBadDestination::plan(&stage.baseline, 0.0).unwrap();
-        let facts = facts(&first, 'b');
-        let sighting = seen(KnownBadDestination::on_flow(&plan(&first), &mut (), &facts));
-        let again = KnownBadDestination::assess(&plan(&other), &sighting.inputs);
-        assert!(again.sentence.contains("which no list names"));
-        assert_ne!(
-            again,
-            KnownBadDestination::assess(&plan(&first), &sighting.inputs)
-        );
-        assert_eq!(key("203.0.113.77"), facts.flow.peer);
-    }
-}
+mod tests;

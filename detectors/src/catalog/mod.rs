@@ -20,7 +20,7 @@ use crate::baseline::Baseline;
 use crate::detector::{Clock, Detector, Sighting, Signal};
 use crate::facts::{
     AttestationFacts, ClaimFacts, CloseFacts, DeadlineFacts, DeviceFacts, FlowFacts, ReadingFacts,
-    RowFacts, ShedFacts,
+    ResolutionFacts, RowFacts, ShedFacts,
 };
 
 /// One line of the catalogue.
@@ -274,6 +274,7 @@ macro_rules! catalog {
             catalog!(@hook on_flow, FlowFacts, $($module::$Detector),+);
             catalog!(@hook on_reading, ReadingFacts, $($module::$Detector),+);
             catalog!(@hook on_attestation, AttestationFacts, $($module::$Detector),+);
+            catalog!(@hook on_resolution, ResolutionFacts, $($module::$Detector),+);
             catalog!(@hook on_claim, ClaimFacts, $($module::$Detector),+);
             catalog!(@hook on_shed, ShedFacts, $($module::$Detector),+);
             catalog!(@hook on_close, CloseFacts, $($module::$Detector),+);
