@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,9 +18,10 @@ use andon_engine::Input;
 use andon_schemas::bundle::{Bundle, RowRef};
 use andon_schemas::columns::{FlowRow, HeaderRow};
 use andon_schemas::finding::Evidence;
+use andon_schemas::indicator::{self, IndicatorSet};
 use andon_schemas::inventory::Inventory;
 use andon_schemas::observation::{Kind, Role};
-use andon_schemas::profile::{DetectorSetting, Profile, ProfileSet};
+use andon_schemas::profile::{DetectorSetting, Profile, ProfileSet, SourceFile};
 use andon_schemas::time::{EventTime, Interval, Span};
 use serde_json::Value;
 
@@ -65,9 +67,21 @@ struct Types {
     plans: Vec<Plans>,
 }
 
+/// A hundred thousand hostile addresses, none of which anybody talks to.
+fn hostile() -> Arc<IndicatorSet> {
+    let address = |n: u32| Ipv4Addr::from(0x1400_0000 + n.wrapping_mul(2_654_435_761) % (1 << 29));
+    let list: Vec<String> = (0..100_000).map(|n| address(n).to_string()).collect();
+    let file = SourceFile {
+        path: "hostile.txt",
+        text: &list.join("\n"),
+    };
+    Arc::new(indicator::parse(&[file]).unwrap_or_default())
+}
+
 impl Types {
     fn compile(inventory: &Inventory, profiles: &ProfileSet, only: Option<&str>) -> Self {
         let clock = Arc::new(inventory.clock.clone());
+        let indicators = hostile();
         let baseline = |profile: &Profile| {
             let mut profile = profile.clone();
             for entry in CATALOG.iter().filter(|entry| Some(entry.name) != only) {
@@ -78,6 +92,7 @@ impl Types {
                 };
             }
             Baseline::compile(Arc::new(profile), inventory, clock.clone())
+                .with_indicators(indicators.clone())
         };
         let baselines: Vec<Baseline> = profiles.iter().map(baseline).collect();
         let numbered = profiles.iter().zip(0..);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use andon_schemas::grade::Grade;
 use andon_schemas::identity::{address_key, address_of_key};
+use andon_schemas::indicator::IndicatorSet;
 use andon_schemas::inventory::Inventory;
 use andon_schemas::observation::Transport;
 use andon_schemas::profile::{Destination, Profile, Target};
@@ -96,6 +97,8 @@ pub struct Baseline {
     pub policies: Arc<[Policy]>,
     /// Local calendar days (since 1970) without production, in ascending order.
     pub holidays: Arc<[i32]>,
+    /// Destinations that others have found to be hostile; none unless they are given.
+    pub indicators: Arc<IndicatorSet>,
     destinations: Directory,
     clients: Directory,
     ports: HashMap<(Transport, u16), Cell>,
@@ -125,6 +128,7 @@ impl Baseline {
         Self {
             policies: inventory.segments.iter().map(Policy::compile).collect(),
             holidays: holidays.into(),
+            indicators: Arc::default(),
             destinations: Directory::compile(&profile.destinations, inventory),
             clients: Directory::compile(&profile.clients, inventory),
             ports,
@@ -133,6 +137,12 @@ impl Baseline {
             clock,
             profile,
         }
+    }
+
+    /// The same, with a list of hostile destinations.
+    #[must_use]
+    pub fn with_indicators(self, indicators: Arc<IndicatorSet>) -> Self {
+        Self { indicators, ..self }
     }
 
     /// The grade of a rule: the default, unless the profile writes another.

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::baseline::Baseline;
 use crate::facts::{
     AttestationFacts, ClaimFacts, CloseFacts, DeadlineFacts, DeviceFacts, FlowFacts, ReadingFacts,
-    RowFacts, ShedFacts,
+    ResolutionFacts, RowFacts, ShedFacts,
 };
 
 /// Which steps a statistic accumulates evidence on. Stakes are spent per clock and day.
@@ -126,6 +126,15 @@ pub trait Detector: 'static {
         _: &Self::Plan,
         _: &mut Self::State,
         _: &AttestationFacts,
+    ) -> Signal<Self::Inputs> {
+        Signal::Quiet
+    }
+
+    /// Looks at an answer to a name that the device asked for.
+    fn on_resolution(
+        _: &Self::Plan,
+        _: &mut Self::State,
+        _: &ResolutionFacts,
     ) -> Signal<Self::Inputs> {
         Signal::Quiet
     }

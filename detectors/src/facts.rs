@@ -2,7 +2,7 @@
 //!
 //! Everything several detectors need is computed once and handed to all of them.
 
-use andon_schemas::columns::{AttestationRow, FlowRow, ReadingRow};
+use andon_schemas::columns::{AttestationRow, FlowRow, ReadingRow, ResolutionRow};
 use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::{Device, Segment};
 use andon_schemas::observation::{Kind, Role};
@@ -100,6 +100,17 @@ pub struct ReadingFacts<'a> {
     pub excused: bool,
     /// It came too late to be put in sequence: absolute limits only.
     pub late: bool,
+}
+
+/// One answer of a name server.
+#[derive(Clone, Copy, Debug)]
+pub struct ResolutionFacts<'a> {
+    /// The device that asked.
+    pub device: DeviceFacts<'a>,
+    /// The row.
+    pub answer: ResolutionRow<'a>,
+    /// When it was given.
+    pub at: EventTime,
 }
 
 /// One firmware report.

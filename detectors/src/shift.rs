@@ -66,8 +66,13 @@ pub(crate) struct Look {
 impl ShiftPlan {
     /// Weighs scores against a written range whose logarithm has standard deviation `sigma_log`.
     pub(crate) fn written(sigma_log: f64, stake: f32, clock: Arc<PlantClock>) -> Self {
+        Self::new(WhitenPlan::written(sigma_log), stake, clock)
+    }
+
+    /// Weighs scores that are whitened in their own way.
+    pub(crate) fn new(whiten: WhitenPlan, stake: f32, clock: Arc<PlantClock>) -> Self {
         Self {
-            whiten: WhitenPlan::written(sigma_log),
+            whiten,
             stake: Stake::new(stake, WINDOWS_PER_DAY),
             clock,
         }

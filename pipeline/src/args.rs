@@ -93,6 +93,10 @@ pub struct PlantArgs {
     /// Folder of profiles [default: the built-in profiles].
     #[arg(long, value_name = "DIR")]
     pub profiles: Option<PathBuf>,
+    /// A list of hostile destinations: a STIX 2.1 bundle, CSV, or one to a line; or a folder of
+    /// lists. May be repeated [default: none].
+    #[arg(long, value_name = "PATH")]
+    pub indicators: Vec<PathBuf>,
 }
 
 /// `andon demo`.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use andon_engine::Plant;
 use andon_schemas::builtin;
 use andon_schemas::command::Mode;
+use andon_schemas::indicator;
 use andon_schemas::inventory::{self, Inventory, Lookup};
 use andon_schemas::profile::{self, ProfileSet, SourceFile};
 use andon_schemas::time::PlantClock;
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::PlantArgs;
 use crate::exit::{usage, words};
-use crate::setting::{detector_names, gather, read};
+use crate::setting::{detector_names, gather, lists, read};
 
 /// Folder of blueprints beside the verdicts of a run.
 const FOLDER: &str = "plants";
@@ -37,6 +38,10 @@ pub struct Blueprint {
     /// None for a capture whose plant nobody described.
     inventory: Option<Page>,
     profiles: Vec<Page>,
+    /// Lists of hostile destinations. Blueprints of before there were any have none. They are
+    /// always written, because the saved state is in a format that cannot leave a field out.
+    #[serde(default)]
+    indicators: Vec<Page>,
 }
 
 impl Page {
@@ -72,17 +77,22 @@ impl Blueprint {
             mode,
             inventory: Some(inventory),
             profiles: pages(args.profiles.as_deref())?,
+            indicators: list_pages(args)?,
         })
     }
 
     /// What a capture is measured against whose plant nobody described: devices go by their
-    /// address, and no profile applies to them.
-    pub fn undescribed() -> Self {
-        Self {
+    /// address, and no profile applies to them; who is hostile may be known all the same.
+    ///
+    /// # Errors
+    /// If a list of hostile destinations cannot be read.
+    pub fn undescribed(args: &PlantArgs) -> anyhow::Result<Self> {
+        Ok(Self {
             mode: Mode::Monitor,
             inventory: None,
             profiles: builtin::PROFILES.iter().map(Page::of).collect(),
-        }
+            indicators: list_pages(args)?,
+        })
     }
 
     /// Compiles it.
@@ -95,7 +105,14 @@ impl Blueprint {
             None => nobody()?,
         };
         let profiles = self.profiles()?;
-        Ok(Arc::new(Plant::compile(inventory, &profiles, self.mode)))
+        let lists: Vec<SourceFile> = self.indicators.iter().map(Page::file).collect();
+        let indicators = Arc::new(indicator::parse(&lists).map_err(usage)?);
+        for (skip, count) in indicators.skipped() {
+            tracing::info!("{count} indicators left out: {}", skip.as_str());
+        }
+        Ok(Arc::new(Plant::with_indicators(
+            inventory, &profiles, indicators, self.mode,
+        )))
     }
 
     /// Its profiles, checked.
@@ -120,8 +137,12 @@ impl Blueprint {
         let folder = folder.join(FOLDER);
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make folder `{}`", folder.display()))?;
+        let lists = match plant.indicator_hash() {
+            "" => String::new(),
+            hash => format!("-{hash:.16}"),
+        };
         let name = format!(
-            "{:.16}-{:.16}.json",
+            "{:.16}-{:.16}{lists}.json",
             plant.profile_hash(),
             plant.inventory_hash()
         );
@@ -179,6 +200,7 @@ impl Blueprint {
 pub struct Named {
     inventory: Option<Page>,
     profiles: Option<Vec<Page>>,
+    indicators: Option<Vec<Page>>,
 }
 
 impl Named {
@@ -186,6 +208,7 @@ impl Named {
     pub fn of(args: &PlantArgs, read: &Blueprint) -> Self {
         let profiles = args.profiles.as_ref().map(|_| read.profiles.clone());
         Self {
+            indicators: (!args.indicators.is_empty()).then(|| read.indicators.clone()),
             inventory: read.inventory.clone().filter(|_| args.inventory.is_some()),
             profiles,
         }
@@ -204,6 +227,10 @@ impl Named {
                 .profiles
                 .clone()
                 .unwrap_or_else(|| recorded.profiles.clone()),
+            indicators: self
+                .indicators
+                .clone()
+                .unwrap_or_else(|| recorded.indicators.clone()),
         }
     }
 }
@@ -215,6 +242,15 @@ fn pages(path: Option<&Path>) -> anyhow::Result<Vec<Page>> {
     };
     let mut texts = Vec::new();
     gather(path, &mut texts)?;
+    Ok(texts
+        .into_iter()
+        .map(|(path, text)| Page { path, text })
+        .collect())
+}
+
+/// The lists of hostile destinations that the arguments name.
+fn list_pages(args: &PlantArgs) -> anyhow::Result<Vec<Page>> {
+    let texts = lists(&args.indicators)?;
     Ok(texts
         .into_iter()
         .map(|(path, text)| Page { path, text })
@@ -247,8 +283,9 @@ mod tests {
         let blueprint = Blueprint::read(&PlantArgs::default(), Mode::Monitor).unwrap();
         let plant = blueprint.compile().unwrap();
         blueprint.keep(folder.path(), &plant).unwrap();
-        Blueprint::undescribed()
-            .keep(folder.path(), &Blueprint::undescribed().compile().unwrap())
+        let undescribed = Blueprint::undescribed(&PlantArgs::default()).unwrap();
+        undescribed
+            .keep(folder.path(), &undescribed.compile().unwrap())
             .unwrap();
         let kept = Blueprint::kept(folder.path()).unwrap();
         let hashes = |plant: &Plant| {
@@ -261,11 +298,11 @@ mod tests {
 
     #[test]
     fn what_is_not_named_stays_as_it_was_recorded() {
-        let recorded = Blueprint::undescribed();
+        let recorded = Blueprint::undescribed(&PlantArgs::default()).unwrap();
         let profiles = Some(concat!(env!("CARGO_MANIFEST_DIR"), "/../profiles").into());
         let args = PlantArgs {
-            inventory: None,
             profiles,
+            ..PlantArgs::default()
         };
         let read = Blueprint::read(&args, Mode::Monitor).unwrap();
         let over = Named::of(&args, &read).over(&recorded);
@@ -274,6 +311,48 @@ mod tests {
         assert_ne!(over.profiles, recorded.profiles);
         let nothing = Named::of(&PlantArgs::default(), &read);
         assert_eq!(nothing.over(&recorded), recorded);
+    }
+
+    #[test]
+    fn lists_of_hostile_destinations_are_part_of_it_and_older_ones_have_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = |name: &str, text: &str| {
+            std::fs::create_dir_all(folder.path().join("feeds")).unwrap();
+            std::fs::write(folder.path().join("feeds").join(name), text).unwrap();
+        };
+        list("b.csv", "ioc,name\nc2.example.net,rat\n");
+        list("a.txt", "203.0.113.77\n");
+        list(".hidden", "what an editor left");
+        let args = PlantArgs {
+            indicators: vec![folder.path().join("feeds")],
+            ..PlantArgs::default()
+        };
+        let blueprint = Blueprint::read(&args, Mode::Monitor).unwrap();
+        let plant = blueprint.compile().unwrap();
+        assert_eq!(plant.indicators().len(), 2);
+        let without = Blueprint::read(&PlantArgs::default(), Mode::Monitor).unwrap();
+        let older = serde_json::to_string(&without).unwrap();
+        let older = older.replace(r#","indicators":[]"#, "");
+        assert!(!older.contains("indicators"));
+        assert_eq!(serde_json::from_str::<Blueprint>(&older).unwrap(), without);
+        let text = serde_json::to_string(&blueprint).unwrap();
+        assert_eq!(serde_json::from_str::<Blueprint>(&text).unwrap(), blueprint);
+
+        // Both are kept beside each other, and what is not named stays as it was recorded.
+        blueprint.keep(folder.path(), &plant).unwrap();
+        without
+            .keep(folder.path(), &without.compile().unwrap())
+            .unwrap();
+        assert_eq!(Blueprint::kept(folder.path()).unwrap().len(), 2);
+        let named = Named::of(&args, &blueprint).over(&without);
+        assert_eq!(named, blueprint);
+        let nothing = Named::of(&PlantArgs::default(), &without);
+        assert_eq!(nothing.over(&blueprint), blueprint);
+
+        list("a.txt", "10.0.0.1\nnonsense\n");
+        let wrong = Blueprint::read(&args, Mode::Monitor).unwrap();
+        let told = format!("{:#}", wrong.compile().unwrap_err());
+        assert!(told.contains("a.txt cannot be used: 2 problems"), "{told}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! data = "andon-data"                  # log, state, verdicts
 //! inventory = "profiles/inventory/precision-parts.yaml"
 //! profiles = "profiles"
+//! indicators = ["feeds/c2.txt"]        # lists of hostile destinations, or folders of them
 //! shards = 1
 //! http = "127.0.0.1:8080"              # health and metrics; on none unless said
 //!
@@ -92,6 +93,7 @@ struct File {
     data: Option<PathBuf>,
     inventory: Option<PathBuf>,
     profiles: Option<PathBuf>,
+    indicators: Vec<PathBuf>,
     shards: Option<usize>,
     http: Option<String>,
     mqtt: MqttFile,
@@ -149,6 +151,11 @@ impl Config {
         let plant = PlantArgs {
             inventory: args.plant.inventory.clone().or(file.inventory),
             profiles: args.plant.profiles.clone().or(file.profiles),
+            indicators: if args.plant.indicators.is_empty() {
+                file.indicators
+            } else {
+                args.plant.indicators.clone()
+            },
         };
         Ok(Self {
             mode,

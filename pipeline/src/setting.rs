@@ -1,4 +1,4 @@
-//! Inventory and profiles, from files or built in.
+//! Inventory and profiles, from files or built in; lists of indicators, from files.
 
 use std::path::{Path, PathBuf};
 
@@ -62,6 +62,43 @@ pub(crate) fn gather(path: &Path, texts: &mut Vec<(String, String)>) -> anyhow::
     }
     texts.push((path.display().to_string(), read(path, "profile")?));
     Ok(())
+}
+
+/// Bytes of all lists of indicators together, at most: they go into the log, the saved state and
+/// every recorded run.
+const LISTS_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// Lists of indicators: files, and every file of folders that is not hidden, in order of their
+/// names.
+pub(crate) fn lists(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, String)>> {
+    let mut texts = Vec::new();
+    for path in paths {
+        let mut files = vec![path.clone()];
+        if path.is_dir() {
+            files = std::fs::read_dir(path)
+                .and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect())
+                .with_context(|| format!("cannot read folder of indicators `{}`", path.display()))
+                .map_err(usage)?;
+            let hidden = |file: &PathBuf| {
+                let name = file.file_name().map(|name| name.to_string_lossy());
+                name.is_some_and(|name| name.starts_with('.'))
+            };
+            files.retain(|file| file.is_file() && !hidden(file));
+            files.sort();
+        }
+        for file in files {
+            texts.push((file.display().to_string(), read(&file, "indicators")?));
+        }
+    }
+    let bytes: usize = texts.iter().map(|(_, text)| text.len()).sum();
+    if bytes > LISTS_BYTES_MAX {
+        return Err(usage(anyhow!(
+            "the lists of indicators are {} MB together, and {} MB are taken at most",
+            bytes / 1_000_000,
+            LISTS_BYTES_MAX / 1_000_000
+        )));
+    }
+    Ok(texts)
 }
 
 pub(crate) fn read(path: &Path, what: &str) -> anyhow::Result<String> {

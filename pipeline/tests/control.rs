@@ -1,5 +1,5 @@
-//! Profiles change while a run goes on: the change is input like any row, in the log, in the
-//! recorded run, and beside the verdicts.
+//! Profiles and lists of hostile destinations change while a run goes on: the change is input like
+//! any row, in the log, in the recorded run, and beside the verdicts.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -239,4 +239,41 @@ fn files_that_cannot_be_used_leave_the_former_ones_in_force() {
         .iter()
         .map(|path| fs::read_to_string(path).unwrap().lines().count());
     assert_eq!(summary["records"], lines.sum::<usize>());
+}
+
+/// Whom the attack reaches is on no list at first, and on one from the second half on.
+#[test]
+fn a_list_of_hostile_destinations_is_read_again_recorded_and_explained() {
+    let live = Live::new();
+    let feed = live.path("feed.txt");
+    fs::write(&feed, "192.0.2.9\n").unwrap();
+    let recorded = live.path("recorded.ndjson").to_string_lossy().into_owned();
+    let list = feed.to_string_lossy().into_owned();
+    let (mut run, address) = live.start("data", &["--indicators", &list, "--capture", &recorded]);
+    live.publish(0, &address);
+    fs::write(&feed, "192.0.2.9\n10.0.0.0/8\n").unwrap();
+    run.hang_up();
+    run.wait_for("feed.txt cannot be used: 1 problem");
+    fs::write(&feed, "203.0.113.77 # a stranger's server\n").unwrap();
+    run.hang_up();
+    run.wait_for("were read again and are in force");
+    live.publish(1, &address);
+    assert!(run.terminate().success());
+
+    let data = live.path("data");
+    let verdicts = plant::lines(&plant::read(&data, "verdicts.jsonl"));
+    let found = verdicts.iter().any(|verdict| {
+        let mut findings = verdict["findings"].as_array().unwrap().iter();
+        findings.any(|finding| {
+            finding["detector"] == "known_bad_destination"
+                && finding["observed"]["note"] == "a stranger's server"
+        })
+    });
+    assert!(found, "the second half reaches it");
+    let again = live.path("again");
+    let folder = again.to_string_lossy().into_owned();
+    plant::run(&["backtest", &recorded, "--out", &folder]);
+    assert!(plant::read(&again, "verdicts.jsonl") == plant::read(&data, "verdicts.jsonl"));
+    plant::run(&["explain", "all", "--data", &data.to_string_lossy()]);
+    plant::run(&["explain", "all", "--data", &folder]);
 }

@@ -10,6 +10,7 @@
 
 mod plant;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -221,4 +222,128 @@ fn a_log_has_as_many_records_as_rows() {
         let summary = backtest(&file, folder.path(), &[]);
         assert_eq!(summary["records"], rows_of(&file), "{}", file.display());
     }
+}
+
+/// The beacons that a run reports, as (peer, connections when it was first told).
+fn beacons(out: &Path) -> Vec<(String, u64)> {
+    let mut told: Vec<(String, u64)> = Vec::new();
+    for verdict in plant::lines(&plant::read(out, "verdicts.jsonl")) {
+        for finding in verdict["findings"].as_array().unwrap() {
+            let seen = &finding["observed"];
+            if finding["detector"] != "beaconing" {
+                continue;
+            }
+            let peer = seen["peer"].as_str().unwrap().to_owned();
+            let connections = seen["connections"].as_u64().unwrap();
+            if !told.iter().any(|(known, _)| *known == peer) {
+                told.push((peer, connections));
+            }
+        }
+    }
+    told
+}
+
+/// What a connection log says of the connections opened in a capture of packets on Ethernet.
+fn connections_in(pcap: &Path) -> String {
+    let bytes = fs::read(pcap).unwrap();
+    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let (mut at, mut log) = (24, String::new());
+    while at + 16 <= bytes.len() {
+        let (length, whole) = (word(at + 8) as usize, f64::from(word(at)));
+        let seconds = whole + f64::from(word(at + 4)) / 1e6;
+        let packet = &bytes[at + 16..at + 16 + length];
+        at += 16 + length;
+        let is_tcp = packet.len() >= 54 && packet[12..14] == [8, 0] && packet[23] == 6;
+        let opens = is_tcp && packet[14] == 0x45 && packet[47] & 0x12 == 0x02;
+        if opens {
+            let octets = |from: usize| -> [u8; 4] { packet[from..from + 4].try_into().unwrap() };
+            let address = |from: usize| std::net::Ipv4Addr::from(octets(from));
+            let port = |from: usize| u16::from_be_bytes([packet[from], packet[from + 1]]);
+            let row = serde_json::json!({
+                "ts": seconds, "uid": format!("C{at}"), "id.orig_h": address(26),
+                "id.orig_p": port(34), "id.resp_h": address(30), "id.resp_p": port(36),
+                "proto": "tcp", "conn_state": "S1", "duration": 0.5, "orig_bytes": 200,
+                "resp_bytes": 100,
+            });
+            writeln!(log, "{row}").unwrap();
+        }
+    }
+    log
+}
+
+#[test]
+fn real_beacons_are_found_within_a_few_dozen_calls() {
+    let Some(slips) = corpus(SLIPS.folder) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("conn.log");
+    for (capture, master) in [(1, "141.193.213.21"), (2, "141.193.213.20")] {
+        let pcap = slips.join(format!("dataset/test-cc/test-cc-capture-{capture}.pcap"));
+        fs::write(&log, connections_in(&pcap)).unwrap();
+        let out = folder.path().join(format!("cc-{capture}"));
+        backtest(&log, &out, &[]);
+        let found = beacons(&out);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].0 == master && found[0].1 <= 15, "{found:?}");
+    }
+    let rat = corpus(LABELLED.folder).unwrap();
+    let out = folder.path().join("njrat");
+    backtest(&rat.join("001-zeek-scenario-malicious/conn.log"), &out, &[]);
+    let found = beacons(&out);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].0 == "41.108.179.197" && found[0].1 <= 25,
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_real_list_finds_the_server_that_it_names() {
+    let Some(lists) = corpus("09-threat-intel/slips-ti") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let labelled = corpus(LABELLED.folder).unwrap();
+    let capture = labelled.join("005-zeek-scenario-malicious/conn.log");
+    let list = lists.join("config/local_ti_files/own_malicious_iocs.csv");
+    backtest(
+        &capture,
+        folder.path(),
+        &["--indicators", &list.to_string_lossy()],
+    );
+    let verdicts = plant::lines(&plant::read(folder.path(), "verdicts.jsonl"));
+    let found = |finding: &Value| {
+        finding["detector"] == "known_bad_destination"
+            && finding["grade"] == "CRITICAL"
+            && finding["observed"]["peer"] == "23.253.126.58"
+            && finding["observed"]["note"] == "Simda CC"
+    };
+    let mut findings = verdicts
+        .iter()
+        .flat_map(|v| v["findings"].as_array().unwrap());
+    assert!(findings.any(found), "{verdicts:?}");
+
+    // Every range of the big services is read, and every mistake of a list told by its line.
+    let ranges = lists.join("slips_files/organizations_info");
+    for name in ["apple", "facebook", "google", "microsoft", "twitter"] {
+        let list = ranges.join(format!("{name}_ip_ranges"));
+        backtest(
+            &capture,
+            folder.path(),
+            &["--indicators", &list.to_string_lossy()],
+        );
+    }
+    let list = ranges.join("facebook_domains");
+    let output = plant::andon()
+        .args(["backtest", &*capture.to_string_lossy(), "--indicators"])
+        .arg(&list)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        said.contains("2 problems") && said.contains(" 224:1  ") && said.contains("3002:1  "),
+        "{said}"
+    );
 }

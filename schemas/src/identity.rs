@@ -190,9 +190,68 @@ pub fn address_of_key(key: u128) -> IpAddr {
     std::net::Ipv6Addr::from_bits(key).to_canonical()
 }
 
+/// Whether an address may belong to somebody on the internet: it is none of those that every plant
+/// may use for itself, nor one that reaches nobody.
+pub fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            let shared = a == 100 && (64..128).contains(&b);
+            let own = v4.is_private() || v4.is_loopback() || v4.is_link_local() || shared;
+            !(own || a == 0 || v4.is_multicast() || v4.is_broadcast())
+        }
+        IpAddr::V6(v6) => {
+            let own = v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_loopback();
+            !(own || v6.is_unspecified() || v6.is_multicast())
+        }
+    }
+}
+
+/// Whether an address stands for a group: multicast, or the broadcast of everybody.
+pub fn is_group(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.is_multicast() || v4.is_broadcast(),
+        IpAddr::V6(v6) => v6.is_multicast(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_of_the_internet_are_told_from_those_of_any_plant() {
+        for public in [
+            "8.8.8.8",
+            "203.0.113.77",
+            "100.128.0.1",
+            "2001:db8::1",
+            "::ffff:8.8.8.8",
+        ] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+        for own in [
+            "10.0.0.1",
+            "172.16.5.5",
+            "192.168.1.1",
+            "127.0.0.1",
+            "169.254.1.1",
+            "100.64.0.1",
+            "0.0.0.0",
+            "224.0.0.251",
+            "255.255.255.255",
+            "::1",
+            "fe80::1",
+            "fd00::1",
+            "ff02::fb",
+            "::",
+            "::ffff:10.0.0.1",
+        ] {
+            assert!(!is_public(own.parse().unwrap()), "{own}");
+        }
+        assert!(is_group("239.255.255.250".parse().unwrap()));
+        assert!(is_group("ff02::fb".parse().unwrap()) && !is_group("8.8.8.8".parse().unwrap()));
+    }
 
     #[test]
     fn ids_fold_and_refuse_what_cannot_be_a_topic_level() {

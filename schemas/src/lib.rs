@@ -12,6 +12,7 @@ pub mod command;
 pub mod finding;
 pub mod grade;
 pub mod identity;
+pub mod indicator;
 pub mod inventory;
 pub mod observation;
 pub mod problems;

@@ -39,6 +39,7 @@ protocols:
   - { name: "Printer, raw", ports: [tcp/9100, udp/9100], services: [RAW], share: 5 % }
   - { name: https, ports: tcp/8443 }
 volume_per_hour: { range: 0-150 MiB, coverage: 90 %, bytes: ip, multiple: 2.7, baseline: 77 MB }
+upload_share: { range: 5-15 %, coverage: 90 % }
 connections_per_hour: { range: 0-50, coverage: 99 % }
 active_hours: { spans: ["Mon,Wed 22:00-06:00", Sat 00:00-24:00], grace: 15 min }
 cadence: { size: 1.5-2 KB, every: 7 s, jitter: 130 ms, coverage: 97 % }

@@ -6,6 +6,7 @@
 //! `cargo fmt --all -- detectors/src/catalog/*.rs`.
 
 use std::hint::black_box;
+use std::mem::needs_drop;
 
 use andon_schemas::finding::{Basis, Confidence, Evidence};
 use andon_schemas::grade::{Grade, Plane};
@@ -19,7 +20,7 @@ use crate::baseline::Baseline;
 use crate::detector::{Clock, Detector, Sighting, Signal};
 use crate::facts::{
     AttestationFacts, ClaimFacts, CloseFacts, DeadlineFacts, DeviceFacts, FlowFacts, ReadingFacts,
-    RowFacts, ShedFacts,
+    ResolutionFacts, RowFacts, ShedFacts,
 };
 
 /// One line of the catalogue.
@@ -248,10 +249,14 @@ macro_rules! catalog {
             }
 
             /// Reads what a row of this kind may change, and does nothing with it: it calls it
-            /// into the cache. To copy it is the way to touch all of it.
+            /// into the cache. To copy it is the way to touch all of it; what lies on the heap is
+            /// rare, and to copy it would cost more than it saves.
             #[inline]
             pub fn call_in(&self, states: &States, kind: Kind) {
-                $(if self.$module.is_some() && <$module::$Detector as Detector>::CLOCK.ticks_on(kind) {
+                $(if self.$module.is_some()
+                    && <$module::$Detector as Detector>::CLOCK.ticks_on(kind)
+                    && !needs_drop::<<$module::$Detector as Detector>::State>()
+                {
                     black_box(states.$module.clone());
                 })+
             }
@@ -269,6 +274,7 @@ macro_rules! catalog {
             catalog!(@hook on_flow, FlowFacts, $($module::$Detector),+);
             catalog!(@hook on_reading, ReadingFacts, $($module::$Detector),+);
             catalog!(@hook on_attestation, AttestationFacts, $($module::$Detector),+);
+            catalog!(@hook on_resolution, ResolutionFacts, $($module::$Detector),+);
             catalog!(@hook on_claim, ClaimFacts, $($module::$Detector),+);
             catalog!(@hook on_shed, ShedFacts, $($module::$Detector),+);
             catalog!(@hook on_close, CloseFacts, $($module::$Detector),+);
@@ -307,6 +313,7 @@ macro_rules! catalog {
 }
 
 catalog! {
+    beaconing::Beaconing,
     cadence::Cadence,
     connection_rate::ConnectionRate,
     current_draw::CurrentDraw,
@@ -315,6 +322,7 @@ catalog! {
     firmware_mismatch::FirmwareMismatch,
     forbidden_flow::ForbiddenFlow,
     identity_mismatch::IdentityMismatch,
+    known_bad_destination::KnownBadDestination,
     off_hours::OffHours,
     protocol_mix::ProtocolMix,
     scan::Scan,
@@ -324,4 +332,5 @@ catalog! {
     unknown_destination::UnknownDestination,
     unknown_device::UnknownDevice,
     unknown_protocol::UnknownProtocol,
+    upload_ratio::UploadRatio,
 }

@@ -9,7 +9,7 @@
 //! any time, from the second interval on (the construction of Pérez-Ortiz, Lardy, de Heide and
 //! Grünwald, "E-statistics, group invariance and anytime-valid testing", 2024).
 //!
-//! State: a sum, a count, and one number per bet.
+//! State: two sums, two counts, and one number per bet.
 
 use serde::{Deserialize, Serialize};
 use statrs::function::gamma::ln_gamma;
@@ -25,6 +25,8 @@ const STALE: f64 = 0.049_787_068_367_863_944;
 /// Ratios are kept this far from 0 and 1. It can only matter for events rarer than that, for
 /// which every bet is lost anyway.
 const RATIO_MIN: f64 = 1e-6;
+/// A longer interval, in any unit, is no interval: squares of shorter ones stay finite.
+const INTERVAL_MAX: f64 = 1e15;
 const LN_MAX: f64 = 69.0;
 const LN_MIN: f64 = -1e4;
 
@@ -77,13 +79,17 @@ impl Default for BeaconTable {
     }
 }
 
-/// Evidence that one destination is called at regular intervals: 24 bytes.
+/// Evidence that one destination is called at regular intervals: 28 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Beacon {
     /// Sum of the intervals of this block, in whatever unit the caller keeps.
     sum: f32,
+    /// Sum of their squares, for the words only: no bet rests on it.
+    squares: f32,
     /// Intervals in this block.
     count: u16,
+    /// Intervals in all blocks; held at the end of its range.
+    seen: u16,
     ln_e: [f32; SHAPES.len()],
 }
 
@@ -93,9 +99,10 @@ impl Beacon {
     /// An interval of 0 counts as the burst it is; a negative or infinite one, or one that is not
     /// a number, is passed over.
     pub fn observe(&mut self, table: &BeaconTable, interval: f64) {
-        if !(interval >= 0.0 && interval < f64::from(f32::MAX) / 1e3) {
+        if !(0.0..INTERVAL_MAX).contains(&interval) {
             return;
         }
+        self.seen = self.seen.saturating_add(1);
         let m = usize::from(self.count);
         let total = f64::from(self.sum) + interval;
         if m > 0 && total > 0.0 {
@@ -107,10 +114,11 @@ impl Beacon {
         if m >= BLOCK {
             // A new block: its first interval sets the scale and is not bet on, so every ratio
             // stays independent of those before it.
-            self.sum = 0.0;
+            (self.sum, self.squares) = (0.0, 0.0);
             self.count = 0;
         } else {
             self.sum = narrow(total);
+            self.squares = narrow(f64::from(self.squares) + interval * interval);
             self.count += 1;
         }
     }
@@ -141,13 +149,48 @@ impl Beacon {
         self.mean_e() < STALE
     }
 
+    /// Holds the evidence at `most`: what lowers it never breaks its promise, and a beacon that
+    /// ends after a year is then over as soon as one that ends after a day.
+    pub fn hold_at(&mut self, most: f32) {
+        let mean = self.mean_e();
+        let most = f64::from(most);
+        if mean > most && most > 0.0 {
+            let above = (mean / most).ln();
+            for ln_e in &mut self.ln_e {
+                *ln_e = narrow((f64::from(*ln_e) - above).max(LN_MIN));
+            }
+        }
+    }
+
+    /// Logarithm of the strongest bet: within ln 4 of that of the evidence, and cheaper to compare.
+    pub fn ln_strongest(&self) -> f32 {
+        self.ln_e.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+    }
+
+    /// Intervals taken so far, in all blocks.
+    pub const fn intervals(&self) -> u16 {
+        self.seen
+    }
+
+    /// Whether the current block has enough intervals to say how they vary.
+    pub const fn is_measured(&self) -> bool {
+        self.count >= 2
+    }
+
     /// Mean interval of the current block in the caller's unit, `None` before the first.
     pub fn period(&self) -> Option<f32> {
         (self.count > 0).then(|| self.sum / f32::from(self.count))
     }
 
-    /// The jitter of the bet that fits best, as standard deviation over period.
+    /// Standard deviation of the intervals of this block over their mean; with fewer than two, the
+    /// jitter of the bet that fits best.
     pub fn jitter(&self) -> f64 {
+        if self.is_measured() && self.sum > 0.0 {
+            let n = f64::from(self.count);
+            let mean = f64::from(self.sum) / n;
+            let variance = (f64::from(self.squares) / n - mean * mean).max(0.0) * n / (n - 1.0);
+            return variance.sqrt() / mean;
+        }
         let mut best = 0;
         for index in 1..SHAPES.len() {
             if self.ln_e[index] > self.ln_e[best] {
@@ -195,7 +238,7 @@ mod tests {
 
     #[test]
     fn state_is_compact() {
-        assert_eq!(size_of::<Beacon>(), 24);
+        assert_eq!(size_of::<Beacon>(), 28);
     }
 
     #[test]
@@ -225,6 +268,29 @@ mod tests {
             seconds.evidence() > 1e4 && (ratio - 1.0).abs() < 1e-2,
             "{ratio}"
         );
+    }
+
+    #[test]
+    fn jitter_is_measured_and_evidence_can_be_held() {
+        let (table, mut dice) = (BeaconTable::default(), Dice(5));
+        let mut beacon = Beacon::default();
+        for _ in 0..200 {
+            beacon.observe(&table, 60.0 * (1.0 + 0.1 * dice.normal()));
+            beacon.hold_at(1e4);
+            assert!(beacon.evidence() <= 1.001e4);
+        }
+        assert!(
+            (0.08..0.12).contains(&beacon.jitter()),
+            "{}",
+            beacon.jitter()
+        );
+        assert!(beacon.evidence() > 9e3 && beacon.intervals() == 200);
+        let mut pauses = 0;
+        while !beacon.is_stale() {
+            beacon.observe(&table, 60.0 * 20.0 * dice.uniform());
+            pauses += 1;
+        }
+        assert!(pauses < 10, "{pauses} irregular intervals end it");
     }
 
     fn median_events(k0: f64, mut interval: impl FnMut(&mut Dice) -> f64) -> usize {
@@ -292,7 +358,7 @@ mod tests {
                 beacon.observe(&table, x);
                 prop_assert!(beacon.evidence() >= 0.0 && beacon.evidence() <= 1e30);
             }
-            prop_assert!(beacon.jitter() > 0.0);
+            prop_assert!(beacon.jitter() >= 0.0 && beacon.jitter().is_finite());
         }
     }
 }

@@ -136,7 +136,7 @@ fn talk(profile: &Profile, minutes: &[EventTime], dealers: Dealers<'_>, rows: &m
     let up = if profile.cadence.is_some() {
         bytes
     } else {
-        bytes * 0.6
+        bytes * profile.upload.as_ref().map_or(0.6, middle)
     };
     let (total, mut opened) = (whole(reports), 0.0);
     let mut flow = None;

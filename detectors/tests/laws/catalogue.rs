@@ -10,10 +10,12 @@ use crate::plant::{PROFILES, baseline};
 
 /// Detectors that hold for every device, whatever its profile says.
 const FOR_ALL: &[&str] = &[
+    "beaconing",
     "device_flood",
     "firmware_mismatch",
     "forbidden_flow",
     "identity_mismatch",
+    "known_bad_destination",
     "scan",
     "silence",
     "unknown_device",

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use crate::wild::HOSTILE;
 use andon_detectors::baseline::Baseline;
 use andon_detectors::catalog::{Brief, CATALOG, Plans, Sink, States};
 use andon_detectors::facts::{
@@ -101,7 +102,7 @@ pub(crate) static PROFILES: LazyLock<ProfileSet> = LazyLock::new(|| {
 /// A profile against the shipped inventory.
 pub(crate) fn baseline(profile: Profile) -> Baseline {
     let clock = Arc::new(INVENTORY.clock.clone());
-    Baseline::compile(Arc::new(profile), &INVENTORY, clock)
+    Baseline::compile(Arc::new(profile), &INVENTORY, clock).with_indicators(HOSTILE.clone())
 }
 
 /// The first device of the type that a baseline is for, or of any type.
@@ -164,8 +165,7 @@ impl<'a> Watch<'a> {
         reports.at = row.at;
         if matches!(row.what, What::Claim | What::Shed) {
             // It is about what the device sent, and says nothing of the device it names.
-            self.show(row, reports);
-            return;
+            return self.show(row, reports);
         }
         let facts = RowFacts {
             device: self.device,

@@ -1,10 +1,25 @@
 //! Rows that no honest device sends: gaps, zeros, huge values, and every mixture of them.
 
+use std::sync::{Arc, LazyLock};
+
+use andon_schemas::indicator::{self, IndicatorSet};
 use andon_schemas::observation::{ConnState, Role, Transport};
+use andon_schemas::profile::SourceFile;
 use andon_schemas::time::{EventTime, Span};
 use proptest::prelude::*;
 
 use crate::plant::{Row, What};
+
+/// Networks that wild rows hit every now and then.
+pub(crate) static HOSTILE: LazyLock<Arc<IndicatorSet>> = LazyLock::new(|| {
+    let networks: Vec<String> = (60..90).map(|first| format!("{first}.0.0.0/8")).collect();
+    let text = networks.join("\n");
+    let file = SourceFile {
+        path: "hostile.txt",
+        text: &text,
+    };
+    Arc::new(indicator::parse(&[file]).unwrap())
+});
 
 /// Any number that a sensor or an attacker could send, most often a plausible one.
 fn value(most: f32) -> impl Strategy<Value = f32> {

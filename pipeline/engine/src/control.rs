@@ -1,4 +1,5 @@
-//! Control inputs: inventory and profiles change between two rows, for all devices at once.
+//! Control inputs: inventory, profiles and indicators change between two rows, for all devices at
+//! once.
 //!
 //! What is remembered of a device stays if it is still measured against the same profile. If not,
 //! the evidence that was gathered against the former one is dropped; of the hours that are open the

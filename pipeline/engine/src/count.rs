@@ -107,11 +107,8 @@ fn count(
     seen: &Seen,
     at: EventTime,
 ) {
-    let counted = device_type
-        .baseline
-        .profile
-        .volume
-        .is_none_or(|v| v.bytes == flow.bytes);
+    let kind = device_type.baseline.profile.counted_bytes();
+    let counted = kind.is_none_or(|kind| kind == flow.bytes);
     if let Some(pane) = hot.pane_mut(hour_of(at)) {
         if seen.increment.first {
             match flow.role {

@@ -22,6 +22,7 @@ mod look;
 mod names;
 mod output;
 mod plant;
+mod protect;
 mod refuse;
 mod room;
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Stage 2 to 3: a row is observed, counted into its pane, and shown to the detectors.
 
 use andon_detectors::catalog::{Plans, States};
-use andon_detectors::facts::{AttestationFacts, FlowFacts, ReadingFacts, RowFacts};
+use andon_detectors::facts::{
+    AttestationFacts, FlowFacts, ReadingFacts, ResolutionFacts, RowFacts,
+};
 use andon_schemas::bundle::Bundle;
 use andon_schemas::columns::FlowRow;
 use andon_schemas::identity::address_of_key;
@@ -158,7 +160,14 @@ impl Look<'_> {
                 };
                 plans.on_attestation(states, &facts, signer);
             }
-            Kind::Resolution => {}
+            Kind::Resolution => {
+                let facts = ResolutionFacts {
+                    device,
+                    answer: self.bundle.resolutions.row(self.index),
+                    at,
+                };
+                plans.on_resolution(states, &facts, signer);
+            }
         }
     }
 

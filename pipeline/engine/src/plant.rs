@@ -9,6 +9,7 @@ use andon_detectors::catalog::Plans;
 use andon_detectors::facts::DeviceFacts;
 use andon_schemas::command::{FlowMatch, Mode};
 use andon_schemas::identity::DeviceId;
+use andon_schemas::indicator::IndicatorSet;
 use andon_schemas::inventory::{Device, Function, Inventory, Maintenance};
 use andon_schemas::profile::{
     Destination, DetectorSetting, Profile, ProfileSet, ScanLimits, Target,
@@ -22,9 +23,9 @@ pub(crate) struct DeviceType {
     pub(crate) plans: Plans,
     pub(crate) profile: ProfileRef,
     /// The profile's own safety flows.
-    protected: Vec<FlowMatch>,
+    pub(crate) protected: Vec<FlowMatch>,
     /// Historian, update and attestation servers among its destinations.
-    essential: Vec<FlowMatch>,
+    pub(crate) essential: Vec<FlowMatch>,
 }
 
 /// Where a device stands in the plant: indices, small enough to keep per slot.
@@ -33,27 +34,19 @@ pub(crate) struct Place {
     /// Index into the types.
     pub(crate) device_type: u16,
     /// Index into the segments; `u16::MAX` for none.
-    segment: u16,
+    pub(crate) segment: u16,
     /// Index into the inventory; `u32::MAX` if it is not listed.
     listed: u32,
 }
 
-/// Flows that stay open when a device is cut.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Protection {
-    /// Safety flows at the device or carried by it.
-    pub(crate) protected: Vec<FlowMatch>,
-    /// What remains when it is isolated.
-    pub(crate) essential: Vec<FlowMatch>,
-}
-
-/// Inventory and profiles, compiled.
+/// Inventory, profiles and indicators, compiled.
 pub struct Plant {
     pub(crate) inventory: Inventory,
     pub(crate) mode: Mode,
     types: Vec<DeviceType>,
     type_index: BTreeMap<String, u16>,
     profile_hash: String,
+    indicators: Arc<IndicatorSet>,
 }
 
 impl std::fmt::Debug for Plant {
@@ -105,6 +98,7 @@ fn empty_profile(scan: ScanLimits) -> Profile {
         clients: Vec::new(),
         protocols: Vec::new(),
         volume: None,
+        upload: None,
         connections: None,
         hours: None,
         cadence: None,
@@ -121,6 +115,16 @@ fn empty_profile(scan: ScanLimits) -> Profile {
 impl Plant {
     /// Compiles the profiles against the inventory.
     pub fn compile(inventory: Inventory, profiles: &ProfileSet, mode: Mode) -> Self {
+        Self::with_indicators(inventory, profiles, Arc::default(), mode)
+    }
+
+    /// Compiles the profiles against the inventory and a list of hostile destinations.
+    pub fn with_indicators(
+        inventory: Inventory,
+        profiles: &ProfileSet,
+        indicators: Arc<IndicatorSet>,
+        mode: Mode,
+    ) -> Self {
         let clock = Arc::new(inventory.clock.clone());
         let mut types = Vec::with_capacity(profiles.len() + 2);
         let mut type_index = BTreeMap::new();
@@ -140,7 +144,12 @@ impl Plant {
                 break;
             };
             type_index.entry(profile.name.clone()).or_insert(index);
-            types.push(DeviceType::compile(profile, &inventory, &clock));
+            types.push(DeviceType::compile(
+                profile,
+                &inventory,
+                &clock,
+                &indicators,
+            ));
         }
         Self {
             inventory,
@@ -148,6 +157,7 @@ impl Plant {
             types,
             type_index,
             profile_hash: profiles.hash().to_owned(),
+            indicators,
         }
     }
 
@@ -159,6 +169,16 @@ impl Plant {
     /// SHA-256 of the inventory, lower-case hex.
     pub fn inventory_hash(&self) -> &str {
         &self.inventory.hash
+    }
+
+    /// SHA-256 of the lists of indicators, lower-case hex; empty without any.
+    pub fn indicator_hash(&self) -> &str {
+        self.indicators.hash()
+    }
+
+    /// The indicators it was compiled with.
+    pub fn indicators(&self) -> &Arc<IndicatorSet> {
+        &self.indicators
     }
 
     /// The inventory it was compiled from.
@@ -264,54 +284,6 @@ impl Plant {
                     || m.segments.contains(&usize::from(place.segment)))
         })
     }
-
-    /// What must stay open when this device is cut: its own safety flows, those its segment
-    /// declares, and, for a gateway, those of everything it serves.
-    pub(crate) fn protection(&self, place: Place) -> Protection {
-        let mut protection = Protection::default();
-        self.protect(place, &mut protection);
-        if let Some(gateway) = self
-            .listed(place)
-            .filter(|d| d.function == Function::Gateway)
-        {
-            for served in &gateway.serves {
-                self.protect(self.place(served.as_str()), &mut protection);
-            }
-        }
-        protection.protected.sort();
-        protection.protected.dedup();
-        protection.essential.sort();
-        protection.essential.dedup();
-        protection
-    }
-
-    fn protect(&self, place: Place, protection: &mut Protection) {
-        let device_type = self.device_type(place);
-        protection
-            .protected
-            .extend_from_slice(&device_type.protected);
-        protection
-            .essential
-            .extend_from_slice(&device_type.essential);
-        let Some(segment) = self.inventory.segments.get(usize::from(place.segment)) else {
-            return;
-        };
-        for rule in segment.allowed.iter().filter(|rule| rule.safety) {
-            let ports: Vec<Option<u16>> = match rule.ports.as_slice() {
-                [] => vec![None],
-                ports => ports.iter().copied().map(Some).collect(),
-            };
-            for network in &rule.networks {
-                protection
-                    .protected
-                    .extend(ports.iter().map(|port| FlowMatch {
-                        peer: network.to_string(),
-                        transport: rule.transport,
-                        port: *port,
-                    }));
-            }
-        }
-    }
 }
 
 impl DeviceType {
@@ -328,8 +300,10 @@ impl DeviceType {
         profile: &Profile,
         inventory: &Inventory,
         clock: &Arc<andon_schemas::time::PlantClock>,
+        indicators: &Arc<IndicatorSet>,
     ) -> Self {
-        let baseline = Baseline::compile(Arc::new(profile.clone()), inventory, clock.clone());
+        let baseline = Baseline::compile(Arc::new(profile.clone()), inventory, clock.clone())
+            .with_indicators(indicators.clone());
         let is_essential = |destination: &Destination| match &destination.target {
             Target::Role(role) => essential_role(role),
             Target::Name(name) => inventory

@@ -7,10 +7,11 @@ use andon_schemas::builtin;
 use andon_schemas::bundle::BundleBuilder;
 use andon_schemas::command::Mode;
 use andon_schemas::identity::DeviceId;
+use andon_schemas::indicator::{self, IndicatorSet};
 use andon_schemas::observation::{
     Body, ByteKind, ConnState, Flow, Header, Observation, Reading, Role, Source, Transport,
 };
-use andon_schemas::profile::ProfileSet;
+use andon_schemas::profile::{ProfileSet, SourceFile};
 use andon_schemas::time::{EventTime, Span};
 
 use crate::engine::{Engine, Input};
@@ -90,6 +91,15 @@ pub(crate) fn reading(device: &DeviceId, at: EventTime) -> Observation {
         spindle_rpm: None,
     };
     row(device, at, Body::Reading(reading))
+}
+
+/// A list of hostile destinations.
+pub(crate) fn listed(text: &str) -> Arc<IndicatorSet> {
+    let file = SourceFile {
+        path: "hostile.txt",
+        text,
+    };
+    Arc::new(indicator::parse(&[file]).unwrap())
 }
 
 /// An engine and the number of its next input.

@@ -2,7 +2,8 @@
 //!
 //! Layout: `ANDONSNP`, version (u32 LE), header section, then one section per virtual node. A
 //! section is its length (u32 LE), the CRC-32 of its bytes (u32 LE), and the bytes, postcard. The
-//! header names the hashes of the profiles and the inventory that the state was made with.
+//! header names the hashes of the profiles, the inventory and the indicators that the state was
+//! made with.
 
 use andon_detectors::catalog::CATALOG;
 use andon_schemas::identity::DeviceId;
@@ -19,7 +20,7 @@ use crate::plant::Plant;
 use crate::vnode::{VNODES, vnode_of};
 
 const MAGIC: &[u8; 8] = b"ANDONSNP";
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 
 /// Why a snapshot cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,10 +44,10 @@ pub enum SnapshotError {
         /// What is wrong with it.
         cause: String,
     },
-    /// Made with other profiles or another inventory.
+    /// Made with other profiles, another inventory or other indicators.
     #[error("snapshot was made with {what} {theirs}, this engine runs with {ours}")]
     Control {
-        /// Profiles or inventory.
+        /// Profiles, inventory or indicators.
         what: &'static str,
         /// Hash in the snapshot.
         theirs: String,
@@ -64,6 +65,8 @@ struct Header {
     counts: Counts,
     profile_hash: String,
     inventory_hash: String,
+    /// Empty without indicators.
+    indicator_hash: String,
 }
 
 impl Engine {
@@ -81,6 +84,7 @@ impl Engine {
             counts: self.counts,
             profile_hash: self.plant.profile_hash().to_owned(),
             inventory_hash: self.plant.inventory_hash().to_owned(),
+            indicator_hash: self.plant.indicator_hash().to_owned(),
         };
         write_section(&mut bytes, &header)?;
         let mut nodes: Vec<Vec<usize>> = vec![Vec::new(); VNODES];
@@ -170,7 +174,8 @@ impl Header {
         }
         check_control("detectors", &self.detectors, &detectors())?;
         check_control("profiles", &self.profile_hash, plant.profile_hash())?;
-        check_control("inventory", &self.inventory_hash, plant.inventory_hash())
+        check_control("inventory", &self.inventory_hash, plant.inventory_hash())?;
+        check_control("indicators", &self.indicator_hash, plant.indicator_hash())
     }
 }
 

@@ -109,7 +109,7 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
 /// address, nothing that anybody described.
 fn assumed(args: &BacktestArgs, by_address: bool) -> anyhow::Result<(Blueprint, Arc<Plant>)> {
     let blueprint = if by_address {
-        Blueprint::undescribed()
+        Blueprint::undescribed(&args.plant)?
     } else {
         Blueprint::read(&args.plant, Mode::Monitor)?
     };

@@ -96,7 +96,7 @@ fn as_of_a_run(args: &BridgeArgs) -> RunArgs {
         config: args.config.clone(),
         plant: PlantArgs {
             inventory: args.inventory.clone(),
-            profiles: None,
+            ..PlantArgs::default()
         },
         mqtt: args.mqtt.clone(),
         kafka: args.kafka.clone(),

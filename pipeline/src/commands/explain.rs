@@ -23,7 +23,7 @@ use anyhow::anyhow;
 use serde_json::json;
 
 use self::compare::Again;
-use crate::args::{ExplainArgs, Format};
+use crate::args::{ExplainArgs, Format, PlantArgs};
 use crate::blueprint::Blueprint;
 use crate::commands::devices::verdicts;
 use crate::exit::{Outcome, usage};
@@ -77,7 +77,12 @@ pub fn run(args: &ExplainArgs, format: Format, out: &mut impl Write) -> anyhow::
 
 /// What was in force when the verdicts were written, or what is named instead.
 fn plants(args: &ExplainArgs) -> anyhow::Result<Vec<Arc<Plant>>> {
-    if args.plant.inventory.is_none() && args.plant.profiles.is_none() {
+    let PlantArgs {
+        inventory,
+        profiles,
+        indicators,
+    } = &args.plant;
+    if inventory.is_none() && profiles.is_none() && indicators.is_empty() {
         let kept = Blueprint::kept(&args.data)?;
         if !kept.is_empty() {
             return Ok(kept);

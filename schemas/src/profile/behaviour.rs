@@ -1,6 +1,6 @@
 //! How much, how often and when: volume, connections, hours and cadence.
 
-use super::contract::{ACTIVE_HOURS, CADENCE, COUNTED, VOLUME};
+use super::contract::{ACTIVE_HOURS, CADENCE, COUNTED, UPLOAD, VOLUME};
 use super::read::{Layers, coverage, covered, positive};
 use super::{COVERAGE_DEFAULT, Cadence, Hours, Range, Volume};
 use crate::observation::ByteKind;
@@ -173,6 +173,26 @@ impl<'t> Rule<'t> {
         }
         (limit, true)
     }
+}
+
+/// The share of bytes that go up.
+pub(crate) fn upload(layers: &Layers<'_>, report: &mut Report) -> Option<Range> {
+    let node = layers.get("upload_share")?;
+    let fields = layers.fields("upload_share", &UPLOAD, report);
+    let coverage = coverage(fields.get("coverage"), report);
+    let written = if node.is_map() {
+        fields.must("range", "5-15 %", report)?
+    } else {
+        node
+    };
+    let range = covered(Some(written), Dimension::Share, coverage, report)?;
+    if range.lo <= 0.0 || range.hi >= 1.0 {
+        let refusal = Refusal::new("an upload share that reaches 0 % or 100 % has no middle");
+        let hint = "Write what honest hours show, for instance `0.5-15 %`.";
+        report.value(written, refusal.hint(hint));
+        return None;
+    }
+    Some(range)
 }
 
 /// New connections per hour.

@@ -67,6 +67,11 @@ pub(crate) const PROFILE: Section = Section {
             "bytes in both directions within an hour",
         ),
         Key::new(
+            "upload_share",
+            Shape::Any(&[UPLOAD_SHARE, Shape::Fields(&UPLOAD)]),
+            "the share of an hour's bytes that the device sends",
+        ),
+        Key::new(
             "connections_per_hour",
             Shape::Any(&[Shape::Text(&["10-50"]), Shape::Fields(&COUNTED)]),
             "new connections within an hour, counted at the originator",
@@ -215,6 +220,15 @@ pub(crate) const VOLUME: Section = Section {
             Shape::Text(&["86.6 MB"]),
             "a typical hour; needed where the range begins at 0",
         ),
+    ],
+};
+
+const UPLOAD_SHARE: Shape = Shape::Text(&["5-15 %"]);
+
+pub(crate) const UPLOAD: Section = Section {
+    keys: &[
+        Key::new("range", UPLOAD_SHARE, "the share in an honest hour"),
+        COVERAGE,
     ],
 };
 

@@ -265,6 +265,10 @@ pub struct Profile {
     pub protocols: Vec<Protocol>,
     /// Hourly volume.
     pub volume: Option<Volume>,
+    /// Share of an hour's bytes that it sends, both ends strictly between 0 and 1. A profile
+    /// without one has the hash it had before there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upload: Option<Range>,
     /// New connections per hour, counted at the originator.
     pub connections: Option<Range>,
     /// When.
@@ -290,6 +294,13 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// The kind of bytes that its figures are in: others are not added to them. `None` if it has
+    /// no such figures.
+    pub fn counted_bytes(&self) -> Option<ByteKind> {
+        let volume = self.volume.map(|volume| volume.bytes);
+        volume.or_else(|| self.upload.map(|_| ByteKind::default()))
+    }
+
     /// SHA-256 over the canonical JSON of the checked form, lower-case hex. What it extends does
     /// not enter: two profiles that say the same have the same hash, however they were written.
     pub fn content_hash(&self) -> String {

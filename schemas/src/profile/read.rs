@@ -94,6 +94,7 @@ pub(crate) fn profile(
         clients: talk::destinations(layers.get("clients"), report),
         protocols: talk::protocols(layers.get("protocols"), report),
         volume: behaviour::volume(layers, cadence.as_ref(), report),
+        upload: behaviour::upload(layers, report),
         connections: behaviour::connections(layers, report),
         hours: behaviour::hours(layers, report),
         cadence,

@@ -97,6 +97,11 @@ pub(crate) fn fields(profile: &Profile) -> Vec<Field> {
     fields.extend(items("clients", &profile.clients, destination));
     fields.extend(items("protocols", &profile.protocols, protocol));
     fields.extend(line("volume_per_hour", profile.volume.as_ref().map(volume)));
+    let upload = profile.upload.as_ref();
+    fields.extend(line(
+        "upload_share",
+        upload.map(|range| short(vec![], range, Dimension::Share)),
+    ));
     let connections = profile.connections.as_ref();
     fields.extend(line(
         "connections_per_hour",

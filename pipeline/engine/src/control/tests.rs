@@ -5,6 +5,7 @@ use std::sync::Arc;
 use andon_schemas::builtin;
 use andon_schemas::command::Mode;
 use andon_schemas::finding::Finding;
+use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::profile::{self, SourceFile};
 use andon_schemas::verdict::Verdict;
@@ -12,7 +13,7 @@ use andon_schemas::verdict::Verdict;
 use crate::engine::{Engine, Input};
 use crate::output::{Item, Output};
 use crate::plant::Plant;
-use crate::scenes::{Bench, PLANT, PROFILES, device, minute, reading, stray_flow};
+use crate::scenes::{Bench, PLANT, PROFILES, device, listed, minute, reading, stray_flow};
 
 /// The shipped plant, with another line under the destinations of its controllers.
 fn with_destination(line: &str) -> Arc<Plant> {
@@ -94,6 +95,40 @@ fn what_was_found_stands_and_names_the_profile_it_was_measured_against() {
     assert_ne!(closed.profile, raised.profile);
     let known = allowing.profile("cnc_controller_fanuc").unwrap();
     assert_eq!(closed.profile.hash, known.hash);
+}
+
+#[test]
+fn a_list_of_hostile_destinations_is_in_force_from_the_next_row_on() {
+    let cnc = device("cnc_controller_fanuc");
+    let known = |list: &str| {
+        let inventory = builtin::inventory().unwrap();
+        Arc::new(Plant::with_indicators(
+            inventory,
+            &PROFILES,
+            listed(list),
+            Mode::Monitor,
+        ))
+    };
+    let found = |output: &Output| {
+        let findings = verdicts(output).into_iter().flat_map(|v| &v.findings);
+        findings
+            .filter(|f| f.detector == "known_bad_destination")
+            .map(|f| (f.grade, f.count))
+            .next_back()
+    };
+    let mut bench = Bench::new();
+    let before = bench.rows(&[stray_flow(&cnc, minute(9 * 60))]);
+    assert_eq!(found(&before), None);
+    bench.engine.step(&Input::Control(known("203.0.113.0/24")));
+    let told = bench.rows(&[stray_flow(&cnc, minute(9 * 60 + 1))]);
+    assert_eq!(found(&told), Some((Grade::Critical, 1)));
+    let saved = bench.engine.snapshot().unwrap();
+    assert!(Engine::restore(known("203.0.113.0/24"), &[saved], |_| true, true).is_ok());
+    // Taken off the list again, further calls add nothing; the finding stands for its day.
+    bench.engine.step(&Input::Control(known("192.0.2.0/24")));
+    bench.rows(&[stray_flow(&cnc, minute(9 * 60 + 2))]);
+    let closed = bench.tick(minute(11 * 60));
+    assert_eq!(found(&closed), Some((Grade::Critical, 1)));
 }
 
 #[test]

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::{Device, Function, Maintenance};
-use andon_schemas::observation::{Attestation, Body, ConnState, Observation, Reading, Sender};
+use andon_schemas::observation::{
+    Attestation, Body, ConnState, Observation, Reading, Resolution, Sender,
+};
 use andon_schemas::time::{EventTime, Span};
 use andon_schemas::verdict::Verdict;
 
 use crate::engine::Input;
 use crate::output::{Item, Output};
 use crate::plant::Plant;
-use crate::scenes::{Bench, PLANT, PROFILES, device, minute, reading, row, stray_flow};
+use crate::scenes::{Bench, PLANT, PROFILES, device, listed, minute, reading, row, stray_flow};
 
 /// The devices of the plant that are knocked at.
 const KNOCKED_AT: usize = 30;
@@ -196,4 +198,30 @@ fn before_and_after_maintenance_everything_is_said() {
         assert!(found.contains(&"current_draw".to_owned()), "{found:?}");
         assert_eq!(bench.engine.counts().in_maintenance, 0);
     }
+}
+
+#[test]
+fn whoever_asks_for_a_hostile_name_is_told_before_it_connects() {
+    let sensor = device("temperature_sensor");
+    let mut bench = Bench::new();
+    let plant = Plant::with_indicators(
+        PLANT.inventory().clone(),
+        &PROFILES,
+        listed("c2.example.net"),
+        PLANT.mode,
+    );
+    bench.engine.step(&Input::Control(Arc::new(plant)));
+    let ask = |name: &str, at| {
+        let answer = Resolution {
+            server: [10, 6, 0, 21].into(),
+            name: name.to_owned(),
+            addresses: vec![[203, 0, 113, 9].into()],
+            ttl_s: 60,
+        };
+        row(&sensor, minute(at), Body::Resolution(answer))
+    };
+    let output = bench.rows(&[ask("ntp.mfg.local", 600)]);
+    assert_eq!(detectors(&output, &sensor), Vec::<String>::new());
+    let output = bench.rows(&[ask("beacon.c2.example.net", 601)]);
+    assert_eq!(detectors(&output, &sensor), ["known_bad_destination"]);
 }

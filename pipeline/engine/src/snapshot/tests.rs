@@ -73,9 +73,11 @@ fn another_version_is_refused_by_its_number() {
 }
 
 #[test]
-fn other_profiles_or_another_inventory_are_refused() {
+fn other_profiles_another_inventory_or_other_indicators_are_refused() {
     use andon_detectors::catalog::CATALOG;
     use andon_schemas::{builtin, command::Mode};
+
+    use crate::scenes::listed;
 
     let names: Vec<_> = CATALOG.iter().map(|entry| entry.name).collect();
     let profiles = builtin::profiles(&names).unwrap();
@@ -91,6 +93,15 @@ fn other_profiles_or_another_inventory_are_refused() {
         (
             crate::Plant::compile(moved, &profiles, Mode::Monitor),
             "inventory",
+        ),
+        (
+            crate::Plant::with_indicators(
+                builtin::inventory().unwrap(),
+                &profiles,
+                listed("203.0.113.9"),
+                Mode::Monitor,
+            ),
+            "indicators",
         ),
     ] {
         let result = Engine::restore(plant.into(), &[saved()], |_| true, true);

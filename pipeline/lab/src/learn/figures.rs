@@ -61,6 +61,30 @@ impl Draft<'_> {
         })
     }
 
+    /// The share of its bytes that it sends, where that is neither all nor nothing.
+    pub(super) fn upload(&mut self, active: &[Hour]) -> Option<Range> {
+        let moved = active.iter().filter(|hour| hour.bytes > 0.0);
+        let mut shares: Vec<f32> = moved.map(|hour| hour.up / hour.bytes).collect();
+        if shares.len() < HOURS_MIN {
+            return None;
+        }
+        shares.sort_by(f32::total_cmp);
+        let thousandth = |share: f64, round: fn(f64) -> f64| round(share * 1_000.0) / 1_000.0;
+        let (lo, hi) = (
+            thousandth(quantile(&shares, 0.025), f64::floor),
+            thousandth(quantile(&shares, 0.975), f64::ceil),
+        );
+        if lo <= 0.0 || hi >= 1.0 || hi <= lo {
+            return None;
+        }
+        self.say("upload_share", format!("{} device-hours.", shares.len()));
+        Some(Range {
+            lo,
+            hi,
+            coverage: COVERAGE_DEFAULT,
+        })
+    }
+
     fn few(&mut self, key: &'static str, hours: usize) {
         if hours < HOURS_MIN {
             self.cold(
@@ -232,6 +256,7 @@ impl Draft<'_> {
                 device: 0,
                 number: hour,
                 bytes: 0.0,
+                up: 0.0,
                 opened: 0,
                 failed: 0,
             };

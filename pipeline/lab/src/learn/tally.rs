@@ -62,6 +62,8 @@ pub(super) struct Hour {
     /// Since the epoch.
     pub(super) number: i32,
     pub(super) bytes: f32,
+    /// Those of them that the device sent.
+    pub(super) up: f32,
     pub(super) opened: u32,
     pub(super) failed: u32,
 }
@@ -272,11 +274,12 @@ impl Tally {
             clippy::cast_precision_loss,
             reason = "bytes of an hour, to seven digits"
         )]
-        let bytes = window.pane.bytes() as f32;
+        let (bytes, up) = (window.pane.bytes() as f32, window.pane.up as f32);
         self.hours.push(Hour {
             device,
             number: window.pane.hour,
             bytes,
+            up,
             opened: window.pane.opened,
             failed: window.pane.failed,
         });

@@ -104,6 +104,7 @@ impl Draft<'_> {
             clients: self.peers("clients", &self.tally.clients),
             protocols: self.protocols(),
             volume: self.volume(&active),
+            upload: self.upload(&active),
             connections: self.connections(&active),
             hours: self.hours(activity.as_ref()),
             cadence,

@@ -249,7 +249,13 @@ impl Tuning<'_> {
 
     fn compile(&self, profiles: &ProfileSet) -> Arc<Plant> {
         let inventory = self.plant.inventory().clone();
-        Arc::new(Plant::compile(inventory, profiles, Mode::Monitor))
+        let indicators = self.plant.indicators().clone();
+        Arc::new(Plant::with_indicators(
+            inventory,
+            profiles,
+            indicators,
+            Mode::Monitor,
+        ))
     }
 
     fn certified(&self, device_hours: u64) -> Certified {

@@ -54,7 +54,7 @@ fn script(scene: &Scene<'_>) -> Result<Script, String> {
         "beacons to an unknown outside host every 45 s",
     );
     label.peer = Some(PEER);
-    label.detectors = vec!["unknown_destination".to_owned()];
+    label.detectors = vec!["beaconing".to_owned(), "unknown_destination".to_owned()];
     Ok(Script {
         labels: vec![label],
         needs: end,

@@ -243,6 +243,7 @@ fn other_side(
     let plant_args = PlantArgs {
         inventory: None,
         profiles: Some(profiles.to_owned()),
+        indicators: Vec::new(),
     };
     let read = Blueprint::read(&plant_args, Mode::Monitor)?;
     let named = Named::of(&plant_args, &read);

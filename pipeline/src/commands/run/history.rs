@@ -132,7 +132,8 @@ fn change_of(kind: &str, payload: &[u8]) -> anyhow::Result<Blueprint> {
             "`{kind}` is no control input that this build knows"
         ));
     }
-    serde_json::from_slice(payload).context("cannot read the change of inventory and profiles")
+    serde_json::from_slice(payload)
+        .context("cannot read the change of inventory, profiles and indicators")
 }
 
 impl Run<'_> {
@@ -205,7 +206,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Reads inventory and profiles again. What is wrong with them changes nothing.
+    /// Reads inventory, profiles and indicators again. What is wrong with them changes nothing.
     ///
     /// # Errors
     /// If the change cannot be made durable: then nobody may go on, with or without it.
@@ -217,7 +218,7 @@ impl Run<'_> {
         });
         match read {
             Ok(blueprint) if blueprint == *self.core.blueprint() => {
-                tracing::info!("inventory and profiles are what they were");
+                tracing::info!("inventory, profiles and indicators are what they were");
             }
             Ok(blueprint) => {
                 self.adopt(blueprint)?;
@@ -225,11 +226,13 @@ impl Run<'_> {
                     devices = self.core.plant().inventory().devices.len(),
                     profiles = self.core.plant().profile_hash(),
                     inventory = self.core.plant().inventory_hash(),
-                    "inventory and profiles were read again and are in force"
+                    indicators = self.core.plant().indicators().len(),
+                    "inventory, profiles and indicators were read again and are in force"
                 );
             }
             Err(error) => tracing::error!(
-                "inventory and profiles cannot be used, the former ones stay in force: {}",
+                "inventory, profiles or indicators cannot be used, the former ones stay in force: \
+                 {}",
                 words(&error)
             ),
         }
