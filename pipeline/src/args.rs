@@ -1,5 +1,6 @@
 //! The command line as it is written; what it means is decided by the commands.
 
+mod capture;
 mod learn;
 mod topics;
 mod tune;
@@ -15,6 +16,7 @@ pub use self::values::check_shards;
 pub(crate) use self::values::parse_duration;
 use self::values::{parse_devices, parse_shards, parse_some, parse_speed};
 
+pub use capture::{CaptureCommand, ConvertArgs};
 pub use learn::LearnArgs;
 pub use topics::{ClusterArgs, TopicsCommand};
 pub use tune::{Per, TuneArgs};
@@ -68,6 +70,9 @@ pub enum Command {
     Tune(TuneArgs),
     /// Make a labelled capture of the simulated plant.
     Simulate(SimulateArgs),
+    /// Work on captures.
+    #[command(subcommand)]
+    Capture(CaptureCommand),
     /// Play a capture to a broker or to a running endpoint.
     Publish(PublishArgs),
     /// Compute a recorded verdict again and say whether it comes out equal.

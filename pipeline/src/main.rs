@@ -22,6 +22,7 @@ fn main() -> ExitCode {
     let mut out = io::BufWriter::new(stdout.lock());
     let result = match &cli.command {
         Command::Backtest(args) => commands::backtest::run(args, cli.output, &mut out),
+        Command::Capture(command) => commands::capture::run(command, cli.output, &mut out),
         Command::Learn(args) => commands::learn::run(args, cli.output, &mut out),
         Command::Tune(args) => commands::tune::run(args, cli.output, &mut out),
         Command::Simulate(args) => commands::simulate::run(args, cli.output, &mut out),

@@ -2,6 +2,7 @@
 
 pub mod backtest;
 pub mod bridge;
+pub mod capture;
 pub mod demo;
 pub mod devices;
 pub mod explain;

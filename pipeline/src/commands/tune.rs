@@ -66,7 +66,9 @@ pub fn run(args: &TuneArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         },
     };
     let (tuned, proposed) = tune(&tuning, &mut told).map_err(|error| match error {
-        TuneError::Capture(_) | TuneError::Empty | TuneError::NoProfile => usage(error),
+        TuneError::Capture(_) | TuneError::Empty | TuneError::NoProfile | TuneError::TooShort => {
+            usage(error)
+        }
     })?;
     shown.1.done();
     let proposal = Proposal::of(&blueprint, &profiles, &proposed)?;

@@ -9,7 +9,9 @@ use andon_schemas::profile::ProfileSet;
 use andon_schemas::time::EventTime;
 
 use super::Per;
-use super::certificate::{Claim, Sample, Watched, p_value, scale_needed, spread};
+use super::certificate::{
+    Claim, DEVICES_MIN, Sample, Tested, Watched, choose, p_value, scale_needed, spread,
+};
 use super::drill::{Drill, FirstAccused};
 use super::outcome::{Alarm, AsWritten, Grounds, Rate, Refusal, Step, Verdict};
 use super::path::Setting;
@@ -163,24 +165,25 @@ impl<'a> Assessment<'a> {
 
     /// The loosest configuration that passes all of these claims together with all stricter ones.
     fn choice(&self, scope: &str, device_type: Option<&str>, claims: &[(Grade, Claim)]) -> Choice {
-        let shown: Vec<(Vec<Vec<Watched>>, f64, Claim)> = claims
+        let shown: Vec<(Vec<Vec<Watched>>, Claim)> = claims
             .iter()
-            .map(|(grade, claim)| {
-                let samples = self.samples(*grade, device_type);
-                let spread = self.spread_of(*grade, device_type);
-                (samples, spread, *claim)
+            .map(|(grade, claim)| (self.samples(*grade, device_type), *claim))
+            .collect();
+        let tested: Vec<Tested> = shown
+            .iter()
+            .map(|(samples, claim)| {
+                let samples = samples.iter().map(|one| Sample(one)).collect();
+                Tested::new(samples, *claim)
             })
             .collect();
-        let passes = |at: &usize| {
-            shown.iter().all(|(samples, spread, claim)| {
-                p_value(&Sample(&samples[*at]), claim.target, *spread) <= claim.delta()
-            })
-        };
-        let steps = (0..self.path.len()).take_while(passes);
-        let chosen = steps.count().checked_sub(1);
+        let chosen = choose(&tested);
         // Of several claims the first is spoken of, which is the one that all are judged by.
-        let (samples, spread, claim) = &shown[0];
-        let sample = Sample(&samples[chosen.unwrap_or(0)]);
+        let Tested {
+            samples,
+            spread,
+            claim,
+        } = &tested[0];
+        let sample = samples[chosen.unwrap_or(0)];
         let refused = chosen.is_none().then(|| refusal(&sample, *spread, claim));
         Choice {
             device_type: device_type.map(str::to_owned),
@@ -334,7 +337,8 @@ fn first_accused(watch: &Watch, device: &DeviceId, from: EventTime) -> FirstAccu
 /// Why nothing is certified, and what would be needed.
 fn refusal(sample: &Sample, spread: f64, claim: &Claim) -> Refusal {
     let hours = sample.hours();
-    let scale = scale_needed(sample, claim, spread);
+    let few = sample.devices() < DEVICES_MIN;
+    let scale = scale_needed(sample, claim, spread).filter(|_| !few);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -344,6 +348,13 @@ fn refusal(sample: &Sample, spread: f64, claim: &Claim) -> Refusal {
     let needed = scale.map(|scale| (scale * hours as f64).ceil() as u64);
     let reason = if hours == 0 {
         "its tuned part holds no whole device-hour".to_owned()
+    } else if few {
+        format!(
+            "its tuned part holds {} devices; how much devices differ cannot be told from fewer than \
+             {DEVICES_MIN}; half of the devices in the traffic serve for it. It takes more devices, not more \
+             hours",
+            sample.devices()
+        )
     } else if scale.is_some() {
         format!(
             "{} false positives in {hours} device-hours do not prove the target",
@@ -353,7 +364,7 @@ fn refusal(sample: &Sample, spread: f64, claim: &Claim) -> Refusal {
         format!(
             "even the strictest configuration has {} false positives in {hours} device-hours, more \
              than the target allows; they come from rules that tuning does not loosen, or the \
-             traffic is not clean",
+             traffic is not clean; more of it would not do",
             sample.count()
         )
     };

@@ -27,6 +27,9 @@ use serde::Serialize;
 const SPREAD_MARGIN: f64 = 1.5;
 /// Fewest false positives on which a spread can be measured, and at least one for each device.
 const MEASURABLE: u64 = 20;
+/// How much devices differ cannot be told from fewer, so nothing is certified on fewer: the
+/// simulation holds the promise down to this many.
+pub const DEVICES_MIN: u64 = 10;
 /// A spread below this is none.
 const SPREAD_MIN: f64 = 1e-9;
 /// Further than this no amount of traffic is asked for.
@@ -87,7 +90,8 @@ impl Sample<'_> {
         counts.max().unwrap_or(0)
     }
 
-    fn devices(&self) -> u64 {
+    /// Devices that were watched at all.
+    pub fn devices(&self) -> u64 {
         self.0.iter().filter(|device| device.hours > 0).count() as u64
     }
 
@@ -173,11 +177,47 @@ pub fn upper(sample: &Sample, spread: f64, delta: f64) -> f64 {
     high
 }
 
-/// The loosest configuration that is certified together with all stricter ones, by position; none
-/// if not even the strictest is. `samples` go from strict to loose.
-pub fn choose(samples: &[Sample], claim: &Claim, spread: f64) -> Option<usize> {
-    let certified = |sample: &&Sample| p_value(sample, claim.target, spread) <= claim.delta();
-    samples.iter().take_while(certified).count().checked_sub(1)
+/// A claim and what it is to be certified on: what each configuration showed, from strict to loose.
+#[derive(Clone, Debug)]
+pub struct Tested<'a> {
+    /// Configuration by configuration.
+    pub samples: Vec<Sample<'a>>,
+    /// How much devices differ.
+    pub spread: f64,
+    /// The claim.
+    pub claim: Claim,
+}
+
+impl<'a> Tested<'a> {
+    /// The claim, with the spread that the samples show themselves.
+    pub fn new(samples: Vec<Sample<'a>>, claim: Claim) -> Self {
+        let spread = spread(&samples);
+        Self {
+            samples,
+            spread,
+            claim,
+        }
+    }
+}
+
+/// The loosest configuration under which all claims are certified, there and under all stricter
+/// ones, by position; none if not even the strictest is. Fewer than [`DEVICES_MIN`] devices certify
+/// nothing.
+pub fn choose(claims: &[Tested]) -> Option<usize> {
+    let certified = |at: usize| {
+        claims.iter().all(|one| {
+            let sample = one.samples.get(at);
+            sample.is_some_and(|sample| {
+                sample.devices() >= DEVICES_MIN
+                    && p_value(sample, one.claim.target, one.spread) <= one.claim.delta()
+            })
+        })
+    };
+    let steps = claims.iter().map(|one| one.samples.len()).max()?;
+    (0..steps)
+        .take_while(|at| certified(*at))
+        .count()
+        .checked_sub(1)
 }
 
 /// How many times as many clean device-hours would certify what was seen, if it went on like this;

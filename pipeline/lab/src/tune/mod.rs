@@ -77,6 +77,9 @@ pub enum TuneError {
          types, and profiles of these types"
     )]
     NoProfile,
+    /// It is over before it began.
+    #[error("no device of the capture was heard of for an hour, so there is nothing to tune on")]
+    TooShort,
 }
 
 /// What is tuned, on what, for what.
@@ -167,14 +170,11 @@ impl Tuning<'_> {
             for row in rows.iter() {
                 let at = row.header.event_time;
                 if let Some(heard) = heard.get_mut(&row.header.device) {
-                    heard.first = heard.first.min(at);
-                    heard.last = heard.last.max(at);
+                    heard.at(at);
                 } else {
-                    let now = Heard {
-                        first: at,
-                        last: at,
-                    };
-                    heard.insert(row.header.device.clone(), now);
+                    let mut first = Heard::default();
+                    first.at(at);
+                    heard.insert(row.header.device.clone(), first);
                 }
             }
         };
@@ -193,7 +193,11 @@ impl Tuning<'_> {
             let profile = self.profiles.get(device_type)?;
             Some((device, (profile.name.clone(), heard)))
         });
-        let split = Split::new(measured.collect()).ok_or(TuneError::NoProfile)?;
+        let measured: BTreeMap<DeviceId, (String, Heard)> = measured.collect();
+        if measured.is_empty() {
+            return Err(TuneError::NoProfile);
+        }
+        let split = Split::new(measured).ok_or(TuneError::TooShort)?;
         let without_profile = all - split.members.len() as u64;
         let seen = Seen {
             records: player.records(),

@@ -49,13 +49,52 @@ const SHARES: [f64; 3] = [0.35, 0.40, 0.25];
 const GAP_SHARE: f64 = 0.05;
 const GAP_MAX: Span = Span::from_secs(86_400);
 
-/// When a device was heard of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heard {
-    /// First.
-    pub first: EventTime,
-    /// Last.
-    pub last: EventTime,
+/// After so long without a row a device was not being watched.
+const WATCHED_FOR: Span = Span::from_secs(86_400);
+/// Most stretches kept of one device; more are taken for one.
+const STRETCHES_MAX: usize = 10_000;
+
+/// When a device was watched: stretches in which it was heard of at least once a day.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard(Vec<Interval>);
+
+impl Heard {
+    /// It was heard of.
+    pub fn at(&mut self, at: EventTime) {
+        let is_within = |stretch: &Interval| {
+            at >= stretch.start - WATCHED_FOR && at <= stretch.end + WATCHED_FOR
+        };
+        let full = self.0.len() >= STRETCHES_MAX;
+        match self.0.last_mut() {
+            Some(stretch) if full || is_within(stretch) => {
+                stretch.start = stretch.start.min(at);
+                stretch.end = stretch.end.max(at);
+            }
+            _ => self.0.push(Interval { start: at, end: at }),
+        }
+    }
+
+    /// Whole hours within a span. A single row with a wrong date makes none.
+    fn hours_in(&self, span: Interval) -> u64 {
+        let micros: i64 = self
+            .0
+            .iter()
+            .map(|stretch| {
+                let within = stretch
+                    .end
+                    .min(span.end)
+                    .since(stretch.start.max(span.start));
+                within.micros().max(0)
+            })
+            .sum();
+        u64::try_from(micros / Span::HOUR.micros()).unwrap_or(0)
+    }
+
+    /// Stretches of an hour or more.
+    fn real(&self) -> impl Iterator<Item = &Interval> {
+        let is_real = |stretch: &&Interval| stretch.end.since(stretch.start) >= Span::HOUR;
+        self.0.iter().filter(is_real)
+    }
 }
 
 /// A device in the traffic.
@@ -81,10 +120,11 @@ pub struct Split {
 }
 
 impl Split {
-    /// Divides what was heard, by device type and time. None if nothing was.
+    /// Divides what was heard, by device type and time. None if no device was for an hour.
     pub fn new(heard: BTreeMap<DeviceId, (String, Heard)>) -> Option<Self> {
-        let first = heard.values().map(|(_, heard)| heard.first).min()?;
-        let last = heard.values().map(|(_, heard)| heard.last).max()?;
+        let real = || heard.values().flat_map(|(_, heard)| heard.real());
+        let first = real().map(|stretch| stretch.start).min()?;
+        let last = real().map(|stretch| stretch.end).max()?;
         let mut dealt: BTreeMap<&str, Vec<&DeviceId>> = BTreeMap::new();
         for (device, (device_type, _)) in &heard {
             dealt.entry(device_type).or_default().push(device);
@@ -127,13 +167,7 @@ impl Split {
 
     /// Whole hours in which a device was watched during a part's time.
     pub fn hours(&self, member: &Member, part: Part) -> u64 {
-        let span = self.span(part);
-        let (from, to) = (
-            member.heard.first.max(span.start),
-            member.heard.last.min(span.end),
-        );
-        let hours = to.since(from).micros() / Span::HOUR.micros();
-        u64::try_from(hours).unwrap_or(0)
+        member.heard.hours_in(self.span(part))
     }
 
     /// The devices of a part, with the hours they were watched in its time.
@@ -181,15 +215,21 @@ pub(super) fn scattered(text: &str) -> u64 {
 mod tests {
     use super::*;
 
+    fn start() -> EventTime {
+        EventTime::parse("2025-12-01T00:00:00Z").unwrap()
+    }
+
+    /// Heard of every hour.
+    fn heard(hours: i64) -> Heard {
+        let mut heard = Heard::default();
+        (0..=hours).for_each(|hour| heard.at(start() + Span::HOUR.times(hour)));
+        heard
+    }
+
     fn split(devices: usize, hours: i64) -> Split {
-        let start = EventTime::parse("2025-12-01T00:00:00Z").unwrap();
-        let heard = Heard {
-            first: start,
-            last: start + Span::HOUR.times(hours),
-        };
         let all = (0..devices).map(|at| {
             let device = DeviceId::new(&format!("press-{at:03}")).unwrap();
-            (device, (format!("press_{}", at % 2), heard))
+            (device, (format!("press_{}", at % 2), heard(hours)))
         });
         Split::new(all.collect()).unwrap()
     }
@@ -215,19 +255,36 @@ mod tests {
     }
 
     #[test]
-    fn a_short_capture_has_short_gaps_and_a_late_device_few_hours() {
+    fn a_short_capture_has_short_gaps() {
         let split = split(2, 20);
         assert_eq!(split.spans[1].start.since(split.spans[0].end), Span::HOUR);
-        let (_, member, hours) = split.devices(Part::Tune).next().unwrap();
+        let (_, _, hours) = split.devices(Part::Tune).next().unwrap();
         assert_eq!(hours, 7);
-        let late = Member {
-            heard: Heard {
-                first: split.whole.end,
-                ..member.heard
-            },
-            ..member.clone()
-        };
-        assert_eq!(split.hours(&late, Part::Tune), 0);
         assert!(Split::new(BTreeMap::new()).is_none());
+    }
+
+    #[test]
+    fn a_row_with_a_wrong_date_makes_no_hours_and_moves_nothing() {
+        let mut wrong = Heard::default();
+        wrong.at(EventTime::default());
+        (0..=20).for_each(|hour| wrong.at(start() + Span::HOUR.times(hour)));
+        let device = DeviceId::new("press-000").unwrap();
+        let one = BTreeMap::from([(device.clone(), ("press".to_owned(), wrong))]);
+        let right = BTreeMap::from([(device, ("press".to_owned(), heard(20)))]);
+        let (one, right) = (Split::new(one).unwrap(), Split::new(right).unwrap());
+        assert_eq!((one.whole, one.spans), (right.whole, right.spans));
+        let hours = |split: &Split| split.devices(Part::Tune).next().unwrap().2;
+        assert_eq!(hours(&one), hours(&right));
+    }
+
+    #[test]
+    fn days_in_which_nobody_heard_of_a_device_are_not_its_hours() {
+        let mut away = heard(10);
+        (0..=10).for_each(|hour| away.at(start() + Span::HOUR.times(200 + hour)));
+        let all = Interval {
+            start: start(),
+            end: start() + Span::HOUR.times(400),
+        };
+        assert_eq!(away.hours_in(all), 20);
     }
 }

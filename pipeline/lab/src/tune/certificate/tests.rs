@@ -99,12 +99,20 @@ const CLAIM: Claim = Claim {
     confidence: 0.95,
 };
 
+fn at_no_spread(samples: &[Sample], claim: &Claim) -> Option<usize> {
+    choose(&[Tested {
+        samples: samples.to_vec(),
+        spread: 0.0,
+        claim: *claim,
+    }])
+}
+
 fn as_promised(samples: &[Sample], claim: &Claim) -> Option<usize> {
-    choose(samples, claim, spread(samples))
+    choose(&[Tested::new(samples.to_vec(), *claim)])
 }
 
 fn as_if_all_were_alike(samples: &[Sample], claim: &Claim) -> Option<usize> {
-    choose(samples, claim, 0.0)
+    at_no_spread(samples, claim)
 }
 
 /// The share of tunings that exceed the target may not be above 5 % beyond doubt: its 99 % lower
@@ -187,7 +195,7 @@ fn too_few_hours_are_refused_with_the_number_that_is_needed() {
         false_positives: 0,
     }; 10];
     let sample = Sample(&devices);
-    assert_eq!(choose(&[sample], &CLAIM, 0.0), None);
+    assert_eq!(at_no_spread(&[sample], &CLAIM), None);
     let scale = scale_needed(&sample, &CLAIM, 0.0).unwrap();
     let needed = trials_needed(0, CLAIM.target, 0.05).unwrap();
     assert!(
@@ -198,7 +206,7 @@ fn too_few_hours_are_refused_with_the_number_that_is_needed() {
         hours: 300,
         false_positives: 0,
     }; 10];
-    assert_eq!(choose(&[Sample(&enough)], &CLAIM, 0.0), Some(0));
+    assert_eq!(at_no_spread(&[Sample(&enough)], &CLAIM), Some(0));
 }
 
 #[test]
@@ -208,7 +216,7 @@ fn a_rate_above_the_target_is_refused_for_good() {
         false_positives: 20,
     }; 10];
     assert_eq!(scale_needed(&Sample(&devices), &CLAIM, 0.0), None);
-    assert_eq!(choose(&[Sample(&devices)], &CLAIM, 0.0), None);
+    assert_eq!(at_no_spread(&[Sample(&devices)], &CLAIM), None);
     assert_eq!(scale_needed(&Sample(&[]), &CLAIM, 0.0), None);
 }
 
@@ -232,16 +240,39 @@ fn a_bound_and_its_test_agree() {
     assert!(bound > upper(&sample, 0.0, 0.05));
 }
 
+fn alike(false_positives: u64, devices: usize) -> Vec<Watched> {
+    let device = Watched {
+        hours: 1_000,
+        false_positives,
+    };
+    vec![device; devices]
+}
+
 #[test]
 fn the_first_that_fails_ends_the_sequence() {
-    let few = [Watched {
-        hours: 10_000,
-        false_positives: 0,
-    }];
-    let many = [Watched {
-        hours: 10_000,
-        false_positives: 50,
-    }];
+    let (few, many) = (alike(0, 10), alike(5, 10));
     let samples = [Sample(&few), Sample(&many), Sample(&few)];
-    assert_eq!(choose(&samples, &CLAIM, 0.0), Some(0));
+    assert_eq!(at_no_spread(&samples, &CLAIM), Some(0));
+}
+
+#[test]
+fn several_claims_hold_together_or_not_at_all() {
+    let (few, many) = (alike(0, 10), alike(5, 10));
+    let strict = Tested::new(vec![Sample(&few), Sample(&few)], CLAIM);
+    let loose = Tested::new(vec![Sample(&few), Sample(&many)], CLAIM);
+    assert_eq!(choose(std::slice::from_ref(&strict)), Some(1));
+    assert_eq!(choose(&[strict, loose]), Some(0));
+    assert_eq!(choose(&[]), None);
+}
+
+#[test]
+fn too_few_devices_certify_nothing_however_long_they_were_watched() {
+    let nine = vec![
+        Watched {
+            hours: 1_000_000,
+            false_positives: 0,
+        };
+        9
+    ];
+    assert_eq!(at_no_spread(&[Sample(&nine)], &CLAIM), None);
 }
