@@ -2,8 +2,9 @@
 //! knows, in its protocol, in its hours, day after day.
 //!
 //! Ground truth: for a day and a night, one extra upload of 1 MB about every twelve minutes of
-//! work: 5 MB an hour, 5 % of its volume. No rule can see it; the statistics that can are due in
-//! a later release.
+//! work: 5 MB an hour, 5 % of its volume. No rule can see it. `upload_ratio` needs hours of the
+//! device's own before it, or it cannot tell a leak from a device that has always sent more; a
+//! capture that begins with the attack has none.
 
 use andon_schemas::grade::Grade;
 use andon_schemas::time::Span;
