@@ -1,6 +1,7 @@
 //! One destination as lists write it: an address, a network, a name, or a URL of one of them.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use ipnet::IpNet;
 
@@ -14,22 +15,14 @@ use crate::profile::host_name;
 const V4_WIDEST: u8 = 8;
 const V6_WIDEST: u8 = 19;
 
-/// Networks that plants use for themselves, or that reach nobody.
-const OWN: [&str; 13] = [
-    "0.0.0.0/8",
-    "10.0.0.0/8",
-    "100.64.0.0/10",
-    "127.0.0.0/8",
-    "169.254.0.0/16",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "224.0.0.0/4",
-    "240.0.0.0/4",
-    "::/127",
-    "fc00::/7",
-    "fe80::/10",
-    "ff00::/8",
-];
+/// Networks that plants use for themselves, or that reach nobody; read once, as a list has a million
+/// entries to be held against them.
+static OWN: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
+    let written = "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 \
+                   192.168.0.0/16 224.0.0.0/4 240.0.0.0/4 ::/127 fc00::/7 fe80::/10 ff00::/8";
+    let networks = written.split(' ').filter_map(|own| own.parse().ok());
+    networks.collect()
+});
 
 /// What an indicator is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,9 +157,9 @@ fn network_value(network: IpNet, written: &str) -> Result<Value, Refusal> {
 
 /// The network of a plant's own that shares addresses with this one.
 fn overlaps(network: IpNet) -> Option<IpNet> {
-    let own = OWN.iter().filter_map(|own| own.parse::<IpNet>().ok());
-    own.into_iter()
-        .find(|own| own.contains(&network) || network.contains(own))
+    let mut own = OWN.iter();
+    own.find(|own| own.contains(&network) || network.contains(*own))
+        .copied()
 }
 
 fn own(written: &str, own: Option<IpNet>) -> Refusal {
