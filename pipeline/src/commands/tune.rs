@@ -39,6 +39,9 @@ pub fn run(args: &TuneArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         Some(text) => EventTime::parse(text).map_err(|e| usage(anyhow!(e)))?,
         None => crate::wall::now(),
     };
+    if let Some(folder) = &args.out {
+        prepare(folder)?;
+    }
     let open = || files::open(&args.captures, OpenOptions::as_of(as_of));
     let blueprint = blueprint(args, open().map_err(usage)?)?;
     let (plant, profiles) = (blueprint.compile()?, blueprint.profiles()?);
@@ -66,9 +69,11 @@ pub fn run(args: &TuneArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         },
     };
     let (tuned, proposed) = tune(&tuning, &mut told).map_err(|error| match error {
-        TuneError::Capture(_) | TuneError::Empty | TuneError::NoProfile | TuneError::TooShort => {
-            usage(error)
-        }
+        TuneError::Capture(_)
+        | TuneError::Empty
+        | TuneError::NoProfile
+        | TuneError::TooShort
+        | TuneError::Backwards => usage(error),
     })?;
     shown.1.done();
     let proposal = Proposal::of(&blueprint, &profiles, &proposed)?;
@@ -108,10 +113,28 @@ fn blueprint(args: &TuneArgs, mut captures: Captures) -> anyhow::Result<Blueprin
     Ok(read)
 }
 
-fn keep(folder: &Path, tuned: &Tuned, proposal: &Proposal) -> anyhow::Result<()> {
+/// Makes the folder before the work is done, and clears away the proposal of an earlier tuning: what
+/// is refused now must not stand beside what was certified then. Profiles that no tuning wrote are
+/// not touched.
+fn prepare(folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make folder `{}`", folder.display()))
         .map_err(usage)?;
+    let (profiles, outcome) = (folder.join("profiles"), folder.join("tune.json"));
+    if !profiles.exists() {
+        return Ok(());
+    }
+    if !outcome.exists() {
+        return Err(usage(anyhow!(
+            "`{}` holds profiles that no tuning wrote; name another folder",
+            folder.display()
+        )));
+    }
+    std::fs::remove_dir_all(&profiles)
+        .with_context(|| format!("cannot clear `{}`", profiles.display()))
+}
+
+fn keep(folder: &Path, tuned: &Tuned, proposal: &Proposal) -> anyhow::Result<()> {
     write_json(&folder.join("tune.json"), tuned)?;
     let write = |name: &str, text: &str| {
         let path = folder.join(name);

@@ -37,8 +37,9 @@ pub(super) fn seen(
     for (device, _) in watch.hours(grade, within) {
         *accused.entry(device).or_default() += 1;
     }
+    let stood = watch.accused_hours(span);
     let of = |(device, _, hours): (&DeviceId, _, u64)| Watched {
-        hours,
+        hours: hours.saturating_sub(stood.get(device).copied().unwrap_or(0)),
         false_positives: accused.get(device).copied().unwrap_or(0),
     };
     split.devices(part).map(of).collect()
@@ -141,11 +142,14 @@ impl<'a> Assessment<'a> {
     /// One configuration for all grades, each ten times as rare as the one below it.
     fn by_grade(&self) -> Vec<Choice> {
         let grades = [Grade::Medium, Grade::High, Grade::Critical];
-        let among = self.claim.among(grades.len());
-        let mut target = GRADE_STEP * among.target;
+        let mut target = GRADE_STEP * self.claim.target;
         let claims = grades.map(|grade| {
             target /= GRADE_STEP;
-            (grade, Claim { target, ..among })
+            let claim = Claim {
+                target,
+                ..self.claim
+            };
+            (grade, claim)
         });
         let together = self.choice("all", None, &claims).verdict.chosen;
         let one = |claim: &(Grade, Claim)| {
@@ -156,6 +160,12 @@ impl<'a> Assessment<'a> {
                     device_hours: choice.verdict.false_positives.device_hours,
                     device_hours_needed: None,
                 });
+            }
+            if choice.verdict.chosen != together {
+                let samples = self.samples(claim.0, None);
+                let sample = Sample(&samples[together.unwrap_or(0)]);
+                let spread = self.spread_of(claim.0, None);
+                choice.verdict.false_positives = self.rate(&sample, spread, &claim.1);
             }
             choice.verdict.chosen = together;
             choice
@@ -337,7 +347,7 @@ fn first_accused(watch: &Watch, device: &DeviceId, from: EventTime) -> FirstAccu
 /// Why nothing is certified, and what would be needed.
 fn refusal(sample: &Sample, spread: f64, claim: &Claim) -> Refusal {
     let hours = sample.hours();
-    let few = sample.devices() < DEVICES_MIN;
+    let few = !sample.is_crowd();
     let scale = scale_needed(sample, claim, spread).filter(|_| !few);
     #[expect(
         clippy::cast_possible_truncation,
@@ -350,8 +360,8 @@ fn refusal(sample: &Sample, spread: f64, claim: &Claim) -> Refusal {
         "its tuned part holds no whole device-hour".to_owned()
     } else if few {
         format!(
-            "its tuned part holds {} devices; how much devices differ cannot be told from fewer than \
-             {DEVICES_MIN}; half of the devices in the traffic serve for it. It takes more devices, not more \
+            "its tuned part holds {} devices, not all watched equally long; how much devices differ \
+             cannot be told from what is worth fewer than {DEVICES_MIN}; half of the devices in the traffic serve for it. It takes more devices, not more \
              hours",
             sample.devices()
         )

@@ -32,8 +32,10 @@ const MEASURABLE: u64 = 20;
 pub const DEVICES_MIN: u64 = 10;
 /// A spread below this is none.
 const SPREAD_MIN: f64 = 1e-9;
+/// What the spread is taken for where there are too few false positives to measure it.
+const SPREAD_UNMEASURED: f64 = 2.0;
 /// Further than this no amount of traffic is asked for.
-const SCALE_MAX: f64 = 1e6;
+const SCALE_MAX: f64 = 1e9;
 
 /// What was claimed, and how sure one wants to be of it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -95,6 +97,11 @@ impl Sample<'_> {
         self.0.iter().filter(|device| device.hours > 0).count() as u64
     }
 
+    /// Whether they are enough devices to speak of others like them, watched about equally long.
+    pub fn is_crowd(&self) -> bool {
+        self.devices_effective() >= DEVICES_MIN as f64
+    }
+
     /// How many equally watched devices they are worth.
     fn devices_effective(&self) -> f64 {
         let squares: f64 = self.0.iter().map(|d| (d.hours as f64).powi(2)).sum();
@@ -127,8 +134,12 @@ pub fn spread(samples: &[Sample]) -> f64 {
     let widest = measured.fold(None, |most: Option<f64>, one| {
         Some(most.map_or(one, |most| most.max(one)))
     });
-    // Where nothing shows enough, the loosest shows most.
-    widest.unwrap_or_else(|| samples.last().map_or(0.0, Sample::spread))
+    // Where nothing shows enough, the loosest shows most; but that little was false is no sign that
+    // devices are alike.
+    widest.unwrap_or_else(|| {
+        let shown = samples.last().map_or(0.0, Sample::spread);
+        shown.max(SPREAD_UNMEASURED)
+    })
 }
 
 /// Chance of seeing so few false positives, were the rate of the crowd just above `rate`.
@@ -201,14 +212,15 @@ impl<'a> Tested<'a> {
 }
 
 /// The loosest configuration under which all claims are certified, there and under all stricter
-/// ones, by position; none if not even the strictest is. Fewer than [`DEVICES_MIN`] devices certify
-/// nothing.
+/// ones, by position; none if not even the strictest is. What is worth fewer than [`DEVICES_MIN`]
+/// devices certifies nothing. Several claims need no smaller errors: for a wrong one to be made, its
+/// own test must pass.
 pub fn choose(claims: &[Tested]) -> Option<usize> {
     let certified = |at: usize| {
         claims.iter().all(|one| {
             let sample = one.samples.get(at);
             sample.is_some_and(|sample| {
-                sample.devices() >= DEVICES_MIN
+                sample.is_crowd()
                     && p_value(sample, one.claim.target, one.spread) <= one.claim.delta()
             })
         })

@@ -28,7 +28,7 @@ mod assess;
 mod pass;
 mod watch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use andon_engine::Plant;
@@ -36,9 +36,9 @@ use andon_ingest::files::{CaptureError, Captures};
 use andon_schemas::command::Mode;
 use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
-use andon_schemas::observation::Observation;
+use andon_schemas::observation::{Kind, Observation};
 use andon_schemas::profile::ProfileSet;
-use andon_schemas::time::EventTime;
+use andon_schemas::time::{EventTime, Span};
 use thiserror::Error;
 
 use self::assess::{Assessment, Choice};
@@ -80,7 +80,18 @@ pub enum TuneError {
     /// It is over before it began.
     #[error("no device of the capture was heard of for an hour, so there is nothing to tune on")]
     TooShort,
+    /// What an engine would take for late.
+    #[error(
+        "the captures go back in time by hours, so that no engine would count what they hold: name \
+         them in the order of their time"
+    )]
+    Backwards,
 }
+
+/// A row so far behind its own device's newest one is behind its time …
+const BEHIND: Span = Span::from_secs(2 * 3600);
+/// … and one row in so many may be.
+const BEHIND_ONE_IN: u64 = 100;
 
 /// What is tuned, on what, for what.
 pub struct Tuning<'a> {
@@ -128,7 +139,7 @@ pub fn tune(tuning: &Tuning, told: &mut Told) -> Result<(Outcome, ProfileSet), T
     let as_written = watches.remove(0);
     let assessment = Assessment::new(&split, &path, &watches, tuning.claim);
     let choices = assessment.choose(tuning.per, |name| tuning.profiles.get(name).is_some());
-    let proposed = tuning.propose(&path, &choices, &split);
+    let proposed = tuning.propose(&path, &choices, &split, &seen.with_flows);
     let report = (proposed.hash() != tuning.profiles.hash())
         .then(|| tuning.report(&split, &proposed, assessment.spread(), told))
         .transpose()?;
@@ -156,6 +167,8 @@ struct Seen {
     records: u64,
     refused: u64,
     without_profile: u64,
+    /// Device types of which flows were seen.
+    with_flows: BTreeSet<String>,
 }
 
 impl Tuning<'_> {
@@ -166,10 +179,17 @@ impl Tuning<'_> {
     /// Who is there, and when.
     fn scan(&self, told: &mut Told) -> Result<(Split, Seen), TuneError> {
         let mut heard: BTreeMap<DeviceId, Heard> = BTreeMap::new();
+        let (mut rows_of_all, mut rows_behind) = (0_u64, 0_u64);
+        let mut flows: BTreeSet<DeviceId> = BTreeSet::new();
         let mut note = |rows: &mut Vec<Observation>| {
             for row in rows.iter() {
                 let at = row.header.event_time;
+                if row.body.kind() == Kind::Flow && !flows.contains(&row.header.device) {
+                    flows.insert(row.header.device.clone());
+                }
                 if let Some(heard) = heard.get_mut(&row.header.device) {
+                    rows_of_all += 1;
+                    rows_behind += u64::from(at < heard.newest() - BEHIND);
                     heard.at(at);
                 } else {
                     let mut first = Heard::default();
@@ -185,6 +205,9 @@ impl Tuning<'_> {
         if heard.is_empty() {
             return Err(TuneError::Empty);
         }
+        if rows_behind * BEHIND_ONE_IN > rows_of_all {
+            return Err(TuneError::Backwards);
+        }
         let inventory = self.plant.inventory();
         let all = heard.len() as u64;
         // What has no profile has no thresholds, and would only thin out the rates of what has one.
@@ -199,7 +222,14 @@ impl Tuning<'_> {
         }
         let split = Split::new(measured).ok_or(TuneError::TooShort)?;
         let without_profile = all - split.members.len() as u64;
+        let with_flows = split
+            .members
+            .iter()
+            .filter(|(device, _)| flows.contains(*device))
+            .map(|(_, member)| member.device_type.clone())
+            .collect();
         let seen = Seen {
+            with_flows,
             records: player.records(),
             refused: player.refused(),
             without_profile,
@@ -272,16 +302,30 @@ impl Tuning<'_> {
 
     /// The profiles, each with what was certified for it; those for which nothing was stay as they
     /// are, and so do those of types that the traffic does not hold.
-    fn propose(&self, path: &[Setting], choices: &[Choice], split: &Split) -> ProfileSet {
+    fn propose(
+        &self,
+        path: &[Setting],
+        choices: &[Choice],
+        split: &Split,
+        with_flows: &BTreeSet<String>,
+    ) -> ProfileSet {
         let tuned = self.profiles.iter().map(|profile| {
             let held = |choice: &&Choice| choice.covers(&profile.name);
             let choice = choices.iter().find(held);
             let chosen = choice.and_then(|choice| Some((choice, choice.verdict.chosen?)));
-            let mut types = split.members.values().map(|member| &member.device_type);
+            let is_tuned = split
+                .devices(Part::Tune)
+                .any(|(_, member, hours)| member.device_type == profile.name && hours > 0);
             match chosen {
-                Some((choice, at)) if types.any(|name| *name == profile.name) => {
+                Some((choice, at)) if is_tuned => {
                     let hours = choice.verdict.false_positives.device_hours;
-                    path[at].apply(profile, self.certified(hours))
+                    let mut tuned = path[at].apply(profile, self.certified(hours));
+                    if !with_flows.contains(&profile.name) {
+                        // Without any flow its rule on volume was never put to the test.
+                        tuned.volume = profile.volume;
+                        tuned.hash = tuned.content_hash();
+                    }
+                    tuned
                 }
                 _ => profile.clone(),
             }

@@ -25,6 +25,8 @@ pub struct Rate {
     /// Per device-hour, at most: one-sided bound at the confidence of the claim, the differences
     /// between devices taken into account.
     pub at_most: f64,
+    /// Per device and day, as measured.
+    pub per_device_day: f64,
     /// Per device and day, at most.
     pub per_device_day_at_most: f64,
     /// Per day in a fleet of `fleet` devices, as measured.
@@ -52,6 +54,7 @@ impl Rate {
             device_hours,
             per_device_hour,
             at_most,
+            per_device_day: 24.0 * per_device_hour,
             per_device_day_at_most: 24.0 * at_most,
             per_fleet_day: of_fleet * per_device_hour,
             per_fleet_day_at_most: of_fleet * at_most,

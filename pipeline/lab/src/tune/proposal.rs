@@ -22,17 +22,19 @@ struct Patch {
 /// Writes what tuning changed in `tuned` into the text that `before` was read from. `own_volume`
 /// writes the volume out even if it did not change: what it was inherited from did.
 pub fn edit(text: &str, before: &Profile, tuned: &Profile, own_volume: bool) -> Edit {
-    let lines: Vec<&str> = text.lines().collect();
+    // Line ends stay what they are: a carriage return is part of its line.
+    let lines: Vec<&str> = text.split_terminator('\n').collect();
+    let end = if text.contains("\r\n") { "\r" } else { "" };
     let mut patches = Vec::new();
     if (own_volume || before.volume != tuned.volume)
         && let Some(volume) = &tuned.volume
     {
-        patches.push(patch(&lines, "volume_per_hour", &volume.to_text()));
+        patches.push(patch(&lines, "volume_per_hour", &volume.to_text(), end));
     }
     if before.calibration != tuned.calibration
         && let Some(calibration) = &tuned.calibration
     {
-        patches.push(patch(&lines, "calibration", &calibration.to_text()));
+        patches.push(patch(&lines, "calibration", &calibration.to_text(), end));
     }
     patches.sort_by_key(|patch| patch.from);
     Edit {
@@ -43,7 +45,7 @@ pub fn edit(text: &str, before: &Profile, tuned: &Profile, own_volume: bool) -> 
 
 /// Replaces a top-level key with its whole block; a key that is not there comes last. A comment at
 /// the end of its line stays.
-fn patch(lines: &[&str], key: &str, value: &str) -> Patch {
+fn patch(lines: &[&str], key: &str, value: &str, end: &str) -> Patch {
     let is_key = |line: &&str| {
         line.strip_prefix(key)
             .is_some_and(|rest| rest.starts_with(':'))
@@ -52,12 +54,12 @@ fn patch(lines: &[&str], key: &str, value: &str) -> Patch {
         return Patch {
             from: lines.len(),
             to: lines.len(),
-            lines: vec![format!("{key}: {value}")],
+            lines: vec![format!("{key}: {value}{end}")],
         };
     };
     let is_within = |line: &&&str| line.starts_with([' ', '\t', '-', '}', ']']);
     let to = from + 1 + lines[from + 1..].iter().take_while(is_within).count();
-    let comment = lines[from].find(" #").map_or("", |at| &lines[from][at..]);
+    let comment = lines[from].find(" #").map_or(end, |at| &lines[from][at..]);
     Patch {
         from,
         to,
@@ -193,6 +195,18 @@ cadence:
         let twice = edit(&once.text, &profile(&once.text), &again, false);
         assert_eq!(profile(&twice.text).hash, again.hash);
         assert_eq!(twice.text.matches("calibration:").count(), 1);
+    }
+
+    #[test]
+    fn line_ends_stay_what_they_are() {
+        let windows = FILE.replace('\n', "\r\n");
+        let before = profile(&windows);
+        let tuned = tuned(&before);
+        let edit = edit(&windows, &before, &tuned, false);
+        assert_eq!(profile(&edit.text).hash, tuned.hash);
+        let ends = |text: &str| (text.matches("\r\n").count(), text.matches('\n').count());
+        let (windows, all) = ends(&edit.text);
+        assert_eq!(windows, all, "{:?}", edit.text);
     }
 
     #[test]

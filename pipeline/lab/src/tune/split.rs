@@ -74,19 +74,23 @@ impl Heard {
         }
     }
 
+    /// When it was last heard of, by its own rows.
+    pub fn newest(&self) -> EventTime {
+        let ends = self.0.iter().map(|stretch| stretch.end);
+        ends.max().unwrap_or(EventTime::MIN)
+    }
+
     /// Whole hours within a span. A single row with a wrong date makes none.
     fn hours_in(&self, span: Interval) -> u64 {
-        let micros: i64 = self
-            .0
-            .iter()
-            .map(|stretch| {
-                let within = stretch
-                    .end
-                    .min(span.end)
-                    .since(stretch.start.max(span.start));
-                within.micros().max(0)
-            })
-            .sum();
+        let mut stretches = self.0.clone();
+        stretches.sort_by_key(|stretch| stretch.start);
+        let (mut micros, mut from) = (0, span.start);
+        for stretch in stretches {
+            let start = stretch.start.max(from);
+            micros += stretch.end.min(span.end).since(start).micros().max(0);
+            // Stretches of a backlog may lie over each other: no hour counts twice.
+            from = from.max(stretch.end);
+        }
         u64::try_from(micros / Span::HOUR.micros()).unwrap_or(0)
     }
 

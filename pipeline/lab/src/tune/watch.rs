@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
-use andon_schemas::time::{EventTime, Span};
+use andon_schemas::time::{EventTime, Interval, Span};
 use andon_schemas::verdict::{State, Verdict};
 
 /// An episode reached a grade for the first time, by opening or escalation.
@@ -55,13 +55,25 @@ pub(super) struct Watch {
     reached: HashMap<String, Grade>,
     /// In the order they came.
     pub(super) accusations: Vec<Accusation>,
+    /// Since when each open episode has stood at MEDIUM or worse.
+    standing: HashMap<String, (DeviceId, EventTime)>,
+    /// Times in which devices stood accused of MEDIUM or worse, those that are over.
+    stood: Vec<(DeviceId, Interval)>,
 }
 
 impl Watch {
     /// Takes a revision.
     pub(super) fn verdict(&mut self, verdict: &Verdict) {
         let id = &verdict.verdict_id;
+        let now = verdict.window.end.max(verdict.event_time);
         if verdict.state == State::Cleared {
+            if let Some((device, since)) = self.standing.remove(id) {
+                let stretch = Interval {
+                    start: since,
+                    end: now.max(since),
+                };
+                self.stood.push((device, stretch));
+            }
             // A late row may open it again: what mattered is remembered, the rest may be forgotten.
             if self
                 .reached
@@ -77,11 +89,15 @@ impl Watch {
             return;
         }
         self.reached.insert(id.clone(), verdict.grade);
+        if verdict.grade >= Grade::Medium {
+            let device = verdict.device_id.clone();
+            self.standing.entry(id.clone()).or_insert((device, now));
+        }
         let standing = verdict.findings.iter().filter(|f| f.active);
         let carries = standing.filter(|f| f.counts_as.unwrap_or(f.grade) >= verdict.grade);
         self.accusations.push(Accusation {
             device: verdict.device_id.clone(),
-            at: verdict.window.end.max(verdict.event_time),
+            at: now,
             before,
             grade: verdict.grade,
             grounds: carries.map(|f| (f.detector.clone(), f.rule)).collect(),
@@ -100,5 +116,25 @@ impl Watch {
             .filter(|accusation| counts(accusation))
             .map(|accusation| (&accusation.device, accusation.hour()))
             .collect()
+    }
+
+    /// Hours within a span in which each device stood accused of MEDIUM or worse already: nothing
+    /// more could be said of it, so they prove nothing. The hour in which it was accused counts.
+    pub(super) fn accused_hours(&self, span: Interval) -> HashMap<&DeviceId, u64> {
+        let over = self.stood.iter().map(|(device, stood)| (device, *stood));
+        let open = self.standing.values().map(|(device, since)| {
+            let stood = Interval {
+                start: *since,
+                end: span.end.max(*since),
+            };
+            (device, stood)
+        });
+        let mut hours = HashMap::new();
+        for (device, stood) in over.chain(open) {
+            let from = (stood.start + Span::HOUR).max(span.start);
+            let within = stood.end.min(span.end).since(from).micros() / Span::HOUR.micros();
+            *hours.entry(device).or_default() += u64::try_from(within).unwrap_or(0);
+        }
+        hours
     }
 }

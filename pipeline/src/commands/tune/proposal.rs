@@ -20,11 +20,40 @@ pub(super) struct Proposal {
 }
 
 impl Proposal {
-    /// What is proposed, written into the files that `before` was read from.
+    /// What is proposed, written into the files that `before` was read from; where that cannot be
+    /// done line by line, the profiles written out in full.
     ///
     /// # Errors
-    /// If the changed files would not read as what was certified: then nothing is proposed.
+    /// If even these would not read as what was certified.
     pub(super) fn of(
+        blueprint: &Blueprint,
+        before: &ProfileSet,
+        proposed: &ProfileSet,
+    ) -> anyhow::Result<Self> {
+        Self::edited(blueprint, before, proposed).or_else(|cause| {
+            let whole: Vec<(String, Edit)> = proposed
+                .iter()
+                .map(|profile| {
+                    let edit = Edit {
+                        text: profile.to_yaml(),
+                        diff: String::new(),
+                    };
+                    (format!("{}.yaml", profile.name), edit)
+                })
+                .collect();
+            if read(&whole)?.hash() != proposed.hash() {
+                return Err(cause);
+            }
+            let files = whole.into_iter().map(|(name, edit)| (name, edit.text));
+            Ok(Self {
+                files: files.collect(),
+                diff: format!("# {cause}\n# The profiles are written out in full instead.\n"),
+            })
+        })
+    }
+
+    /// The files, changed line by line.
+    fn edited(
         blueprint: &Blueprint,
         before: &ProfileSet,
         proposed: &ProfileSet,
@@ -58,7 +87,7 @@ impl Proposal {
             own.extend(wrong);
             if own.len() == known {
                 bail!(
-                    "the profiles cannot be changed line by line (first `{}`); nothing is proposed",
+                    "the files of profiles cannot be changed line by line (first `{}`)",
                     own.first().map_or("", String::as_str)
                 );
             }
@@ -123,7 +152,7 @@ fn read(edits: &[(String, Edit)]) -> anyhow::Result<ProfileSet> {
         })
         .collect();
     parse(&files, &detector_names()).map_err(|problems| {
-        anyhow!("the profiles cannot be changed line by line; nothing is proposed: {problems}")
+        anyhow!("the files of profiles cannot be changed line by line: {problems}")
     })
 }
 

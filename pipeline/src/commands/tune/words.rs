@@ -187,12 +187,18 @@ fn times(needed: u64, have: u64) -> String {
 
 /// A rate in every unit, with its bound.
 fn rate(rate: &Rate) -> String {
+    if rate.device_hours == 0 {
+        return "no device-hour, so nothing can be said".to_owned();
+    }
     format!(
-        "{} in {} device-hours: {} of them, at most {}; {:.2} a day among {} devices, at most {:.2}",
+        "{} in {} device-hours\n    {} of device-hours, at most {}\n    {:.4} a device-day, at most \
+         {:.4}\n    {:.2} a day among {} devices, at most {:.2}",
         count(rate.count),
         count(rate.device_hours),
         percent(rate.per_device_hour),
         percent(rate.at_most),
+        rate.per_device_day,
+        rate.per_device_day_at_most,
         rate.per_fleet_day,
         count(rate.fleet),
         rate.per_fleet_day_at_most

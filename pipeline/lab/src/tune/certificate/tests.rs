@@ -276,3 +276,54 @@ fn too_few_devices_certify_nothing_however_long_they_were_watched() {
     ];
     assert_eq!(at_no_spread(&[Sample(&nine)], &CLAIM), None);
 }
+
+/// A number with gamma law of mean 1 and the given shape, by Marsaglia and Tsang (2000).
+fn gamma(dice: &mut Dice, shape: f64) -> f64 {
+    if shape < 1.0 {
+        let boost = dice.uniform().max(1e-300).powf(1.0 / shape);
+        return boost * gamma(dice, shape + 1.0) * (shape + 1.0) / shape;
+    }
+    let d = shape - 1.0 / 3.0;
+    loop {
+        let x = dice.normal();
+        let v = (1.0 + x / (9.0 * d).sqrt()).powi(3);
+        if v > 0.0 && dice.uniform().max(1e-300).ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+            return d * v / shape;
+        }
+    }
+}
+
+/// A rate that no configuration moves, just above the target, with so few false positives that
+/// nothing tells how much devices differ: the claim must not be made more often than one in twenty.
+#[test]
+fn a_spread_that_cannot_be_measured_is_not_taken_for_none() {
+    let true_rate = 1.02 * CLAIM.target;
+    for (hours, spread_of_rates) in [
+        (vec![600; 10], 1.0),
+        (vec![200; 20], 1.0),
+        (vec![600; 10], 2.0),
+        ([vec![4_000], vec![10; 49]].concat(), 4.0),
+    ] {
+        let (mut dice, mut claimed, tunings) = (Dice(17), 0, 2_000);
+        for _ in 0..tunings {
+            let devices: Vec<Watched> = hours
+                .iter()
+                .map(|hours| {
+                    let own = true_rate * gamma(&mut dice, 1.0 / spread_of_rates);
+                    Watched {
+                        hours: *hours,
+                        false_positives: dice.binomial(*hours, own.min(1.0)),
+                    }
+                })
+                .collect();
+            let tested = Tested::new(vec![Sample(&devices)], CLAIM);
+            claimed += u64::from(choose(&[tested]).is_some());
+        }
+        let at_least = proportion_lower(claimed, tunings, 0.01);
+        println!(
+            "{} devices, spread {spread_of_rates}: {claimed} of {tunings}",
+            hours.len()
+        );
+        assert!(at_least <= 0.05, "{hours:?} {spread_of_rates}: {claimed}");
+    }
+}
