@@ -126,6 +126,47 @@ fn a_claim_is_refused_or_certified_and_what_is_proposed_is_what_was_tried() {
 }
 
 #[test]
+fn a_proposal_never_outlives_its_certificate_and_time_never_runs_backwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for line in [
+        "simulate --hours 8 --seed 5 --devices 20 --observations flow --out day.parquet",
+        "capture convert day.parquet --until 2025-12-12T03:00:00Z --out early.parquet",
+        "capture convert day.parquet --from 2025-12-12T03:00:00Z --out late.parquet",
+    ] {
+        let args: Vec<&str> = line.split_whitespace().collect();
+        let done = andon(folder, &args);
+        assert!(done.status.success(), "{line}: {}", text(&done));
+    }
+    let tune = |captures: &str, out: &str| {
+        let line = format!(
+            "tune {captures} --inventory day.parquet.inventory.yaml --out {out} --target-fpr 0.1"
+        );
+        let args: Vec<&str> = line.split_whitespace().collect();
+        andon(folder, &args)
+    };
+    let backwards = tune("late.parquet early.parquet", "back");
+    assert_eq!(backwards.status.code(), Some(2), "{}", text(&backwards));
+    let said = text(&backwards);
+    assert!(
+        said.contains("name them in the order of their time"),
+        "{said}"
+    );
+
+    // What an earlier tuning proposed goes; what somebody else wrote stays.
+    let profiles = folder.join("out/profiles");
+    std::fs::create_dir_all(&profiles).unwrap();
+    std::fs::write(profiles.join("mine.yaml"), "mine").unwrap();
+    let mine = tune("day.parquet", "out");
+    assert_eq!(mine.status.code(), Some(2), "{}", text(&mine));
+    assert!(profiles.join("mine.yaml").exists());
+    std::fs::write(folder.join("out/tune.json"), "{}").unwrap();
+    let refused = tune("day.parquet", "out");
+    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
+    assert!(!profiles.exists());
+}
+
+#[test]
 fn what_cannot_be_tuned_on_is_refused_with_words() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -138,3 +138,60 @@ impl Watch {
         hours
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use andon_schemas::time::Span;
+
+    use super::*;
+
+    /// A revision as `verdicts.jsonl` holds it, some hours after a moment.
+    fn revision(hour: i64, state: &str, grade: &str) -> Verdict {
+        let at = (start() + Span::HOUR.times(hour)).to_string();
+        serde_json::from_value(serde_json::json!({
+            "schema": "andon.verdict.v1", "verdict_id": "aa", "revision": 1, "state": state,
+            "device_id": "plc-1", "device_type": "", "segment": "", "risk_class": null,
+            "site": "s", "event_time": at, "window": { "start": at, "end": at },
+            "grade": grade, "confidence": { "basis": "policy", "n": 0 },
+            "risk": { "score": 0, "trust": 100, "band": "low" }, "sentence": "", "findings": [],
+            "response": {
+                "action": "watch", "mode": "monitor", "scope": [], "exceptions": [],
+                "expires": null, "approval": "automatic", "note": "", "notify": [],
+            },
+            "profile": { "name": "", "version": "", "hash": "" },
+        }))
+        .unwrap()
+    }
+
+    fn start() -> EventTime {
+        EventTime::parse("2025-12-12T00:00:00Z").unwrap()
+    }
+
+    fn span(hours: i64) -> Interval {
+        Interval {
+            start: start(),
+            end: start() + Span::HOUR.times(hours),
+        }
+    }
+
+    #[test]
+    fn a_grade_is_reached_once_and_the_hours_after_it_prove_nothing() {
+        let mut watch = Watch::default();
+        watch.verdict(&revision(1, "raised", "LOW"));
+        watch.verdict(&revision(3, "escalated", "MEDIUM"));
+        watch.verdict(&revision(5, "escalated", "HIGH"));
+        watch.verdict(&revision(6, "updated", "HIGH"));
+        let device = DeviceId::new("plc-1").unwrap();
+        let reached = |grade| watch.hours(grade, |_| true).len();
+        assert_eq!(reached(Grade::Medium), 1);
+        assert_eq!(reached(Grade::High), 1);
+        // It stands to the end: of ten hours the fourth, in which it was accused, still counts.
+        assert_eq!(watch.accused_hours(span(10))[&device], 6);
+        watch.verdict(&revision(8, "cleared", "HIGH"));
+        assert_eq!(watch.accused_hours(span(10))[&device], 4);
+        assert_eq!(watch.accused_hours(span(2))[&device], 0);
+        // Opened again by a late row, it is not accused anew.
+        watch.verdict(&revision(9, "raised", "HIGH"));
+        assert_eq!(watch.hours(Grade::Medium, |_| true).len(), 1);
+    }
+}
