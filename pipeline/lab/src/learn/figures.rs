@@ -11,7 +11,7 @@ use andon_schemas::time::{EventTime, Span};
 
 use super::sample::quantile;
 use super::states::states;
-use super::tally::Hour;
+use super::tally::{Hour, hour_of};
 use super::week::Activity;
 use super::write::{Draft, HOURS_MIN};
 
@@ -250,18 +250,7 @@ impl Draft<'_> {
     }
 
     pub(super) fn silence(&mut self, activity: Option<&Activity>) -> Span {
-        let inside = |at: EventTime| {
-            let hour = i32::try_from(at.micros().div_euclid(Span::HOUR.micros())).unwrap_or(0);
-            let hour = Hour {
-                device: 0,
-                number: hour,
-                bytes: 0.0,
-                up: 0.0,
-                opened: 0,
-                failed: 0,
-            };
-            self.is_in(activity, &hour)
-        };
+        let inside = |at: EventTime| self.is_in(activity, hour_of(at));
         let within = self.tally.gaps.iter().filter(|gap| {
             gap.length < Span::HOUR.times(6) && inside(gap.from) && inside(gap.from + gap.length)
         });

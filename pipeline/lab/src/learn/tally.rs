@@ -108,7 +108,7 @@ struct Tried {
 }
 
 /// Hours since the epoch.
-fn hour_of(at: EventTime) -> i32 {
+pub(super) fn hour_of(at: EventTime) -> i32 {
     i32::try_from(at.micros().div_euclid(Span::HOUR.micros())).unwrap_or(0)
 }
 

@@ -88,7 +88,7 @@ impl Draft<'_> {
         let active: Vec<Hour> = hours
             .iter()
             .copied()
-            .filter(|h| self.is_in(activity.as_ref(), h))
+            .filter(|h| self.is_in(activity.as_ref(), h.number))
             .collect();
         let cadence = self.cadence();
         let mut profile = Profile {
@@ -187,11 +187,11 @@ impl Draft<'_> {
     }
 
     /// Whether an hour lies inside the active hours as a whole.
-    pub(super) fn is_in(&self, activity: Option<&Activity>, hour: &Hour) -> bool {
+    pub(super) fn is_in(&self, activity: Option<&Activity>, hour: i32) -> bool {
         let Some(Activity::Hours { spans, .. }) = activity else {
             return true;
         };
-        let start = EventTime::from_micros(Span::HOUR.times(i64::from(hour.number)).micros());
+        let start = EventTime::from_micros(Span::HOUR.times(i64::from(hour)).micros());
         let hours = Hours {
             spans: spans.clone(),
             grace_min: 0,

@@ -105,11 +105,6 @@ impl Drill {
         }
     }
 
-    /// Whether a device is attacked.
-    pub fn strikes(&self, device: &DeviceId) -> bool {
-        self.attacks.contains_key(device)
-    }
-
     /// Changes the rows of a record.
     pub fn alter(&mut self, rows: &mut Vec<Observation>) {
         let Some(until) = self.until else { return };

@@ -11,12 +11,12 @@
 //!
 //! The engine is the one that watches live traffic; a configuration is a set of profiles. What is
 //! promised: were the traffic clean, and were another fleet drawn like this one, its devices would
-//! be falsely accused at no more than the target in at least `confidence` of all tunings. A device-hour
-//! counts while its device does not stand accused of MEDIUM or worse already: nothing more could be
-//! said of it. Where that
-//! ends: devices whose rates spread far more than a gamma distribution (one in fifty a hundred times
-//! as noisy as the rest, and not among those that were tuned on) are not covered by any number of
-//! hours of the others. Method: stats.md §9.3, §9.4; the test and its limits: [`certificate`].
+//! be falsely accused at no more than the target in at least `confidence` of all tunings. A
+//! device-hour counts while its device does not stand accused of MEDIUM or worse already: nothing
+//! more could be said of it. Where that ends: devices whose rates spread far more than a gamma
+//! distribution (one in fifty a hundred times as noisy as the rest, and not among those that were
+//! tuned on) are not covered by any number of hours of the others. Method: stats.md §9.3, §9.4; the
+//! test and its limits: [`certificate`].
 
 pub mod certificate;
 pub mod drill;
