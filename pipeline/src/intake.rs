@@ -77,6 +77,8 @@ pub struct Intake {
     tally: Tally,
     /// Records of several rows of which the engine has not seen all yet, in order.
     several: VecDeque<Several>,
+    /// Ordinals below this one have been given to the engine.
+    given: u64,
     observations: Vec<Observation>,
     rejects: Vec<Reject>,
     recorded: bool,
@@ -113,6 +115,7 @@ impl Intake {
             feed: Feed::new(plant.clone(), rows_max),
             tally: Tally::default(),
             several: VecDeque::new(),
+            given: 0,
             observations: Vec::new(),
             rejects: Vec::new(),
             recorded: false,
@@ -289,6 +292,11 @@ impl Intake {
     /// with its ordinal. Every one is written out; a record is counted as a reject, once, if
     /// nothing of it is left.
     pub fn settle(&mut self, refused: Vec<(u64, Reject)>) {
+        self.settle_below(self.given, refused);
+    }
+
+    /// The same, if the engine has taken only what was given while [`given`](Self::given) was this.
+    pub fn settle_below(&mut self, given: u64, refused: Vec<(u64, Reject)>) {
         for (ordinal, reject) in refused {
             let at = self
                 .several
@@ -307,8 +315,7 @@ impl Intake {
             self.rejects.push(reject);
         }
         // A record may be cut by the end of a bundle.
-        let taken = self.feed.next_ordinal() - self.feed.waiting() as u64;
-        let is_done = |record: &Several| record.first + record.rows <= taken;
+        let is_done = |record: &Several| record.first + record.rows <= given;
         while self.several.front().is_some_and(is_done) {
             self.several.pop_front();
         }
@@ -321,7 +328,13 @@ impl Intake {
 
     /// The engine's input so far, in order.
     pub fn take(&mut self) -> Vec<Input> {
+        self.given = self.feed.next_ordinal() - self.feed.waiting() as u64;
         self.feed.take()
+    }
+
+    /// Rows and ticks with ordinals below this one have been given to the engine.
+    pub fn given(&self) -> u64 {
+        self.given
     }
 
     /// Rejects since the last time.

@@ -165,8 +165,8 @@ impl Splitter {
 
     fn owner(&mut self, inventory: Option<&Inventory>, address: IpAddr, role: Role) -> Owner {
         if let Some(inventory) = inventory {
-            if let Some(device) = inventory.at_address(address) {
-                return Owner::Device(device.id.clone());
+            if let Some(device) = inventory.id_at(address) {
+                return Owner::Device(device.clone());
             }
             if !inventory.is_inside(address) {
                 return Owner::Foreign;
@@ -213,10 +213,10 @@ pub fn own_view(
 /// The end of the flow at which a named device stands.
 fn role_of(inventory: Option<&Inventory>, device: &DeviceId, flow: &FlowRecord) -> Role {
     let is_at = |address: IpAddr| {
-        let listed = inventory.and_then(|i| i.at_address(address));
+        let listed = inventory.and_then(|i| i.id_at(address));
         listed.map_or_else(
             || DeviceId::of_address(address) == *device,
-            |owner| owner.id == *device,
+            |owner| owner == device,
         )
     };
     if !is_at(flow.originator.address) && is_at(flow.responder.address) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use andon_engine::{Feed, Input, Plant};
-use andon_ingest::files::{CaptureError, Captures, Item};
+use andon_ingest::files::{CaptureError, Captures, Item, ReadAhead};
 use andon_ingest::split::Splitter;
 use andon_schemas::bundle::BUNDLE_ROWS_MAX;
 use andon_schemas::observation::Observation;
@@ -17,7 +17,7 @@ const CHUNK: usize = 16_384;
 /// what they were made with.
 #[derive(Debug)]
 pub struct Player {
-    captures: Captures,
+    captures: ReadAhead,
     plant: Arc<Plant>,
     splitter: Splitter,
     feed: Feed,
@@ -30,9 +30,16 @@ pub struct Player {
 impl Player {
     /// A player at the beginning of captures. `as_of` is when records were received that do not say
     /// so.
-    pub fn new(captures: Captures, plant: &Arc<Plant>, as_of: EventTime) -> Self {
-        Self {
-            captures,
+    ///
+    /// # Errors
+    /// If the system gives no thread to read the captures.
+    pub fn new(
+        captures: Captures,
+        plant: &Arc<Plant>,
+        as_of: EventTime,
+    ) -> Result<Self, CaptureError> {
+        Ok(Self {
+            captures: captures.read_ahead(CHUNK)?,
             plant: plant.clone(),
             splitter: Splitter::default(),
             feed: Feed::new(plant.clone(), BUNDLE_ROWS_MAX),
@@ -40,7 +47,7 @@ impl Player {
             rows: Vec::new(),
             records: 0,
             refused: 0,
-        }
+        })
     }
 
     /// The next chunk of input, none at the end. Every record's rows are shown to `alter` before
@@ -52,7 +59,7 @@ impl Player {
         &mut self,
         alter: &mut dyn FnMut(&mut Vec<Observation>),
     ) -> Result<Option<Vec<Input>>, CaptureError> {
-        let items = self.captures.next_batch(CHUNK)?;
+        let items = self.captures.next_batch()?;
         if items.is_empty() {
             return Ok(None);
         }

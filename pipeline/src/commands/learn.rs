@@ -43,7 +43,7 @@ pub fn run(args: &LearnArgs, format: Format, out: &mut impl Write) -> anyhow::Re
     let captures = open()?;
     let (plant, present) = measured(args, guessed.as_deref())?;
     let progress = Progress::new("records");
-    let player = Player::new(captures, &plant, as_of);
+    let player = Player::new(captures, &plant, as_of).map_err(usage)?;
     let mut told = |records| progress.set(records);
     let wanted = args.device_type.as_deref();
     let learned = learn(player, &plant, &present, wanted, &mut told).map_err(usage)?;

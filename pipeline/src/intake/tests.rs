@@ -44,12 +44,14 @@ fn a_record_is_a_reject_once_and_only_if_nothing_of_it_is_left() {
     for offset in 0..3 {
         intake.record(flow(), &source(offset), EventTime::MAX);
     }
+    intake.take();
     intake.settle(vec![refused(0), refused(3), refused(5)]);
     assert_eq!(
         (intake.tally().observed, intake.tally().rejects.len()),
         (3, 0)
     );
     intake.feed().flush();
+    intake.take();
     intake.settle(vec![refused(6)]);
     assert_eq!(intake.tally().observed, 2);
     assert_eq!(intake.tally().rejects[&RejectReason::Shed], 1);

@@ -8,7 +8,7 @@ use arrow_array::{
     StringArray,
 };
 use arrow_buffer::{
-    ArrowNativeType, BooleanBufferBuilder, Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer,
+    ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer,
 };
 
 use crate::observation::Source;
@@ -34,18 +34,56 @@ pub(super) fn numbers<T: ArrowPrimitiveType>(column: &mut Vec<T::Native>) -> Pri
     PrimitiveArray::new(ScalarBuffer::from(taken(column)), None)
 }
 
+/// One bit for every row, in words: what Arrow takes as it is, filled without a call for each.
+#[derive(Debug, Default)]
+pub(super) struct Bits {
+    words: Vec<u64>,
+    len: usize,
+    set: usize,
+}
+
+impl Bits {
+    #[inline]
+    fn push(&mut self, bit: bool) {
+        let at = self.len % 64;
+        if at == 0 {
+            self.words.push(0);
+        }
+        if let Some(word) = self.words.last_mut() {
+            *word |= u64::from(bit) << at;
+        }
+        self.len += 1;
+        self.set += usize::from(bit);
+    }
+
+    fn finish(&mut self) -> BooleanBuffer {
+        // Arrow counts bits from the lowest of the first byte.
+        self.words.iter_mut().for_each(|word| *word = word.to_le());
+        let bits = Buffer::from_vec(taken(&mut self.words));
+        self.set = 0;
+        BooleanBuffer::new(bits, 0, std::mem::take(&mut self.len))
+    }
+
+    /// The rows that are there, or nothing if all are.
+    fn finish_nulls(&mut self) -> Option<NullBuffer> {
+        let is_whole = self.set == self.len;
+        let bits = self.finish();
+        (!is_whole).then(|| NullBuffer::new(bits))
+    }
+}
+
 /// Numbers that may be absent.
 #[derive(Debug)]
 pub(super) struct Optional<N> {
     values: Vec<N>,
-    nulls: NullBufferBuilder,
+    there: Bits,
 }
 
 impl<N> Default for Optional<N> {
     fn default() -> Self {
         Self {
             values: Vec::new(),
-            nulls: NullBufferBuilder::new(0),
+            there: Bits::default(),
         }
     }
 }
@@ -53,41 +91,36 @@ impl<N> Default for Optional<N> {
 impl<N: ArrowNativeType> Optional<N> {
     #[inline]
     pub(super) fn push(&mut self, value: Option<N>) {
-        self.nulls.append(value.is_some());
+        self.there.push(value.is_some());
         self.values.push(value.unwrap_or_default());
     }
 
     pub(super) fn finish<T: ArrowPrimitiveType<Native = N>>(&mut self) -> Made {
         let values = ScalarBuffer::from(taken(&mut self.values));
-        made(PrimitiveArray::<T>::try_new(values, self.nulls.finish()))
+        made(PrimitiveArray::<T>::try_new(
+            values,
+            self.there.finish_nulls(),
+        ))
     }
 }
 
 /// Yes, no or nothing.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Flags {
-    values: BooleanBufferBuilder,
-    nulls: NullBufferBuilder,
-}
-
-impl Default for Flags {
-    fn default() -> Self {
-        Self {
-            values: BooleanBufferBuilder::new(0),
-            nulls: NullBufferBuilder::new(0),
-        }
-    }
+    values: Bits,
+    there: Bits,
 }
 
 impl Flags {
     #[inline]
     pub(super) fn push(&mut self, value: Option<bool>) {
-        self.nulls.append(value.is_some());
-        self.values.append(value.unwrap_or_default());
+        self.there.push(value.is_some());
+        self.values.push(value.unwrap_or_default());
     }
 
     pub(super) fn finish(&mut self) -> ArrayRef {
-        Arc::new(BooleanArray::new(self.values.finish(), self.nulls.finish()))
+        let values = self.values.finish();
+        Arc::new(BooleanArray::new(values, self.there.finish_nulls()))
     }
 }
 
@@ -97,7 +130,7 @@ pub(super) struct Runs {
     bytes: Vec<u8>,
     /// Where each ends, after where the first begins.
     ends: Vec<i32>,
-    nulls: NullBufferBuilder,
+    there: Bits,
 }
 
 impl Default for Runs {
@@ -105,7 +138,7 @@ impl Default for Runs {
         Self {
             bytes: Vec::new(),
             ends: vec![0],
-            nulls: NullBufferBuilder::new(0),
+            there: Bits::default(),
         }
     }
 }
@@ -113,14 +146,14 @@ impl Default for Runs {
 impl Runs {
     #[inline]
     pub(super) fn push(&mut self, run: Option<&[u8]>) {
-        self.nulls.append(run.is_some());
+        self.there.push(run.is_some());
         self.bytes.extend_from_slice(run.unwrap_or_default());
         self.end();
     }
 
     /// Takes a run that is made of pieces.
     pub(super) fn push_all<const N: usize>(&mut self, pieces: impl Iterator<Item = [u8; N]>) {
-        self.nulls.append(true);
+        self.there.push(true);
         self.bytes.extend(pieces.flatten());
         self.end();
     }
@@ -140,12 +173,20 @@ impl Runs {
 
     pub(super) fn finish_text(&mut self) -> Made {
         let (offsets, bytes) = self.parts();
-        made(StringArray::try_new(offsets, bytes, self.nulls.finish()))
+        made(StringArray::try_new(
+            offsets,
+            bytes,
+            self.there.finish_nulls(),
+        ))
     }
 
     pub(super) fn finish_bytes(&mut self) -> Made {
         let (offsets, bytes) = self.parts();
-        made(BinaryArray::try_new(offsets, bytes, self.nulls.finish()))
+        made(BinaryArray::try_new(
+            offsets,
+            bytes,
+            self.there.finish_nulls(),
+        ))
     }
 }
 

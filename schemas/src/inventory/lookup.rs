@@ -85,6 +85,11 @@ impl Lookup {
         lookup
     }
 
+    pub(super) fn id_at(&self, address: u128) -> Option<&DeviceId> {
+        let at = self.addresses.get(&address)?;
+        Some(&self.listed.get(*at)?.id)
+    }
+
     pub(super) fn position(&self, id: &str) -> Option<usize> {
         let hash = hash_of(id);
         let is_it = |entry: &Entry| entry.hash == hash && self.listed[entry.at as usize].is(id);

@@ -271,6 +271,11 @@ impl Inventory {
             .map(|at| &self.devices[*at])
     }
 
+    /// The identity of whatever owns this address.
+    pub fn id_at(&self, address: IpAddr) -> Option<&DeviceId> {
+        self.lookup.id_at(address_key(address))
+    }
+
     /// Everything known by this name.
     pub fn named(&self, name: &str) -> impl Iterator<Item = &Device> {
         self.lookup
@@ -300,8 +305,8 @@ impl Inventory {
 
     /// Who an address is: an inventoried device, or its stand-in identity if it lies inside.
     pub fn identify(&self, address: IpAddr) -> Option<DeviceId> {
-        match self.at_address(address) {
-            Some(device) => Some(device.id.clone()),
+        match self.id_at(address) {
+            Some(device) => Some(device.clone()),
             None if self.is_inside(address) => Some(DeviceId::of_address(address)),
             None => None,
         }

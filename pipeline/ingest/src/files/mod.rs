@@ -8,6 +8,7 @@
 //! writes a connection when it ends, Suricata when it is flushed); the sort is stable and in
 //! memory, up to a stated number of records.
 
+mod ahead;
 mod bytes;
 mod collect;
 mod columnar;
@@ -37,6 +38,7 @@ use andon_schemas::observation::{Record, Source};
 use andon_schemas::reject::{Reject, RejectReason};
 use andon_schemas::time::EventTime;
 
+pub use ahead::ReadAhead;
 pub use detect::Format;
 pub use packets::PacketCounts;
 pub use writer::{CaptureWriter, WriteError};
@@ -159,6 +161,9 @@ pub enum CaptureError {
         /// The limit.
         max: usize,
     },
+    /// The system gives no thread to read on, or the thread is gone.
+    #[error("cannot read captures ahead: {0}")]
+    Ahead(String),
 }
 
 /// Captures being read.
@@ -226,7 +231,7 @@ impl Captures {
     /// # Errors
     /// A file that cannot be read on, or more records than can be sorted.
     pub fn next_batch(&mut self, max: usize) -> Result<Vec<Item>, CaptureError> {
-        let mut batch = Vec::new();
+        let mut batch = Vec::with_capacity(max);
         while batch.len() < max {
             match self.next()? {
                 Some(item) => batch.push(item),
@@ -236,6 +241,7 @@ impl Captures {
         Ok(batch)
     }
 
+    #[inline]
     fn next(&mut self) -> Result<Option<Item>, CaptureError> {
         loop {
             if let Some(sorted) = &mut self.sorted {
@@ -263,6 +269,7 @@ impl Captures {
     }
 
     /// The next item in the order of the files.
+    #[inline]
     fn read(&mut self) -> Result<Option<Item>, CaptureError> {
         loop {
             let Some(current) = &mut self.current else {
@@ -340,6 +347,7 @@ impl Captures {
         }
     }
 
+    #[inline]
     fn item(&mut self, path: &Arc<str>, row: Numbered) -> Item {
         let source = Source {
             topic: Arc::clone(path),

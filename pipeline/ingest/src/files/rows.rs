@@ -84,6 +84,7 @@ impl Rows {
     ///
     /// # Errors
     /// What the operating system says.
+    #[inline]
     pub(super) fn next(&mut self) -> io::Result<Option<Numbered>> {
         match self {
             Self::Lines(lines) => lines.next(),

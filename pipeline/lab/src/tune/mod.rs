@@ -175,7 +175,7 @@ struct Seen {
 
 impl Tuning<'_> {
     fn player(&self) -> Result<Player, CaptureError> {
-        Ok(Player::new((self.open)()?, self.plant, self.as_of))
+        Player::new((self.open)()?, self.plant, self.as_of)
     }
 
     /// Who is there, and when.

@@ -99,6 +99,15 @@ pub(super) struct Play<'a> {
     pub(super) stretch: Stretch,
     /// A recorded run brought a plant of its own.
     pub(super) is_recorded: bool,
+    running: Option<Running>,
+}
+
+/// What the engines work on while the next is read.
+struct Running {
+    /// Ordinals below this one are in it or went before.
+    given: u64,
+    /// What was refused of it before it came to the engines.
+    rejects: Vec<Reject>,
 }
 
 impl<'a> Play<'a> {
@@ -123,15 +132,18 @@ impl<'a> Play<'a> {
             as_of,
             stretch: Stretch::default(),
             is_recorded: false,
+            running: None,
         })
     }
 
-    /// Plays all of it; returns what became of each file.
-    pub(super) fn all(&mut self, mut captures: Captures) -> anyhow::Result<Vec<FileReport>> {
+    /// Plays all of it; returns what became of each file. While the engines work on one chunk, the
+    /// next is split and the one after it decoded.
+    pub(super) fn all(&mut self, captures: Captures) -> anyhow::Result<Vec<FileReport>> {
         let progress = Progress::new("records");
+        let mut captures = captures.read_ahead(CHUNK).map_err(usage)?;
         let mut chunks = 0_u64;
         loop {
-            let items = captures.next_batch(CHUNK).map_err(usage)?;
+            let items = captures.next_batch().map_err(usage)?;
             let ended = items.is_empty();
             for item in items {
                 self.item(item)?;
@@ -147,10 +159,12 @@ impl<'a> Play<'a> {
             chunks += 1;
             let every = self.args.restart_every;
             if every.is_some_and(|every| chunks.is_multiple_of(every)) {
+                self.settle()?;
                 self.sides()
                     .try_for_each(|(side, shards)| side.restart(shards))?;
             }
         }
+        self.settle()?;
         progress.done();
         self.sides()
             .try_for_each(|(side, _)| side.results.flush())?;
@@ -180,8 +194,10 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    /// What the intake holds goes to the engines, and what that settles to the results.
+    /// What the intake holds goes to the engines, once they have done with what they had before.
     fn run(&mut self) -> anyhow::Result<()> {
+        let rejects = self.intake.take_rejects();
+        self.settle()?;
         let mut swapped = Vec::new();
         for (blueprint, plant) in self.intake.take_changes() {
             // It brings its plant before its first row: nothing was measured against the assumed one.
@@ -202,10 +218,23 @@ impl<'a> Play<'a> {
         if let Some(Other { side, .. }) = &mut self.other {
             side.shards.begin(&with_plants(&inputs, swapped))?;
         }
+        self.running = Some(Running {
+            given: self.intake.given(),
+            rejects,
+        });
+        Ok(())
+    }
+
+    /// What the engines settled goes to the results.
+    fn settle(&mut self) -> anyhow::Result<()> {
+        let Some(Running { given, mut rejects }) = self.running.take() else {
+            return Ok(());
+        };
         let output = self.side.shards.settled()?;
         let refused = self.side.take(output)?;
-        self.intake.settle(refused);
-        self.side.results.rejects(&self.intake.take_rejects())?;
+        self.intake.settle_below(given, refused);
+        rejects.extend(self.intake.take_rejects());
+        self.side.results.rejects(&rejects)?;
         if let Some(Other { side, .. }) = &mut self.other {
             let output = side.shards.settled()?;
             // Both refuse the same rows: that depends on the inventory alone.

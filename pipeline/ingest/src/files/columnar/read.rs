@@ -72,6 +72,7 @@ impl ColumnRows {
     }
 
     /// The next row; `None` at the end. Damage ends the file with one refusal.
+    #[inline]
     pub(in crate::files) fn next(&mut self) -> Option<Numbered> {
         loop {
             if let Some(batch) = &self.batch
@@ -103,6 +104,7 @@ impl ColumnRows {
         }
     }
 
+    #[inline]
     fn numbered(&mut self, content: Result<Content, Refused>) -> Numbered {
         self.number += 1;
         Numbered {
@@ -188,6 +190,7 @@ fn required<T>(name: &str, value: Option<T>) -> Result<T, Refused> {
 }
 
 impl Batch {
+    #[inline]
     pub(in crate::files) fn content(&self, row: usize) -> Result<Content, Refused> {
         if let Some(line) = self.line.get(row)? {
             return match native::line(line.as_bytes()) {
