@@ -106,6 +106,7 @@ impl Talk {
                 state: ConnState::Answered,
                 interim,
                 uid: Some(self.uid.as_str().into()),
+                commands: None,
             }),
         }
     }
