@@ -32,6 +32,7 @@ pub(crate) enum What {
         down: u64,
         state: ConnState,
         first: bool,
+        commands: Option<&'static str>,
     },
     Reading {
         current_a: Option<f32>,
@@ -303,6 +304,7 @@ impl<'a> Watch<'a> {
             down,
             state,
             first,
+            commands,
         } = row.what
         else {
             return;
@@ -331,6 +333,7 @@ impl<'a> Watch<'a> {
                 state,
                 interim: false,
                 uid: None,
+                commands,
             },
             at: row.at,
             destination,

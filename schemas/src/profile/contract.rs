@@ -62,6 +62,11 @@ pub(crate) const PROFILE: Section = Section {
             "how it talks, with shares of its connections",
         ),
         Key::new(
+            "commands",
+            Shape::Fields(&COMMANDS),
+            "what it tells other devices to do and is told to do, in the protocols of the plant",
+        ),
+        Key::new(
             "volume_per_hour",
             Shape::Any(&[BYTE_RANGE, Shape::Fields(&VOLUME)]),
             "bytes in both directions within an hour",
@@ -195,6 +200,52 @@ const PROTOCOL_SERVICES: Key = Key::new(
     Shape::List(&Shape::Text(&["enip"])),
     "the names under which sensors report it",
 );
+
+const COMMAND: Shape = Shape::Text(&["modbus.read_coils", "modbus/read"]);
+const COMMAND_NAMES: Shape = Shape::Any(&[COMMAND, Shape::List(&COMMAND)]);
+
+pub(crate) const COMMANDS: Section = Section {
+    keys: &[
+        Key::new(
+            "sends",
+            Shape::List(&Shape::Any(&[COMMAND, Shape::Fields(&SENT)])),
+            "every command it gives; a list without any says that it gives none",
+        ),
+        Key::new(
+            "accepts",
+            Shape::List(&Shape::Any(&[COMMAND, Shape::Fields(&ACCEPTED)])),
+            "every command it takes; a list without any says that it takes none",
+        ),
+    ],
+};
+
+const NAMES: Key = Key::must(
+    "commands",
+    COMMAND_NAMES,
+    "commands by name, or all of a protocol that read, write, upload, download or control",
+);
+
+pub(crate) const SENT: Section = Section {
+    keys: &[
+        NAMES,
+        Key::new(
+            "to",
+            DESTINATIONS,
+            "whom it gives them to, anybody unless written",
+        ),
+    ],
+};
+
+pub(crate) const ACCEPTED: Section = Section {
+    keys: &[
+        NAMES,
+        Key::new(
+            "from",
+            DESTINATIONS,
+            "who may give them, anybody unless written",
+        ),
+    ],
+};
 
 pub(crate) const VOLUME: Section = Section {
     keys: &[

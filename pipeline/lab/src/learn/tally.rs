@@ -9,9 +9,11 @@ use andon_schemas::inventory::{Function, Inventory};
 use andon_schemas::observation::{
     Attestation, Body, Flow, Observation, Reading, Resolution, Role, Transport,
 };
+use andon_schemas::ot_command::counted;
 use andon_schemas::time::{EventTime, Span};
 
 use super::cadence::Streams;
+use super::commands::Told;
 use super::sample::Sample;
 
 /// Most different peers, protocols and firmwares counted of one type, and names of one plant.
@@ -83,6 +85,7 @@ pub(super) struct Tally {
     pub(super) destinations: BTreeMap<Peer, Seen>,
     pub(super) clients: BTreeMap<Peer, Seen>,
     pub(super) protocols: BTreeMap<Spoken, Seen>,
+    pub(super) commands: BTreeMap<Told, Seen>,
     pub(super) hours: Vec<Hour>,
     /// Connections opened, by quarter of an hour of the plant's week.
     pub(super) quarters: BTreeMap<u16, u64>,
@@ -198,11 +201,22 @@ impl Tally {
         names: &Names,
         inventory: &Inventory,
     ) {
+        let hour = hour_of(at);
+        let peer = names.peer(flow, inventory);
+        // Unlike all else, commands are those since the record before.
+        for one in flow.commands.iter().flat_map(|all| counted(all.as_str())) {
+            let role = match one.by == flow.role {
+                true => Role::Originator,
+                false => Role::Responder,
+            };
+            let told = (role, one.name.to_owned(), peer.clone());
+            if !count(&mut self.commands, told, device, hour) {
+                self.uncounted += 1;
+            }
+        }
         if flow.interim {
             return;
         }
-        let hour = hour_of(at);
-        let peer = names.peer(flow, inventory);
         let peers = match flow.role {
             Role::Originator => &mut self.destinations,
             Role::Responder => &mut self.clients,

@@ -103,6 +103,7 @@ impl Draft<'_> {
             destinations: self.peers("destinations", &self.tally.destinations),
             clients: self.peers("clients", &self.tally.clients),
             protocols: self.protocols(),
+            commands: self.commands(),
             volume: self.volume(&active),
             upload: self.upload(&active),
             connections: self.connections(&active),
