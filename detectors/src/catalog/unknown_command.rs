@@ -174,7 +174,6 @@ impl Detector for UnknownCommand {
             .iter()
             .map(|one| json!({ "command": one.name, "count": one.count, "effect": one.effect() }))
             .collect();
-        let known = by_name(name);
         let words = Words {
             observed: json!({
                 "commands": observed, "others": others, "peer": peer, "role": role,
@@ -189,11 +188,21 @@ impl Detector for UnknownCommand {
             }),
             sentence: format!("{told}, {why}.{more}"),
             clears: format!("An hour without {name} {clears}, or the command in the profile."),
-            // Unauthorized Command Message.
-            techniques: known.map_or(&["T0855"], |known| known.techniques),
+            techniques: &techniques(foreign),
         };
         rule::evidence(plan.grade(inputs), inputs.magnitude(), words)
     }
+}
+
+/// What the commands may be in an attack, of the gravest first.
+fn techniques(foreign: &[Foreign]) -> Vec<&'static str> {
+    let mut all: Vec<&str> = Vec::new();
+    for one in foreign {
+        // Unauthorized Command Message, of what has no name.
+        let its = by_name(&one.name).map_or(&["T0855"][..], |known| known.techniques);
+        all.extend(its.iter().filter(|id| !all.contains(id)).collect::<Vec<_>>());
+    }
+    all
 }
 
 /// Compares the commands of a flow with the lists. Of both sides of one flow those of the side that
@@ -331,7 +340,7 @@ commands:
             "10.1.20.9 told it to stop its program (s7comm.plc_stop), which is none of the \
              commands it accepts by its profile. Another command was not listed either."
         );
-        assert_eq!(stop.techniques, ["T0858", "T0881"]);
+        assert_eq!(stop.techniques, ["T0858", "T0881", "T0855", "T0836"]);
         let write = evidence(Role::Responder, "10.1.20.9", "modbus.write_single_coil=3");
         assert_eq!(write.floor, Some(Grade::Medium));
         assert_eq!(

@@ -135,7 +135,6 @@ pub const REGISTRY: &[Known] = &[
     known("dnp3.authentication", Session, "prove who asks"),
     known("dnp3.close_file", Session, "close a file"),
     known("dnp3.cold_restart", Control, "restart").as_in(&["T0816"]),
-    known("dnp3.confirm", Session, "take note of a confirmation"),
     known("dnp3.delay_measurement", Session, "measure a delay"),
     known("dnp3.delete_file", Download, "delete a file").as_in(&["T0809"]),
     known("dnp3.direct_operate", Control, "switch an output").as_in(&["T0855", "T0831"]),
@@ -203,7 +202,6 @@ pub const REGISTRY: &[Known] = &[
     known("iec104.start_data_transfer", Session, "begin to send"),
     known("iec104.stop_data_transfer", Control, "stop sending").as_in(&["T0804", "T0803"]),
     known("iec104.test_command", Session, "show that it is there"),
-    known("iec104.test_frame", Session, "show that it is there"),
     known("modbus.diagnostics", Read, "run a diagnostic function"),
     known(
         "modbus.encapsulated_interface",

@@ -21,7 +21,6 @@ pub(super) fn command(message: &Message<'_>) -> Option<Found> {
         return None;
     }
     Some(found(match message.byte(12)? {
-        0 => "dnp3.confirm",
         1 => "dnp3.read",
         // Group 70 is a file.
         2 if message.byte(13) == Some(70) => "dnp3.write_file",
@@ -56,8 +55,8 @@ pub(super) fn command(message: &Message<'_>) -> Option<Found> {
         30 => "dnp3.abort_file",
         31 => "dnp3.activate_configuration",
         32 | 33 => "dnp3.authentication",
-        // Responses: solicited, unsolicited, of authentication.
-        129..=131 => return None,
+        // Taking note of a response, and responses: solicited, unsolicited, of authentication.
+        0 | 129..=131 => return None,
         _ => "dnp3.other",
     }))
 }

@@ -14,11 +14,10 @@ pub(super) fn frame(bytes: &[u8]) -> Frame {
 pub(super) fn command(message: &Message<'_>) -> Option<Found> {
     let control = message.byte(2)?;
     if control & 3 == 3 {
-        // A frame without a number: the half that asks.
+        // A frame without a number: the half that asks. Tests of the link are no commands.
         return Some(found(match control {
             0x07 => "iec104.start_data_transfer",
             0x13 => "iec104.stop_data_transfer",
-            0x43 => "iec104.test_frame",
             _ => return None,
         }));
     }
