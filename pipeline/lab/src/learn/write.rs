@@ -175,10 +175,15 @@ impl Draft<'_> {
             watched[day] += 1;
         }
         let found = activity(&self.tally.quarters, watched);
-        if !matches!(&found, Some(Activity::Hours { unseen, .. }) if *unseen != 0) {
+        let silent = self.tally.quarters.is_empty();
+        if !silent && !matches!(&found, Some(Activity::Hours { unseen, .. }) if *unseen != 0) {
             return found;
         }
-        let why = "days of the week are missing from the traffic, so hours were not learned.";
+        let why = if silent {
+            "it opens no connections, so hours were not learned."
+        } else {
+            "days of the week are missing from the traffic, so hours were not learned."
+        };
         self.cold("active_hours", why);
         let hours = self.present.and_then(|present| present.hours.clone());
         Some(hours.map_or(Activity::Always, |hours| Activity::Hours {
