@@ -200,7 +200,11 @@ fn techniques(foreign: &[Foreign]) -> Vec<&'static str> {
     for one in foreign {
         // Unauthorized Command Message, of what has no name.
         let its = by_name(&one.name).map_or(&["T0855"][..], |known| known.techniques);
-        all.extend(its.iter().filter(|id| !all.contains(id)).collect::<Vec<_>>());
+        all.extend(
+            its.iter()
+                .filter(|id| !all.contains(id))
+                .collect::<Vec<_>>(),
+        );
     }
     all
 }

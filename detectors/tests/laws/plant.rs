@@ -109,11 +109,8 @@ pub(crate) fn baseline(profile: Profile) -> Baseline {
 /// The first device of the type that a baseline is for, or of any type.
 pub(crate) fn a_device(baseline: &Baseline) -> DeviceFacts<'_> {
     let of_type = |d: &&Device| d.device_type == baseline.profile.name;
-    let device = INVENTORY
-        .devices
-        .iter()
-        .find(of_type)
-        .unwrap_or(&INVENTORY.devices[0]);
+    let devices = &INVENTORY.devices;
+    let device = devices.iter().find(of_type).unwrap_or(&devices[0]);
     DeviceFacts {
         id: &device.id,
         listed: Some(device),

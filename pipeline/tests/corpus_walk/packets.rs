@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{AS_OF, Run, plant, text};
 
-/// Ports behind which a controller listens: S7, Modbus, DNP3, IEC 104, EtherNet/IP, BACnet.
+/// Ports behind which a controller listens: S7, Modbus, DNP3, IEC 104, EtherNet/IP, `BACnet`.
 const CONTROLLER_PORTS: [&str; 6] = ["102", "502", "20000", "2404", "44818", "47808"];
 
 /// The packets of a capture as two captures of half as many each. A capture of flows could not be
@@ -37,9 +37,9 @@ pub(crate) fn halves(capture: &Path, folder: &Path) -> [PathBuf; 2] {
             halves[usize::from(seen >= half)].extend_from_slice(piece);
             seen += 1;
         } else {
-            halves
-                .iter_mut()
-                .for_each(|half| half.extend_from_slice(piece));
+            for half in &mut halves {
+                half.extend_from_slice(piece);
+            }
         }
     }
     let extension = capture.extension().unwrap().to_string_lossy();

@@ -2,7 +2,7 @@
 //!
 //! `modbus.read_coils=120 modbus.write_single_coil=3 resp:bacnet.i_am=1`: names in alphabetical
 //! order, each with how often it was given. It went from the originator to the responder, unless
-//! `resp:` says that the responder gave it, as peers of BACnet do. One spelling serves every form
+//! `resp:` says that the responder gave it, as peers of `BACnet` do. One spelling serves every form
 //! of a record: JSON, Arrow, Parquet, Avro.
 
 use std::collections::BTreeMap;

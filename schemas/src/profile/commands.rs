@@ -1,13 +1,59 @@
 //! Which commands a device gives to others and takes from them.
 
-use super::contract::{ACCEPTED, COMMANDS, SENT};
+use super::contract::DESTINATIONS;
 use super::read::Layers;
 use super::talk::destinations;
 use super::{CommandLists, CommandRule, Target};
 use crate::observation::Role;
 use crate::ot_command::read_names;
 use crate::problems::Refusal;
-use crate::yaml::{Node, Report};
+use crate::yaml::{Key, Node, Report, Section, Shape};
+
+const COMMAND: Shape = Shape::Text(&["modbus.read_coils", "modbus/read"]);
+const COMMAND_NAMES: Shape = Shape::Any(&[COMMAND, Shape::List(&COMMAND)]);
+
+pub(crate) const COMMANDS: Section = Section {
+    keys: &[
+        Key::new(
+            "sends",
+            Shape::List(&Shape::Any(&[COMMAND, Shape::Fields(&SENT)])),
+            "every command it gives; a list without any says that it gives none",
+        ),
+        Key::new(
+            "accepts",
+            Shape::List(&Shape::Any(&[COMMAND, Shape::Fields(&ACCEPTED)])),
+            "every command it takes; a list without any says that it takes none",
+        ),
+    ],
+};
+
+const NAMES: Key = Key::must(
+    "commands",
+    COMMAND_NAMES,
+    "commands by name, or all of a protocol that read, write, upload, download or control",
+);
+
+pub(crate) const SENT: Section = Section {
+    keys: &[
+        NAMES,
+        Key::new(
+            "to",
+            DESTINATIONS,
+            "whom it gives them to, anybody unless written",
+        ),
+    ],
+};
+
+pub(crate) const ACCEPTED: Section = Section {
+    keys: &[
+        NAMES,
+        Key::new(
+            "from",
+            DESTINATIONS,
+            "who may give them, anybody unless written",
+        ),
+    ],
+};
 
 impl CommandLists {
     /// What is written for a device that opens a flow (it sends), or is connected to (it accepts).
@@ -49,8 +95,8 @@ fn side(node: Option<Node<'_>>, role: Role, report: &mut Report) -> Option<Vec<C
             continue;
         };
         // What is bound to the same peers is one rule, however it was written.
-        match rules.iter_mut().find(|rule| rule.peers == peers) {
-            Some(rule) => rule.names.extend(names),
+        match rules.iter_mut().find(|known| known.peers == peers) {
+            Some(known) => known.names.extend(names),
             None => rules.push(CommandRule { names, peers }),
         }
     }
@@ -100,7 +146,7 @@ pub(crate) fn write(
         Role::Originator => "to",
         Role::Responder => "from",
     };
-    let rule = |rule: &CommandRule| {
+    let one = |rule: &CommandRule| {
         let names = rule.names.join(", ");
         if rule.peers.is_empty() {
             return names;
@@ -108,6 +154,6 @@ pub(crate) fn write(
         let peers: Vec<_> = rule.peers.iter().map(&target).collect();
         format!("{{ commands: [{names}], {key}: [{}] }}", peers.join(", "))
     };
-    let rules: Vec<_> = rules.iter().map(rule).collect();
+    let rules: Vec<_> = rules.iter().map(one).collect();
     format!("[{}]", rules.join(", "))
 }

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::commands::COMMANDS;
 use crate::grade::Grade;
 use crate::inventory::ROLES;
 use crate::yaml::{Key, Section, Shape, schema};
@@ -132,7 +133,7 @@ pub(crate) const PROFILE: Section = Section {
     ],
 };
 
-const DESTINATIONS: Shape = Shape::List(&Shape::Any(&[
+pub(super) const DESTINATIONS: Shape = Shape::List(&Shape::Any(&[
     Shape::Text(&["cnc-historian.mfg.local", "10.2.50.15", "10.1.20.0/24"]),
     Shape::Fields(&DESTINATION),
 ]));
@@ -200,52 +201,6 @@ const PROTOCOL_SERVICES: Key = Key::new(
     Shape::List(&Shape::Text(&["enip"])),
     "the names under which sensors report it",
 );
-
-const COMMAND: Shape = Shape::Text(&["modbus.read_coils", "modbus/read"]);
-const COMMAND_NAMES: Shape = Shape::Any(&[COMMAND, Shape::List(&COMMAND)]);
-
-pub(crate) const COMMANDS: Section = Section {
-    keys: &[
-        Key::new(
-            "sends",
-            Shape::List(&Shape::Any(&[COMMAND, Shape::Fields(&SENT)])),
-            "every command it gives; a list without any says that it gives none",
-        ),
-        Key::new(
-            "accepts",
-            Shape::List(&Shape::Any(&[COMMAND, Shape::Fields(&ACCEPTED)])),
-            "every command it takes; a list without any says that it takes none",
-        ),
-    ],
-};
-
-const NAMES: Key = Key::must(
-    "commands",
-    COMMAND_NAMES,
-    "commands by name, or all of a protocol that read, write, upload, download or control",
-);
-
-pub(crate) const SENT: Section = Section {
-    keys: &[
-        NAMES,
-        Key::new(
-            "to",
-            DESTINATIONS,
-            "whom it gives them to, anybody unless written",
-        ),
-    ],
-};
-
-pub(crate) const ACCEPTED: Section = Section {
-    keys: &[
-        NAMES,
-        Key::new(
-            "from",
-            DESTINATIONS,
-            "who may give them, anybody unless written",
-        ),
-    ],
-};
 
 pub(crate) const VOLUME: Section = Section {
     keys: &[

@@ -207,7 +207,7 @@ pub struct Firmware {
     pub released: String,
 }
 
-/// CommandLists that may be given, and between whom.
+/// Commands that may be given, and between whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CommandRule {
     /// Names of `ot_command`, in alphabetical order, at least one.

@@ -97,22 +97,7 @@ pub(crate) fn fields(profile: &Profile) -> Vec<Field> {
     fields.extend(items("destinations", &profile.destinations, destination));
     fields.extend(items("clients", &profile.clients, destination));
     fields.extend(items("protocols", &profile.protocols, protocol));
-    for role in [Role::Originator, Role::Responder] {
-        let rules = profile.commands.as_ref().and_then(|both| both.of(role));
-        fields.extend(rules.map(|rules| {
-            Field {
-                key: "commands",
-                label: if role == Role::Originator {
-                    "sends"
-                } else {
-                    "accepts"
-                }
-                .to_owned(),
-                text: commands::write(rules, role, |target| flow(&[named(target)])),
-                style: Style::Named,
-            }
-        }));
-    }
+    fields.extend(command_lists(profile));
     fields.extend(line("volume_per_hour", profile.volume.as_ref().map(volume)));
     let upload = profile.upload.as_ref();
     fields.extend(line(
@@ -150,6 +135,19 @@ pub(crate) fn fields(profile: &Profile) -> Vec<Field> {
     let calibration = profile.calibration.as_ref();
     fields.extend(line("calibration", calibration.map(Calibration::to_text)));
     fields
+}
+
+fn command_lists(profile: &Profile) -> impl Iterator<Item = Field> {
+    let sides = [("sends", Role::Originator), ("accepts", Role::Responder)];
+    sides.into_iter().filter_map(|(label, role)| {
+        let rules = profile.commands.as_ref()?.of(role)?;
+        Some(Field {
+            key: "commands",
+            label: label.to_owned(),
+            text: commands::write(rules, role, |target| flow(&[named(target)])),
+            style: Style::Named,
+        })
+    })
 }
 
 impl Calibration {

@@ -210,9 +210,10 @@ impl Tally {
         let peer = names.peer(flow, inventory);
         // Unlike all else, commands are those since the record before.
         for one in flow.commands.iter().flat_map(|all| counted(all.as_str())) {
-            let role = match one.by == flow.role {
-                true => Role::Originator,
-                false => Role::Responder,
+            let role = if one.by == flow.role {
+                Role::Originator
+            } else {
+                Role::Responder
             };
             let told = (role, one.name.to_owned(), peer.clone());
             if !count(&mut self.commands, told, device, hour) {

@@ -162,12 +162,10 @@ fn name(code: u8, class: Option<u16>, data: &[u8]) -> &'static str {
 fn pccc(data: &[u8]) -> &'static str {
     let at = usize::from(data.first().copied().unwrap_or(0));
     match (data.get(at), data.get(at + 4)) {
-        // Unprotected reads, and typed or logical ones.
-        (Some(0x01), _) | (Some(0x0f), Some(0x01 | 0x04 | 0x29 | 0x68 | 0xa1 | 0xa2)) => {
-            "cip.pccc_read"
-        }
-        // Its state, and what it is.
-        (Some(0x06), Some(0x03)) => "cip.pccc_read",
+        // Unprotected reads, typed or logical ones, and what it is.
+        (Some(0x01), _)
+        | (Some(0x06), Some(0x03))
+        | (Some(0x0f), Some(0x01 | 0x04 | 0x29 | 0x68 | 0xa1 | 0xa2)) => "cip.pccc_read",
         (Some(0x0f), Some(0x3a | 0x80 | 0x0d)) => "cip.change_mode",
         (Some(0x0f), Some(0x53)) => "cip.pccc_upload",
         (Some(0x0f), Some(0x50 | 0x52)) => "cip.pccc_download",

@@ -83,89 +83,71 @@ fn asked(port: u16, messages: &[Vec<u8>]) -> String {
     told(packets.collect()).join(" ")
 }
 
-#[test]
-fn function_codes_have_the_names_of_their_standards() {
-    let cases: Vec<(u16, Vec<u8>, &str)> = vec![
-        (
-            502,
-            modbus_of(&[3, 0, 0, 0, 1]),
-            "modbus.read_holding_registers",
-        ),
-        (
-            502,
-            modbus_of(&[5, 0, 0, 0xff, 0]),
-            "modbus.write_single_coil",
-        ),
-        (502, modbus_of(&[8, 0, 4, 0, 0]), "modbus.force_listen_only"),
-        (
-            502,
-            modbus_of(&[43, 14, 1, 0]),
-            "modbus.read_device_identification",
-        ),
-        (502, modbus_of(&[90, 0, 0x41]), "modbus.umas_stop"),
-        (502, modbus_of(&[99]), "modbus.other"),
-        (102, s7_job(&[4, 1]), "s7comm.read_var"),
-        (102, s7_job(&[0x29, 0, 0, 0, 0, 0, 9]), "s7comm.plc_stop"),
-        (102, s7_job(&[0x1a]), "s7comm.request_download"),
-        (102, invocation(b"", b"P_PROGRAM"), "s7comm.plc_start"),
-        (102, invocation(b"C ", b"P_PROGRAM"), "s7comm.plc_restart"),
-        (
-            102,
-            invocation(b"\x01\x000800001P", b"_INSE"),
-            "s7comm.insert_block",
-        ),
-        (102, invocation(b"", b"\xff\xfe"), "s7comm.pi_service"),
-        (
-            102,
-            s7(&[
-                0x32, 7, 0, 0, 0, 1, 0, 8, 0, 4, 0, 1, 0x12, 4, 0x11, 0x44, 1, 0,
-            ]),
-            "s7comm.read_szl",
-        ),
-        (
-            102,
-            s7(&[0x72, 1, 0, 9, 0x31, 0, 0, 0x04, 0xbb, 0, 0, 0, 1]),
-            "s7comm_plus.explore",
-        ),
-        (44_818, cip(&[0x07, 2, 0x20, 0x8e, 0x24, 1]), "cip.stop"),
-        (
-            44_818,
-            cip(&[0x4c, 2, 0x91, 1, b'a', 0, 1, 0]),
-            "cip.read_tag",
-        ),
-        (
-            44_818,
-            cip(&[0x4e, 2, 0x20, 6, 0x24, 1]),
-            "cip.forward_close",
-        ),
-        (
-            20_000,
-            vec![5, 0x64, 8, 0xc4, 1, 0, 2, 0, 0, 0, 0xc0, 0xc0, 13, 0, 0],
-            "dnp3.cold_restart",
-        ),
-        (
-            2_404,
-            vec![0x68, 14, 0, 0, 0, 0, 45, 1, 6, 0, 1, 0, 1, 0, 0, 1],
-            "iec104.single_command",
-        ),
+/// A port, a message to it, and the command that it is.
+type Case = (u16, Vec<u8>, &'static str);
+
+fn of_modbus_and_s7() -> Vec<Case> {
+    let szl = [
+        0x32, 7, 0, 0, 0, 1, 0, 8, 0, 4, 0, 1, 0x12, 4, 0x11, 0x44, 1, 0,
+    ];
+    let explore = [0x72, 1, 0, 9, 0x31, 0, 0, 0x04, 0xbb, 0, 0, 0, 1];
+    let modbus = |function: &[u8], name| (502, modbus_of(function), name);
+    let job = |parameters: &[u8], name| (102, s7_job(parameters), name);
+    let service = |argument: &[u8], called: &[u8], name| (102, invocation(argument, called), name);
+    vec![
+        modbus(&[3, 0, 0, 0, 1], "modbus.read_holding_registers"),
+        modbus(&[5, 0, 0, 0xff, 0], "modbus.write_single_coil"),
+        modbus(&[8, 0, 4, 0, 0], "modbus.force_listen_only"),
+        modbus(&[43, 14, 1, 0], "modbus.read_device_identification"),
+        modbus(&[90, 0, 0x41], "modbus.umas_stop"),
+        modbus(&[99], "modbus.other"),
+        job(&[4, 1], "s7comm.read_var"),
+        job(&[0x29, 0, 0, 0, 0, 0, 9], "s7comm.plc_stop"),
+        job(&[0x1a], "s7comm.request_download"),
+        service(b"", b"P_PROGRAM", "s7comm.plc_start"),
+        service(b"C ", b"P_PROGRAM", "s7comm.plc_restart"),
+        service(b"\x01\x000800001P", b"_INSE", "s7comm.insert_block"),
+        service(b"", b"\xff\xfe", "s7comm.pi_service"),
+        (102, s7(&szl), "s7comm.read_szl"),
+        (102, s7(&explore), "s7comm_plus.explore"),
+    ]
+}
+
+fn of_the_others() -> Vec<Case> {
+    let restart = [5, 0x64, 8, 0xc4, 1, 0, 2, 0, 0, 0, 0xc0, 0xc0, 13, 0, 0];
+    let switch = [0x68, 14, 0, 0, 0, 0, 45, 1, 6, 0, 1, 0, 1, 0, 0, 1];
+    let service = |service: &[u8], name| (44_818, cip(service), name);
+    vec![
+        service(&[0x07, 2, 0x20, 0x8e, 0x24, 1], "cip.stop"),
+        service(&[0x4c, 2, 0x91, 1, b'a', 0, 1, 0], "cip.read_tag"),
+        service(&[0x4e, 2, 0x20, 6, 0x24, 1], "cip.forward_close"),
+        (20_000, restart.to_vec(), "dnp3.cold_restart"),
+        (2_404, switch.to_vec(), "iec104.single_command"),
         (
             2_404,
             vec![0x68, 4, 0x13, 0, 0, 0],
             "iec104.stop_data_transfer",
         ),
-        (
-            4_840,
-            [
-                b"MSGF\x20\0\0\0".as_slice(),
-                &[0; 16],
-                &[1, 0, 0xa1, 2],
-                &[0; 4],
-            ]
-            .concat(),
-            "opcua.write",
-        ),
-    ];
-    for (port, message, name) in cases {
+        (4_840, ua(673), "opcua.write"),
+    ]
+}
+
+/// A request of OPC UA whose type has this number.
+fn ua(number: u16) -> Vec<u8> {
+    let id = number.to_le_bytes();
+    [
+        b"MSGF\x20\0\0\0".as_slice(),
+        &[0; 16],
+        &[1, 0],
+        &id,
+        &[0; 4],
+    ]
+    .concat()
+}
+
+#[test]
+fn function_codes_have_the_names_of_their_standards() {
+    for (port, message, name) in of_modbus_and_s7().into_iter().chain(of_the_others()) {
         assert_eq!(asked(port, &[message]), format!("{name}=1"));
         assert!(by_name(name).is_some(), "{name}");
     }
@@ -181,6 +163,38 @@ fn function_codes_have_the_names_of_their_standards() {
     );
 }
 
+/// Messages with this code wherever one stands, by the port they are sent to.
+fn with_code(code: u8) -> Vec<(u16, Vec<u8>)> {
+    let mut messages = vec![
+        (502, modbus_of(&[code, 0, code, 0])),
+        (502, modbus_of(&[90, 0, code])),
+        (102, s7_job(&[code])),
+        (
+            44_818,
+            cip(&[0x4b, 2, 0x20, 0x67, 0x24, 1, 1, 0x0f, 0, 0, 0, code]),
+        ),
+        (
+            20_000,
+            vec![5, 0x64, 8, 0xc4, 1, 0, 2, 0, 0, 0, 0xc0, 0xc0, code, 70, 5],
+        ),
+        (
+            2_404,
+            vec![0x68, 14, 0, 0, 0, 0, code, 1, 6, 0, 1, 0, 1, 0, 0, 1],
+        ),
+    ];
+    for sub in 0..9 {
+        let kind = 0x40 | code & 15;
+        let data = [
+            0x32, 7, 0, 0, 0, 1, 0, 8, 0, 4, 0, 1, 0x12, 4, 0x11, kind, sub, 0,
+        ];
+        messages.push((102, s7(&data)));
+    }
+    for class in [0x01, 0x06, 0x37, 0x67, 0x6b, 0x8e] {
+        messages.push((44_818, cip(&[code, 2, 0x20, class, 0x24, 1, 7, 0])));
+    }
+    messages
+}
+
 #[test]
 fn every_code_has_a_name_that_is_known() {
     let mut names = Vec::new();
@@ -188,75 +202,21 @@ fn every_code_has_a_name_that_is_known() {
         names.extend(counted(&text).map(|one| one.name.to_owned()));
     };
     for code in 0..=255_u8 {
-        hear(asked(502, &[modbus_of(&[code, 0, code, 0])]));
-        hear(asked(502, &[modbus_of(&[90, 0, code])]));
-        hear(asked(102, &[s7_job(&[code])]));
-        for sub in 0..9 {
-            let data = [
-                0x32,
-                7,
-                0,
-                0,
-                0,
-                1,
-                0,
-                8,
-                0,
-                4,
-                0,
-                1,
-                0x12,
-                4,
-                0x11,
-                0x40 | code & 15,
-                sub,
-                0,
-            ];
-            hear(asked(102, &[s7(&data)]));
+        for (port, message) in with_code(code) {
+            hear(asked(port, &[message]));
         }
-        for class in [0x01, 0x06, 0x37, 0x67, 0x6b, 0x8e] {
-            hear(asked(
-                44_818,
-                &[cip(&[code, 2, 0x20, class, 0x24, 1, 7, 0])],
-            ));
-        }
-        hear(asked(
-            44_818,
-            &[cip(&[0x4b, 2, 0x20, 0x67, 0x24, 1, 1, 0x0f, 0, 0, 0, code])],
-        ));
-        hear(asked(
-            20_000,
-            &[vec![
-                5, 0x64, 8, 0xc4, 1, 0, 2, 0, 0, 0, 0xc0, 0xc0, code, 70, 5,
-            ]],
-        ));
-        hear(asked(
-            2_404,
-            &[vec![0x68, 14, 0, 0, 0, 0, code, 1, 6, 0, 1, 0, 1, 0, 0, 1]],
-        ));
         for head in [0, 0x10] {
             let bytes = [0x81, 0x0a, 0, 0x0a, 1, 0, head, code, 1, code];
             hear(told(vec![udp(Asks, 47_808, 47_808, &bytes)]).join(" "));
         }
     }
-    for number in 400..900_u16 {
-        let id = number.to_le_bytes();
-        let message = [
-            b"MSGF\x20\0\0\0".as_slice(),
-            &[0; 16],
-            &[1, 0],
-            &id,
-            &[0; 4],
-        ]
-        .concat();
-        hear(asked(4_840, &[message]));
+    for number in 400..900 {
+        hear(asked(4_840, &[ua(number)]));
     }
     for number in 0x480..0x5c0_u16 {
         let id = number.to_be_bytes();
-        hear(asked(
-            102,
-            &[s7(&[0x72, 2, 0, 9, 0x31, 0, 0, id[0], id[1], 0, 0, 0, 1])],
-        ));
+        let request = [0x72, 2, 0, 9, 0x31, 0, 0, id[0], id[1], 0, 0, 0, 1];
+        hear(asked(102, &[s7(&request)]));
     }
     names.sort();
     names.dedup();
