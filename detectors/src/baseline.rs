@@ -18,6 +18,7 @@ use hashbrown::HashMap;
 use ipnet::IpNet;
 
 use self::week::Week;
+use crate::commands::CommandTable;
 use crate::policy::Policy;
 
 /// Number of a cell of a profile: the index of a destination or protocol in the order written.
@@ -25,14 +26,14 @@ pub type Cell = u8;
 
 /// Whom a list of targets means, as addresses.
 #[derive(Clone, Debug, Default)]
-struct Directory {
+pub(crate) struct Directory {
     addresses: HashMap<u128, Cell>,
     networks: Vec<(IpNet, Cell)>,
     names: HashMap<String, Cell>,
 }
 
 impl Directory {
-    fn compile(targets: &[Destination], inventory: &Inventory) -> Self {
+    pub(crate) fn compile(targets: &[Destination], inventory: &Inventory) -> Self {
         let mut directory = Self::default();
         for (at, destination) in targets.iter().enumerate() {
             let cell = Cell::try_from(at).unwrap_or(Cell::MAX);
@@ -71,7 +72,7 @@ impl Directory {
         }
     }
 
-    fn find(&self, peer: u128) -> Option<Cell> {
+    pub(crate) fn find(&self, peer: u128) -> Option<Cell> {
         if let Some(cell) = self.addresses.get(&peer) {
             return Some(*cell);
         }
@@ -101,6 +102,7 @@ pub struct Baseline {
     pub indicators: Arc<IndicatorSet>,
     destinations: Directory,
     clients: Directory,
+    pub(crate) commands: CommandTable,
     ports: HashMap<(Transport, u16), Cell>,
     portless: Vec<(Transport, Cell)>,
     /// The active hours; `None` if the profile has none.
@@ -131,6 +133,7 @@ impl Baseline {
             indicators: Arc::default(),
             destinations: Directory::compile(&profile.destinations, inventory),
             clients: Directory::compile(&profile.clients, inventory),
+            commands: CommandTable::compile(profile.commands.as_ref(), inventory),
             ports,
             portless,
             week: profile.hours.as_ref().map(Week::of),

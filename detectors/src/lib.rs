@@ -6,6 +6,7 @@
 
 pub mod baseline;
 pub mod catalog;
+mod commands;
 pub mod detector;
 pub mod facts;
 pub mod policy;

@@ -95,6 +95,7 @@ impl Stage {
             state: ConnState::Answered,
             interim: false,
             uid: None,
+            commands: None,
         };
         let destination = self.baseline.destination(flow.peer);
         FlowFacts {

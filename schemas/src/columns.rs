@@ -12,7 +12,7 @@
 //!
 //! Flows add `start`, `role` (0 originator, 1 responder), `peer` (FixedSizeBinary(16), IPv4
 //! mapped), `peer_name`, `port`, `transport`, `service`, `up`, `down`, `bytes`, `state`,
-//! `interim`, `uid`; readings `current_a` and `spindle_rpm` (Float32); attestations `version`,
+//! `interim`, `uid`, `commands` (as `ot_command` spells them); readings `current_a` and `spindle_rpm` (Float32); attestations `version`,
 //! `digest`, `tpm_ok`; resolutions `server`, `name`, `addresses` (Binary, 16 bytes each), `ttl_s`.
 //! Enumerations are UInt8 in the order in which `observation` declares them.
 
@@ -72,6 +72,7 @@ fn body_fields(kind: Kind) -> Vec<Field> {
             Field::new("state", DataType::UInt8, false),
             Field::new("interim", DataType::Boolean, false),
             Field::new("uid", DataType::Utf8, true),
+            Field::new("commands", DataType::Utf8, true),
         ],
         Kind::Reading => vec![
             Field::new("current_a", DataType::Float32, true),

@@ -15,6 +15,7 @@ pub mod identity;
 pub mod indicator;
 pub mod inventory;
 pub mod observation;
+pub mod ot_command;
 pub mod problems;
 pub mod profile;
 pub mod protocol;

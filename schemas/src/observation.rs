@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::grade::text_scale;
 use crate::identity::DeviceId;
+use crate::ot_command::Commands;
 use crate::time::EventTime;
 
 /// Which of the four kinds of observation.
@@ -226,6 +227,9 @@ pub struct Flow {
     pub interim: bool,
     /// The sensor's own id of the flow.
     pub uid: Option<CompactString>,
+    /// Commands of a protocol of the plant that were given since the record before of the same
+    /// flow, unlike the bytes; `None` if none were, or the record does not say.
+    pub commands: Option<Commands>,
 }
 
 /// One sample of a device's sensors. At least one value is present, all are finite.
@@ -331,6 +335,9 @@ pub struct FlowRecord {
     pub interim: bool,
     /// The sensor's own id of the flow.
     pub uid: Option<CompactString>,
+    /// Commands of a protocol of the plant that were given since the record before of the same
+    /// flow, unlike the bytes; `None` if none were, or the record does not say.
+    pub commands: Option<Commands>,
 }
 
 impl FlowRecord {
@@ -358,6 +365,7 @@ impl FlowRecord {
             state: self.state,
             interim: self.interim,
             uid: self.uid,
+            commands: self.commands,
         }
     }
 }

@@ -38,6 +38,13 @@ protocols:
   - { name: s7, share: 12.5 % }
   - { name: "Printer, raw", ports: [tcp/9100, udp/9100], services: [RAW], share: 5 % }
   - { name: https, ports: tcp/8443 }
+commands:
+  sends: []
+  accepts:
+    - modbus/read
+    - s7comm.read_var
+    - { commands: [modbus.write_single_coil, s7comm/download], from: [{ role: hmi }, 10.9.9.9] }
+    - { commands: s7comm.plc_stop, from: 10.9.9.9 }
 volume_per_hour: { range: 0-150 MiB, coverage: 90 %, bytes: ip, multiple: 2.7, baseline: 77 MB }
 upload_share: { range: 5-15 %, coverage: 90 % }
 connections_per_hour: { range: 0-50, coverage: 99 % }
@@ -99,6 +106,24 @@ fn a_child_overrides_field_by_field() {
     assert_eq!(child.detectors["off_hours"].grade, Some(Grade::Medium));
     assert!(child.detectors["scan"].off);
     assert_eq!(set.get("base").unwrap().current.unwrap().limit, None);
+}
+
+#[test]
+fn a_side_of_the_commands_is_taken_from_the_base_unless_it_is_written() {
+    let base = "profile: base\nversion: \"1\"\n\
+                commands: { sends: [modbus/read], accepts: [modbus/read] }\n";
+    let child = "profile: child\nversion: \"2\"\nextends: base\ncommands: { accepts: [] }\n";
+    let none = "profile: none\nversion: \"1\"\nextends: base\ncommands: none\n";
+    let set = read(&[base, child, none]).unwrap();
+    let lists = |name: &str| set.get(name).unwrap().commands.clone();
+    let child = lists("child").unwrap();
+    assert_eq!(child.sends, lists("base").unwrap().sends);
+    assert_eq!(
+        child.accepts,
+        Some(Vec::new()),
+        "it takes no command at all"
+    );
+    assert_eq!(lists("none"), None);
 }
 
 #[test]

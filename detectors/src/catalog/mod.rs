@@ -329,6 +329,7 @@ catalog! {
     silence::Silence,
     spindle_speed::SpindleSpeed,
     traffic_volume::TrafficVolume,
+    unknown_command::UnknownCommand,
     unknown_destination::UnknownDestination,
     unknown_device::UnknownDevice,
     unknown_protocol::UnknownProtocol,

@@ -167,6 +167,7 @@ fn talk(profile: &Profile, minutes: &[EventTime], dealers: Dealers<'_>, rows: &m
                 down: whole(bytes - up),
                 state: ConnState::Answered,
                 first,
+                commands: None,
             },
         });
     }

@@ -32,6 +32,7 @@ pub(crate) enum What {
         down: u64,
         state: ConnState,
         first: bool,
+        commands: Option<&'static str>,
     },
     Reading {
         current_a: Option<f32>,
@@ -108,11 +109,8 @@ pub(crate) fn baseline(profile: Profile) -> Baseline {
 /// The first device of the type that a baseline is for, or of any type.
 pub(crate) fn a_device(baseline: &Baseline) -> DeviceFacts<'_> {
     let of_type = |d: &&Device| d.device_type == baseline.profile.name;
-    let device = INVENTORY
-        .devices
-        .iter()
-        .find(of_type)
-        .unwrap_or(&INVENTORY.devices[0]);
+    let devices = &INVENTORY.devices;
+    let device = devices.iter().find(of_type).unwrap_or(&devices[0]);
     DeviceFacts {
         id: &device.id,
         listed: Some(device),
@@ -303,6 +301,7 @@ impl<'a> Watch<'a> {
             down,
             state,
             first,
+            commands,
         } = row.what
         else {
             return;
@@ -331,6 +330,7 @@ impl<'a> Watch<'a> {
                 state,
                 interim: false,
                 uid: None,
+                commands,
             },
             at: row.at,
             destination,

@@ -21,6 +21,16 @@ pub(crate) static HOSTILE: LazyLock<Arc<IndicatorSet>> = LazyLock::new(|| {
     Arc::new(indicator::parse(&[file]).unwrap())
 });
 
+/// What a sensor may say that devices told each other to do, or what it never should.
+const COMMANDS: &[&str] = &[
+    "modbus.read_holding_registers=40",
+    "modbus.read_holding_registers=3 modbus.write_single_register=18446744073709551615",
+    "s7comm.plc_stop=1 s7comm.request_download=2",
+    "resp:modbus.restart_communications=1 vendor.unheard_of=1",
+    "",
+    "=== resp: .=1 modbus.read_coils=-1",
+];
+
 /// Any number that a sensor or an attacker could send, most often a plausible one.
 fn value(most: f32) -> impl Strategy<Value = f32> {
     prop_oneof![
@@ -59,9 +69,10 @@ fn flow() -> impl Strategy<Value = What> {
         bytes(),
         prop::sample::select(ConnState::ALL),
         any::<bool>(),
+        prop::option::of(prop::sample::select(COMMANDS)),
     );
     (sides, measures).prop_map(|((role, peer, port, transport, service), measures)| {
-        let (lasted, up, down, state, first) = measures;
+        let (lasted, up, down, state, first, commands) = measures;
         What::Flow {
             lasted: Span::from_micros(lasted),
             role,
@@ -73,6 +84,7 @@ fn flow() -> impl Strategy<Value = What> {
             down,
             state,
             first,
+            commands,
         }
     })
 }

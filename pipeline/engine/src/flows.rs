@@ -171,6 +171,7 @@ mod tests {
             state: ConnState::Answered,
             interim,
             uid: None,
+            commands: None,
         }
     }
 

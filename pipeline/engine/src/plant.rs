@@ -97,6 +97,7 @@ fn empty_profile(scan: ScanLimits) -> Profile {
         destinations: Vec::new(),
         clients: Vec::new(),
         protocols: Vec::new(),
+        commands: None,
         volume: None,
         upload: None,
         connections: None,

@@ -80,6 +80,7 @@ pub(crate) fn stray_flow(device: &DeviceId, at: EventTime) -> Observation {
         state: ConnState::Answered,
         interim: false,
         uid: None,
+        commands: None,
     };
     row(device, at, Body::Flow(flow))
 }

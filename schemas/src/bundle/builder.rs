@@ -12,6 +12,7 @@ use super::{Bundle, RowRef};
 use crate::columns::schema;
 use crate::identity::address_key;
 use crate::observation::{Attestation, Body, Flow, Header, Kind, Observation, Reading, Resolution};
+use crate::ot_command::Commands;
 
 #[derive(Debug, Default)]
 struct HeaderBuilder {
@@ -83,6 +84,7 @@ struct FlowBuilder {
     state: Vec<u8>,
     interim: Flags,
     uid: Runs,
+    commands: Runs,
 }
 
 impl FlowBuilder {
@@ -101,6 +103,8 @@ impl FlowBuilder {
         self.state.push(flow.state as u8);
         self.interim.push(Some(flow.interim));
         self.uid.push(bytes_of(flow.uid.as_deref()));
+        let commands = flow.commands.as_ref().map(Commands::as_str);
+        self.commands.push(bytes_of(commands));
     }
 
     fn finish(&mut self) -> Result<Vec<ArrayRef>, String> {
@@ -119,6 +123,7 @@ impl FlowBuilder {
             small(&mut self.state),
             self.interim.finish(),
             self.uid.finish_text()?,
+            self.commands.finish_text()?,
         ]);
         Ok(columns)
     }

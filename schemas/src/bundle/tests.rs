@@ -9,6 +9,7 @@ use crate::observation::{
     Attestation, Body, ByteKind, ConnState, Flow, Header, Observation, Reading, Resolution, Role,
     Sender, Source, Transport,
 };
+use crate::ot_command::Commands;
 use crate::time::EventTime;
 
 fn header(number: u64, sender: Option<(&str, bool)>) -> Header {
@@ -44,6 +45,7 @@ fn flow(peer: &str) -> Flow {
         state: ConnState::Unknown,
         interim: true,
         uid: Some("".into()),
+        commands: Commands::parse("modbus.read_coils=3").unwrap(),
     }
 }
 
@@ -142,6 +144,7 @@ fn flow_of(row: &FlowRow<'_>) -> Flow {
         state: row.state,
         interim: row.interim,
         uid: row.uid.map(Into::into),
+        commands: row.commands.and_then(|text| Commands::parse(text).unwrap()),
     }
 }
 
@@ -185,7 +188,7 @@ fn a_batch_of_another_kind_is_refused_by_its_first_wrong_column() {
     let flows = RecordBatch::new_empty(schema(Kind::Flow).clone());
     let readings = RecordBatch::new_empty(schema(Kind::Reading).clone());
     let refused = FlowColumns::of(&readings).unwrap_err();
-    assert!(refused.contains("11 columns, expected 22"), "{refused}");
+    assert!(refused.contains("11 columns, expected 23"), "{refused}");
     let refused = AttestationColumns::of(&flows).unwrap_err();
     assert!(refused.contains("attestation batch"), "{refused}");
     let mut columns = flows.columns().to_vec();

@@ -60,6 +60,7 @@ view! {
         state @ 10: UInt8Array = as_primitive::<UInt8Type>,
         interim @ 11: BooleanArray = as_boolean,
         uid @ 12: StringArray = as_string::<i32>,
+        commands @ 13: StringArray = as_string::<i32>,
     }
 }
 
@@ -92,6 +93,8 @@ pub struct FlowRow<'a> {
     pub interim: bool,
     /// The sensor's own id of the flow.
     pub uid: Option<&'a str>,
+    /// The text of the commands given since the record before, as `ot_command` spells them.
+    pub commands: Option<&'a str>,
 }
 
 impl FlowColumns {
@@ -112,6 +115,7 @@ impl FlowColumns {
             state: coded(ConnState::ALL, self.state.value(row)),
             interim: self.interim.value(row),
             uid: optional(&self.uid, row),
+            commands: optional(&self.commands, row),
         }
     }
 }

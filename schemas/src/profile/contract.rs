@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::commands::COMMANDS;
 use crate::grade::Grade;
 use crate::inventory::ROLES;
 use crate::yaml::{Key, Section, Shape, schema};
@@ -60,6 +61,11 @@ pub(crate) const PROFILE: Section = Section {
             "protocols",
             PROTOCOLS,
             "how it talks, with shares of its connections",
+        ),
+        Key::new(
+            "commands",
+            Shape::Fields(&COMMANDS),
+            "what it tells other devices to do and is told to do, in the protocols of the plant",
         ),
         Key::new(
             "volume_per_hour",
@@ -127,7 +133,7 @@ pub(crate) const PROFILE: Section = Section {
     ],
 };
 
-const DESTINATIONS: Shape = Shape::List(&Shape::Any(&[
+pub(super) const DESTINATIONS: Shape = Shape::List(&Shape::Any(&[
     Shape::Text(&["cnc-historian.mfg.local", "10.2.50.15", "10.1.20.0/24"]),
     Shape::Fields(&DESTINATION),
 ]));

@@ -4,6 +4,7 @@
 //! reports everything that is wrong with it at once.
 
 mod behaviour;
+mod commands;
 mod contract;
 mod diff;
 mod parse;
@@ -206,6 +207,28 @@ pub struct Firmware {
     pub released: String,
 }
 
+/// Commands that may be given, and between whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CommandRule {
+    /// Names of `ot_command`, in alphabetical order, at least one.
+    pub names: Vec<String>,
+    /// Who gives or gets them; empty means anybody.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<Target>,
+}
+
+/// Which commands a device gives and takes. A side that is written holds all of them: an empty one
+/// says that there are none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CommandLists {
+    /// What it gives to others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sends: Option<Vec<CommandRule>>,
+    /// What it takes from others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepts: Option<Vec<CommandRule>>,
+}
+
 /// How many distinct peers are still not a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct ScanLimits {
@@ -263,6 +286,10 @@ pub struct Profile {
     pub clients: Vec<Destination>,
     /// How.
     pub protocols: Vec<Protocol>,
+    /// Which commands it gives and takes. A profile without any has the hash it had before there
+    /// were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commands: Option<CommandLists>,
     /// Hourly volume.
     pub volume: Option<Volume>,
     /// Share of an hour's bytes that it sends, both ends strictly between 0 and 1. A profile

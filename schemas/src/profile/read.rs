@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::contract::{CALIBRATION, DETECTOR, SCAN};
-use super::{Calibration, DetectorSetting, Profile, ScanLimits, behaviour, state, talk};
+use super::{Calibration, DetectorSetting, Profile, ScanLimits, behaviour, commands, state, talk};
 use crate::grade::Grade;
 use crate::problems::{Refusal, quoted, suggestion};
 use crate::quantity::{Dimension, amount, range};
@@ -93,6 +93,7 @@ pub(crate) fn profile(
         destinations: talk::destinations(layers.get("destinations"), report),
         clients: talk::destinations(layers.get("clients"), report),
         protocols: talk::protocols(layers.get("protocols"), report),
+        commands: commands::commands(layers, report),
         volume: behaviour::volume(layers, cadence.as_ref(), report),
         upload: behaviour::upload(layers, report),
         connections: behaviour::connections(layers, report),

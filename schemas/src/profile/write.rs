@@ -1,11 +1,12 @@
 //! The checked form back to YAML, for `profile show`, and field by field for `profile diff`. What
 //! is written reads back as the same profile, with the same hash.
 
+use super::commands;
 use super::{
     COVERAGE_DEFAULT, Cadence, Calibration, Current, Destination, DetectorSetting, Firmware, Hours,
     HoursSpan, Profile, Protocol, ProtocolMatch, Range, Spindle, Target, Volume,
 };
-use crate::observation::ByteKind;
+use crate::observation::{ByteKind, Role};
 use crate::protocol::{by_name, write_port};
 use crate::quantity::{Dimension, write_amount, write_hours_span, write_range};
 use crate::yaml::{flow, quote, scalar};
@@ -96,6 +97,7 @@ pub(crate) fn fields(profile: &Profile) -> Vec<Field> {
     fields.extend(items("destinations", &profile.destinations, destination));
     fields.extend(items("clients", &profile.clients, destination));
     fields.extend(items("protocols", &profile.protocols, protocol));
+    fields.extend(command_lists(profile));
     fields.extend(line("volume_per_hour", profile.volume.as_ref().map(volume)));
     let upload = profile.upload.as_ref();
     fields.extend(line(
@@ -133,6 +135,19 @@ pub(crate) fn fields(profile: &Profile) -> Vec<Field> {
     let calibration = profile.calibration.as_ref();
     fields.extend(line("calibration", calibration.map(Calibration::to_text)));
     fields
+}
+
+fn command_lists(profile: &Profile) -> impl Iterator<Item = Field> {
+    let sides = [("sends", Role::Originator), ("accepts", Role::Responder)];
+    sides.into_iter().filter_map(|(label, role)| {
+        let rules = profile.commands.as_ref()?.of(role)?;
+        Some(Field {
+            key: "commands",
+            label: label.to_owned(),
+            text: commands::write(rules, role, |target| flow(&[named(target)])),
+            style: Style::Named,
+        })
+    })
 }
 
 impl Calibration {
@@ -191,15 +206,19 @@ fn same(a: f64, b: f64) -> bool {
     a.to_bits() == b.to_bits()
 }
 
-fn destination(destination: &Destination) -> (String, String) {
-    let label = destination.target.to_string();
-    let mut parts = vec![match &destination.target {
+fn named(target: &Target) -> String {
+    match target {
         Target::Name(name) => format!("name: {}", scalar(name)),
         Target::Address(address) => format!("address: {}", scalar(&address.to_string())),
         Target::Network(network) => format!("network: {}", scalar(&network.to_string())),
         Target::Role(role) => format!("role: {role}"),
         Target::DeviceType(name) => format!("type: {name}"),
-    }];
+    }
+}
+
+fn destination(destination: &Destination) -> (String, String) {
+    let label = destination.target.to_string();
+    let mut parts = vec![named(&destination.target)];
     parts.extend(share(destination.share));
     parts.extend(destination.safety.then(|| "safety: true".to_owned()));
     if !destination.over.is_empty() {

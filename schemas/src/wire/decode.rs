@@ -16,6 +16,7 @@ use crate::identity::DeviceId;
 use crate::observation::{
     Attestation, Body, FlowRecord, Kind, Reading, Record, RecordBody, Resolution, Sender, Source,
 };
+use crate::ot_command::Commands;
 use crate::reject::RejectReason;
 use crate::time::EventTime;
 
@@ -260,7 +261,17 @@ fn flow(raw: &Members<'_>, end: EventTime) -> Result<FlowRecord, WireError> {
         state: word("state", raw.state())?.unwrap_or_default(),
         interim: flag("interim", raw.interim())?.unwrap_or(false),
         uid: text("uid", raw.uid())?.map(CompactString::new),
+        commands: commands(raw.commands())?,
     })
+}
+
+fn commands(value: Value<'_>) -> Result<Option<Commands>, WireError> {
+    match value {
+        Value::Absent => Ok(None),
+        Value::Text(text) => Commands::parse(text)
+            .map_err(|e| WireError::new(RejectReason::WrongType, format!("`commands`: {e}"))),
+        other => Err(wrong("commands", other, "a text, `modbus.read_coils=120`")),
+    }
 }
 
 fn reading(raw: &Members<'_>) -> Result<Reading, WireError> {

@@ -7,6 +7,7 @@ use super::form::{EndpointForm, WireRecord};
 use crate::observation::{
     Body, Flow, FlowRecord, Kind, Observation, Party, Record, RecordBody, Role, Source,
 };
+use crate::ot_command::Commands;
 use crate::time::EventTime;
 
 /// One record as a line of a capture, without the line end.
@@ -121,6 +122,7 @@ fn fill_flow<'a>(form: &mut WireRecord<'a>, flow: &'a FlowRecord) {
     form.state = Some(flow.state);
     form.interim = flow.interim.then_some(true);
     form.uid = flow.uid.as_deref();
+    form.commands = flow.commands.as_ref().map(Commands::as_str);
 }
 
 fn fill_common_flow<'a>(form: &mut WireRecord<'a>, flow: &'a Flow) {
@@ -131,6 +133,7 @@ fn fill_common_flow<'a>(form: &mut WireRecord<'a>, flow: &'a Flow) {
     form.state = Some(flow.state);
     form.interim = flow.interim.then_some(true);
     form.uid = flow.uid.as_deref();
+    form.commands = flow.commands.as_ref().map(Commands::as_str);
 }
 
 fn fill_single<'a>(form: &mut WireRecord<'a>, body: &'a Body) {
@@ -177,6 +180,7 @@ fn common<'a>(kind: Kind, time: EventTime) -> WireRecord<'a> {
         state: None,
         interim: None,
         uid: None,
+        commands: None,
         current_a: None,
         spindle_rpm: None,
         firmware: None,

@@ -95,6 +95,11 @@ pub struct WireRecord<'a> {
     /// Flow: the sensor's own id of the flow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<&'a str>,
+    /// Flow: commands given since the record before of the same flow, each with how often:
+    /// `modbus.read_coils=120 modbus.write_single_coil=3`. They went from originator to responder;
+    /// `resp:` before a name says that the responder gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commands: Option<&'a str>,
     /// Reading: current draw, amperes, not negative.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_a: Option<f32>,

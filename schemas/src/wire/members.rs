@@ -25,8 +25,8 @@ macro_rules! members {
 
 members! {
     v kind device time received_at sender sender_proven seq source start orig resp
-    resp_name transport service orig_bytes resp_bytes bytes state interim uid current_a
-    spindle_rpm firmware sha256 tpm_ok server name addresses ttl_s client
+    resp_name transport service orig_bytes resp_bytes bytes state interim uid commands
+    current_a spindle_rpm firmware sha256 tpm_ok server name addresses ttl_s client
 }
 
 /// One value for every name that this build knows.

@@ -5,6 +5,8 @@
 //! {"v":1,"kind":"flow","device":"plc-07","time":"2025-12-14T01:30:00Z","start":"2025-12-14T01:29:12Z",
 //!  "orig":"10.1.2.3:40123","resp":"10.1.9.1:502","transport":"tcp","service":"modbus",
 //!  "orig_bytes":1440,"resp_bytes":1300,"state":"answered"}
+//! {"v":1,"kind":"flow","time":"2025-12-14T01:30:00Z","orig":"10.1.2.3:40123","resp":"10.1.9.1:502",
+//!  "transport":"tcp","commands":"modbus.read_coils=120 modbus.write_single_coil=3"}
 //! {"v":1,"kind":"reading","device":"cnc-01","time":"2025-12-14T01:30:00Z","current_a":4.2,"spindle_rpm":8000}
 //! {"v":1,"kind":"attestation","device":"cnc-01","time":"2025-12-14T01:30:00Z","firmware":"4.2.1","tpm_ok":true}
 //! {"v":1,"kind":"resolution","device":"cnc-01","time":"2025-12-14T01:30:00Z","server":"10.1.0.53",

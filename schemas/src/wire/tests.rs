@@ -8,6 +8,7 @@ use crate::observation::{
     Attestation, Body, ByteKind, ConnState, FlowRecord, Header, Kind, Observation, Party, Reading,
     Record, RecordBody, Resolution, Role, Sender, Source, Transport,
 };
+use crate::ot_command::Commands;
 use crate::reject::RejectReason;
 use crate::time::EventTime;
 
@@ -50,6 +51,7 @@ fn flow() -> Record {
         state: ConnState::Answered,
         interim: true,
         uid: Some("C\"1\\".into()),
+        commands: Commands::parse("modbus.read_coils=2 resp:bacnet.i_am=1").unwrap(),
     }))
 }
 

@@ -129,6 +129,7 @@ fn flow() -> impl Strategy<Value = Body> {
             state,
             interim,
             uid: uid.map(|n| format!("C{n}").into()),
+            commands: None,
         })
     })
 }

@@ -96,6 +96,7 @@ fn event(event: &Members<'_>) -> Result<Record, Refused> {
             state: state(event, &flow, transport)?,
             interim: false,
             uid: count(event, "flow_id")?.map(|id| id.to_string().into()),
+            commands: None,
         }),
     })
 }

@@ -274,6 +274,7 @@ impl<'a> Row<'a> {
                 state: self.get(Field::ConnState).map_or(ConnState::Unknown, state),
                 interim,
                 uid: self.get(Field::Uid).map(|uid| cut(uid).into()),
+                commands: None,
             }),
         })
     }

@@ -61,6 +61,7 @@ fn flow(from: &str, to: &str) -> Record {
         state: ConnState::Answered,
         interim: false,
         uid: None,
+        commands: None,
     }))
 }
 

@@ -254,13 +254,21 @@ impl Draft<'_> {
         let within = self.tally.gaps.iter().filter(|gap| {
             gap.length < Span::HOUR.times(6) && inside(gap.from) && inside(gap.from + gap.length)
         });
-        let longest = within.map(|gap| gap.length).max().unwrap_or(Span::MINUTE);
+        let gap = within.map(|gap| gap.length).max().unwrap_or(Span::MINUTE);
+        // A connection may be told at its end only, and nothing is heard of its device before.
+        let lasted = self.tally.lasted.min(Span::HOUR.times(6));
+        let longest = gap.max(lasted);
         let minutes = (2.0 * longest.as_secs_f64() / 60.0).ceil().max(3.0);
         self.say(
             "silence",
             format!(
-                "Twice the longest that was seen inside active hours, {:.0} s.",
-                longest.as_secs_f64()
+                "Twice the longest that was seen inside active hours, {:.0} s{}.",
+                longest.as_secs_f64(),
+                if lasted > gap {
+                    ", a connection's length"
+                } else {
+                    ""
+                }
             ),
         );
         #[expect(clippy::cast_possible_truncation, reason = "minutes of a few hours")]

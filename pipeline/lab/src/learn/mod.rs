@@ -6,6 +6,7 @@
 //! the rest is left out of the figures and listed ([`screen`](LeftOut)).
 
 mod cadence;
+mod commands;
 mod figures;
 pub mod guess;
 mod peers;

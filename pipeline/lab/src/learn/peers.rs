@@ -113,7 +113,7 @@ fn meant(inventory: &Inventory, target: &Target) -> Vec<usize> {
     }
 }
 
-fn target(peer: &Peer) -> Target {
+pub(super) fn target(peer: &Peer) -> Target {
     match peer {
         Peer::Role(role) => Target::Role(role.clone()),
         Peer::Name(name) => Target::Name(name.clone()),

@@ -9,9 +9,11 @@ use andon_schemas::inventory::{Function, Inventory};
 use andon_schemas::observation::{
     Attestation, Body, Flow, Observation, Reading, Resolution, Role, Transport,
 };
+use andon_schemas::ot_command::counted;
 use andon_schemas::time::{EventTime, Span};
 
 use super::cadence::Streams;
+use super::commands::Told;
 use super::sample::Sample;
 
 /// Most different peers, protocols and firmwares counted of one type, and names of one plant.
@@ -83,6 +85,9 @@ pub(super) struct Tally {
     pub(super) destinations: BTreeMap<Peer, Seen>,
     pub(super) clients: BTreeMap<Peer, Seen>,
     pub(super) protocols: BTreeMap<Spoken, Seen>,
+    /// What it was spoken to in, and answered.
+    pub(super) served: BTreeMap<Spoken, Seen>,
+    pub(super) commands: BTreeMap<Told, Seen>,
     pub(super) hours: Vec<Hour>,
     /// Connections opened, by quarter of an hour of the plant's week.
     pub(super) quarters: BTreeMap<u16, u64>,
@@ -91,6 +96,8 @@ pub(super) struct Tally {
     pub(super) firmware: BTreeMap<(String, Option<String>), BTreeSet<u32>>,
     pub(super) streams: Streams,
     pub(super) gaps: Vec<Gap>,
+    /// How long the longest connection had lasted when it was told.
+    pub(super) lasted: Span,
     /// Most distinct hosts, and pairs of host and port, that a device tried within an hour.
     pub(super) fan_out: (u32, u32),
     heard: Vec<EventTime>,
@@ -198,11 +205,24 @@ impl Tally {
         names: &Names,
         inventory: &Inventory,
     ) {
+        self.lasted = self.lasted.max(at.since(flow.start));
+        let hour = hour_of(at);
+        let peer = names.peer(flow, inventory);
+        // Unlike all else, commands are those since the record before.
+        for one in flow.commands.iter().flat_map(|all| counted(all.as_str())) {
+            let role = if one.by == flow.role {
+                Role::Originator
+            } else {
+                Role::Responder
+            };
+            let told = (role, one.name.to_owned(), peer.clone());
+            if !count(&mut self.commands, told, device, hour) {
+                self.uncounted += 1;
+            }
+        }
         if flow.interim {
             return;
         }
-        let hour = hour_of(at);
-        let peer = names.peer(flow, inventory);
         let peers = match flow.role {
             Role::Originator => &mut self.destinations,
             Role::Responder => &mut self.clients,
@@ -210,17 +230,23 @@ impl Tally {
         if !count(peers, peer, device, hour) {
             self.uncounted += 1;
         }
+        let spoken = (
+            flow.transport,
+            flow.port,
+            flow.service.as_ref().map(ToString::to_string),
+        );
+        let answered = flow.up.unwrap_or(0) > 0;
+        let protocols = match flow.role {
+            Role::Originator => Some(&mut self.protocols),
+            Role::Responder => Some(&mut self.served).filter(|_| answered),
+        };
+        if let Some(protocols) = protocols
+            && !count(protocols, spoken, device, hour)
+        {
+            self.uncounted += 1;
+        }
         if flow.role == Role::Responder {
             return;
-        }
-        let service = flow.service.as_ref().map(ToString::to_string);
-        if !count(
-            &mut self.protocols,
-            (flow.transport, flow.port, service),
-            device,
-            hour,
-        ) {
-            self.uncounted += 1;
         }
         let local = inventory.clock.local(flow.start);
         let quarter = u16::from(local.weekday) * 96 + local.minute / 15;

@@ -103,6 +103,7 @@ impl Draft<'_> {
             destinations: self.peers("destinations", &self.tally.destinations),
             clients: self.peers("clients", &self.tally.clients),
             protocols: self.protocols(),
+            commands: self.commands(),
             volume: self.volume(&active),
             upload: self.upload(&active),
             connections: self.connections(&active),
@@ -174,10 +175,15 @@ impl Draft<'_> {
             watched[day] += 1;
         }
         let found = activity(&self.tally.quarters, watched);
-        if !matches!(&found, Some(Activity::Hours { unseen, .. }) if *unseen != 0) {
+        let silent = self.tally.quarters.is_empty();
+        if !silent && !matches!(&found, Some(Activity::Hours { unseen, .. }) if *unseen != 0) {
             return found;
         }
-        let why = "days of the week are missing from the traffic, so hours were not learned.";
+        let why = if silent {
+            "it opens no connections, so hours were not learned."
+        } else {
+            "days of the week are missing from the traffic, so hours were not learned."
+        };
         self.cold("active_hours", why);
         let hours = self.present.and_then(|present| present.hours.clone());
         Some(hours.map_or(Activity::Always, |hours| Activity::Hours {
@@ -222,43 +228,61 @@ impl Draft<'_> {
         })
     }
 
+    /// What it speaks, with shares of the connections it opens; what it only answers in has none.
     fn protocols(&mut self) -> Vec<Protocol> {
+        let mut opened = self.spoken(&self.tally.protocols, "protocols");
+        let all: u64 = opened.iter().map(|(_, seen)| seen.count).sum();
+        for (protocol, seen) in &mut opened {
+            protocol.share = share(seen.count, all);
+        }
+        let served = self.spoken(&self.tally.served, "protocols, answered");
+        for one in served {
+            match opened
+                .iter_mut()
+                .find(|(known, _)| known.name == one.0.name)
+            {
+                Some((known, _)) => join(known, one.0),
+                None => opened.push(one),
+            }
+        }
+        opened.into_iter().map(|(protocol, _)| protocol).collect()
+    }
+
+    /// The protocols of what was spoken, the most frequent first, those that hardly anybody speaks
+    /// left out.
+    fn spoken(&mut self, spoken: &BTreeMap<Spoken, Seen>, key: &str) -> Vec<(Protocol, Seen)> {
         let mut named: BTreeMap<String, Seen> = BTreeMap::new();
-        let mut forms: BTreeMap<String, (Vec<ProtocolMatch>, Vec<String>)> = BTreeMap::new();
-        for (spoken, seen) in &self.tally.protocols {
+        let mut forms: BTreeMap<String, Protocol> = BTreeMap::new();
+        for (spoken, seen) in spoken {
             let protocol = protocol(spoken);
             let all = named.entry(protocol.name.clone()).or_default();
             all.count += seen.count;
             all.hours += seen.hours;
             all.devices.extend(&seen.devices);
-            let form = forms.entry(protocol.name).or_default();
-            for one in protocol.matches {
-                if !form.0.contains(&one) {
-                    form.0.push(one);
-                }
-            }
-            for service in protocol.services {
-                if !form.1.contains(&service) {
-                    form.1.push(service);
-                }
+            match forms.get_mut(&protocol.name) {
+                Some(known) => join(known, protocol),
+                None => drop(forms.insert(protocol.name.clone(), protocol)),
             }
         }
-        let word = |name: &String| format!("protocols: {name}");
+        let word = |name: &String| format!("{key}: {name}");
         let (known, out) = screen::known(&named, self.tally, word);
         self.left_out.extend(out);
-        let all: u64 = known.iter().map(|(_, seen)| seen.count).sum();
-        known
-            .into_iter()
-            .filter_map(|(name, seen)| {
-                let (matches, services) = forms.remove(&name)?;
-                Some(Protocol {
-                    name,
-                    matches,
-                    services,
-                    share: share(seen.count, all),
-                })
-            })
-            .collect()
+        let one = |(name, seen): (String, Seen)| Some((forms.remove(&name)?, seen));
+        known.into_iter().filter_map(one).collect()
+    }
+}
+
+/// Adds the forms of a protocol to those that are known of it.
+fn join(known: &mut Protocol, more: Protocol) {
+    for one in more.matches {
+        if !known.matches.contains(&one) {
+            known.matches.push(one);
+        }
+    }
+    for service in more.services {
+        if !known.services.contains(&service) {
+            known.services.push(service);
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod c2_beacon;
 mod change;
+mod cnc_program_download;
 mod cnc_unknown_destination;
 mod firmware_swap;
 mod idle_current_mining;
@@ -68,6 +69,7 @@ pub const ATTACKS: &[AttackKind] = &[
     robot_to_paint_shop::KIND,
     c2_beacon::KIND,
     plc_under_attack::KIND,
+    cnc_program_download::KIND,
     firmware_swap::KIND,
     spindle_overspeed::KIND,
     spoofed_device::KIND,

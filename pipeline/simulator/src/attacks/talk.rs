@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use andon_schemas::observation::{
     ByteKind, ConnState, FlowRecord, Party, Record, RecordBody, Transport,
 };
+use andon_schemas::ot_command::Commands;
 use andon_schemas::time::EventTime;
 
 use crate::class::Pair;
@@ -21,6 +22,7 @@ pub(super) struct Talk {
     bytes: ByteKind,
     uid: String,
     start: EventTime,
+    commands: Option<Commands>,
 }
 
 impl Talk {
@@ -46,6 +48,7 @@ impl Talk {
             bytes: ByteKind::Payload,
             uid: flow_id(dice),
             start,
+            commands: None,
         }
     }
 
@@ -72,7 +75,13 @@ impl Talk {
             bytes,
             uid: flow_id(dice),
             start,
+            commands: None,
         }
+    }
+
+    /// The same with commands, which its one record tells.
+    pub(super) fn telling(self, commands: Option<Commands>) -> Self {
+        Self { commands, ..self }
     }
 
     /// The totals of the connection when it has ended.
@@ -106,6 +115,7 @@ impl Talk {
                 state: ConnState::Answered,
                 interim,
                 uid: Some(self.uid.as_str().into()),
+                commands: self.commands.clone(),
             }),
         }
     }

@@ -234,6 +234,7 @@ impl<'a> DeviceHour<'a> {
             state: ConnState::Answered,
             interim: false,
             uid: Some(flow_id(dice).into()),
+            commands: None,
         }
     }
 

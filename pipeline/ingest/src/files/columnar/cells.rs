@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use andon_schemas::identity::DeviceId;
 use andon_schemas::observation::{ByteKind, ConnState, Transport};
+use andon_schemas::ot_command::Commands;
 use andon_schemas::reject::RejectReason;
 use andon_schemas::wire::{ADDRESSES_MAX, TEXT_BYTES_MAX};
 use arrow_array::cast::AsArray;
@@ -186,6 +187,15 @@ pub(super) struct Service(pub(super) String);
 impl Word for Service {
     fn read(text: &str) -> Result<Self, String> {
         Text::read(text).map(|Text(name)| Self(name.to_ascii_lowercase()))
+    }
+}
+
+/// The commands of a flow.
+pub(super) struct Told(pub(super) Option<Commands>);
+
+impl Word for Told {
+    fn read(text: &str) -> Result<Self, String> {
+        Commands::parse(text).map(Self)
     }
 }
 

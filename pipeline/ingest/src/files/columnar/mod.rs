@@ -55,6 +55,7 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         ("state", word()),
         ("interim", DataType::Boolean),
         ("uid", DataType::Utf8),
+        ("commands", word()),
         ("current_a", DataType::Float32),
         ("spindle_rpm", DataType::Float32),
         ("firmware", word()),

@@ -20,7 +20,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use super::BATCH_ROWS;
-use super::cells::{Cells, Digest, HostName, Lists, Service, Text, Words, cells};
+use super::cells::{Cells, Digest, HostName, Lists, Service, Text, Told, Words, cells};
 use crate::files::native;
 use crate::files::number::within;
 use crate::files::rows::{Content, Numbered, Parsed};
@@ -171,6 +171,7 @@ cells! {
         state: Words<ConnState>,
         interim: Cells<bool>,
         uid: Words<Text>,
+        commands: Words<Told>,
         current_a: Cells<f32>,
         spindle_rpm: Cells<f32>,
         firmware: Words<Text>,
@@ -273,6 +274,7 @@ impl Batch {
             state: self.state.get(row)?.copied().unwrap_or_default(),
             interim: self.interim.get(row).unwrap_or(false),
             uid: self.uid.get(row)?.map(|uid| uid.0.as_str().into()),
+            commands: self.commands.get(row)?.and_then(|told| told.0.clone()),
         })
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use andon_schemas::identity::DeviceId;
 use andon_schemas::observation::{Body, FlowRecord, Record, RecordBody, Source};
+use andon_schemas::ot_command::Commands;
 use andon_schemas::time::EventTime;
 use arrow_array::builder::{
     BooleanBuilder, Float32Builder, ListBuilder, StringBuilder, StringDictionaryBuilder,
@@ -53,6 +54,7 @@ struct Columns {
     state: WordBuilder,
     interim: BooleanBuilder,
     uid: StringBuilder,
+    commands: WordBuilder,
     current_a: Float32Builder,
     spindle_rpm: Float32Builder,
     firmware: WordBuilder,
@@ -155,6 +157,8 @@ impl Columns {
         self.interim.append_option(flow.map(|flow| flow.interim));
         self.uid
             .append_option(flow.and_then(|flow| flow.uid.as_deref()));
+        let commands = flow.and_then(|flow| flow.commands.as_ref());
+        self.commands.append_option(commands.map(Commands::as_str));
     }
 
     fn single(&mut self, body: Option<&Body>) {
@@ -221,6 +225,7 @@ impl Columns {
             Arc::new(self.state.finish()),
             Arc::new(self.interim.finish()),
             Arc::new(self.uid.finish()),
+            Arc::new(self.commands.finish()),
             Arc::new(self.current_a.finish()),
             Arc::new(self.spindle_rpm.finish()),
             Arc::new(self.firmware.finish()),

@@ -187,6 +187,7 @@ fn record(half: &Half, answer: Option<&Half>) -> Record {
             state: state(half, transport, back),
             interim: false,
             uid: None,
+            commands: None,
         }),
     }
 }

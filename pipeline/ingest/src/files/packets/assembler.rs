@@ -162,7 +162,7 @@ impl Assembler {
         let mut flow = Flow::new(key, packet, before.as_deref());
         flow.packet(packet);
         let is_dns = flow.naming.service() == Some("dns");
-        if let Some(ended) = self.flows.put(key, flow) {
+        if let Some(mut ended) = self.flows.put(key, flow) {
             if !continues && !ended.is_stale(packet.time) {
                 self.evicted += 1;
             }
@@ -199,7 +199,7 @@ impl Assembler {
 
     /// Ends all flows.
     pub(super) fn end(&mut self, out: &mut Out) {
-        for flow in self.flows.drain() {
+        for mut flow in self.flows.drain() {
             out.push_back((flow.number, Ok(flow.record(false))));
         }
     }

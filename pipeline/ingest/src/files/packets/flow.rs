@@ -8,6 +8,7 @@ use andon_schemas::observation::{
 use andon_schemas::time::{EventTime, Span};
 use sha2::{Digest, Sha256};
 
+use super::commands::Listener;
 use super::connection::Connection;
 use super::service::Naming;
 use super::transport::{Segment, Side, Tcp};
@@ -82,6 +83,8 @@ pub(super) struct Flow {
     /// Whether its first packet asks for an answer.
     asks: bool,
     pub(super) naming: Naming,
+    /// Present once its application is one whose commands are read.
+    listener: Option<Box<Listener>>,
 }
 
 impl Flow {
@@ -116,6 +119,7 @@ impl Flow {
             packets: [0; 2],
             asks: segment.icmp != Some(Side::Tells),
             naming: Naming::default(),
+            listener: None,
         }
     }
 
@@ -191,6 +195,15 @@ impl Flow {
         let ports = [self.originator().port, self.responder().port];
         self.naming
             .look(segment.transport, ports, side == 0, segment.payload);
+        if self.listener.is_none()
+            && let Some(service) = self.naming.service()
+        {
+            let listener = Listener::of(service, segment.transport, ports);
+            self.listener = listener.map(Box::new);
+        }
+        if let Some(listener) = &mut self.listener {
+            listener.hear(side, segment);
+        }
     }
 
     /// Counts a later fragment; `tcp` is the number of its first byte.
@@ -248,8 +261,8 @@ impl Flow {
         self.record(true)
     }
 
-    /// What is known of it.
-    pub(super) fn record(&self, interim: bool) -> Record {
+    /// What is known of it; its commands are told once.
+    pub(super) fn record(&mut self, interim: bool) -> Record {
         let bytes = |side| {
             Some(if self.transport == Transport::Tcp {
                 self.connection.bytes(side)
@@ -257,6 +270,8 @@ impl Flow {
                 self.bytes[side]
             })
         };
+        let listener = self.listener.as_deref_mut();
+        let commands = listener.and_then(Listener::tell);
         Record {
             device: None,
             address: None,
@@ -277,6 +292,7 @@ impl Flow {
                 state: self.state(),
                 interim,
                 uid: Some(format!("P{:016x}", u64::from_be_bytes(self.uid)).into()),
+                commands,
             }),
         }
     }

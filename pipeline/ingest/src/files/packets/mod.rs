@@ -9,6 +9,7 @@
 
 mod aside;
 mod assembler;
+mod commands;
 mod connection;
 mod container;
 mod dns;

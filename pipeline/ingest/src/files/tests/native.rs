@@ -1,7 +1,10 @@
 //! Captures of our own.
 
 use andon_schemas::identity::DeviceId;
-use andon_schemas::observation::{Attestation, FlowRecord, Reading, Sender, Source};
+use andon_schemas::observation::{
+    Attestation, ByteKind, ConnState, FlowRecord, Party, Reading, Sender, Source, Transport,
+};
+use andon_schemas::ot_command::Commands;
 
 use super::*;
 use crate::files::{CaptureWriter, Order};
@@ -22,6 +25,57 @@ fn reading(second: i64) -> Record {
             spindle_rpm: None,
         })),
     }
+}
+
+/// A flow that tells what was commanded in it.
+fn commanded(commands: Option<&str>) -> Record {
+    let party = |last, port| Party {
+        address: [10, 0, 0, last].into(),
+        port,
+    };
+    Record {
+        body: RecordBody::Flow(FlowRecord {
+            start: EventTime::from_micros(0),
+            originator: party(5, 40_000),
+            responder: party(9, 102),
+            responder_name: None,
+            transport: Transport::Tcp,
+            service: Some("s7comm".into()),
+            originator_bytes: Some(61),
+            responder_bytes: None,
+            bytes: ByteKind::Payload,
+            state: ConnState::Answered,
+            interim: false,
+            uid: None,
+            commands: commands.and_then(|text| Commands::parse(text).unwrap()),
+        }),
+        ..reading(9)
+    }
+}
+
+#[test]
+fn commands_come_back_from_either_form() {
+    let told = [
+        commanded(Some("s7comm.plc_stop=1 s7comm.read_var=12")),
+        commanded(None),
+    ];
+    for name in ["told.ndjson", "told.parquet"] {
+        let read = written(name, |writer| {
+            for record in &told {
+                writer.record(record, None).unwrap();
+            }
+        });
+        assert_eq!(read.records, told, "{name}");
+    }
+    let wrong = r#"{"v":1,"kind":"flow","time":"2025-12-14T01:30:00Z","orig":"10.0.0.5","resp":"10.0.0.9","transport":"tcp","commands":"plc_stop"}"#;
+    let folder = Folder::new();
+    let path = folder.put("wrong.ndjson", wrong);
+    let read = drain(&mut captures(&[path]));
+    assert!(
+        read.rejects[0].detail.contains("`commands`: \"plc_stop\""),
+        "{:?}",
+        read.rejects
+    );
 }
 
 fn written(name: &str, write: impl Fn(&mut CaptureWriter)) -> Read {

@@ -3,6 +3,8 @@
 use andon_schemas::observation::{ByteKind, ConnState, Transport};
 use andon_schemas::time::EventTime;
 
+use andon_schemas::ot_command::Commands;
+
 use super::*;
 
 pub(super) const SECOND: i64 = 1_000_000;
@@ -43,6 +45,7 @@ fn a_connection_is_one_record_like_zeeks() {
         state: ConnState::Answered,
         interim: false,
         uid: flow.uid.clone(),
+        commands: Commands::parse("modbus.read_holding_registers=1").unwrap(),
     };
     assert_eq!(*flow, expected);
     assert_eq!(read.numbers, [1]);

@@ -1,5 +1,6 @@
 //! Packets, from captures that are built here: nothing of them is copied from anywhere.
 
+mod commands;
 mod containers;
 mod flows;
 mod frames;
