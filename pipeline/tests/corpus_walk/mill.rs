@@ -100,12 +100,12 @@ fn give(samples: &mut [Sample], currents: &[f64], to: fn(f64) -> bool) {
     }
 }
 
-/// The most samples in a row in which the spindle turns.
-fn turning(samples: &[Sample]) -> usize {
+/// The most samples in a row in which the spindle turns, or stands.
+fn stretch(samples: &[Sample], turning: bool) -> usize {
     let turns = |(_, speed): &Sample| *speed >= TURNS_RPM;
     let stretches = samples.chunk_by(|a, b| turns(a) == turns(b));
-    let turning = stretches.filter(|stretch| turns(&stretch[0]));
-    turning.map(<[Sample]>::len).max().unwrap_or(0)
+    let wanted = stretches.filter(|stretch| turns(&stretch[0]) == turning);
+    wanted.map(<[Sample]>::len).max().unwrap_or(0)
 }
 
 /// Whether the mill's current or spindle is told of.
@@ -176,11 +176,13 @@ fn faults_of_a_real_mill_are_counted_against_false_alarms() {
     let said = |key: &str| profile.lines().find(|line| line.starts_with(key)).unwrap();
     eprintln!("folder 06: learned from runs {LEARNED:?}, tried on runs {TRIED:?}");
     eprintln!("  {}; {}", said("current:"), said("spindle:"));
-    let longest = TRIED.map(|number| turning(&samples(&folder, number)));
+    let longest = |turns| TRIED.map(|number| stretch(&samples(&folder, number), turns));
     eprintln!(
-        "  the spindle turns for at most {longest:?} tenths of a second before it stands again: (a) \
-         and (b) are judged after 30 s of contradiction, which such a program never reaches; for (c) \
-         and (d) there is no detector of load at a speed, nor of a sensor that repeats itself"
+        "  longest stretches, tenths of a second: turning {:?}, standing {:?}; (a) and (b) count \
+         after 30 s of contradiction without a break; for (c) and (d) there is no detector of load \
+         at a speed, nor of a sensor that repeats itself",
+        longest(true),
+        longest(false)
     );
     let path = run.path("tried.ndjson");
     let mut false_alarms = 0;
