@@ -14,6 +14,7 @@ pub mod words;
 pub mod written;
 
 mod distinct;
+mod drift;
 mod mix;
 mod rare;
 mod rule;
