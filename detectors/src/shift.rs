@@ -131,6 +131,26 @@ impl Shift {
         }
     }
 
+    /// The level of the device against its type before the next window, as a standard normal
+    /// score: its own hours, drawn towards the type by as much as they leave in doubt.
+    pub(crate) fn level(&self) -> f64 {
+        f64::from(self.whitener.level())
+    }
+
+    /// What would clear it. A level is followed only so far from the one that the device's first
+    /// week has set: beyond that it is a person who says that it is right.
+    pub(crate) fn clears(&self, plan: &ShiftPlan) -> String {
+        let mut clears =
+            "Hours like those of this device, until the evidence has fallen tenfold".to_owned();
+        if self.whitener.has_drifted(&plan.whiten) {
+            clears.push_str(
+                "; its level was followed as far as it may be, and only a new version of the \
+                 profile takes it further",
+            );
+        }
+        clears + "."
+    }
+
     /// For how many hours evidence has been rising; the present one is the first.
     pub(crate) fn hours(&self) -> u16 {
         self.hours.max(1)
@@ -188,7 +208,8 @@ mod tests {
         ShiftPlan::written(0.28, 0.2, clock)
     }
 
-    /// Hours of a device at level 0.3 with a memory of 0.4, on which `shift` comes after a week.
+    /// Hours of a device a fifth above its type, with a memory of 0.4, on which `shift` comes after
+    /// a week.
     fn hours_to_find(seed: u64, shift: f64) -> Option<i32> {
         let (plan, mut dice, mut memory) = (plan(), Dice(seed), Shift::default());
         let mut noise = 0.0;
@@ -197,8 +218,8 @@ mod tests {
             let moved = if hour < 168 { 0.0 } else { shift };
             let look = Look {
                 hour: 490_000 + hour,
-                score: 0.3 + noise + moved,
-                ln_ratio: 0.28 * (0.3 + noise + moved),
+                score: 0.65 + noise + moved,
+                ln_ratio: 0.28 * (0.65 + noise + moved),
             };
             if memory.take(&plan, look) == Standing::Stands {
                 return Some(hour - 168);

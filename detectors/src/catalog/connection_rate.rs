@@ -24,6 +24,7 @@ use crate::facts::CloseFacts;
 use crate::shift::{Look, Shift, ShiftPlan, ends, is_whole};
 use crate::standing::{self, WRITTEN};
 use crate::stats::count::{CountNull, CountTable};
+use crate::stats::normal::sf;
 use crate::stats::range::LogNormalNull;
 use crate::stats::tilts::Side;
 use crate::stats::uniform::uniform_hash;
@@ -99,6 +100,7 @@ impl Detector for ConnectionRate {
         let after = inputs.before.after(&plan.shift, look(plan, inputs));
         let law = plan.table.null();
         let opened = u64::from(inputs.opened);
+        let own = law.threshold(sf(inputs.before.level()));
         let (lo, hi) = (three_digits(plan.range.lo), three_digits(plan.range.hi));
         Evidence {
             floor: None,
@@ -116,14 +118,14 @@ impl Detector for ConnectionRate {
             expected: json!({
                 "connections_per_hour": [plan.range.lo, plan.range.hi],
                 "coverage": plan.range.coverage, "mean_per_hour": law.mean,
+                "of_device": own,
             }),
             sentence: format!(
-                "{}: {} this hour, {lo}\u{2013}{hi} expected.",
+                "{}: {} this hour, {own} expected of this device and {lo}\u{2013}{hi} of its type.",
                 after.sentence("opened", "as many connections as"),
                 inputs.opened
             ),
-            clears: "Hours like those of its type, until the evidence has fallen tenfold."
-                .to_owned(),
+            clears: after.clears(&plan.shift),
             techniques: match after.side() {
                 Side::Up => vec!["T0846".to_owned(), "T0869".to_owned()],
                 Side::Down => vec!["T0803".to_owned(), "T0814".to_owned()],
@@ -215,7 +217,8 @@ mod tests {
         let sentence = ConnectionRate::assess(&plan, &inputs).sentence;
         assert!(
             sentence.contains("times as many connections as its type does: ")
-                && sentence.contains("3 this hour, 10\u{2013}50"),
+                && sentence.contains(" 3 this hour, ")
+                && sentence.ends_with("expected of this device and 10\u{2013}50 of its type."),
             "{sentence}"
         );
     }

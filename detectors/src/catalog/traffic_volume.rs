@@ -31,6 +31,7 @@ use crate::facts::{CloseFacts, FlowFacts};
 use crate::rule::{self, Words};
 use crate::shift::{Look, Shift, ShiftPlan, is_whole};
 use crate::standing::{self, WRITTEN};
+use crate::stats::normal::sf;
 use crate::stats::range::LogNormalNull;
 use crate::stats::tilts::Side;
 use crate::words::{bytes_range_text, bytes_text, multiple_text};
@@ -273,6 +274,7 @@ fn assess_hour(plan: &Plan, hour: i32, moved: &Moved, before: &Shift) -> Evidenc
     let mut seen = observed(plan, moved);
     let (mut evidence, mut p_value) = (0.0, None);
     let mut sentence = "It moved other amounts than its type does".to_owned();
+    let (mut own, mut clears) = (plan.volume.baseline, String::new());
     if let Some((null, shift)) = &plan.statistic {
         let after = before.after(shift, look(null, hour, moved));
         evidence = after.evidence();
@@ -282,23 +284,28 @@ fn assess_hour(plan: &Plan, hour: i32, moved: &Moved, before: &Shift) -> Evidenc
             Side::Down => tails.lower,
         });
         sentence = after.sentence("moved", "what");
+        own = null.threshold(sf(before.level()));
+        clears = after.clears(shift);
         seen.insert("hours".into(), json!(after.hours()));
         seen.insert("times_type".into(), json!(after.ratio()));
         seen.insert("device_days_per_false_alarm".into(), json!(evidence));
     }
+    let mut wanted = expected(plan);
+    wanted["of_device"] = json!(own);
     Evidence {
         floor: None,
         score: standing::score(evidence),
         p_value,
         magnitude: bytes,
         observed: Value::Object(seen),
-        expected: expected(plan),
+        expected: wanted,
         sentence: format!(
-            "{sentence}: {} this hour, {} expected.",
+            "{sentence}: {} this hour, {} expected of this device and {} of its type.",
             bytes_text(bytes),
+            bytes_text(own),
             bytes_range_text(range.lo, range.hi)
         ),
-        clears: "Hours like those of its type, until the evidence has fallen tenfold.".to_owned(),
+        clears,
         techniques: TECHNIQUES.iter().map(|id| (*id).to_owned()).collect(),
         confidence: WRITTEN,
     }
