@@ -8,6 +8,7 @@ pub mod baseline;
 pub mod catalog;
 pub mod detector;
 pub mod facts;
+pub mod law;
 pub mod policy;
 pub mod stats;
 pub mod words;

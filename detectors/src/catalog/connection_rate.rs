@@ -22,7 +22,7 @@ use crate::baseline::Baseline;
 use crate::detector::{Clock, Detector, Signal};
 use crate::facts::CloseFacts;
 use crate::shift::{Look, Shift, ShiftPlan, ends, is_whole};
-use crate::standing::{self, WRITTEN};
+use crate::standing;
 use crate::stats::count::{CountNull, CountTable};
 use crate::stats::normal::sf;
 use crate::stats::range::LogNormalNull;
@@ -77,7 +77,8 @@ impl Detector for ConnectionRate {
         Some(Plan {
             range,
             table: CountTable::new(null),
-            shift: ShiftPlan::written(sigma, stake, baseline.clock.clone()),
+            shift: ShiftPlan::written(sigma, stake, baseline.clock.clone())
+                .learned(baseline.profile.learned.get(Self::NAME)),
         })
     }
 
@@ -100,7 +101,9 @@ impl Detector for ConnectionRate {
         let after = inputs.before.after(&plan.shift, look(plan, inputs));
         let law = plan.table.null();
         let opened = u64::from(inputs.opened);
-        let own = law.threshold(sf(inputs.before.level()));
+        #[expect(clippy::cast_precision_loss, reason = "connections of an hour")]
+        let written = |level| law.threshold(sf(level)) as f64;
+        let own = plan.shift.expected(&inputs.before, inputs.hour, written);
         let (lo, hi) = (three_digits(plan.range.lo), three_digits(plan.range.hi));
         Evidence {
             floor: None,
@@ -121,16 +124,17 @@ impl Detector for ConnectionRate {
                 "of_device": own,
             }),
             sentence: format!(
-                "{}: {} this hour, {own} expected of this device and {lo}\u{2013}{hi} of its type.",
+                "{}: {} this hour, {} expected of this device and {lo}\u{2013}{hi} of its type.",
                 after.sentence("opened", "as many connections as"),
-                inputs.opened
+                inputs.opened,
+                three_digits(own)
             ),
             clears: after.clears(&plan.shift),
             techniques: match after.side() {
                 Side::Up => vec!["T0846".to_owned(), "T0869".to_owned()],
                 Side::Down => vec!["T0803".to_owned(), "T0814".to_owned()],
             },
-            confidence: WRITTEN,
+            confidence: plan.shift.confidence(),
         }
     }
 }
@@ -142,6 +146,7 @@ fn look(plan: &Plan, inputs: &Inputs) -> Look {
         hour: inputs.hour,
         score: plan.table.z_score(u64::from(inputs.opened), inputs.tie),
         ln_ratio: (count / (plan.table.null().mean + 0.5)).ln(),
+        ln_value: count.ln(),
     }
 }
 

@@ -116,7 +116,8 @@ impl Detector for TrafficVolume {
             message_bytes: profile.cadence.map(|c| c.size.lo.midpoint(c.size.hi)),
             statistic: null.map(|null| {
                 let clock = baseline.clock.clone();
-                (null, ShiftPlan::written(null.sigma, stake, clock))
+                let shift = ShiftPlan::written(null.sigma, stake, clock);
+                (null, shift.learned(profile.learned.get(Self::NAME)))
             }),
             profile: profile.clone(),
         })
@@ -195,6 +196,7 @@ fn look(null: &LogNormalNull, hour: i32, moved: &Moved) -> Look {
         hour,
         score: null.z_score(bytes),
         ln_ratio: bytes.max(1.0).ln() - null.mu,
+        ln_value: bytes.max(1.0).ln(),
     }
 }
 
@@ -274,6 +276,7 @@ fn assess_hour(plan: &Plan, hour: i32, moved: &Moved, before: &Shift) -> Evidenc
     let mut seen = observed(plan, moved);
     let (mut evidence, mut p_value) = (0.0, None);
     let mut sentence = "It moved other amounts than its type does".to_owned();
+    let mut confidence = WRITTEN;
     let (mut own, mut clears) = (plan.volume.baseline, String::new());
     if let Some((null, shift)) = &plan.statistic {
         let after = before.after(shift, look(null, hour, moved));
@@ -284,7 +287,8 @@ fn assess_hour(plan: &Plan, hour: i32, moved: &Moved, before: &Shift) -> Evidenc
             Side::Down => tails.lower,
         });
         sentence = after.sentence("moved", "what");
-        own = null.threshold(sf(before.level()));
+        own = shift.expected(before, hour, |level| null.threshold(sf(level)));
+        confidence = shift.confidence();
         clears = after.clears(shift);
         seen.insert("hours".into(), json!(after.hours()));
         seen.insert("times_type".into(), json!(after.ratio()));
@@ -307,7 +311,7 @@ fn assess_hour(plan: &Plan, hour: i32, moved: &Moved, before: &Shift) -> Evidenc
         ),
         clears,
         techniques: TECHNIQUES.iter().map(|id| (*id).to_owned()).collect(),
-        confidence: WRITTEN,
+        confidence,
     }
 }
 

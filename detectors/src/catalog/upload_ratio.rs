@@ -26,7 +26,7 @@ use crate::baseline::Baseline;
 use crate::detector::{Clock, Detector, Signal};
 use crate::facts::CloseFacts;
 use crate::shift::{Look, Shift, ShiftPlan, ends, is_whole};
-use crate::standing::{self, WRITTEN};
+use crate::standing;
 use crate::stats::normal::sf;
 use crate::stats::range::LogNormalNull;
 use crate::stats::tilts::Side;
@@ -106,7 +106,8 @@ impl Detector for UploadRatio {
         Some(Plan {
             range,
             null,
-            shift: ShiftPlan::new(whiten, stake, baseline.clock.clone()),
+            shift: ShiftPlan::new(whiten, stake, baseline.clock.clone())
+                .learned(baseline.profile.learned.get(Self::NAME)),
         })
     }
 
@@ -130,7 +131,8 @@ impl Detector for UploadRatio {
         let after = inputs.before.after(&plan.shift, look);
         let tails = plan.null.tails(ratio(inputs));
         let (up, down) = inputs.bytes();
-        let odds = plan.null.threshold(sf(inputs.before.level()));
+        let written = |level| plan.null.threshold(sf(level));
+        let odds = plan.shift.expected(&inputs.before, inputs.hour, written);
         let own = odds / (1.0 + odds);
         let percent = |share: f64| three_digits(100.0 * share);
         let Range { lo, hi, coverage } = plan.range;
@@ -165,7 +167,7 @@ impl Detector for UploadRatio {
                 Side::Up => vec!["T0882".to_owned()],
                 Side::Down => vec!["T0867".to_owned()],
             },
-            confidence: WRITTEN,
+            confidence: plan.shift.confidence(),
         }
     }
 }
@@ -181,6 +183,7 @@ fn look(plan: &Plan, inputs: &Inputs) -> Look {
         hour: inputs.hour,
         score: plan.null.z_score(ratio),
         ln_ratio: ratio.ln() - plan.null.mu,
+        ln_value: ratio.ln(),
     }
 }
 

@@ -118,6 +118,7 @@ impl Draft<'_> {
                 .map(|p| p.detectors.clone())
                 .unwrap_or_default(),
             calibration: None,
+            learned: BTreeMap::new(),
         };
         profile.hash = profile.content_hash();
         profile
