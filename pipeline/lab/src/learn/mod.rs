@@ -8,6 +8,7 @@
 mod cadence;
 mod figures;
 pub mod guess;
+mod law;
 mod peers;
 mod sample;
 mod screen;
