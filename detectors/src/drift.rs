@@ -33,6 +33,8 @@ const DAY_SHARE: f64 = 0.1;
 const LEAN: f64 = 0.5;
 /// One day counts as so many standard deviations at most.
 const CLIP: f64 = 3.4;
+/// The logarithm of a level is kept in 4096ths.
+const REFERENCE_UNIT: f64 = 1.0 / 4_096.0;
 /// The level is doubted by so many standard errors: what its reference may be wrong by.
 const DOUBTS: f64 = 2.0;
 /// A level is drawn towards its type by so many standard errors at most (the limited translation
@@ -57,20 +59,49 @@ pub(crate) struct DriftPlan {
     ratios: bool,
 }
 
-/// What a device remembers of one number: 20 bytes.
+/// What a device remembers of one number: 12 bytes. Evidence and level are kept in
+/// fixed point, since there are many numbers and their logarithms need no more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Drift {
     /// Sum of the steps of the running day.
     sum: f32,
-    /// Mean of the days that set the level.
-    reference: f32,
-    up: Bets<1>,
-    down: Bets<1>,
+    /// Mean of the days that set the level, in [`REFERENCE_UNIT`].
+    reference: i16,
+    up: Bet,
+    down: Bet,
     steps: u16,
-    /// Days that have set the level.
-    days: u8,
-    /// Days since evidence began to rise.
-    rising: u8,
+}
+
+/// The evidence of one bet as a logarithm in 640ths, so that it takes two bytes; 0 is none. It is
+/// rounded down, which keeps its promise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Bet(u16);
+
+impl Bet {
+    /// Logarithm of the smallest evidence that is kept.
+    const LEAST: f32 = -70.0;
+    const UNITS: f32 = 640.0;
+
+    fn total(self) -> f32 {
+        match self.0.checked_sub(1) {
+            Some(units) => (f32::from(units) / Self::UNITS + Self::LEAST).exp(),
+            None => 0.0,
+        }
+    }
+
+    /// One step of an e-detector, held at what is enough.
+    fn step(&mut self, stake: f32, e: f32) {
+        let mut bets = Bets::<1>::from_total(self.total());
+        step(&mut bets, stake, &[e]);
+        let units = (bets.total().ln() - Self::LEAST) * Self::UNITS;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0 to 51,000: evidence is held at CRITICAL"
+        )]
+        let units = units.max(0.0) as u16;
+        self.0 = if bets.total() > 0.0 { units + 1 } else { 0 };
+    }
 }
 
 impl DriftPlan {
@@ -140,30 +171,38 @@ impl Drift {
     /// they leave in doubt (the empirical-Bayes weight `tau² / (tau² + v)`), but by no more than
     /// [`TRANSLATION`]. With it the standard error that is left.
     fn level(&self, plan: &DriftPlan, day_variance: f64) -> (f64, f64) {
-        let own = day_variance / f64::from(self.days.max(1));
+        let own = day_variance / f64::from(REFERENCE_DAYS);
         let weight = plan.spread / (plan.spread + own);
-        let mean = f64::from(self.reference);
+        let mean = f64::from(self.reference) * REFERENCE_UNIT;
         let most = TRANSLATION * own.sqrt();
         let drawn = ((1.0 - weight) * mean).clamp(-most, most);
         (mean - drawn, (weight * own).sqrt())
     }
 
     /// What is expected of this device, as the logarithm of the ratio to the middle of its type;
-    /// `None` until its level is set.
-    pub(crate) fn expected(&self, plan: &DriftPlan) -> Option<f64> {
+    /// `None` until its level is set, which takes `days`.
+    pub(crate) fn expected(&self, plan: &DriftPlan, days: u8) -> Option<f64> {
         let variance = plan.day_variance(plan.steps_max);
-        (self.days >= REFERENCE_DAYS).then(|| self.level(plan, variance).0)
+        (days >= REFERENCE_DAYS).then(|| self.level(plan, variance).0)
     }
 
-    /// Closes the running day; `stake` is what may be put on it, half on each side.
-    pub(crate) fn turn(&mut self, plan: &DriftPlan, stake: f32) {
+    /// Closes the running day; `stake` is what may be put on it, half on each side. `days` counts
+    /// those that have set the level.
+    pub(crate) fn turn(&mut self, plan: &DriftPlan, days: &mut u8, stake: f32) {
         let mean = self.day_mean(plan);
         let steps = self.steps;
         (self.sum, self.steps) = (0.0, 0);
         let Some(mean) = mean else { return };
-        if self.days < REFERENCE_DAYS {
-            self.days += 1;
-            self.reference += (narrow(mean) - self.reference) / f32::from(self.days);
+        if *days < REFERENCE_DAYS {
+            *days += 1;
+            let so_far = f64::from(self.reference) * REFERENCE_UNIT;
+            let next = so_far + (mean - so_far) / f64::from(*days);
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "saturating: eight is a factor of 3,000"
+            )]
+            let next = (next / REFERENCE_UNIT).round() as i16;
+            self.reference = next;
             return;
         }
         let variance = plan.day_variance(steps);
@@ -172,13 +211,8 @@ impl Drift {
         for (side, bets) in [(Side::Up, &mut self.up), (Side::Down, &mut self.down)] {
             let z = (side.turned(mean - level) - zone) / variance.sqrt();
             let e = (LEAN * z.min(CLIP) - 0.5 * LEAN * LEAN).exp();
-            step(bets, 0.5 * stake, &[narrow(e)]);
+            bets.step(0.5 * stake, narrow(e));
         }
-        self.rising = if self.evidence() < stake {
-            0
-        } else {
-            self.rising.saturating_add(1)
-        };
     }
 
     /// Evidence of both sides, in device-days per false alarm.
@@ -193,11 +227,6 @@ impl Drift {
         } else {
             Side::Down
         }
-    }
-
-    /// For how many days evidence has been rising, 255 at most.
-    pub(crate) fn days_rising(&self) -> u8 {
-        self.rising.max(1)
     }
 }
 

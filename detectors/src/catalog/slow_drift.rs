@@ -14,8 +14,8 @@
 //! Each day's mean, on the log scale, against the level of the device, which is its own mean drawn
 //! towards its type by shrinkage; 5 % of drift are let pass. One likelihood ratio a day and side,
 //! added up over the numbers: an anytime-valid sequential test (stats.md §4.2, §4.5, §5.1). A type
-//! with a cadence is followed in the number of its messages and their size, of which its volume is
-//! the product. Days are those of UTC. Hours outside the active ones, partial hours and samples
+//! with a cadence is followed in the number of its messages and their size instead of its volume and
+//! its upload, which they make. Days are those of UTC. Hours outside the active ones, partial hours and samples
 //! that do not work or do not turn are no steps.
 
 mod measure;
@@ -49,14 +49,18 @@ pub(crate) struct Plan {
     counts_messages: bool,
 }
 
-/// What it remembers: 108 bytes.
+/// What it remembers: 60 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct State {
     lanes: [Drift; LANES],
+    /// Days that have set the level of each.
+    days: [u8; LANES],
     /// Number of the running day.
     day: i32,
     /// Messages of the open hours, at their hour's parity: two are open at most.
     messages: [u16; 2],
+    /// Days since evidence began to rise, 255 at most.
+    rising: u8,
 }
 
 /// What is told of a day: the arming lies beside the evidence, so that a stored state explains
@@ -79,11 +83,17 @@ impl State {
     /// explains itself.
     fn turned(&self, plan: &Plan) -> Self {
         let mut next = *self;
-        for (drift, lane) in next.lanes.iter_mut().zip(&plan.lanes) {
+        let lanes = next.lanes.iter_mut().zip(&mut next.days).zip(&plan.lanes);
+        for ((drift, days), lane) in lanes {
             if let Some(lane) = lane {
-                drift.turn(&lane.plan, plan.stake);
+                drift.turn(&lane.plan, days, plan.stake);
             }
         }
+        next.rising = if next.evidence() < plan.stake {
+            0
+        } else {
+            self.rising.saturating_add(1)
+        };
         next
     }
 
@@ -238,7 +248,8 @@ impl Detector for SlowDrift {
 /// What is told of one number.
 struct Told {
     lane: Lane,
-    after: Drift,
+    after: State,
+    at: usize,
     /// On the last day, for this device and for its type, as logarithms of ratios to the type.
     seen: f64,
     own: f64,
@@ -246,12 +257,13 @@ struct Told {
 
 impl Told {
     fn of(before: &State, after: &State, at: usize, lane: Lane) -> Self {
-        let before = before.lanes[at];
-        let own = before.expected(&lane.plan).unwrap_or(0.0);
+        let drift = before.lanes[at];
+        let own = drift.expected(&lane.plan, before.days[at]).unwrap_or(0.0);
         Self {
             lane,
-            after: after.lanes[at],
-            seen: before.day_mean(&lane.plan).unwrap_or(own),
+            after: *after,
+            at,
+            seen: drift.day_mean(&lane.plan).unwrap_or(own),
             own,
         }
     }
@@ -259,7 +271,7 @@ impl Told {
     fn words(&self, evidence: f32) -> (serde_json::Value, serde_json::Value, String, Vec<String>) {
         let lane = &self.lane;
         let text = |ln: f64| lane.measure.text(lane.value(ln));
-        let days = self.after.days_rising();
+        let days = self.after.rising.max(1);
         let times = (self.seen - self.own).exp();
         let sentence = format!(
             "For {days} {} its {} has moved away from its own level: {} on the last of them, {} \
@@ -281,7 +293,7 @@ impl Told {
             "of_type": lane.value(0.0), "drift_allowed": DRIFT_ALLOWED.exp_m1(),
             "reference_days": REFERENCE_DAYS,
         });
-        let techniques = lane.measure.techniques(self.after.side());
+        let techniques = lane.measure.techniques(self.after.lanes[self.at].side());
         (observed, expected, sentence, techniques)
     }
 }
@@ -292,7 +304,8 @@ fn magnitude(plan: &Plan, before: &State) -> f64 {
         return 1.0;
     };
     let drift = &before.lanes[at];
-    let moved = drift.day_mean(&lane.plan).zip(drift.expected(&lane.plan));
+    let own = drift.expected(&lane.plan, before.days[at]);
+    let moved = drift.day_mean(&lane.plan).zip(own);
     moved.map_or(1.0, |(seen, own)| (seen - own).abs().min(30.0).exp())
 }
 

@@ -74,10 +74,10 @@ fn alarms_over_level(honest: Honest) -> f64 {
     let mut alarms = 0_u32;
     for seed in 0..devices {
         let mut device = Device::new(1_000 + seed, honest);
-        let (mut drift, mut arming) = (Drift::default(), Arming::default());
+        let (mut drift, mut set, mut arming) = (Drift::default(), 0, Arming::default());
         for day in 0..days {
             device.day(day, &mut drift, 0.0);
-            drift.turn(&device.plan, STAKE);
+            drift.turn(&device.plan, &mut set, STAKE);
             alarms += u32::from(arming.update(drift.evidence(), &[10.0]).raised);
         }
     }
@@ -118,11 +118,11 @@ fn honest_devices_alarm_within_what_is_promised() {
 /// Days until a growth of `per_day` on the log scale is found, and what it has come to by then.
 fn growth_found(seed: u64, per_day: f64) -> Option<(u32, f64)> {
     let mut device = Device::new(seed, AS_PLANNED);
-    let (mut drift, mut arming) = (Drift::default(), Arming::default());
+    let (mut drift, mut set, mut arming) = (Drift::default(), 0, Arming::default());
     for day in 0..720_u32 {
         let grown = per_day * f64::from(day.saturating_sub(60));
         device.day(day, &mut drift, grown);
-        drift.turn(&device.plan, STAKE);
+        drift.turn(&device.plan, &mut set, STAKE);
         if Standing::of(&mut arming, drift.evidence()) == Standing::Stands {
             return Some((day.saturating_sub(60), grown));
         }
@@ -150,17 +150,17 @@ fn whatever_its_speed_a_patient_growth_is_found_while_its_gain_is_small() {
 #[test]
 fn nothing_is_said_before_the_level_is_set_or_of_a_day_with_few_hours() {
     let plan = DriftPlan::hours(0.28);
-    let mut drift = Drift::default();
+    let (mut drift, mut days) = (Drift::default(), 0);
     for _ in 0..REFERENCE_DAYS {
-        assert!(drift.expected(&plan).is_none());
+        assert!(drift.expected(&plan, days).is_none());
         (0..16).for_each(|_| drift.add(2.0));
-        drift.turn(&plan, STAKE);
+        drift.turn(&plan, &mut days, STAKE);
         assert_eq!(drift.evidence().to_bits(), 0);
     }
     let set = drift;
     for _ in 0..5 {
         drift.add(9.0);
-        drift.turn(&plan, STAKE);
+        drift.turn(&plan, &mut days, STAKE);
     }
     assert_eq!(drift, set);
 }
@@ -169,12 +169,12 @@ fn nothing_is_said_before_the_level_is_set_or_of_a_day_with_few_hours() {
 fn an_offset_is_drawn_towards_the_type_and_never_far_from_what_the_device_does() {
     let plan = DriftPlan::hours(0.28);
     let level_of = |ln: f64| {
-        let mut drift = Drift::default();
+        let (mut drift, mut days) = (Drift::default(), 0);
         for _ in 0..REFERENCE_DAYS {
             (0..16).for_each(|_| drift.add(ln));
-            drift.turn(&plan, STAKE);
+            drift.turn(&plan, &mut days, STAKE);
         }
-        drift.expected(&plan).unwrap()
+        drift.expected(&plan, days).unwrap()
     };
     let fifth = level_of(1.2_f64.ln());
     assert!((0.17..1.2_f64.ln()).contains(&fifth), "{fifth}");
@@ -198,14 +198,34 @@ fn samples_are_averaged_before_the_logarithm() {
 
 #[test]
 fn state_is_compact_and_survives_a_snapshot() {
-    assert!(size_of::<Drift>() <= 20, "{}", size_of::<Drift>());
+    assert!(size_of::<Drift>() <= 12, "{}", size_of::<Drift>());
     let plan = DriftPlan::hours(0.28);
-    let mut drift = Drift::default();
+    let (mut drift, mut days) = (Drift::default(), 0);
     for day in 0..40 {
         (0..16).for_each(|_| drift.add(0.01 * f64::from(day)));
-        drift.turn(&plan, STAKE);
+        drift.turn(&plan, &mut days, STAKE);
     }
     assert!(drift.evidence() > 0.0);
     let text = serde_json::to_string(&drift).unwrap();
     assert_eq!(serde_json::from_str::<Drift>(&text).unwrap(), drift);
+}
+
+#[test]
+fn a_bet_in_two_bytes_is_never_worth_more_than_one_in_four() {
+    let (mut dice, mut exact, mut short) = (Dice(4), Bets::<1>::default(), Bet::default());
+    for _ in 0..2_000 {
+        let e = (0.5 * dice.score() - 0.125).exp();
+        step(&mut exact, 0.01, &[e]);
+        short.step(0.01, e);
+        assert!(short.total() <= exact.total() * 1.000_1);
+        assert!(short.total() >= 0.7 * exact.total());
+    }
+    short.step(0.0, 0.0);
+    assert_eq!(short, Bet::default());
+    (0..100).for_each(|_| short.step(1.0, f32::MAX));
+    assert!(
+        (9_900.0..=10_001.0).contains(&short.total()),
+        "{}",
+        short.total()
+    );
 }

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::learned::LEARNED;
 use crate::grade::Grade;
 use crate::inventory::ROLES;
 use crate::yaml::{Key, Section, Shape, schema};
@@ -377,60 +378,6 @@ pub(crate) const CALIBRATION: Section = Section {
             "the share of device-hours in which a verdict first reaches MEDIUM, at most",
         ),
         Key::must("confidence", SHARE, "how sure that is"),
-    ],
-};
-
-const NUMBER: Shape = Shape::Text(&["0.28"]);
-
-pub(crate) const LEARNED: Section = Section {
-    keys: &[
-        Key::must(
-            "middle",
-            Shape::Text(&["86600000"]),
-            "the middle of the type: bytes, bytes up for each byte down, connections",
-        ),
-        Key::must(
-            "memory",
-            NUMBER,
-            "the correlation of an hour with the one before it, within a device",
-        ),
-        Key::must(
-            "levels",
-            NUMBER,
-            "the standard deviation of the levels of devices, as a logarithm",
-        ),
-        Key::must(
-            "within",
-            NUMBER,
-            "the standard deviation of hours within a device, as a logarithm",
-        ),
-        Key::new(
-            "season",
-            Shape::List(&Shape::Text(&["-0.1 0.02"])),
-            "seven lines of 24 hours from Monday 00:00 in plant time, as logarithms",
-        ),
-        Key::must("up", Shape::Fields(&STEPS), "how often scores were high"),
-        Key::must(
-            "down",
-            Shape::Fields(&STEPS),
-            "how often scores were low, turned round",
-        ),
-    ],
-};
-
-pub(crate) const STEPS: Section = Section {
-    keys: &[
-        Key::must("windows", COUNT, "the clean windows behind it"),
-        Key::must(
-            "error",
-            NUMBER,
-            "how likely it is that some bound is too low",
-        ),
-        Key::must(
-            "steps",
-            Shape::List(&Shape::Text(&["0.01 2.31 0.0142"])),
-            "the share of scores above, the score, and the bound on the chance of exceeding it",
-        ),
     ],
 };
 

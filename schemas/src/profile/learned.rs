@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::contract::{LEARNED, STEPS};
 use crate::problems::{Refusal, quoted, suggestion};
-use crate::yaml::{Node, Report, flow};
+use crate::yaml::{Key, Node, Report, Section, Shape, flow};
 
 /// Hours of a week, from Monday 00:00 plant time.
 pub const HOURS_OF_WEEK: usize = 168;
@@ -15,6 +14,65 @@ pub const HOURS_OF_WEEK: usize = 168;
 const STEPS_MAX: usize = 13;
 /// The detectors that weigh hours by a learned law.
 pub const LEARNERS: [&str; 3] = ["connection_rate", "traffic_volume", "upload_ratio"];
+
+const NUMBER: Shape = Shape::Text(&["0.28"]);
+
+/// What stands under `learned:` for one detector.
+pub(super) const LEARNED: Section = Section {
+    keys: &[
+        Key::must(
+            "middle",
+            Shape::Text(&["86600000"]),
+            "the middle of the type: bytes, bytes up for each byte down, connections",
+        ),
+        Key::must(
+            "memory",
+            NUMBER,
+            "the correlation of an hour with the one before it, within a device",
+        ),
+        Key::must(
+            "levels",
+            NUMBER,
+            "the standard deviation of the levels of devices, as a logarithm",
+        ),
+        Key::must(
+            "within",
+            NUMBER,
+            "the standard deviation of hours within a device, as a logarithm",
+        ),
+        Key::new(
+            "season",
+            Shape::List(&Shape::Text(&["-0.1 0.02"])),
+            "seven lines of 24 hours from Monday 00:00 in plant time, as logarithms",
+        ),
+        Key::must("up", Shape::Fields(&STEPS), "how often scores were high"),
+        Key::must(
+            "down",
+            Shape::Fields(&STEPS),
+            "how often scores were low, turned round",
+        ),
+    ],
+};
+
+const STEPS: Section = Section {
+    keys: &[
+        Key::must(
+            "windows",
+            Shape::Text(&["8064"]),
+            "the clean windows behind it",
+        ),
+        Key::must(
+            "error",
+            NUMBER,
+            "how likely it is that some bound is too low",
+        ),
+        Key::must(
+            "steps",
+            Shape::List(&Shape::Text(&["0.01 2.31 0.0142"])),
+            "the share of scores above, the score, and the bound on the chance of exceeding it",
+        ),
+    ],
+};
 
 /// The law of an hourly number of one device type, on the scale of logarithms.
 ///

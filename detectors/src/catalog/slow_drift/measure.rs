@@ -10,7 +10,7 @@ use crate::words::{bytes_text, three_digits};
 use crate::written::hourly_volume;
 
 /// Numbers of one device at most.
-pub(super) const LANES: usize = 5;
+pub(super) const LANES: usize = 4;
 /// Below this share of the limit a spindle stands.
 const STANDING: f64 = 0.01;
 /// Honest messages that are early, lost or sent again, at most: what their number varies by.
@@ -84,27 +84,19 @@ impl Lane {
 
 /// The numbers that a profile speaks of.
 pub(super) fn lanes(profile: &Profile) -> [Option<Lane>; LANES] {
-    let upload = profile.upload.and_then(|range| {
-        let odds = |share: f64| share / (1.0 - share);
-        let (lo, hi) = ends(odds(range.lo), odds(range.hi), odds(range.lo));
-        LogNormalNull::from_range(lo, hi, range.coverage).ok()
-    });
-    let (first, size) = match &profile.cadence {
-        Some(cadence) => (rhythm(cadence), sizes(cadence)),
-        None => (
-            profile.volume.and_then(|volume| hourly_volume(&volume)),
-            None,
-        ),
-    };
-    let measure = if profile.cadence.is_some() {
-        Measure::Rhythm
-    } else {
-        Measure::Volume
+    let [first, second] = match &profile.cadence {
+        Some(cadence) => [
+            rhythm(cadence).map(|null| Lane::hours(Measure::Rhythm, &null)),
+            sizes(cadence).map(|null| Lane::hours(Measure::Size, &null)),
+        ],
+        None => [
+            volume(profile).map(|null| Lane::hours(Measure::Volume, &null)),
+            upload(profile).map(|null| Lane::hours(Measure::Upload, &null)),
+        ],
     };
     [
-        first.map(|null| Lane::hours(measure, &null)),
-        upload.map(|null| Lane::hours(Measure::Upload, &null)),
-        size.map(|null| Lane::hours(Measure::Size, &null)),
+        first,
+        second,
         profile.current.and_then(|current| {
             let from = (current.idle.hi * current.active.lo).sqrt();
             Lane::samples(Measure::Current, &current.active, from)
@@ -113,6 +105,18 @@ pub(super) fn lanes(profile: &Profile) -> [Option<Lane>; LANES] {
             Lane::samples(Measure::Spindle, &spindle.range, STANDING * spindle.limit)
         }),
     ]
+}
+
+fn volume(profile: &Profile) -> Option<LogNormalNull> {
+    profile.volume.and_then(|volume| hourly_volume(&volume))
+}
+
+/// The odds of a byte to go up.
+fn upload(profile: &Profile) -> Option<LogNormalNull> {
+    let range = profile.upload?;
+    let odds = |share: f64| share / (1.0 - share);
+    let (lo, hi) = ends(odds(range.lo), odds(range.hi), odds(range.lo));
+    LogNormalNull::from_range(lo, hi, range.coverage).ok()
 }
 
 /// Messages an hour; nothing for a rhythm slower than ten an hour, which says too little.
@@ -136,15 +140,14 @@ fn sizes(cadence: &Cadence) -> Option<LogNormalNull> {
 }
 
 impl Measure {
-    /// Its place in the state. Volume and rhythm share one: where there is a cadence, the volume
-    /// is the product of the other two.
+    /// Its place in the state, which two numbers share if only one of them is followed: where there
+    /// is a cadence, rhythm and size take the places of volume and upload, which they make.
     pub(super) const fn lane(self) -> usize {
         match self {
             Self::Volume | Self::Rhythm => 0,
-            Self::Upload => 1,
-            Self::Size => 2,
-            Self::Current => 3,
-            Self::Spindle => 4,
+            Self::Upload | Self::Size => 1,
+            Self::Current => 2,
+            Self::Spindle => 3,
         }
     }
 

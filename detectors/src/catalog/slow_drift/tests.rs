@@ -240,5 +240,5 @@ fn nothing_is_staked_on_what_a_profile_does_not_speak_of() {
 
 #[test]
 fn state_is_compact() {
-    assert!(size_of::<Memory>() <= 112, "{}", size_of::<Memory>());
+    assert!(size_of::<Memory>() <= 68, "{}", size_of::<Memory>());
 }
