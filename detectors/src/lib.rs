@@ -9,12 +9,14 @@ pub mod catalog;
 mod commands;
 pub mod detector;
 pub mod facts;
+pub mod law;
 pub mod policy;
 pub mod stats;
 pub mod words;
 pub mod written;
 
 mod distinct;
+mod drift;
 mod mix;
 mod rare;
 mod rule;

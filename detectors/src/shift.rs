@@ -7,11 +7,14 @@
 
 use std::sync::Arc;
 
+use andon_schemas::finding::{Basis, Confidence};
+use andon_schemas::profile::LearnedNull;
 use andon_schemas::time::PlantClock;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::CloseFacts;
-use crate::standing::{Standing, step};
+use crate::law::Law;
+use crate::standing::{Standing, WRITTEN, step};
 use crate::stats::evidence::{Arming, Bets, Purse, Stake};
 use crate::stats::score::LEVELS;
 use crate::stats::tilts::{Side, Tilts};
@@ -34,6 +37,8 @@ pub(crate) struct ShiftPlan {
     whiten: WhitenPlan,
     stake: Stake,
     clock: Arc<PlantClock>,
+    /// What takes the place of the written range, where it was learned.
+    law: Option<Arc<Law>>,
 }
 
 /// What a device remembers of an hourly number: 72 bytes.
@@ -61,6 +66,8 @@ pub(crate) struct Look {
     pub score: f64,
     /// Logarithm of the number over the middle of its range.
     pub ln_ratio: f64,
+    /// Logarithm of the number itself.
+    pub ln_value: f64,
 }
 
 impl ShiftPlan {
@@ -75,7 +82,61 @@ impl ShiftPlan {
             whiten,
             stake: Stake::new(stake, WINDOWS_PER_DAY),
             clock,
+            law: None,
         }
+    }
+
+    /// The same by a law that was learned, if there is one.
+    pub(crate) fn learned(self, null: Option<&LearnedNull>) -> Self {
+        match null.and_then(Law::of) {
+            Some(law) => Self {
+                whiten: law.whiten(),
+                law: Some(Arc::new(law)),
+                ..self
+            },
+            None => self,
+        }
+    }
+
+    /// A look as it is weighed: the score that goes into whitening, and the logarithm of the ratio
+    /// to what the type does in such an hour.
+    fn weighed(&self, look: Look) -> (f64, f64) {
+        let learned = self.law.as_ref();
+        learned.map_or((look.score, look.ln_ratio), |law| {
+            let remainder = law.remainder(look.hour, look.ln_value, &self.clock);
+            (remainder, remainder)
+        })
+    }
+
+    /// The e-values of an innovation on one side.
+    fn e_values(&self, z: f64, side: Side) -> [f32; 4] {
+        match &self.law {
+            Some(law) => law.e_values(z, side),
+            None => Tilts::WRITTEN.e_values(z, side),
+        }
+    }
+
+    /// What is expected of a device in an hour, in the unit of the number: by the learned law, or
+    /// what `written` makes of the level of the device, a standard normal score.
+    pub(crate) fn expected(
+        &self,
+        before: &Shift,
+        hour: i32,
+        written: impl FnOnce(f64) -> f64,
+    ) -> f64 {
+        let level = f64::from(before.whitener.level());
+        match &self.law {
+            Some(law) => law.expected(hour, level, &self.clock),
+            None => written(level),
+        }
+    }
+
+    /// What its evidence rests on.
+    pub(crate) fn confidence(&self) -> Confidence {
+        self.law.as_ref().map_or(WRITTEN, |law| Confidence {
+            basis: Basis::Calibrated,
+            n: law.windows(),
+        })
     }
 }
 
@@ -90,8 +151,9 @@ impl Shift {
             .draw(&mut next.purse, plan.clock.local(moment).day);
         let gap = u32::try_from(look.hour.saturating_sub(self.hour)).unwrap_or(1);
         let hold = self.evidence() >= HOLD_FROM && self.hours < HOLD_HOURS_MAX;
-        let z = next.whitener.step(&plan.whiten, look.score, gap, hold);
-        let e = |side| Tilts::WRITTEN.e_values(z, side);
+        let (score, ln_ratio) = plan.weighed(look);
+        let z = next.whitener.step(&plan.whiten, score, gap, hold);
+        let e = |side| plan.e_values(z, side);
         step(&mut next.up, staked * UP_PART, &e(Side::Up));
         step(&mut next.down, staked * (1.0 - UP_PART), &e(Side::Down));
         next.hour = look.hour;
@@ -99,7 +161,7 @@ impl Shift {
             (next.hours, next.ln_sum) = (0, 0.0);
         } else {
             next.hours = self.hours.saturating_add(1);
-            next.ln_sum = self.ln_sum + narrow(look.ln_ratio);
+            next.ln_sum = self.ln_sum + narrow(ln_ratio);
         }
         next
     }
@@ -129,6 +191,20 @@ impl Shift {
         } else {
             Side::Down
         }
+    }
+
+    /// What would clear it. A level is followed only so far from the one that the device's first
+    /// week has set: beyond that it is a person who says that it is right.
+    pub(crate) fn clears(&self, plan: &ShiftPlan) -> String {
+        let mut clears =
+            "Hours like those of this device, until the evidence has fallen tenfold".to_owned();
+        if self.whitener.has_drifted(&plan.whiten) {
+            clears.push_str(
+                "; its level was followed as far as it may be, and only a new version of the \
+                 profile takes it further",
+            );
+        }
+        clears + "."
     }
 
     /// For how many hours evidence has been rising; the present one is the first.
@@ -188,7 +264,8 @@ mod tests {
         ShiftPlan::written(0.28, 0.2, clock)
     }
 
-    /// Hours of a device at level 0.3 with a memory of 0.4, on which `shift` comes after a week.
+    /// Hours of a device a fifth above its type, with a memory of 0.4, on which `shift` comes after
+    /// a week.
     fn hours_to_find(seed: u64, shift: f64) -> Option<i32> {
         let (plan, mut dice, mut memory) = (plan(), Dice(seed), Shift::default());
         let mut noise = 0.0;
@@ -197,8 +274,9 @@ mod tests {
             let moved = if hour < 168 { 0.0 } else { shift };
             let look = Look {
                 hour: 490_000 + hour,
-                score: 0.3 + noise + moved,
-                ln_ratio: 0.28 * (0.3 + noise + moved),
+                score: 0.65 + noise + moved,
+                ln_ratio: 0.28 * (0.65 + noise + moved),
+                ln_value: 0.28 * (0.65 + noise + moved),
             };
             if memory.take(&plan, look) == Standing::Stands {
                 return Some(hour - 168);
@@ -214,6 +292,7 @@ mod tests {
             hour: 490_000 + hour,
             score,
             ln_ratio: 0.28 * score,
+            ln_value: 0.28 * score,
         };
         let mut hour = 0;
         while memory.take(&plan, look(hour, 3.0)) != Standing::Stands {
@@ -249,6 +328,7 @@ mod tests {
             hour: 490_000,
             score: 2.0,
             ln_ratio: 0.6,
+            ln_value: 0.6,
         };
         let memory = Shift::default().after(&plan(), look);
         let text = serde_json::to_string(&memory).unwrap();

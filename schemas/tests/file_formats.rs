@@ -37,7 +37,7 @@ fn file_with(path: &[String], keys: &[String]) -> String {
     for step in path.iter().rev() {
         text = match step.as_str() {
             "[]" => format!("[ {text} ]"),
-            "{}" => format!("{{ off_hours: {text} }}"),
+            "{}" => format!("{{ traffic_volume: {text} }}"),
             key => format!("{{ {key}: {text} }}"),
         };
     }
@@ -49,7 +49,7 @@ fn told_by(file: &str, text: &str) -> String {
     let source = SourceFile { path: file, text };
     let problems = match file {
         "inventory" => inventory::parse(source).err(),
-        _ => profile::parse(&[source], &["off_hours"]).err(),
+        _ => profile::parse(&[source], &["traffic_volume"]).err(),
     };
     let problems = problems.expect("empty values are refused");
     let lines = problems

@@ -61,6 +61,14 @@ scan: { hosts: 5, ports: 6, failed: 7 }
 silence: 15 min
 detectors: { off_hours: { grade: MEDIUM }, scan: off, traffic_volume: on }
 calibration: { discount: 12.5, device_hours: 58800, false_positives: 0.1 %, confidence: 95 % }
+learned:
+  upload_ratio:
+    middle: 0.0834
+    memory: 0.31
+    levels: 0.12
+    within: 0.205
+    up: { windows: 4032, error: 0.00833, steps: [0.5 0.01 0.531, 0.01 2.3125 0.0152] }
+    down: { windows: 4032, error: 0.00833, steps: [0.5 -0.02 0.531, 0.01 2.25 0.0152] }
 "#;
 
 #[test]
@@ -143,6 +151,55 @@ fn a_calibration_is_of_one_profile_and_makes_no_evidence_out_of_nothing() {
         "`confidence:` is missing",
         "`0 %` is not between 0 % and 100 %",
     ] {
+        assert!(problems.contains(said), "{said} in {problems}");
+    }
+}
+
+#[test]
+fn what_was_learned_is_of_one_profile_and_its_tables_are_checked() {
+    let table = "{ windows: 900, error: 0.01, steps: [0.5 0 0.6, 0.1 1.5 0.2] }";
+    let day = "0.1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 -0.1";
+    let week = [day; 7].join(", ");
+    let law = |season: &str, up: &str| {
+        format!(
+            "learned:\n  traffic_volume: {{ middle: 8.66e7, memory: 0.3, levels: 0.1, within: 0.2, \
+             season: [{season}], up: {up}, down: {table} }}\n"
+        )
+    };
+    let base = format!("profile: base\nversion: \"1\"\n{}", law(&week, table));
+    let child = "profile: child\nversion: \"1\"\nextends: base";
+    let set = read(&[&base, child]).unwrap();
+    let learned = &set.get("base").unwrap().learned["traffic_volume"];
+    assert_eq!((learned.season.len(), learned.up.windows), (168, 900));
+    assert!((learned.season[23] + 0.1).abs() < 1e-12 && learned.up.steps[1].bound > 0.19);
+    assert!(set.get("child").unwrap().learned.is_empty());
+    for (law, said) in [
+        (
+            law(day, table),
+            "a season of 24 hours is not that of a week",
+        ),
+        (
+            law(
+                &week,
+                "{ windows: 9, error: 0.01, steps: [0.1 1 0.2, 0.5 2 0.6] }",
+            ),
+            "the steps are no table",
+        ),
+        (
+            law(&week, "{ windows: 9, error: 0.01, steps: [0.5 1] }"),
+            "`0.5 1` is not a step",
+        ),
+        (law(&week, "none"), "is not a mapping"),
+        (
+            law(&week, table).replace("0.3,", "1.5,"),
+            "`1.5` is not a number from 0 to 0.95",
+        ),
+        (
+            law(&week, table).replace("traffic_volume", "scan"),
+            "nothing is learned for a detector `scan`",
+        ),
+    ] {
+        let problems = read(&[&format!("profile: x\nversion: \"1\"\n{law}")]).unwrap_err();
         assert!(problems.contains(said), "{said} in {problems}");
     }
 }

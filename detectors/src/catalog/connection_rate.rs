@@ -22,8 +22,9 @@ use crate::baseline::Baseline;
 use crate::detector::{Clock, Detector, Signal};
 use crate::facts::CloseFacts;
 use crate::shift::{Look, Shift, ShiftPlan, ends, is_whole};
-use crate::standing::{self, WRITTEN};
+use crate::standing;
 use crate::stats::count::{CountNull, CountTable};
+use crate::stats::normal::sf;
 use crate::stats::range::LogNormalNull;
 use crate::stats::tilts::Side;
 use crate::stats::uniform::uniform_hash;
@@ -76,7 +77,8 @@ impl Detector for ConnectionRate {
         Some(Plan {
             range,
             table: CountTable::new(null),
-            shift: ShiftPlan::written(sigma, stake, baseline.clock.clone()),
+            shift: ShiftPlan::written(sigma, stake, baseline.clock.clone())
+                .learned(baseline.profile.learned.get(Self::NAME)),
         })
     }
 
@@ -99,6 +101,9 @@ impl Detector for ConnectionRate {
         let after = inputs.before.after(&plan.shift, look(plan, inputs));
         let law = plan.table.null();
         let opened = u64::from(inputs.opened);
+        #[expect(clippy::cast_precision_loss, reason = "connections of an hour")]
+        let written = |level| law.threshold(sf(level)) as f64;
+        let own = plan.shift.expected(&inputs.before, inputs.hour, written);
         let (lo, hi) = (three_digits(plan.range.lo), three_digits(plan.range.hi));
         Evidence {
             floor: None,
@@ -116,19 +121,20 @@ impl Detector for ConnectionRate {
             expected: json!({
                 "connections_per_hour": [plan.range.lo, plan.range.hi],
                 "coverage": plan.range.coverage, "mean_per_hour": law.mean,
+                "of_device": own,
             }),
             sentence: format!(
-                "{}: {} this hour, {lo}\u{2013}{hi} expected.",
+                "{}: {} this hour, {} expected of this device and {lo}\u{2013}{hi} of its type.",
                 after.sentence("opened", "as many connections as"),
-                inputs.opened
+                inputs.opened,
+                three_digits(own)
             ),
-            clears: "Hours like those of its type, until the evidence has fallen tenfold."
-                .to_owned(),
+            clears: after.clears(&plan.shift),
             techniques: match after.side() {
                 Side::Up => vec!["T0846".to_owned(), "T0869".to_owned()],
                 Side::Down => vec!["T0803".to_owned(), "T0814".to_owned()],
             },
-            confidence: WRITTEN,
+            confidence: plan.shift.confidence(),
         }
     }
 }
@@ -140,6 +146,7 @@ fn look(plan: &Plan, inputs: &Inputs) -> Look {
         hour: inputs.hour,
         score: plan.table.z_score(u64::from(inputs.opened), inputs.tie),
         ln_ratio: (count / (plan.table.null().mean + 0.5)).ln(),
+        ln_value: count.ln(),
     }
 }
 
@@ -215,7 +222,8 @@ mod tests {
         let sentence = ConnectionRate::assess(&plan, &inputs).sentence;
         assert!(
             sentence.contains("times as many connections as its type does: ")
-                && sentence.contains("3 this hour, 10\u{2013}50"),
+                && sentence.contains(" 3 this hour, ")
+                && sentence.ends_with("expected of this device and 10\u{2013}50 of its type."),
             "{sentence}"
         );
     }

@@ -327,6 +327,7 @@ catalog! {
     protocol_mix::ProtocolMix,
     scan::Scan,
     silence::Silence,
+    slow_drift::SlowDrift,
     spindle_speed::SpindleSpeed,
     traffic_volume::TrafficVolume,
     unknown_command::UnknownCommand,

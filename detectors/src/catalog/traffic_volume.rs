@@ -31,6 +31,7 @@ use crate::facts::{CloseFacts, FlowFacts};
 use crate::rule::{self, Words};
 use crate::shift::{Look, Shift, ShiftPlan, is_whole};
 use crate::standing::{self, WRITTEN};
+use crate::stats::normal::sf;
 use crate::stats::range::LogNormalNull;
 use crate::stats::tilts::Side;
 use crate::words::{bytes_range_text, bytes_text, multiple_text};
@@ -115,7 +116,8 @@ impl Detector for TrafficVolume {
             message_bytes: profile.cadence.map(|c| c.size.lo.midpoint(c.size.hi)),
             statistic: null.map(|null| {
                 let clock = baseline.clock.clone();
-                (null, ShiftPlan::written(null.sigma, stake, clock))
+                let shift = ShiftPlan::written(null.sigma, stake, clock);
+                (null, shift.learned(profile.learned.get(Self::NAME)))
             }),
             profile: profile.clone(),
         })
@@ -194,6 +196,7 @@ fn look(null: &LogNormalNull, hour: i32, moved: &Moved) -> Look {
         hour,
         score: null.z_score(bytes),
         ln_ratio: bytes.max(1.0).ln() - null.mu,
+        ln_value: bytes.max(1.0).ln(),
     }
 }
 
@@ -273,6 +276,8 @@ fn assess_hour(plan: &Plan, hour: i32, moved: &Moved, before: &Shift) -> Evidenc
     let mut seen = observed(plan, moved);
     let (mut evidence, mut p_value) = (0.0, None);
     let mut sentence = "It moved other amounts than its type does".to_owned();
+    let mut confidence = WRITTEN;
+    let (mut own, mut clears) = (plan.volume.baseline, String::new());
     if let Some((null, shift)) = &plan.statistic {
         let after = before.after(shift, look(null, hour, moved));
         evidence = after.evidence();
@@ -282,25 +287,31 @@ fn assess_hour(plan: &Plan, hour: i32, moved: &Moved, before: &Shift) -> Evidenc
             Side::Down => tails.lower,
         });
         sentence = after.sentence("moved", "what");
+        own = shift.expected(before, hour, |level| null.threshold(sf(level)));
+        confidence = shift.confidence();
+        clears = after.clears(shift);
         seen.insert("hours".into(), json!(after.hours()));
         seen.insert("times_type".into(), json!(after.ratio()));
         seen.insert("device_days_per_false_alarm".into(), json!(evidence));
     }
+    let mut wanted = expected(plan);
+    wanted["of_device"] = json!(own);
     Evidence {
         floor: None,
         score: standing::score(evidence),
         p_value,
         magnitude: bytes,
         observed: Value::Object(seen),
-        expected: expected(plan),
+        expected: wanted,
         sentence: format!(
-            "{sentence}: {} this hour, {} expected.",
+            "{sentence}: {} this hour, {} expected of this device and {} of its type.",
             bytes_text(bytes),
+            bytes_text(own),
             bytes_range_text(range.lo, range.hi)
         ),
-        clears: "Hours like those of its type, until the evidence has fallen tenfold.".to_owned(),
+        clears,
         techniques: TECHNIQUES.iter().map(|id| (*id).to_owned()).collect(),
-        confidence: WRITTEN,
+        confidence,
     }
 }
 

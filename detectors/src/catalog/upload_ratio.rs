@@ -26,7 +26,8 @@ use crate::baseline::Baseline;
 use crate::detector::{Clock, Detector, Signal};
 use crate::facts::CloseFacts;
 use crate::shift::{Look, Shift, ShiftPlan, ends, is_whole};
-use crate::standing::{self, WRITTEN};
+use crate::standing;
+use crate::stats::normal::sf;
 use crate::stats::range::LogNormalNull;
 use crate::stats::tilts::Side;
 use crate::stats::whiten::WhitenPlan;
@@ -105,7 +106,8 @@ impl Detector for UploadRatio {
         Some(Plan {
             range,
             null,
-            shift: ShiftPlan::new(whiten, stake, baseline.clock.clone()),
+            shift: ShiftPlan::new(whiten, stake, baseline.clock.clone())
+                .learned(baseline.profile.learned.get(Self::NAME)),
         })
     }
 
@@ -129,6 +131,9 @@ impl Detector for UploadRatio {
         let after = inputs.before.after(&plan.shift, look);
         let tails = plan.null.tails(ratio(inputs));
         let (up, down) = inputs.bytes();
+        let written = |level| plan.null.threshold(sf(level));
+        let odds = plan.shift.expected(&inputs.before, inputs.hour, written);
+        let own = odds / (1.0 + odds);
         let percent = |share: f64| three_digits(100.0 * share);
         let Range { lo, hi, coverage } = plan.range;
         Evidence {
@@ -144,22 +149,25 @@ impl Detector for UploadRatio {
                 "hours": after.hours(), "times_type": after.ratio(),
                 "device_days_per_false_alarm": after.evidence(),
             }),
-            expected: json!({ "upload_share": [lo, hi], "coverage": coverage }),
+            expected: json!({
+                "upload_share": [lo, hi], "coverage": coverage, "of_device": own,
+            }),
             sentence: format!(
-                "{}: {} % of {} went up this hour, {}\u{2013}{} % expected.",
+                "{}: {} % of {} went up this hour, {} % expected of this device and {}\u{2013}{} % \
+                 of its type.",
                 after.sentence("sent", "as much for each byte received as"),
                 percent(inputs.share()),
                 bytes_text(up + down),
+                percent(own),
                 percent(lo),
                 percent(hi),
             ),
-            clears: "Hours like those of its type, until the evidence has fallen tenfold."
-                .to_owned(),
+            clears: after.clears(&plan.shift),
             techniques: match after.side() {
                 Side::Up => vec!["T0882".to_owned()],
                 Side::Down => vec!["T0867".to_owned()],
             },
-            confidence: WRITTEN,
+            confidence: plan.shift.confidence(),
         }
     }
 }
@@ -175,6 +183,7 @@ fn look(plan: &Plan, inputs: &Inputs) -> Look {
         hour: inputs.hour,
         score: plan.null.z_score(ratio),
         ln_ratio: ratio.ln() - plan.null.mu,
+        ln_value: ratio.ln(),
     }
 }
 

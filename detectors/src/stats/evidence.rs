@@ -43,6 +43,13 @@ impl<const K: usize> Default for Bets<K> {
 }
 
 impl<const K: usize> Bets<K> {
+    /// The same evidence on every bet, `total` in all; what is no evidence is none.
+    pub fn from_total(total: f32) -> Self {
+        let mut bets = Self::default();
+        bets.step(total.clamp(0.0, EVIDENCE_MAX), &[1.0; K]);
+        bets
+    }
+
     /// One step: `stake` is put in, in equal parts on every bet, then each bet is multiplied by
     /// its e-value.
     ///

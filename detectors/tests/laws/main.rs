@@ -8,5 +8,6 @@
 mod calm;
 mod catalogue;
 mod conduct;
+mod patient;
 mod plant;
 mod wild;

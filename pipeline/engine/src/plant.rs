@@ -110,6 +110,7 @@ fn empty_profile(scan: ScanLimits) -> Profile {
         silence: None,
         detectors: BTreeMap::new(),
         calibration: None,
+        learned: BTreeMap::new(),
     }
 }
 

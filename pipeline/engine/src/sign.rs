@@ -179,7 +179,7 @@ impl Sink for Signer<'_> {
             return;
         };
         let profile = &self.scene.device_type().baseline.profile;
-        let calibrated = profile.calibration.is_some();
+        let calibrated = profile.calibration.is_some() || profile.learned.contains_key(entry.name);
         let (grade, score) = graded(brief.floor, brief.score, calibrated, self.proven);
         let Some(grade) = grade else {
             if !self.deaf {

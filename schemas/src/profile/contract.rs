@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::commands::COMMANDS;
+use super::learned::LEARNED;
 use crate::grade::Grade;
 use crate::inventory::ROLES;
 use crate::yaml::{Key, Section, Shape, schema};
@@ -129,6 +130,11 @@ pub(crate) const PROFILE: Section = Section {
             "calibration",
             Shape::Fields(&CALIBRATION),
             "what `andon tune` measured on clean traffic; it holds for this profile alone",
+        ),
+        Key::new(
+            "learned",
+            Shape::Named(&Shape::Fields(&LEARNED)),
+            "what `andon learn` measured for statistics, by detector; it holds for this profile alone",
         ),
     ],
 };

@@ -7,6 +7,7 @@ mod behaviour;
 mod commands;
 mod contract;
 mod diff;
+mod learned;
 mod parse;
 mod read;
 mod state;
@@ -15,6 +16,7 @@ mod write;
 
 pub use contract::json_schema;
 pub use diff::{Difference, diff};
+pub use learned::{HOURS_OF_WEEK, LEARNERS, LearnedNull, LearnedStep, LearnedSteps};
 pub(crate) use parse::type_name;
 pub use parse::{ProfileSet, SourceFile, parse};
 pub(crate) use talk::{host_name, network, role};
@@ -318,6 +320,9 @@ pub struct Profile {
     /// had before there were any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
+    /// What was learned for the statistics, by detector; never inherited.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub learned: BTreeMap<String, LearnedNull>,
 }
 
 impl Profile {

@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use super::contract::{CALIBRATION, DETECTOR, SCAN};
-use super::{Calibration, DetectorSetting, Profile, ScanLimits, behaviour, commands, state, talk};
+use super::{
+    Calibration, DetectorSetting, Profile, ScanLimits, behaviour, commands, learned, state, talk,
+};
 use crate::grade::Grade;
 use crate::problems::{Refusal, quoted, suggestion};
 use crate::quantity::{Dimension, amount, range};
@@ -106,6 +108,7 @@ pub(crate) fn profile(
         silence: silence(layers, report),
         detectors: detectors(layers, known_detectors, report),
         calibration: calibration(own, report),
+        learned: learned::learned(own, report),
     }
 }
 

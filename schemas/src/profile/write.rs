@@ -134,6 +134,12 @@ pub(crate) fn fields(profile: &Profile) -> Vec<Field> {
     }));
     let calibration = profile.calibration.as_ref();
     fields.extend(line("calibration", calibration.map(Calibration::to_text)));
+    fields.extend(profile.learned.iter().map(|(name, null)| Field {
+        key: "learned",
+        label: name.clone(),
+        text: null.to_text(),
+        style: Style::Named,
+    }));
     fields
 }
 

@@ -139,7 +139,7 @@ fn honest_hours_are_silent_and_half_as_much_again_is_seen_told_and_over() {
     let sentence = evidence.sentence;
     assert!(
         sentence.contains("times what its type does: ")
-            && sentence.ends_with("this hour, 50\u{2013}150 MB expected."),
+            && sentence.ends_with("expected of this device and 50\u{2013}150 MB of its type."),
         "{sentence}"
     );
 }

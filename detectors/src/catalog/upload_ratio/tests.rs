@@ -96,7 +96,8 @@ fn the_sentence_says_how_much_goes_up_and_explains_itself() {
     assert!(
         evidence.sentence.ends_with(
             "it has sent about 1.64 times as much for each byte received as its type does: \
-             83.2 % of 80 MB went up this hour, 72\u{2013}78 % expected."
+             83.2 % of 80 MB went up this hour, 77.2 % expected of this device and \
+             72\u{2013}78 % of its type."
         ),
         "{}",
         evidence.sentence

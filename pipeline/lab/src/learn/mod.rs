@@ -9,6 +9,7 @@ mod cadence;
 mod commands;
 mod figures;
 pub mod guess;
+mod law;
 mod peers;
 mod sample;
 mod screen;

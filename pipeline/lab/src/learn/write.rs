@@ -14,8 +14,8 @@ use super::week::{Activity, activity};
 
 /// Fewest device-hours, devices and days on which a figure is more than a beginning.
 pub(super) const HOURS_MIN: usize = 500;
-const DEVICES_MIN: usize = 5;
-const DAYS_MIN: i64 = 14;
+pub(super) const DEVICES_MIN: usize = 5;
+pub(super) const DAYS_MIN: i64 = 14;
 /// Shares below this are not written.
 const SHARE_MIN: f64 = 0.005;
 
@@ -119,7 +119,9 @@ impl Draft<'_> {
                 .map(|p| p.detectors.clone())
                 .unwrap_or_default(),
             calibration: None,
+            learned: BTreeMap::new(),
         };
+        profile.learned = self.laws(&profile, &active);
         profile.hash = profile.content_hash();
         profile
     }
