@@ -206,6 +206,9 @@ pub struct BacktestArgs {
     /// Captures: files, folders of rotated logs, or `-` for standard input.
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
+    /// What the columns of CSV captures mean [default: FILE.map.yaml beside each].
+    #[arg(long = "map", value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
     /// What to measure against.
     #[command(flatten)]
     pub plant: PlantArgs,
@@ -274,6 +277,9 @@ pub struct PublishArgs {
     /// The capture.
     #[arg(value_name = "CAPTURE")]
     pub capture: PathBuf,
+    /// What the columns of CSV captures mean [default: FILE.map.yaml beside each].
+    #[arg(long = "map", value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
     /// `mqtt://host:port` or `host:port`.
     #[arg(long, value_name = "ADDR")]
     pub mqtt: String,

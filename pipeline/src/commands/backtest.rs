@@ -43,10 +43,15 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
         None => crate::wall::now(),
     };
     let labels = args.labels.as_deref().map(Labels::read).transpose()?;
+    let mapping = super::mapping(args.mapping.as_deref())?;
     // What was written wrong is told before the captures are looked at.
     let written = args.plant.inventory.is_some() || args.plant.profiles.is_some();
     let given = written.then(|| assumed(args, false)).transpose()?;
-    let captures = files::open(&args.captures, OpenOptions::as_of(as_of)).map_err(usage)?;
+    let captures = files::open(
+        &args.captures,
+        OpenOptions::as_of(as_of).with_mapping(mapping),
+    )
+    .map_err(usage)?;
     let by_address = args.plant.inventory.is_none() && captures.order() == Order::Sorted;
     let (blueprint, plant) = match given {
         Some(given) if !by_address => given,

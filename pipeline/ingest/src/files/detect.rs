@@ -30,6 +30,8 @@ pub enum Format {
     PcapNg,
     /// Export messages of flow meters: `NetFlow` v5, v9, IPFIX.
     Netflow,
+    /// Separated text, read with a mapping.
+    Csv,
 }
 
 impl Format {
@@ -54,6 +56,7 @@ impl Format {
             Self::Pcap => "pcap",
             Self::PcapNg => "pcapng",
             Self::Netflow => "netflow",
+            Self::Csv => "csv",
         }
     }
 }
@@ -86,14 +89,34 @@ const OTHERS: &[(&[u8], &str)] = &[
     ),
     (b"\xff\xfe", "UTF-16 text: convert it to UTF-8"),
     (b"\xfe\xff", "UTF-16 text: convert it to UTF-8"),
-    (b"\x28\xb5\x2f\xfd", "zstd: unpack it first"),
+    (
+        b"\x28\xb5\x2f\xfd",
+        "packed twice, last with zstd: unpack it once",
+    ),
     (b"PK\x03\x04", "a zip archive: unpack it first"),
-    (b"\x1f\x8b", "gzip inside gzip: unpack it first"),
+    (b"\x1f\x8b", "packed twice, last with gzip: unpack it once"),
     (
         b"StartTime,",
-        "an Argus flow file: convert it to Zeek or EVE",
+        "an Argus flow file: say with a mapping what its columns mean (--map), or convert it to \
+         Zeek or EVE",
     ),
 ];
+
+/// Beginnings of what is no text, or JSON, whatever a mapping says.
+const NO_ROWS: [&[u8]; 6] = [
+    b"\xff\xfe",
+    b"\xfe\xff",
+    b"\x28\xb5\x2f\xfd",
+    b"PK\x03\x04",
+    b"\x1f\x8b",
+    b"{",
+];
+
+/// Whether a file of no known format may be rows of separated text.
+pub(super) fn may_be_rows(head: &[u8]) -> bool {
+    let text = head.trim_ascii_start();
+    !head.contains(&0) && !NO_ROWS.iter().any(|magic| text.starts_with(magic))
+}
 
 /// How many lines are tried before a file is given up, blank ones apart.
 const LINES_TRIED: usize = 64;
@@ -195,7 +218,12 @@ fn unknown(text: &[u8]) -> Refused {
             .to_owned()
     } else {
         let start: String = line.chars().take(24).collect();
-        format!("file is of no known format: it begins with {start:?}")
+        let hint = if line.contains([',', ';', '\t']) && may_be_rows(text) {
+            "; if it is CSV, say with a mapping what its columns mean (--map)"
+        } else {
+            ""
+        };
+        format!("file is of no known format: it begins with {start:?}{hint}")
     };
     Refused::new(RejectReason::Malformed, detail)
 }
