@@ -254,7 +254,7 @@ pub struct SimulateArgs {
     /// An attack to put in; may be repeated. `list` lists them.
     #[arg(long, value_name = "NAME")]
     pub attack: Vec<String>,
-    /// The capture: `.ndjson` or `.parquet`. Needed, but for `--attack list`.
+    /// The capture: `.ndjson`, `.parquet` or `.arrow`. Needed, but for `--attack list`.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// First moment, RFC 3339 [default: Friday 2025-12-12 00:00 plant time].

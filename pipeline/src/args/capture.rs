@@ -20,7 +20,7 @@ pub struct ConvertArgs {
     /// What the columns of CSV captures mean [default: FILE.map.yaml beside each].
     #[arg(long = "map", value_name = "FILE")]
     pub mapping: Option<PathBuf>,
-    /// The capture to write: `.parquet` or `.ndjson`.
+    /// The capture to write: `.parquet`, `.arrow` or `.ndjson`.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// Only what happened from this moment on, RFC 3339.

@@ -11,7 +11,8 @@ use andon_schemas::reject::RejectReason;
 use andon_schemas::time::EventTime;
 
 use super::CaptureError;
-use super::columnar::ColumnRows;
+use super::bytes::Bytes;
+use super::columnar::{ColumnRows, IpcRows};
 use super::detect::{Format, detect, may_be_rows};
 use super::exports::{self, ExportRows};
 use super::lines::{Lines, Stream};
@@ -119,6 +120,11 @@ impl Candidate {
             Some(stream) => stream,
             None => stream(&self.file).map_err(failed)?,
         };
+        if format == Format::Arrow {
+            let packed = stream.packed;
+            let rows = IpcRows::new(Bytes::new(stream.bytes(), packed));
+            return Ok(Ok(Some(Rows::Arrow(Box::new(rows)))));
+        }
         if format.is_packets() {
             let packed = stream.packed;
             let rows = PacketRows::new(stream.bytes(), packed);
@@ -173,6 +179,13 @@ fn first_event(
     }
     let mut rows = if format == Format::Parquet {
         Rows::Columns(Box::new(ColumnRows::open(file).ok()?.ok()?))
+    } else if format == Format::Arrow {
+        // Its first batch may be longer than the beginning; standard input cannot be read twice.
+        let stream = (file != Path::new("-"))
+            .then(|| stream(file).ok())
+            .flatten()?;
+        let packed = stream.packed;
+        Rows::Arrow(Box::new(IpcRows::new(Bytes::new(stream.bytes(), packed))))
     } else {
         let mapping = mapping.cloned();
         Rows::Lines(Box::new(LineRows::new(

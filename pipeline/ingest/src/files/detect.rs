@@ -4,6 +4,7 @@
 
 use andon_schemas::reject::RejectReason;
 
+use super::columnar::looks_like_arrow;
 use super::exports;
 use super::json::Members;
 use super::zeek_tsv::is_plain_header;
@@ -23,6 +24,8 @@ pub enum Format {
     Native,
     /// Capture of ours, Parquet.
     Parquet,
+    /// Capture of ours, Arrow IPC.
+    Arrow,
     /// Packets, pcap.
     Pcap,
     /// Packets, pcapng.
@@ -37,7 +40,7 @@ pub enum Format {
 impl Format {
     /// Whether it is a capture of ours, whose order is kept.
     pub const fn is_native(self) -> bool {
-        matches!(self, Self::Native | Self::Parquet)
+        matches!(self, Self::Native | Self::Parquet | Self::Arrow)
     }
 
     /// Whether it holds packets, of which flows are made.
@@ -53,6 +56,7 @@ impl Format {
             Self::Eve => "suricata eve",
             Self::Native => "andon ndjson",
             Self::Parquet => "andon parquet",
+            Self::Arrow => "andon arrow",
             Self::Pcap => "pcap",
             Self::PcapNg => "pcapng",
             Self::Netflow => "netflow",
@@ -93,6 +97,10 @@ const OTHERS: &[(&[u8], &str)] = &[
         b"\x28\xb5\x2f\xfd",
         "packed twice, last with zstd: unpack it once",
     ),
+    (
+        b"FEA1",
+        "a Feather file of version 1: write it anew as version 2, which is Arrow IPC",
+    ),
     (b"PK\x03\x04", "a zip archive: unpack it first"),
     (b"\x1f\x8b", "packed twice, last with gzip: unpack it once"),
     (
@@ -131,6 +139,9 @@ const ZEEK_HEADERS: [&str; 4] = ["#separator", "#set_separator", "#path", "#fiel
 pub(super) fn detect(head: &[u8]) -> Result<Option<Format>, Refused> {
     if head.starts_with(b"PAR1") {
         return Ok(Some(Format::Parquet));
+    }
+    if looks_like_arrow(head) {
+        return Ok(Some(Format::Arrow));
     }
     if let Some((_, format)) = PACKETS.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Ok(Some(*format));

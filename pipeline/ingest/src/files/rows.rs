@@ -9,7 +9,7 @@ use andon_schemas::observation::{Record, Source};
 use andon_schemas::reject::{Reject, RejectReason};
 use andon_schemas::time::EventTime;
 
-use super::columnar::ColumnRows;
+use super::columnar::{ColumnRows, IpcRows};
 use super::csv::Csv;
 use super::detect::Format;
 use super::eve;
@@ -77,6 +77,8 @@ pub(super) enum Rows {
     Lines(Box<LineRows>),
     /// Of a Parquet capture.
     Columns(Box<ColumnRows>),
+    /// Of an Arrow IPC capture.
+    Arrow(Box<IpcRows>),
     /// Of a file of packets.
     Packets(Box<PacketRows>),
     /// Of a file of export messages.
@@ -92,6 +94,7 @@ impl Rows {
         match self {
             Self::Lines(lines) => lines.next(),
             Self::Columns(columns) => Ok(columns.next()),
+            Self::Arrow(columns) => columns.next(),
             Self::Packets(packets) => packets.next(),
             Self::Exports(exports) => exports.next(),
         }
@@ -101,7 +104,7 @@ impl Rows {
     pub(super) fn unread(&self) -> u64 {
         match self {
             Self::Lines(lines) => lines.unread,
-            Self::Columns(_) | Self::Exports(_) => 0,
+            Self::Columns(_) | Self::Arrow(_) | Self::Exports(_) => 0,
             Self::Packets(packets) => packets.unread(),
         }
     }
@@ -109,7 +112,7 @@ impl Rows {
     /// What was in a file of packets so far.
     pub(super) fn packets(&self) -> Option<PacketCounts> {
         match self {
-            Self::Lines(_) | Self::Columns(_) | Self::Exports(_) => None,
+            Self::Lines(_) | Self::Columns(_) | Self::Arrow(_) | Self::Exports(_) => None,
             Self::Packets(packets) => Some(packets.counts()),
         }
     }
@@ -149,6 +152,7 @@ impl LineRows {
             (
                 Format::Native
                 | Format::Parquet
+                | Format::Arrow
                 | Format::Pcap
                 | Format::PcapNg
                 | Format::Netflow

@@ -1,5 +1,6 @@
 //! Files end to end, from hand-written logs that hold one trap each.
 
+mod arrow;
 mod csv;
 mod damage;
 mod eve;
