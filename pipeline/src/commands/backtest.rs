@@ -42,7 +42,7 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
         Some(text) => EventTime::parse(text).map_err(|e| usage(anyhow::anyhow!(e)))?,
         None => crate::wall::now(),
     };
-    let labels = args.labels.as_deref().map(Labels::read).transpose()?;
+    let mut labels = args.labels.as_deref().map(Labels::read).transpose()?;
     let mapping = super::mapping(args.mapping.as_deref())?;
     // What was written wrong is told before the captures are looked at.
     let written = args.plant.inventory.is_some() || args.plant.profiles.is_some();
@@ -57,14 +57,17 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
         Some(given) if !by_address => given,
         _ => assumed(args, by_address)?,
     };
-    let check_labels = |plant: &Plant| {
-        let check = |labels: &Labels| labels.check_devices(plant.inventory());
-        labels.as_ref().map_or(Ok(()), check)
+    let check_labels = |labels: &mut Option<Labels>, plant: &Plant| {
+        let check = |labels: &mut Labels| {
+            labels.resolve(plant.inventory());
+            labels.check_devices(plant.inventory())
+        };
+        labels.as_mut().map_or(Ok(()), check)
     };
     // A recorded run may bring a plant of its own.
     let may_change = captures.order() == Order::Recorded;
     if !may_change {
-        check_labels(&plant)?;
+        check_labels(&mut labels, &plant)?;
     }
     if let Some(folder) = &args.out {
         forget_reports(folder)?;
@@ -73,14 +76,26 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     let mut play = Play::new(args, measured, &captures, by_address, as_of)?;
     let files = play.all(captures)?;
     let status = play.side.shards.status()?;
+    // What is wrong with them then is told when the results stand.
+    let checked = if may_change {
+        check_labels(&mut labels, play.intake.plant())
+    } else {
+        Ok(())
+    };
     let labelled = labels.as_ref().map(Labels::all);
     let other = play.other.as_ref();
     let comparison = other.map(|other| page::comparison(args, &play, other, labelled));
     let comparison = comparison.transpose()?;
     let mut summary = summary(&play, &status, began);
     let ledger = &play.side.results.ledger;
-    summary.detection =
-        labelled.map(|labels| truth::judge(labels, ledger, status.counts.device_hours));
+    summary.detection = labelled.map(|labels| {
+        let mut detection = truth::judge(labels, ledger, status.counts.device_hours);
+        let rows = devices::rows(play.intake.plant(), &status);
+        detection.mark_unmatched(labels, play.stretch.ends(), |id| {
+            rows.iter().any(|row| row.seen && row.device_id == *id)
+        });
+        detection
+    });
     summary.comparison = comparison
         .as_ref()
         .map(|comparison| comparison.gist.clone());
@@ -97,9 +112,7 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     }
     tell(&play, &summary, comparison.as_ref(), &files, format, out)?;
     unread::check(&files)?;
-    if may_change {
-        check_labels(play.intake.plant())?;
-    }
+    checked?;
     let reached = args
         .fail_on
         .is_some_and(|grade| ledger.episodes.values().any(|e| e.worst >= grade));

@@ -168,6 +168,8 @@ pub struct Attack {
     pub as_expected: bool,
     /// Labelled, but not due yet.
     pub later: bool,
+    /// Why nothing in the captures can have been this attack, if so.
+    pub unmatched: Option<&'static str>,
 }
 
 /// One rung of the volume ladder.

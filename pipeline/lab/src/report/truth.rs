@@ -50,7 +50,10 @@ fn attacks(report: &Report, truth: &Truth) -> String {
         let result = match (attack.later, attack.as_expected, attack.grade) {
             (true, ..) => words("not due yet"),
             (_, true, _) => words("found"),
-            (_, _, None) => Cell::Alarm("missed".to_owned()),
+            (_, _, None) => Cell::Alarm(match attack.unmatched {
+                Some(why) => format!("matches nothing: {why}"),
+                None => "missed".to_owned(),
+            }),
             (_, _, Some(grade)) if grade < attack.expected_grade => {
                 Cell::Alarm("graded too mildly".to_owned())
             }

@@ -265,6 +265,7 @@ fn truth() -> Truth {
         missing: Vec::new(),
         as_expected: grade == Some(Grade::Critical),
         later: false,
+        unmatched: None,
     };
     Truth {
         attacks: vec![

@@ -201,6 +201,7 @@ fn ground_truth(detection: &Detection, labels: &[Label]) -> Truth {
                 missing: found.missing.clone(),
                 as_expected: found.as_expected,
                 later: found.later,
+                unmatched: found.unmatched,
             })
             .collect(),
         ladder: detection
