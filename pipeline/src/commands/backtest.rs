@@ -23,7 +23,7 @@ use crate::results::write_json;
 use crate::shards::Status;
 use crate::summary::{Parts, Summary};
 use crate::text;
-use crate::truth::{self, Labels};
+use crate::truth::{self, Labels, Leaks};
 
 mod page;
 mod play;
@@ -74,6 +74,7 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     }
     let measured = (&blueprint, &plant);
     let mut play = Play::new(args, measured, &captures, by_address, as_of)?;
+    play.leaks = Leaks::of(labels.as_ref().map_or(&[], Labels::all));
     let files = play.all(captures)?;
     let status = play.side.shards.status()?;
     // What is wrong with them then is told when the results stand.
@@ -90,6 +91,7 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     let ledger = &play.side.results.ledger;
     summary.detection = labelled.map(|labels| {
         let mut detection = truth::judge(labels, ledger, status.counts.device_hours);
+        detection.add_leaks(&play.leaks);
         let rows = devices::rows(play.intake.plant(), &status);
         detection.mark_unmatched(labels, play.stretch.ends(), |id| {
             rows.iter().any(|row| row.seen && row.device_id == *id)
