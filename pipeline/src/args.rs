@@ -218,8 +218,8 @@ pub struct BacktestArgs {
     /// Measure against this folder of profiles as well, and say which verdicts change, and why.
     #[arg(long, value_name = "PROFILES")]
     pub compare: Option<PathBuf>,
-    /// Ground truth: as `simulate` writes it; CSV with the columns attack, device, start, end and,
-    /// if wanted, peer, expected_grade, detectors, note; or a labelled connection log of Zeek.
+    /// Ground truth: as `simulate` writes it; CSV with the columns `attack`, `device`, `start`, `end`
+    /// and, if wanted, `peer`, `expected_grade`, `detectors`, `note`; or a labelled connection log of Zeek.
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
     /// Threads of the engine.

@@ -174,17 +174,22 @@ fn a_promise_is_held_against_what_was_seen() {
     let many = table(&make(10_000, "x").page(true), caption);
     assert!(many.contains(">broken<"), "{many}");
 
-    // Nothing is claimed where part of the fleet has no such profile.
-    let made = make(10, "x");
-    let mut report = made.report(true);
-    report.devices[0].device_type = "robot".to_owned();
-    let mut page = Vec::new();
-    report.write_to(&mut page).unwrap();
-    let told = table(&String::from_utf8(page).unwrap(), caption);
-    assert!(
-        told.contains("cannot be told: 599 of 600 devices"),
-        "{told}"
-    );
+    // Devices without such a profile are left out with all the 80 hours that were played.
+    let with_robots = |robots: usize| {
+        let made = make(10, "x");
+        let mut report = made.report(true);
+        for device in &mut report.devices[..robots] {
+            device.device_type = "robot".to_owned();
+        }
+        let mut page = Vec::new();
+        report.write_to(&mut page).unwrap();
+        table(&String::from_utf8(page).unwrap(), caption)
+    };
+    let told = with_robots(1);
+    assert!(told.contains("in at least 46,920 device-hours"), "{told}");
+    assert!(told.contains(">kept<"), "{told}");
+    let told = with_robots(599);
+    assert!(told.contains("cannot be told: 1 of 600 devices"), "{told}");
     assert!(!told.contains(">kept<"), "{told}");
 }
 

@@ -198,7 +198,7 @@ impl Reader<'_> {
 }
 
 /// The fields that are written, in their own order.
-fn written<'t>(node: Node<'t>) -> impl Iterator<Item = (Field, Node<'t>)> {
+fn written(node: Node<'_>) -> impl Iterator<Item = (Field, Node<'_>)> {
     Field::ALL
         .iter()
         .filter_map(move |field| Some((*field, node.get(field.name())?)))

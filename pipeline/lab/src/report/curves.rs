@@ -7,7 +7,7 @@
 )]
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::fmt::{Arguments, Write as _};
 
 use andon_detectors::words::three_digits;
 use andon_schemas::grade::Grade;
@@ -19,7 +19,7 @@ use super::table::{Table, number, words};
 const WIDTH: f64 = 500.0;
 const HEIGHT: f64 = 300.0;
 const LEFT: f64 = 52.0;
-const RIGHT: f64 = 484.0;
+const RIGHT: f64 = 470.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = 252.0;
 
@@ -124,16 +124,20 @@ pub(super) fn section(report: &Report, truth: &Truth) -> String {
     section
 }
 
+fn draw(svg: &mut String, what: Arguments<'_>) {
+    // Writing to a string does not fail.
+    let _written = svg.write_fmt(what);
+}
+
 /// A step from point to point: between two thresholds nothing is known but the stricter one.
 fn path(places: &[(f64, f64)]) -> String {
     let mut path = String::new();
     let mut last: Option<f64> = None;
     for (x, y) in places {
-        // Writing to a string does not fail.
-        let _written = match last {
-            None => write!(path, "M{x:.1} {y:.1}"),
-            Some(before) => write!(path, "L{x:.1} {before:.1}L{x:.1} {y:.1}"),
-        };
+        match last {
+            None => draw(&mut path, format_args!("M{x:.1} {y:.1}")),
+            Some(before) => draw(&mut path, format_args!("L{x:.1} {before:.1}L{x:.1} {y:.1}")),
+        }
         last = Some(*y);
     }
     path
@@ -155,18 +159,24 @@ fn frame(label: &str, across: &str, marks: &[(f64, String)]) -> String {
     );
     for tenth in [0, 2, 4, 6, 8, 10] {
         let at = y(f64::from(tenth) / 10.0);
-        svg += &format!(
-            "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
+        draw(
+            &mut svg,
+            format_args!(
+                "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
              <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{} %</text>",
-            LEFT - 8.0,
-            at + 4.0,
-            tenth * 10
+                LEFT - 8.0,
+                at + 4.0,
+                tenth * 10
+            ),
         );
     }
     for (at, mark) in marks {
-        svg += &format!(
-            "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{mark}</text>",
-            BOTTOM + 18.0
+        draw(
+            &mut svg,
+            format_args!(
+                "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{mark}</text>",
+                BOTTOM + 18.0
+            ),
         );
     }
     svg + &format!(
@@ -179,14 +189,18 @@ fn frame(label: &str, across: &str, marks: &[(f64, String)]) -> String {
 /// The points where a grade begins, by the grade's colour.
 fn dots(points: &[Point], place: impl Fn(&Point) -> Option<(f64, f64)>) -> String {
     let mut svg = String::new();
-    for (from, grade) in GRADES {
+    // The worst is drawn last, and so on top.
+    for (from, grade) in GRADES.into_iter().rev() {
         let Some((x, y)) = at(points, from).as_ref().and_then(&place) else {
             continue;
         };
-        svg += &format!(
-            "<circle class=\"{}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\"><title>{grade} or worse\
+        draw(
+            &mut svg,
+            format_args!(
+                "<circle class=\"{}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\"><title>{grade} or worse\
              </title></circle>",
-            grade.as_str().to_lowercase()
+                grade.as_str().to_lowercase()
+            ),
         );
     }
     svg
@@ -205,18 +219,16 @@ fn roc(points: &[Point], due: u64, days: f64) -> String {
     let place = |point: &Point| (x(rate(point), scale), y(point.recall(due)));
     let mut places = vec![(x(0.0, scale), y(0.0))];
     places.extend(points.iter().map(place));
-    let mark = |share: f64| (x(share * scale, scale), three_digits(share * scale));
+    let mark = |share: f64| (x(share * scale, scale), format!("{:.4}", share * scale));
     let svg = frame(
         "Attacks found against false alarms",
         "verdicts for nothing per device-day",
         &[mark(0.0), mark(0.5), mark(1.0)],
     );
-    let svg = svg
-        + &format!("<path class=\"trace\" d=\"{}\"/>", path(&places))
+    svg + &format!("<path class=\"trace\" d=\"{}\"/>", path(&places))
         + &dots(points, |point| Some(place(point)))
         + "</svg><figcaption>Attacks found, against what is cried for nothing (ROC), as the threshold \
-           goes from strict to loose. Marked: where each grade begins.</figcaption></figure>\n";
-    svg
+           goes from strict to loose. Marked: where each grade begins.</figcaption></figure>\n"
 }
 
 fn precision(points: &[Point], due: u64) -> String {

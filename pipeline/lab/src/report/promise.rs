@@ -32,8 +32,8 @@ pub(super) fn table(report: &Report, truth: &Truth) -> String {
         + "<p class=\"note\">A promise is one about all fleets like the one it was tuned on, and not \
            about this backtest alone. It is kept here if the whole interval lies below it, and broken \
            if the whole interval lies above. Intervals are exact (Clopper–Pearson) and hold for alarms \
-           that do not depend on each other. A share can be given where every device that was seen has \
-           a profile with this promise.</p>\n"
+           that do not depend on each other. Devices without a profile of this promise are left out, \
+           each with as many hours as were played, which is the most it can have.</p>\n"
 }
 
 fn row(report: &Report, truth: &Truth, promise: &Promise) -> [Cell; 8] {
@@ -46,11 +46,16 @@ fn row(report: &Report, truth: &Truth, promise: &Promise) -> [Cell; 8] {
     let cried = cried.count() as u64;
     let seen = || report.devices.iter().filter(|device| device.seen);
     let covered = seen().filter(|device| is_of(&device.device_type)).count();
-    let is_whole = covered == seen().count() && truth.device_hours > 0;
+    let apart = seen().count().saturating_sub(covered) as u64;
+    let hours = apart.saturating_mul(report.played.hours);
+    let least = truth.device_hours.saturating_sub(hours);
+    let is_told = covered > 0 && least > 0;
     let target = promise.calibration.false_positives;
-    let share = Share::new(cried, truth.device_hours);
-    let (low, high) = share.interval;
-    let result = if !is_whole {
+    let share = Share::new(cried, least);
+    // Either end from the hours that make the interval wider.
+    let (low, _) = Share::new(cried, truth.device_hours).interval;
+    let (_, high) = share.interval;
+    let result = if !is_told {
         words(format!(
             "cannot be told: {covered} of {} that were seen have such a profile",
             counted(seen().count() as u64, "device", "devices")
@@ -63,7 +68,7 @@ fn row(report: &Report, truth: &Truth, promise: &Promise) -> [Cell; 8] {
         words("not contradicted; too little was played to say more")
     };
     let percent = |share: f64| format!("{} %", three_digits(share * 100.0));
-    let whole = |text: String| if is_whole { text } else { "–".to_owned() };
+    let whole = |text: String| if is_told { text } else { "–".to_owned() };
     [
         words(promise.profiles.join(", ")),
         number(format!("at most {}", percent(target))),
@@ -73,9 +78,10 @@ fn row(report: &Report, truth: &Truth, promise: &Promise) -> [Cell; 8] {
             "device-hour",
             "device-hours",
         )),
-        number(if is_whole {
-            let hours = counted(truth.device_hours, "device-hour", "device-hours");
-            format!("{} in {hours}", count(cried))
+        number(if is_told {
+            let hours = counted(least, "device-hour", "device-hours");
+            let at_least = if apart > 0 { "at least " } else { "" };
+            format!("{} in {at_least}{hours}", count(cried))
         } else {
             count(cried)
         }),

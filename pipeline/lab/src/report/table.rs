@@ -68,7 +68,7 @@ impl Table {
     pub(super) fn bar(&mut self, cells: impl IntoIterator<Item = Cell>, share: f64) {
         self.row(cells);
         let bar = format!(
-            "<td class=\"bar\"><svg viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" \
+            "<td class=\"share\"><svg viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" \
              aria-hidden=\"true\"><rect width=\"{:.1}\" height=\"10\"/></svg></td></tr>\n",
             share.clamp(0.0, 1.0) * 100.0
         );

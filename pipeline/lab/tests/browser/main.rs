@@ -228,7 +228,7 @@ fn curves_and_bars_are_drawn_where_they_can_be_seen() {
         return inside && chart.getBoundingClientRect().width > 200;
     })";
     let colours = "(() => {
-        const bar = document.querySelector('#truth .bar rect');
+        const bar = document.querySelector('#truth .share rect');
         const line = document.querySelector('#truth .chart .trace');
         const ground = getComputedStyle(document.body).backgroundColor;
         return getComputedStyle(bar).fill !== ground && getComputedStyle(line).stroke !== ground;
@@ -249,8 +249,19 @@ fn curves_and_bars_are_drawn_where_they_can_be_seen() {
         );
         assert_eq!(browser.value(colours), true, "{medium} {scheme} {width}");
     }
+    // The style of one part does not reach into another: the links fit into the head of the page,
+    // and a bar of the drawing over time is no wider than its hours.
+    browser.width(1_280);
+    browser.media("screen", "light");
+    browser.open(&folder.path().join("report.html"));
+    let head = "(() => { const nav = document.querySelector('nav');
+        return nav.scrollWidth <= nav.clientWidth; })()";
+    assert_eq!(browser.value(head), true);
+    let widest = "Math.max(...[...document.querySelectorAll('.timeline rect.bar')]
+        .map((bar) => bar.getBoundingClientRect().width))";
+    assert!(browser.value(widest).as_f64().unwrap() < 100.0);
     // The longest bar is the widest.
-    let bars = "[...document.querySelectorAll('#truth .bar rect')]
+    let bars = "[...document.querySelectorAll('#truth .share rect')]
         .map((bar) => bar.getBoundingClientRect().width)";
     let bars = browser.value(bars);
     assert_eq!(bars.as_array().unwrap().len(), 8);

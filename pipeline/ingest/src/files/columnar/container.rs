@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, DictionaryArray, RecordBatch, StringArray};
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
@@ -101,7 +101,7 @@ static PLAIN: LazyLock<SchemaRef> = LazyLock::new(|| {
 fn plain(batch: &RecordBatch) -> io::Result<RecordBatch> {
     let plain = |column: &ArrayRef| -> ArrayRef {
         let dictionary = column.as_dictionary_opt::<Int32Type>();
-        match dictionary.and_then(|words| words.downcast_dict::<StringArray>()) {
+        match dictionary.and_then(DictionaryArray::downcast_dict::<StringArray>) {
             Some(words) => Arc::new(words.into_iter().collect::<StringArray>()),
             None => Arc::clone(column),
         }

@@ -186,7 +186,7 @@ fn check_head(head: &[u8]) -> Result<usize, Refused> {
     let message = root_as_message(head).map_err(damaged)?;
     let length = message.bodyLength();
     if length > BODY_BYTES_MAX {
-        return Err(oversized(format!("a batch of {length} bytes")));
+        return Err(oversized(&format!("a batch of {length} bytes")));
     }
     usize::try_from(length).map_err(damaged)
 }
@@ -205,7 +205,7 @@ fn check_body(head: &[u8], body: &[u8]) -> Result<(), Refused> {
         return Ok(());
     };
     if batch.length() < 0 || batch.length() > ROWS_MAX {
-        return Err(oversized(format!("a batch of {} rows", batch.length())));
+        return Err(oversized(&format!("a batch of {} rows", batch.length())));
     }
     check_buffers(&batch, body)
 }
@@ -232,7 +232,7 @@ fn check_buffers(batch: &RecordBatch<'_>, body: &[u8]) -> Result<(), Refused> {
         unpacked = unpacked.saturating_add(claim.max(0));
     }
     if unpacked > BODY_BYTES_MAX {
-        return Err(oversized(format!("a batch of {unpacked} bytes unpacked")));
+        return Err(oversized(&format!("a batch of {unpacked} bytes unpacked")));
     }
     Ok(())
 }
@@ -244,7 +244,7 @@ pub(super) fn damaged(error: impl std::fmt::Display) -> Refused {
     )
 }
 
-fn oversized(what: String) -> Refused {
+fn oversized(what: &str) -> Refused {
     Refused::new(
         RejectReason::Oversized,
         format!("arrow capture has {what}, more than is held in memory: write smaller batches"),

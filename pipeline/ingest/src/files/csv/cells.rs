@@ -2,10 +2,12 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
+/// Cells that there is room for before the first row.
+const CELLS_AT_FIRST: usize = 32;
+
 /// The cells of the present row.
 pub(super) struct Cells {
     reader: Reader,
-    delimiter: u8,
     text: Vec<u8>,
     /// Where each cell ends in the text.
     ends: Vec<usize>,
@@ -24,7 +26,6 @@ impl Cells {
     pub(super) fn new(delimiter: u8) -> Self {
         Self {
             reader: ReaderBuilder::new().delimiter(delimiter).build(),
-            delimiter,
             text: Vec::new(),
             ends: Vec::new(),
             open: false,
@@ -33,9 +34,8 @@ impl Cells {
 
     /// Parts a row, which is one line without its end.
     pub(super) fn part(&mut self, line: &[u8]) {
-        let most = line.iter().filter(|byte| **byte == self.delimiter).count() + 2;
         self.text.resize(line.len() + 1, 0);
-        self.ends.resize(most, 0);
+        self.ends.resize(self.ends.len().max(CELLS_AT_FIRST), 0);
         self.reader.reset();
         let (mut read, mut written, mut cells) = (0, 0, 0);
         loop {
@@ -50,15 +50,15 @@ impl Cells {
             match result {
                 // The end of the line is the end of the input.
                 ReadRecordResult::InputEmpty if read >= line.len() && input > 0 => {}
+                ReadRecordResult::OutputEndsFull => self.ends.resize(2 * cells, 0),
                 ReadRecordResult::InputEmpty
                 | ReadRecordResult::Record
                 | ReadRecordResult::OutputFull
-                | ReadRecordResult::OutputEndsFull
                 | ReadRecordResult::End => break,
             }
         }
         self.ends.truncate(cells);
-        self.open = line.iter().filter(|byte| **byte == b'"').count() % 2 == 1;
+        self.open = line.iter().fold(false, |open, byte| open ^ (*byte == b'"'));
     }
 
     /// How many there are.
@@ -112,6 +112,12 @@ mod tests {
         assert_eq!(parted(b'\t', "a\t\t"), ["a", "", ""]);
         assert_eq!(parted(b',', r#""a, ""b""",c"#), [r#"a, "b""#, "c"]);
         assert_eq!(parted(b',', r#"5" pipe,c"#), [r#"5" pipe"#, "c"]);
+    }
+
+    #[test]
+    fn rows_may_be_wider_than_those_before() {
+        let wide: Vec<String> = (0..200).map(|n| n.to_string()).collect();
+        assert_eq!(parted(b',', &wide.join(",")), wide);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! but not broken over lines, so that a stray quotation mark costs one row and not the file.
 
 mod cells;
+mod number;
 mod row;
 mod times;
 

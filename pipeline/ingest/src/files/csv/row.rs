@@ -9,21 +9,14 @@ use andon_schemas::observation::{
     Body, FlowRecord, Kind, Party, Reading, Record, RecordBody, Transport,
 };
 use andon_schemas::reject::RejectReason;
-use andon_schemas::time::{EventTime, Span};
+use andon_schemas::time::EventTime;
 use andon_schemas::wire::{CURRENT_A_MAX, SPINDLE_RPM_MAX, TEXT_BYTES_MAX};
 
 use super::Bound;
 use super::cells::Cells;
 use super::times::{Days, NoTime, moment};
-use crate::files::number::{later, seconds, within};
+use crate::files::number::{later, within};
 use crate::refused::Refused;
-
-/// The factor of a duration in seconds, which is read without floating point.
-const SECONDS: f64 = 1e6;
-
-/// The largest count that a number with a fraction or a unit may come to: 2^53, above which not
-/// every whole number exists.
-const COUNT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// A row about to be read.
 #[derive(Debug)]
@@ -66,7 +59,7 @@ impl Row<'_> {
             interim: false,
             uid: self.short(Field::Uid)?.map(Into::into),
         };
-        Ok(self.whole(None, end, RecordBody::Flow(record)))
+        Ok(whole(None, end, RecordBody::Flow(record)))
     }
 
     fn reading(&self, days: &mut Days) -> Result<Record, Refused> {
@@ -88,19 +81,7 @@ impl Row<'_> {
             ));
         }
         let body = RecordBody::Single(Body::Reading(reading));
-        Ok(self.whole(Some(device), time, body))
-    }
-
-    fn whole(&self, device: Option<DeviceId>, event_time: EventTime, body: RecordBody) -> Record {
-        Record {
-            device,
-            address: None,
-            event_time,
-            received_at: None,
-            sender: None,
-            seq: None,
-            body,
-        }
+        Ok(whole(Some(device), time, body))
     }
 
     /// When a flow began and ended, from whichever two are told.
@@ -143,7 +124,7 @@ impl Row<'_> {
         let Some(total) = self.count(Field::TotalBytes)? else {
             return Ok((orig, resp));
         };
-        let rest = |side: u64, field: Field| {
+        let other_side = |side: u64, field: Field| {
             total.checked_sub(side).ok_or_else(|| {
                 let name = field.name();
                 Refused::new(
@@ -153,8 +134,8 @@ impl Row<'_> {
             })
         };
         Ok(match (orig, resp) {
-            (Some(orig), None) => (Some(orig), Some(rest(orig, Field::OrigBytes)?)),
-            (None, Some(resp)) => (Some(rest(resp, Field::RespBytes)?), Some(resp)),
+            (Some(orig), None) => (Some(orig), Some(other_side(orig, Field::OrigBytes)?)),
+            (None, Some(resp)) => (Some(other_side(resp, Field::RespBytes)?), Some(resp)),
             told => told,
         })
     }
@@ -178,7 +159,7 @@ impl Row<'_> {
         })
     }
 
-    fn filled(&self, field: Field) -> Option<&Bound> {
+    pub(super) fn filled(&self, field: Field) -> Option<&Bound> {
         self.bound.iter().find(|bound| bound.filled.field == field)
     }
 
@@ -214,7 +195,7 @@ impl Row<'_> {
     }
 
     /// The value of a field as text, translated.
-    fn text(&self, field: Field) -> Result<Option<Cow<'_, str>>, Refused> {
+    pub(super) fn text(&self, field: Field) -> Result<Option<Cow<'_, str>>, Refused> {
         let Some(bound) = self.filled(field) else {
             return Ok(None);
         };
@@ -293,93 +274,17 @@ impl Row<'_> {
             )),
         }
     }
+}
 
-    /// A number that is not negative, in the base unit of its field.
-    fn number(&self, field: Field) -> Result<Option<f64>, Refused> {
-        let (Some(bound), Some(text)) = (self.filled(field), self.text(field)?) else {
-            return Ok(None);
-        };
-        let number: f64 = self
-            .decimal(&text)
-            .parse()
-            .map_err(|_| wrong(field, &text, "a number"))?;
-        let number = number * bound.filled.factor;
-        let number = if bound.filled.magnitude {
-            number.abs()
-        } else {
-            number
-        };
-        if !number.is_finite() || number < 0.0 {
-            return Err(Refused {
-                reason: RejectReason::OutOfRange,
-                ..wrong(field, &text, "a number from 0")
-            });
-        }
-        Ok(Some(number))
-    }
-
-    fn decimal<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if self.mapping.decimal_comma && text.contains(',') {
-            Cow::Owned(text.replace(',', "."))
-        } else {
-            Cow::Borrowed(text)
-        }
-    }
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked to be a whole number within bounds"
-    )]
-    fn count(&self, field: Field) -> Result<Option<u64>, Refused> {
-        let (Some(bound), Some(text)) = (self.filled(field), self.text(field)?) else {
-            return Ok(None);
-        };
-        let is_plain = (bound.filled.factor - 1.0).abs() < f64::EPSILON;
-        if is_plain && let Ok(count) = text.parse() {
-            return Ok(Some(count));
-        }
-        let number = self.number(field)?.unwrap_or_default();
-        if number > COUNT_MAX || (is_plain && number.fract() != 0.0) {
-            return Err(wrong(field, &text, "a count of bytes"));
-        }
-        Ok(Some(number.round() as u64))
-    }
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "checked to be within bounds"
-    )]
-    fn duration(&self) -> Result<Option<Span>, Refused> {
-        let field = Field::Duration;
-        let (Some(bound), Some(text)) = (self.filled(field), self.text(field)?) else {
-            return Ok(None);
-        };
-        let is_seconds = (bound.filled.factor - SECONDS).abs() < f64::EPSILON;
-        if is_seconds && let Some(span) = seconds(&self.decimal(&text)) {
-            return Ok(Some(span));
-        }
-        let micros = self.number(field)?.unwrap_or_default();
-        if micros > COUNT_MAX {
-            return Err(wrong(field, &text, "less than 285 years"));
-        }
-        Ok(Some(Span::from_micros(micros.round() as i64)))
-    }
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "checked to be within bounds"
-    )]
-    fn sensor(&self, field: Field, max: f32) -> Result<Option<f32>, Refused> {
-        let Some(number) = self.number(field)? else {
-            return Ok(None);
-        };
-        if number > f64::from(max) {
-            let name = field.name();
-            let detail = format!("`{name}` is {number}, expected a number from 0 to {max}");
-            return Err(Refused::new(RejectReason::OutOfRange, detail));
-        }
-        Ok(Some(number as f32))
+fn whole(device: Option<DeviceId>, event_time: EventTime, body: RecordBody) -> Record {
+    Record {
+        device,
+        address: None,
+        event_time,
+        received_at: None,
+        sender: None,
+        seq: None,
+        body,
     }
 }
 
@@ -407,7 +312,7 @@ fn missing(field: Field) -> Refused {
     )
 }
 
-fn wrong(field: Field, text: &str, expected: &str) -> Refused {
+pub(super) fn wrong(field: Field, text: &str, expected: &str) -> Refused {
     let start: String = text.chars().take(64).collect();
     Refused::new(
         RejectReason::WrongType,

@@ -172,7 +172,7 @@ fn columns_are_checked_like_lines() {
                 writer.record(record, None).unwrap();
             }
         });
-        assert_eq!(read.records[..], [flow.clone()], "{name}");
+        assert_eq!(read.records, std::slice::from_ref(&flow), "{name}");
         assert_eq!(
             read.reasons(),
             [
