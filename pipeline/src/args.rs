@@ -206,6 +206,9 @@ pub struct BacktestArgs {
     /// Captures: files, folders of rotated logs, or `-` for standard input.
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
+    /// What the columns of CSV captures mean [default: FILE.map.yaml beside each].
+    #[arg(long = "map", value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
     /// What to measure against.
     #[command(flatten)]
     pub plant: PlantArgs,
@@ -215,7 +218,8 @@ pub struct BacktestArgs {
     /// Measure against this folder of profiles as well, and say which verdicts change, and why.
     #[arg(long, value_name = "PROFILES")]
     pub compare: Option<PathBuf>,
-    /// Ground truth, as `simulate` writes it.
+    /// Ground truth: as `simulate` writes it; CSV with the columns `attack`, `device`, `start`, `end`
+    /// and, if wanted, `peer`, `expected_grade`, `detectors`, `note`; or a labelled connection log of Zeek.
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
     /// Threads of the engine.
@@ -251,7 +255,7 @@ pub struct SimulateArgs {
     /// An attack to put in; may be repeated. `list` lists them.
     #[arg(long, value_name = "NAME")]
     pub attack: Vec<String>,
-    /// The capture: `.ndjson` or `.parquet`. Needed, but for `--attack list`.
+    /// The capture: `.ndjson`, `.parquet` or `.arrow`. Needed, but for `--attack list`.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// First moment, RFC 3339 [default: Friday 2025-12-12 00:00 plant time].
@@ -274,6 +278,9 @@ pub struct PublishArgs {
     /// The capture.
     #[arg(value_name = "CAPTURE")]
     pub capture: PathBuf,
+    /// What the columns of CSV captures mean [default: FILE.map.yaml beside each].
+    #[arg(long = "map", value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
     /// `mqtt://host:port` or `host:port`.
     #[arg(long, value_name = "ADDR")]
     pub mqtt: String,

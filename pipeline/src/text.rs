@@ -194,7 +194,7 @@ fn attacks(found: &[Found], out: &mut impl Write) -> io::Result<()> {
             .map_or("–".to_owned(), |s| format!("{s:.0} s"));
         writeln!(
             out,
-            "{:<24} {:<24} {:<9} {:<9} {:>9}{}{}",
+            "{:<24} {:<24} {:<9} {:<9} {:>9}{}{}{}",
             attack.attack,
             attack.device.as_str(),
             attack.expected_grade,
@@ -210,6 +210,9 @@ fn attacks(found: &[Found], out: &mut impl Write) -> io::Result<()> {
             } else {
                 format!("  missing: {}", attack.missing.join(", "))
             },
+            attack
+                .unmatched
+                .map_or_else(String::new, |why| format!("  matches nothing: {why}")),
         )?;
     }
     Ok(())

@@ -14,9 +14,11 @@ use crate::ledger::{Episode, Ledger};
 
 mod labels;
 mod ladder;
+mod leak;
 
 pub use labels::Labels;
 pub use ladder::Recall;
+pub use leak::Leaks;
 
 /// An episode belongs to an attack if it opens between its first moment and this long after its
 /// end: windows close, and silence is noticed, after the fact.
@@ -43,6 +45,13 @@ pub struct Found {
     pub as_expected: bool,
     /// Labelled, but not due yet.
     pub later: bool,
+    /// Bytes that left the device for the other end before it was found; null if no flow of it was
+    /// seen.
+    pub leaked_before_found_bytes: Option<u64>,
+    /// Bytes that left while it went on.
+    pub leaked_bytes: Option<u64>,
+    /// Why nothing in the captures can have been this attack; null if something can.
+    pub unmatched: Option<&'static str>,
 }
 
 /// Device-hours in which an episode first reached MEDIUM for nothing.
@@ -176,6 +185,9 @@ fn found(label: &Label, ledger: &Ledger) -> Found {
         .cloned()
         .collect();
     let grade = best.map(|e| e.worst);
+    let reached = grade.is_some_and(|grade| {
+        grade == label.expected_grade || label.at_least && grade > label.expected_grade
+    });
     Found {
         attack: label.attack.clone(),
         device: label.device.clone(),
@@ -185,9 +197,46 @@ fn found(label: &Label, ledger: &Ledger) -> Found {
             .and_then(|e| first_finding(e, label))
             .map(|at| at.since(label.start).as_secs_f64().max(0.0)),
         episodes: episodes.len(),
-        as_expected: label.later || grade == Some(label.expected_grade) && missing.is_empty(),
+        as_expected: label.later || reached && missing.is_empty(),
         missing,
         later: label.later,
+        leaked_before_found_bytes: None,
+        leaked_bytes: None,
+        unmatched: None,
+    }
+}
+
+impl Detection {
+    /// Adds what left during the attacks.
+    pub fn add_leaks(&mut self, leaks: &Leaks) {
+        let delays: Vec<_> = self.attacks.iter().map(|attack| attack.delay_s).collect();
+        let told = leaks.told(delays.into_iter());
+        for (attack, leak) in self.attacks.iter_mut().zip(told) {
+            attack.leaked_before_found_bytes = leak.map(|leak| leak.before_found);
+            attack.leaked_bytes = leak.map(|leak| leak.total);
+        }
+    }
+
+    /// Marks attacks that the captures cannot hold: those on devices of which nothing was read,
+    /// and those at times from which nothing was.
+    pub fn mark_unmatched(
+        &mut self,
+        labels: &[Label],
+        stretch: Option<(EventTime, EventTime)>,
+        is_seen: impl Fn(&DeviceId) -> bool,
+    ) {
+        let labels = labels.iter().filter(|l| l.ladder_factor().is_none());
+        for (found, label) in self.attacks.iter_mut().zip(labels) {
+            let apart =
+                |(first, last): (EventTime, EventTime)| label.end < first || label.start > last;
+            found.unmatched = if stretch.is_none_or(apart) {
+                Some("the captures hold nothing from its time")
+            } else if !is_seen(&label.device) {
+                Some("the captures hold no record of its device")
+            } else {
+                None
+            };
+        }
     }
 }
 

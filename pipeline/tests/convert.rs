@@ -71,7 +71,7 @@ fn the_copy_gives_the_same_verdicts_from_the_same_rows() {
     };
     let original = play("conn.log", "original");
     assert!(original.0.contains("unknown_destination"), "{}", original.0);
-    for copy in ["copy.parquet", "copy.ndjson"] {
+    for copy in ["copy.parquet", "copy.arrow", "copy.ndjson"] {
         let said = does(
             folder,
             &format!("capture convert conn.log {as_of} --out {copy}"),
@@ -105,7 +105,7 @@ fn what_cannot_be_written_leaves_nothing_behind() {
     for (line, said) in [
         (
             "capture convert conn.log --out copy.txt",
-            "neither in .ndjson nor in .parquet",
+            "neither in .ndjson, .parquet nor .arrow",
         ),
         ("capture convert none.log --out copy.parquet", "none.log"),
         ("capture convert conn.log --out none/copy.parquet", "none/"),

@@ -14,6 +14,7 @@ pub mod grade;
 pub mod identity;
 pub mod indicator;
 pub mod inventory;
+pub mod mapping;
 pub mod observation;
 pub mod ot_command;
 pub mod problems;

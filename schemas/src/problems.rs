@@ -168,10 +168,7 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 /// `Did you mean …?` if one of the known words is close, else the list of them if it is short.
-pub(crate) fn suggestion<'a>(
-    written: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
+pub fn suggestion<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     // A word longer than any that is known is no slip of the pen; comparing it costs its square.
     if written.len() > 64 {
         return None;

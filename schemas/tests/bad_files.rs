@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use andon_schemas::inventory;
+use andon_schemas::mapping;
 use andon_schemas::profile::{self, SourceFile};
 
 fn bad_files() -> Vec<PathBuf> {
@@ -28,6 +29,8 @@ fn told(path: &Path) -> String {
     };
     let problems = if name.starts_with("inventory_") {
         inventory::parse(file).err()
+    } else if name.starts_with("mapping_") {
+        mapping::parse(file).err()
     } else {
         profile::parse(&[file], &["off_hours", "scan"]).err()
     };

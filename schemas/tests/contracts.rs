@@ -45,6 +45,7 @@ fn the_published_contracts_are_up_to_date() {
     let files = [
         ("profile", andon_schemas::profile::json_schema()),
         ("inventory", andon_schemas::inventory::json_schema()),
+        ("mapping", andon_schemas::mapping::json_schema()),
     ]
     .map(|(name, schema)| (name, serde_json::to_string_pretty(&schema).unwrap()));
     for (name, text) in wire_forms.into_iter().chain(files) {

@@ -1,6 +1,7 @@
-//! The JSON Schemas of the two file formats name exactly the keys that the readers know.
+//! The JSON Schemas of the file formats name exactly the keys that the readers know.
 
 use andon_schemas::inventory;
+use andon_schemas::mapping;
 use andon_schemas::profile::{self, SourceFile};
 use serde_json::Value;
 
@@ -49,6 +50,7 @@ fn told_by(file: &str, text: &str) -> String {
     let source = SourceFile { path: file, text };
     let problems = match file {
         "inventory" => inventory::parse(source).err(),
+        "mapping" => mapping::parse(source).err(),
         _ => profile::parse(&[source], &["traffic_volume"]).err(),
     };
     let problems = problems.expect("empty values are refused");
@@ -64,6 +66,7 @@ fn schema_and_reader_know_the_same_keys() {
     for (file, schema) in [
         ("profile", profile::json_schema()),
         ("inventory", inventory::json_schema()),
+        ("mapping", mapping::json_schema()),
     ] {
         let mut found = Vec::new();
         mappings(&schema, &[], &mut found);
@@ -88,6 +91,7 @@ fn every_key_of_the_schema_is_read() {
     for (file, schema) in [
         ("profile", profile::json_schema()),
         ("inventory", inventory::json_schema()),
+        ("mapping", mapping::json_schema()),
     ] {
         for key in schema["properties"].as_object().unwrap().keys() {
             let told = told_by(file, &format!("{key}: \"\""));

@@ -8,6 +8,8 @@
     reason = "a test: what is not as it should be ends it"
 )]
 
+#[path = "corpus/csv.rs"]
+mod csv;
 #[path = "corpus/packets.rs"]
 mod packets;
 
@@ -64,7 +66,10 @@ fn captures(path: &Path) -> Captures {
 }
 
 fn read(path: &Path) -> Outcome {
-    let mut captures = captures(path);
+    drain(captures(path))
+}
+
+fn drain(mut captures: Captures) -> Outcome {
     let mut outcome = Outcome::default();
     loop {
         let batch = captures.next_batch(1_000).unwrap();

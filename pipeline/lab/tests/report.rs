@@ -155,3 +155,98 @@ fn what_was_measured_goes_with_its_band_and_its_unit() {
     assert_eq!(verdicts[0]["response"]["action"], "watch");
     assert_eq!(verdicts[0]["steps"][1]["state"], "updated");
 }
+
+/// The table with this caption, as text between tags.
+fn table(page: &str, caption: &str) -> String {
+    let (_, rest) = page.split_once(&format!("<caption>{caption}")).unwrap();
+    rest.split_once("</table>").unwrap().0.to_owned()
+}
+
+#[test]
+fn a_promise_is_held_against_what_was_seen() {
+    // Nine false alarms in 47,000 device-hours lie well below one in a thousand, 9,000 far above.
+    let caption =
+        "As promised? False alarms that calibrated profiles allow, against those seen here";
+    let few = table(&make(10, "x").page(true), caption);
+    for fact in ["at most 0.1 %", "95 %", "90,000 device-hours", ">kept<"] {
+        assert!(few.contains(fact), "{fact}: {few}");
+    }
+    let many = table(&make(10_000, "x").page(true), caption);
+    assert!(many.contains(">broken<"), "{many}");
+
+    // Devices without such a profile are left out with all the 80 hours that were played.
+    let with_robots = |robots: usize| {
+        let made = make(10, "x");
+        let mut report = made.report(true);
+        for device in &mut report.devices[..robots] {
+            device.device_type = "robot".to_owned();
+        }
+        let mut page = Vec::new();
+        report.write_to(&mut page).unwrap();
+        table(&String::from_utf8(page).unwrap(), caption)
+    };
+    let told = with_robots(1);
+    assert!(told.contains("in at least 46,920 device-hours"), "{told}");
+    assert!(told.contains(">kept<"), "{told}");
+    let told = with_robots(599);
+    assert!(told.contains("cannot be told: 1 of 600 devices"), "{told}");
+    assert!(!told.contains(">kept<"), "{told}");
+}
+
+#[test]
+fn what_left_is_told_for_each_attack_and_in_all() {
+    let leaks = table(&make(10, "x").page(true), "Bytes that left during attacks");
+    assert_eq!(leaks.matches("<tr>").count(), 3, "{leaks}");
+    for fact in ["night-exfil", "12 MB", "500 MB", "488 MB", "all of them"] {
+        assert!(leaks.contains(fact), "{fact}: {leaks}");
+    }
+}
+
+#[test]
+fn thresholds_are_told_from_strict_to_loose() {
+    let page = make(60, "x").page(true);
+    let table = table(&page, "Thresholds at which a grade begins");
+    let row = |name: &str| {
+        let (_, rest) = table
+            .split_once(&format!("<th scope=\"row\">{name}</th>"))
+            .unwrap();
+        let cells = rest
+            .split_once("</tr>")
+            .unwrap()
+            .0
+            .split("<td class=\"number\">");
+        cells
+            .skip(1)
+            .map(|cell| cell.trim_end_matches("</td>").to_owned())
+            .collect::<Vec<_>>()
+    };
+    // One of the two attacks has verdicts at all; every tenth verdict is its.
+    let loose = row("LOW or worse");
+    assert_eq!(loose[..5], ["25", "1 of 2", "50 %", "6", "54"]);
+    assert_eq!(loose[5], "10 %");
+    let number = |text: &str| text.parse::<u64>().unwrap();
+    let counts: Vec<(u64, u64)> = [
+        "CRITICAL",
+        "HIGH or worse",
+        "MEDIUM or worse",
+        "LOW or worse",
+    ]
+    .into_iter()
+    .map(|name| (number(&row(name)[3]), number(&row(name)[4])))
+    .collect();
+    assert!(counts.is_sorted(), "{counts:?}");
+    assert_eq!(page.matches("class=\"trace\"").count(), 2);
+}
+
+#[test]
+fn delays_and_false_alarms_by_type_are_told() {
+    let page = make(10, "x").page(true);
+    let delays = table(&page, "How long it took to find them");
+    let minute = delays.split_once("within a minute").unwrap().1;
+    assert!(minute.contains("<td class=\"number\">1</td><td class=\"number\">50 %</td>"));
+    assert!(delays.contains("never"));
+    let types = table(&page, "False alarms by device type");
+    assert!(types.contains("conveyor"), "{types}");
+    let plain = make(10, "x").page(false);
+    assert!(!plain.contains("How long it took") && !plain.contains("As promised"));
+}

@@ -24,6 +24,9 @@ pub struct Label {
     pub end: EventTime,
     /// The worst grade that its episode must reach.
     pub expected_grade: Grade,
+    /// A worse grade than that is right as well: whoever labelled the traffic knew no grades.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
     /// Detectors that must be among its findings.
     pub detectors: Vec<String>,
     /// Labelled, but due no grade: found only by evidence that a later release gathers, or there

@@ -17,7 +17,10 @@ pub struct ConvertArgs {
     /// Captures: files, folders of rotated logs, or `-` for standard input.
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
-    /// The capture to write: `.parquet` or `.ndjson`.
+    /// What the columns of CSV captures mean [default: FILE.map.yaml beside each].
+    #[arg(long = "map", value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
+    /// The capture to write: `.parquet`, `.arrow` or `.ndjson`.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// Only what happened from this moment on, RFC 3339.

@@ -12,6 +12,9 @@ pub struct LearnArgs {
     /// Clean captures: files, folders of rotated logs, or `-` for standard input.
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
+    /// What the columns of CSV captures mean [default: FILE.map.yaml beside each].
+    #[arg(long = "map", value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
     /// What holds by now: the inventory tells the types of devices, a profile of the same type what
     /// traffic cannot tell.
     #[command(flatten)]

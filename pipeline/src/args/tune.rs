@@ -13,6 +13,9 @@ pub struct TuneArgs {
     /// Clean captures: files or folders of rotated logs.
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
+    /// What the columns of CSV captures mean [default: FILE.map.yaml beside each].
+    #[arg(long = "map", value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
     /// What to measure against.
     #[command(flatten)]
     pub plant: PlantArgs,

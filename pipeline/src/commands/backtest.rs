@@ -11,6 +11,7 @@ use andon_lab::compare::Comparison;
 use andon_lab::report;
 use andon_schemas::command::Mode;
 use andon_schemas::time::EventTime;
+use andon_simulator::Label;
 use anyhow::Context as _;
 
 use self::play::Play;
@@ -23,7 +24,7 @@ use crate::results::write_json;
 use crate::shards::Status;
 use crate::summary::{Parts, Summary};
 use crate::text;
-use crate::truth::{self, Labels};
+use crate::truth::{self, Detection, Labels, Leaks};
 
 mod page;
 mod play;
@@ -42,43 +43,44 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
         Some(text) => EventTime::parse(text).map_err(|e| usage(anyhow::anyhow!(e)))?,
         None => crate::wall::now(),
     };
-    let labels = args.labels.as_deref().map(Labels::read).transpose()?;
+    let mut labels = args.labels.as_deref().map(Labels::read).transpose()?;
+    let options = OpenOptions::as_of(as_of).with_mapping(super::mapping(args.mapping.as_deref())?);
     // What was written wrong is told before the captures are looked at.
     let written = args.plant.inventory.is_some() || args.plant.profiles.is_some();
     let given = written.then(|| assumed(args, false)).transpose()?;
-    let captures = files::open(&args.captures, OpenOptions::as_of(as_of)).map_err(usage)?;
+    let captures = files::open(&args.captures, options).map_err(usage)?;
     let by_address = args.plant.inventory.is_none() && captures.order() == Order::Sorted;
     let (blueprint, plant) = match given {
         Some(given) if !by_address => given,
         _ => assumed(args, by_address)?,
     };
-    let check_labels = |plant: &Plant| {
-        let check = |labels: &Labels| labels.check_devices(plant.inventory());
-        labels.as_ref().map_or(Ok(()), check)
-    };
     // A recorded run may bring a plant of its own.
     let may_change = captures.order() == Order::Recorded;
     if !may_change {
-        check_labels(&plant)?;
+        fit(&mut labels, &plant)?;
     }
     if let Some(folder) = &args.out {
         forget_reports(folder)?;
     }
     let measured = (&blueprint, &plant);
     let mut play = Play::new(args, measured, &captures, by_address, as_of)?;
+    play.leaks = Leaks::of(labels.as_ref().map_or(&[], Labels::all));
     let files = play.all(captures)?;
     let status = play.side.shards.status()?;
+    // What is wrong with them then is told when the results stand.
+    let fitted = if may_change {
+        fit(&mut labels, play.intake.plant())
+    } else {
+        Ok(())
+    };
     let labelled = labels.as_ref().map(Labels::all);
     let other = play.other.as_ref();
     let comparison = other.map(|other| page::comparison(args, &play, other, labelled));
     let comparison = comparison.transpose()?;
     let mut summary = summary(&play, &status, began);
     let ledger = &play.side.results.ledger;
-    summary.detection =
-        labelled.map(|labels| truth::judge(labels, ledger, status.counts.device_hours));
-    summary.comparison = comparison
-        .as_ref()
-        .map(|comparison| comparison.gist.clone());
+    summary.detection = labelled.map(|labels| detection(&play, &status, labels));
+    summary.comparison = comparison.as_ref().map(|found| found.gist.clone());
     if let Some(folder) = &args.out {
         let parts = page::Parts {
             folder,
@@ -92,9 +94,7 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     }
     tell(&play, &summary, comparison.as_ref(), &files, format, out)?;
     unread::check(&files)?;
-    if may_change {
-        check_labels(play.intake.plant())?;
-    }
+    fitted?;
     let reached = args
         .fail_on
         .is_some_and(|grade| ledger.episodes.values().any(|e| e.worst >= grade));
@@ -103,6 +103,30 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     } else {
         Outcome::Done
     })
+}
+
+/// Gives labels the names of devices, and makes sure that there are such.
+fn fit(labels: &mut Option<Labels>, plant: &Plant) -> anyhow::Result<()> {
+    let Some(labels) = labels else {
+        return Ok(());
+    };
+    labels.resolve(plant.inventory());
+    labels.check_devices(plant.inventory())
+}
+
+/// What came out, held against the labels.
+fn detection(play: &Play, status: &Status, labels: &[Label]) -> Detection {
+    let ledger = &play.side.results.ledger;
+    let mut detection = truth::judge(labels, ledger, status.counts.device_hours);
+    detection.add_leaks(&play.leaks);
+    // By id; risks are told of devices of which a row was accepted.
+    detection.mark_unmatched(labels, play.stretch.ends(), |id| {
+        let known = status
+            .risks
+            .binary_search_by(|(known, _)| known.as_str().cmp(id.as_str()));
+        known.is_ok()
+    });
+    detection
 }
 
 /// What captures are measured against: what the arguments name, or, for devices that are taken by

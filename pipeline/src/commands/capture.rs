@@ -84,7 +84,9 @@ fn convert(args: &ConvertArgs, to: &Path) -> anyhow::Result<(Written, Vec<files:
     let as_of = time(&args.as_of)?.unwrap_or_else(crate::wall::now);
     let from = time(&args.from)?.unwrap_or(EventTime::MIN);
     let until = time(&args.until)?.unwrap_or(EventTime::MAX);
-    let mut captures = files::open(&args.captures, OpenOptions::as_of(as_of)).map_err(usage)?;
+    let mapping = super::mapping(args.mapping.as_deref())?;
+    let options = OpenOptions::as_of(as_of).with_mapping(mapping);
+    let mut captures = files::open(&args.captures, options).map_err(usage)?;
     let mut writer = CaptureWriter::create(to).map_err(usage)?;
     let progress = Progress::new("records");
     let mut written = Written::default();

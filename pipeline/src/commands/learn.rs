@@ -35,7 +35,9 @@ pub fn run(args: &LearnArgs, format: Format, out: &mut impl Write) -> anyhow::Re
         Some(text) => EventTime::parse(text).map_err(|e| usage(anyhow!(e)))?,
         None => crate::wall::now(),
     };
-    let open = || files::open(&args.captures, OpenOptions::as_of(as_of)).map_err(usage);
+    let mapping = super::mapping(args.mapping.as_deref())?;
+    let options = OpenOptions::as_of(as_of).with_mapping(mapping);
+    let open = || files::open(&args.captures, options.clone()).map_err(usage);
     let captures = open()?;
     let guessed = (args.plant.inventory.is_none() && captures.order() == Order::Sorted)
         .then(|| guessed(args, captures))

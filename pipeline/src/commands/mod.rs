@@ -14,3 +14,16 @@ pub mod simulate;
 pub mod topics;
 pub mod tune;
 mod unread;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use andon_ingest::files::read_mapping;
+use andon_schemas::mapping::Mapping;
+
+use crate::exit::usage;
+
+/// The mapping that was handed in, if one was.
+fn mapping(path: Option<&Path>) -> anyhow::Result<Option<Arc<Mapping>>> {
+    path.map(read_mapping).transpose().map_err(usage)
+}

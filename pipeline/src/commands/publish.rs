@@ -39,7 +39,8 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(60);
 pub fn run(args: &PublishArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let inventory = setting::inventory(args.plant.inventory.as_deref())?;
     let sensor = sensor(args, &inventory)?;
-    let options = OpenOptions::as_of(wall::now());
+    let options =
+        OpenOptions::as_of(wall::now()).with_mapping(super::mapping(args.mapping.as_deref())?);
     let mut captures = files::open(std::slice::from_ref(&args.capture), options).map_err(usage)?;
     let mut items = captures.next_batch(CHUNK).map_err(usage)?;
     if items.len() < CHUNK {

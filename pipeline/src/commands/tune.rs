@@ -42,7 +42,9 @@ pub fn run(args: &TuneArgs, format: Format, out: &mut impl Write) -> anyhow::Res
     if let Some(folder) = &args.out {
         prepare(folder)?;
     }
-    let open = || files::open(&args.captures, OpenOptions::as_of(as_of));
+    let mapping = super::mapping(args.mapping.as_deref())?;
+    let options = OpenOptions::as_of(as_of).with_mapping(mapping);
+    let open = || files::open(&args.captures, options.clone());
     let blueprint = blueprint(args, open().map_err(usage)?)?;
     let (plant, profiles) = (blueprint.compile()?, blueprint.profiles()?);
     let mut shown = ("", Progress::new("records"));

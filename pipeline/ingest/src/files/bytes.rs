@@ -4,6 +4,7 @@ use std::io::{self, BufReader, Read};
 
 use andon_schemas::reject::RejectReason;
 
+use super::unpack;
 use crate::refused::Refused;
 
 /// Bytes of a file.
@@ -49,7 +50,7 @@ impl Bytes {
                 Ok(0) => return Ok(Some(Short::Broken(cut(of)))),
                 Ok(read) => at += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if self.packed && is_of_unpacking(&error) => {
+                Err(error) if self.packed && unpack::is_of_file(&error) => {
                     return Ok(Some(Short::Broken(damaged(&error))));
                 }
                 Err(error) => return Err(error),
@@ -71,20 +72,12 @@ fn damaged(error: &io::Error) -> Refused {
     if error.kind() == io::ErrorKind::UnexpectedEof {
         Refused::new(
             RejectReason::Truncated,
-            "compressed file breaks off; what is before is kept",
+            format!("compressed file breaks off {error}; what is before is kept"),
         )
     } else {
         Refused::new(
             RejectReason::Malformed,
-            format!("compressed file is damaged: {error}; what is before is kept"),
+            format!("compressed file cannot be unpacked on: {error}; what is before is kept"),
         )
     }
-}
-
-/// Whether an error comes from the unpacker and not from the operating system.
-fn is_of_unpacking(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
-    )
 }

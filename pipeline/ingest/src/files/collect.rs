@@ -6,14 +6,17 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use andon_schemas::mapping::Mapping;
 use andon_schemas::reject::RejectReason;
 use andon_schemas::time::EventTime;
 
 use super::CaptureError;
-use super::columnar::ColumnRows;
-use super::detect::{Format, detect};
+use super::bytes::Bytes;
+use super::columnar::{ColumnRows, IpcRows};
+use super::detect::{Format, detect, may_be_rows};
 use super::exports::{self, ExportRows};
 use super::lines::{Lines, Stream};
+use super::mappings::{beside, is_mapping};
 use super::packets::{self, PacketRows};
 use super::rows::{Content, LineRows, Rows};
 use crate::refused::{Refused, excerpt};
@@ -36,12 +39,14 @@ pub(super) struct Candidate {
     first: Option<EventTime>,
     /// The beginning, for the reject of a file that is not read.
     excerpt: String,
+    /// What the columns mean, if it is CSV.
+    mapping: Option<Arc<Mapping>>,
     /// Standard input cannot be opened a second time.
     stream: Option<Stream>,
 }
 
 impl Candidate {
-    fn look(file: &Path) -> Result<Self, CaptureError> {
+    fn look(file: &Path, given: Option<&Arc<Mapping>>) -> Result<Self, CaptureError> {
         let path: Arc<str> = file.to_string_lossy().into();
         let standard_input = &*path == "-";
         let failed = |source| CaptureError::Read {
@@ -56,30 +61,36 @@ impl Candidate {
         }
         let mut format = match &stream.broken {
             // Without a byte of it nobody can tell what was in there.
-            Some(error) if stream.head.trim_ascii().is_empty() => Err(Refused::new(
-                RejectReason::Truncated,
-                format!("compressed file breaks off before its first row: {error}"),
-            )),
+            Some(error) if stream.head.trim_ascii().is_empty() => Err(no_row(error)),
             _ => detect(&stream.head),
         };
         if format == Ok(Some(Format::Parquet)) && (stream.packed || standard_input) {
             format = Err(Refused::new(
                 RejectReason::Unsupported,
-                "parquet is read from a plain file, not from gzip or standard input",
+                "parquet is read from a plain file, not packed and not from standard input",
             ));
         }
-        let first = format
-            .as_ref()
-            .ok()
-            .copied()
-            .flatten()
-            .and_then(|format| first_event(&stream.head, format, file));
+        let mut mapping = None;
+        if format.is_err() && may_be_rows(&stream.head) && !stream.head.is_empty() {
+            mapping = match given {
+                Some(given) => Some(Arc::clone(given)),
+                None => beside(file)?,
+            };
+            if mapping.is_some() {
+                format = Ok(Some(Format::Csv));
+            }
+        }
+        let first = match format {
+            Ok(Some(format)) => first_event(&stream.head, format, file, mapping.as_ref()),
+            _ => None,
+        };
         Ok(Self {
             path,
             format,
             file: file.to_owned(),
             first,
             excerpt: excerpt(&stream.head),
+            mapping,
             stream: standard_input.then_some(stream),
         })
     }
@@ -109,6 +120,11 @@ impl Candidate {
             Some(stream) => stream,
             None => stream(&self.file).map_err(failed)?,
         };
+        if format == Format::Arrow {
+            let packed = stream.packed;
+            let rows = IpcRows::new(Bytes::new(stream.bytes(), packed));
+            return Ok(Ok(Some(Rows::Arrow(Box::new(rows)))));
+        }
         if format.is_packets() {
             let packed = stream.packed;
             let rows = PacketRows::new(stream.bytes(), packed);
@@ -119,8 +135,23 @@ impl Candidate {
             let rows = ExportRows::new(stream.bytes(), packed);
             return Ok(Ok(Some(Rows::Exports(Box::new(rows)))));
         }
-        let rows = LineRows::new(stream.lines(), format, &self.file);
+        let rows = LineRows::new(stream.lines(), format, &self.file, self.mapping);
         Ok(Ok(Some(Rows::Lines(Box::new(rows)))))
+    }
+}
+
+/// The refusal of a packed file of which not one row came out.
+fn no_row(error: &io::Error) -> Refused {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        Refused::new(
+            RejectReason::Truncated,
+            format!("compressed file breaks off before its first row, {error}"),
+        )
+    } else {
+        Refused::new(
+            RejectReason::Malformed,
+            format!("compressed file cannot be unpacked: {error}"),
+        )
     }
 }
 
@@ -134,7 +165,12 @@ fn stream(file: &Path) -> io::Result<Stream> {
 }
 
 /// Event time of the first record that a file holds, if it stands at the beginning.
-fn first_event(head: &[u8], format: Format, file: &Path) -> Option<EventTime> {
+fn first_event(
+    head: &[u8],
+    format: Format,
+    file: &Path,
+    mapping: Option<&Arc<Mapping>>,
+) -> Option<EventTime> {
     if format.is_packets() {
         return packets::first_time(head);
     }
@@ -143,8 +179,21 @@ fn first_event(head: &[u8], format: Format, file: &Path) -> Option<EventTime> {
     }
     let mut rows = if format == Format::Parquet {
         Rows::Columns(Box::new(ColumnRows::open(file).ok()?.ok()?))
+    } else if format == Format::Arrow {
+        // Its first batch may be longer than the beginning; standard input cannot be read twice.
+        let stream = (file != Path::new("-"))
+            .then(|| stream(file).ok())
+            .flatten()?;
+        let packed = stream.packed;
+        Rows::Arrow(Box::new(IpcRows::new(Bytes::new(stream.bytes(), packed))))
     } else {
-        Rows::Lines(Box::new(LineRows::new(Lines::of(head), format, file)))
+        let mapping = mapping.cloned();
+        Rows::Lines(Box::new(LineRows::new(
+            Lines::of(head),
+            format,
+            file,
+            mapping,
+        )))
     };
     for _ in 0..FIRST_ROWS_TRIED {
         match rows.next().ok()??.content {
@@ -161,7 +210,10 @@ fn first_event(head: &[u8], format: Format, file: &Path) -> Option<EventTime> {
 ///
 /// # Errors
 /// A path that does not exist or cannot be read.
-pub(super) fn collect(paths: &[PathBuf]) -> Result<VecDeque<Candidate>, CaptureError> {
+pub(super) fn collect(
+    paths: &[PathBuf],
+    mapping: Option<&Arc<Mapping>>,
+) -> Result<VecDeque<Candidate>, CaptureError> {
     let mut candidates = VecDeque::new();
     for path in paths {
         if path != Path::new("-") && path.is_dir() {
@@ -173,13 +225,20 @@ pub(super) fn collect(paths: &[PathBuf]) -> Result<VecDeque<Candidate>, CaptureE
             files.sort();
             let mut found: Vec<Candidate> = files
                 .iter()
-                .map(|file| Candidate::look(file))
+                .map(|file| Candidate::look(file, mapping))
                 .collect::<Result<_, _>>()?;
             found.sort_by_key(|candidate| candidate.first);
             candidates.extend(found);
         } else {
-            candidates.push_back(Candidate::look(path)?);
+            candidates.push_back(Candidate::look(path, mapping)?);
         }
+    }
+    let is_csv = |candidate: &Candidate| candidate.mapping.is_some();
+    if let Some(mapping) = mapping
+        && !candidates.iter().any(is_csv)
+    {
+        let file = &mapping.file;
+        tracing::warn!("mapping `{file}` was not needed: no capture given is CSV");
     }
     Ok(candidates)
 }
@@ -197,6 +256,8 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()>
             if depth < DEPTH_MAX {
                 walk(&path, depth + 1, files)?;
             }
+        } else if is_mapping(&path) {
+            // Says how its neighbours are read.
         } else if path.is_file() {
             files.push(path);
         } else {

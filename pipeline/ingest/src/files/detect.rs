@@ -4,6 +4,7 @@
 
 use andon_schemas::reject::RejectReason;
 
+use super::columnar::looks_like_arrow;
 use super::exports;
 use super::json::Members;
 use super::zeek_tsv::is_plain_header;
@@ -23,6 +24,8 @@ pub enum Format {
     Native,
     /// Capture of ours, Parquet.
     Parquet,
+    /// Capture of ours, Arrow IPC.
+    Arrow,
     /// Packets, pcap.
     Pcap,
     /// Packets, pcapng.
@@ -30,12 +33,14 @@ pub enum Format {
     PcapNg,
     /// Export messages of flow meters: `NetFlow` v5, v9, IPFIX.
     Netflow,
+    /// Separated text, read with a mapping.
+    Csv,
 }
 
 impl Format {
     /// Whether it is a capture of ours, whose order is kept.
     pub const fn is_native(self) -> bool {
-        matches!(self, Self::Native | Self::Parquet)
+        matches!(self, Self::Native | Self::Parquet | Self::Arrow)
     }
 
     /// Whether it holds packets, of which flows are made.
@@ -51,9 +56,11 @@ impl Format {
             Self::Eve => "suricata eve",
             Self::Native => "andon ndjson",
             Self::Parquet => "andon parquet",
+            Self::Arrow => "andon arrow",
             Self::Pcap => "pcap",
             Self::PcapNg => "pcapng",
             Self::Netflow => "netflow",
+            Self::Csv => "csv",
         }
     }
 }
@@ -86,14 +93,38 @@ const OTHERS: &[(&[u8], &str)] = &[
     ),
     (b"\xff\xfe", "UTF-16 text: convert it to UTF-8"),
     (b"\xfe\xff", "UTF-16 text: convert it to UTF-8"),
-    (b"\x28\xb5\x2f\xfd", "zstd: unpack it first"),
+    (
+        b"\x28\xb5\x2f\xfd",
+        "packed twice, last with zstd: unpack it once",
+    ),
+    (
+        b"FEA1",
+        "a Feather file of version 1: write it anew as version 2, which is Arrow IPC",
+    ),
     (b"PK\x03\x04", "a zip archive: unpack it first"),
-    (b"\x1f\x8b", "gzip inside gzip: unpack it first"),
+    (b"\x1f\x8b", "packed twice, last with gzip: unpack it once"),
     (
         b"StartTime,",
-        "an Argus flow file: convert it to Zeek or EVE",
+        "an Argus flow file: say with a mapping what its columns mean (--map), or convert it to \
+         Zeek or EVE",
     ),
 ];
+
+/// Beginnings of what is no text, or JSON, whatever a mapping says.
+const NO_ROWS: [&[u8]; 6] = [
+    b"\xff\xfe",
+    b"\xfe\xff",
+    b"\x28\xb5\x2f\xfd",
+    b"PK\x03\x04",
+    b"\x1f\x8b",
+    b"{",
+];
+
+/// Whether a file of no known format may be rows of separated text.
+pub(super) fn may_be_rows(head: &[u8]) -> bool {
+    let text = head.trim_ascii_start();
+    !head.contains(&0) && !NO_ROWS.iter().any(|magic| text.starts_with(magic))
+}
 
 /// How many lines are tried before a file is given up, blank ones apart.
 const LINES_TRIED: usize = 64;
@@ -108,6 +139,9 @@ const ZEEK_HEADERS: [&str; 4] = ["#separator", "#set_separator", "#path", "#fiel
 pub(super) fn detect(head: &[u8]) -> Result<Option<Format>, Refused> {
     if head.starts_with(b"PAR1") {
         return Ok(Some(Format::Parquet));
+    }
+    if looks_like_arrow(head) {
+        return Ok(Some(Format::Arrow));
     }
     if let Some((_, format)) = PACKETS.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Ok(Some(*format));
@@ -195,7 +229,12 @@ fn unknown(text: &[u8]) -> Refused {
             .to_owned()
     } else {
         let start: String = line.chars().take(24).collect();
-        format!("file is of no known format: it begins with {start:?}")
+        let hint = if line.contains([',', ';', '\t']) && may_be_rows(text) {
+            "; if it is CSV, say with a mapping what its columns mean (--map)"
+        } else {
+            ""
+        };
+        format!("file is of no known format: it begins with {start:?}{hint}")
     };
     Refused::new(RejectReason::Malformed, detail)
 }

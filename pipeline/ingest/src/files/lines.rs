@@ -1,16 +1,15 @@
-//! A file as lines: unpacked if it is gzip, bounded in length, and honest about how it ends.
+//! A file as lines: unpacked if it is gzip or zstd, bounded in length, and honest about how it
+//! ends.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-use flate2::read::MultiGzDecoder;
+use super::unpack;
 
 /// Longest line that is read; longer ones are skipped and rejected as oversized.
 pub(super) const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// How much of a file is looked at to tell what it is.
 pub(super) const HEAD_BYTES: usize = 64 << 10;
-
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// What some editors put before UTF-8 text; it is no part of the first line.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -20,7 +19,7 @@ pub(super) struct Stream {
     /// The first [`HEAD_BYTES`], unpacked, or more if that is not one whole line; less if the
     /// stream is shorter or breaks off.
     pub(super) head: Vec<u8>,
-    /// Whether the bytes are unpacked from gzip.
+    /// Whether the bytes are unpacked from gzip or zstd.
     pub(super) packed: bool,
     rest: Box<dyn Read + Send>,
     /// The error at which the head ended, if it did.
@@ -37,19 +36,21 @@ impl std::fmt::Debug for Stream {
 }
 
 impl Stream {
-    /// Looks at the beginning of `raw` and unpacks it if it is gzip, of one member or many.
+    /// Looks at the beginning of `raw` and unpacks it if it is packed.
     ///
     /// # Errors
-    /// What reading the first two bytes said.
+    /// What reading the first bytes said.
     pub(super) fn open(mut raw: Box<dyn Read + Send>) -> io::Result<Self> {
-        let mut magic = Vec::with_capacity(2);
-        raw.by_ref().take(2).read_to_end(&mut magic)?;
-        let packed = magic == GZIP_MAGIC;
-        let raw = Cursor::new(magic).chain(raw);
-        let mut rest: Box<dyn Read + Send> = if packed {
-            Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, raw)))
-        } else {
-            Box::new(raw)
+        let mut magic = Vec::with_capacity(unpack::MAGIC_BYTES);
+        raw.by_ref()
+            .take(unpack::MAGIC_BYTES as u64)
+            .read_to_end(&mut magic)?;
+        let packing = unpack::packing(&magic);
+        let packed = packing.is_some();
+        let raw = Box::new(Cursor::new(magic).chain(raw));
+        let mut rest: Box<dyn Read + Send> = match packing {
+            Some(packing) => unpack::unpack(packing, raw)?,
+            None => raw,
         };
         let mut head = Vec::with_capacity(HEAD_BYTES);
         let mut read_on = |bytes: usize, head: &mut Vec<u8>| {
@@ -107,7 +108,7 @@ pub(super) enum LineEnd {
     /// It was too long; the buffer holds its beginning.
     Oversized,
     /// The packed stream breaks off in the middle; the buffer holds what came of the line.
-    Cut,
+    Cut(io::Error),
     /// The packed stream is damaged; the buffer holds what came of the line.
     Damaged(io::Error),
 }
@@ -158,17 +159,13 @@ impl Lines {
 
     /// An error of the unpacker is a property of the file, any other one stops the reading.
     fn stopped(&mut self, error: io::Error) -> io::Result<LineEnd> {
-        let ours = matches!(
-            error.kind(),
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
-        );
-        if !self.packed || !ours {
+        if !self.packed || !unpack::is_of_file(&error) {
             return Err(error);
         }
         // Whatever follows the damage cannot be trusted to begin at a line.
         self.reader = BufReader::new(Box::new(io::empty()));
         Ok(if error.kind() == io::ErrorKind::UnexpectedEof {
-            LineEnd::Cut
+            LineEnd::Cut(error)
         } else {
             LineEnd::Damaged(error)
         })

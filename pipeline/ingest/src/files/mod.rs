@@ -1,6 +1,6 @@
 //! Captured traffic from files: Zeek, Suricata, packets (pcap, pcapng), exports of flow meters
-//! (`NetFlow`, IPFIX) and our own captures, plain or gzip, single files, folders of rotated logs, or
-//! standard input (`-`).
+//! (`NetFlow`, IPFIX), CSV with a mapping, and our own captures, plain, gzip or zstd, single files,
+//! folders of rotated logs, or standard input (`-`).
 //!
 //! Everything a file holds comes out as an [`Item`]: a record or a reject with its position, and,
 //! from captures of live runs, the ticks and control inputs between them. Captures of ours keep
@@ -12,11 +12,13 @@ mod ahead;
 mod bytes;
 mod collect;
 mod columnar;
+mod csv;
 mod detect;
 mod eve;
 mod exports;
 mod json;
 mod lines;
+mod mappings;
 pub(crate) mod message;
 mod native;
 mod number;
@@ -24,6 +26,8 @@ mod packets;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod told;
+mod unpack;
 mod writer;
 mod zeek;
 mod zeek_json;
@@ -34,13 +38,17 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use andon_schemas::mapping::Mapping;
 use andon_schemas::observation::{Record, Source};
+use andon_schemas::problems::Problems;
 use andon_schemas::reject::{Reject, RejectReason};
 use andon_schemas::time::EventTime;
 
 pub use ahead::ReadAhead;
 pub use detect::Format;
+pub use mappings::read_mapping;
 pub use packets::PacketCounts;
+pub use told::FileReport;
 pub use writer::{CaptureWriter, WriteError};
 
 use collect::{Candidate, collect};
@@ -52,12 +60,14 @@ use crate::refused::Refused;
 pub const SORTED_RECORDS_MAX: usize = 8_000_000;
 
 /// How captures are read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct OpenOptions {
     /// What `received_at` is for records that do not carry it, and for rejects.
     pub as_of: EventTime,
     /// Most records that are sorted in memory.
     pub sorted_records_max: usize,
+    /// What the columns of CSV mean; without it, what is written beside each file.
+    pub mapping: Option<Arc<Mapping>>,
 }
 
 impl OpenOptions {
@@ -66,7 +76,14 @@ impl OpenOptions {
         Self {
             as_of,
             sorted_records_max: SORTED_RECORDS_MAX,
+            mapping: None,
         }
+    }
+
+    /// The same, with a mapping for all CSV.
+    #[must_use]
+    pub fn with_mapping(self, mapping: Option<Arc<Mapping>>) -> Self {
+        Self { mapping, ..self }
     }
 }
 
@@ -104,40 +121,6 @@ pub enum Item {
     },
 }
 
-/// What became of one file.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct FileReport {
-    /// The file as it was given or found.
-    pub path: String,
-    /// What it is; null if it is empty, or of no format that is read.
-    pub format: Option<Format>,
-    /// Records taken from it.
-    pub records: u64,
-    /// Rejects it gave.
-    pub rejects: u64,
-    /// Rows of logs, or frames of kinds, that are not observed, beyond the one reject that says so.
-    pub unread: u64,
-    /// What was in it if it holds packets, which are more than its records; else null.
-    pub packets: Option<PacketCounts>,
-    /// What was wrong with the first row that could not be read, or with the file as a whole.
-    pub first_refusal: Option<String>,
-}
-
-impl FileReport {
-    /// Says so if flows were cut in two for want of room.
-    fn tell_evicted(&self) {
-        if let Some(evicted) = self.packets.as_ref().map(|packets| packets.evicted)
-            && evicted > 0
-        {
-            tracing::warn!(
-                "`{}` has more flows open at one time than are kept: {evicted} were told before \
-                 their end, and what came of them later counts as further flows",
-                self.path
-            );
-        }
-    }
-}
-
 /// Why captures cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
@@ -152,6 +135,9 @@ pub enum CaptureError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// A mapping cannot be used.
+    #[error(transparent)]
+    Mapping(Problems),
     /// Too many records to sort in memory.
     #[error(
         "foreign captures hold more than {max} records, the most that are sorted in memory; \
@@ -196,7 +182,7 @@ pub fn open(paths: &[PathBuf], options: OpenOptions) -> Result<Captures, Capture
     if paths.is_empty() {
         return Err(CaptureError::Nothing);
     }
-    let waiting = collect(paths)?;
+    let waiting = collect(paths, options.mapping.as_ref())?;
     let foreign = |candidate: &Candidate| matches!(candidate.format, Ok(Some(f)) if !f.is_native());
     let order = if waiting.iter().any(foreign) {
         Order::Sorted

@@ -62,7 +62,7 @@ pub(super) fn within(micros: i64) -> Option<EventTime> {
 
 /// A decimal number times a million, digits below cut off. Exponents are understood: JSON writers
 /// use them for short durations.
-fn decimal_micros(text: &str) -> Option<i64> {
+pub(super) fn decimal_micros(text: &str) -> Option<i64> {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text),

@@ -2,12 +2,15 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
+use andon_schemas::mapping::Mapping;
 use andon_schemas::observation::{Record, Source};
 use andon_schemas::reject::{Reject, RejectReason};
 use andon_schemas::time::EventTime;
 
-use super::columnar::ColumnRows;
+use super::columnar::{ColumnRows, IpcRows};
+use super::csv::Csv;
 use super::detect::Format;
 use super::eve;
 use super::exports::ExportRows;
@@ -64,6 +67,7 @@ enum Reader {
     ZeekJson(ZeekJson),
     Eve,
     Native,
+    Csv(Box<Csv>),
 }
 
 /// The rows of one file.
@@ -73,6 +77,8 @@ pub(super) enum Rows {
     Lines(Box<LineRows>),
     /// Of a Parquet capture.
     Columns(Box<ColumnRows>),
+    /// Of an Arrow IPC capture.
+    Arrow(Box<IpcRows>),
     /// Of a file of packets.
     Packets(Box<PacketRows>),
     /// Of a file of export messages.
@@ -89,6 +95,7 @@ impl Rows {
         match self {
             Self::Lines(lines) => lines.next(),
             Self::Columns(columns) => Ok(columns.next()),
+            Self::Arrow(columns) => columns.next(),
             Self::Packets(packets) => packets.next(),
             Self::Exports(exports) => exports.next(),
         }
@@ -98,7 +105,7 @@ impl Rows {
     pub(super) fn unread(&self) -> u64 {
         match self {
             Self::Lines(lines) => lines.unread,
-            Self::Columns(_) | Self::Exports(_) => 0,
+            Self::Columns(_) | Self::Arrow(_) | Self::Exports(_) => 0,
             Self::Packets(packets) => packets.unread(),
         }
     }
@@ -106,7 +113,7 @@ impl Rows {
     /// What was in a file of packets so far.
     pub(super) fn packets(&self) -> Option<PacketCounts> {
         match self {
-            Self::Lines(_) | Self::Columns(_) | Self::Exports(_) => None,
+            Self::Lines(_) | Self::Columns(_) | Self::Arrow(_) | Self::Exports(_) => None,
             Self::Packets(packets) => Some(packets.counts()),
         }
     }
@@ -119,31 +126,47 @@ pub(super) struct LineRows {
     reader: Reader,
     line: Vec<u8>,
     number: u64,
+    /// Lines so far.
+    at: u64,
     unread: u64,
 }
 
 impl LineRows {
     /// The rows of `lines`. The file's name only tells flows that have not ended from those that
     /// have: `open_conn.log` says `conn` inside.
-    pub(super) fn new(lines: Lines, format: Format, path: &Path) -> Self {
+    pub(super) fn new(
+        lines: Lines,
+        format: Format,
+        path: &Path,
+        mapping: Option<Arc<Mapping>>,
+    ) -> Self {
         let open = path
             .file_name()
             .map(|name| name.to_string_lossy())
             .is_some_and(|name| name.starts_with("open_conn") || name.starts_with("conn_long"));
-        let reader = match format {
-            Format::ZeekTsv => Reader::ZeekTsv(ZeekTsv::new(open)),
-            Format::ZeekJson => Reader::ZeekJson(ZeekJson::new(open)),
-            Format::Eve => Reader::Eve,
+        let reader = match (format, mapping) {
+            (_, Some(mapping)) => Reader::Csv(Box::new(Csv::new(mapping))),
+            (Format::ZeekTsv, None) => Reader::ZeekTsv(ZeekTsv::new(open)),
+            (Format::ZeekJson, None) => Reader::ZeekJson(ZeekJson::new(open)),
+            (Format::Eve, None) => Reader::Eve,
             // The others have no lines; `columnar`, `packets` and `exports` read them.
-            Format::Native | Format::Parquet | Format::Pcap | Format::PcapNg | Format::Netflow => {
-                Reader::Native
-            }
+            (
+                Format::Native
+                | Format::Parquet
+                | Format::Arrow
+                | Format::Pcap
+                | Format::PcapNg
+                | Format::Netflow
+                | Format::Csv,
+                None,
+            ) => Reader::Native,
         };
         Self {
             lines,
             reader,
             line: Vec::new(),
             number: 0,
+            at: 0,
             unread: 0,
         }
     }
@@ -157,6 +180,7 @@ impl LineRows {
             let Some(end) = self.lines.read(&mut self.line)? else {
                 return Ok(None);
             };
+            self.at += 1;
             let refused = match end {
                 LineEnd::Complete | LineEnd::Open => {
                     let open = matches!(end, LineEnd::Open);
@@ -176,13 +200,15 @@ impl LineRows {
                     RejectReason::Oversized,
                     format!("line is longer than {LINE_BYTES_MAX} bytes"),
                 ),
-                LineEnd::Cut => Refused::new(
+                LineEnd::Cut(error) => Refused::new(
                     RejectReason::Truncated,
-                    "compressed file breaks off; the rows before are kept",
+                    format!("compressed file breaks off {error}; the rows before are kept"),
                 ),
                 LineEnd::Damaged(error) => Refused::new(
                     RejectReason::Malformed,
-                    format!("compressed file is damaged: {error}; the rows before are kept"),
+                    format!(
+                        "compressed file cannot be unpacked on: {error}; the rows before are kept"
+                    ),
                 ),
             };
             return Ok(Some(self.numbered(Err(refused))));
@@ -199,6 +225,7 @@ impl LineRows {
             Reader::ZeekJson(zeek) => zeek.line(line),
             Reader::Eve => eve::line(line),
             Reader::Native => native::line(line),
+            Reader::Csv(csv) => csv.line(&self.line, self.at),
         };
         match parsed {
             // A file that is still written, or was cut, ends in the middle of a row.

@@ -11,14 +11,14 @@ use andon_schemas::wire::{WIRE_VERSION, encode_into};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::columnar::ColumnWriter;
+use super::columnar::{ColumnWriter, Container};
 use super::native::{ControlLine, RejectLine, TickLine};
 
 /// Why a capture cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The extension says no format.
-    #[error("capture `{path}` ends neither in .ndjson nor in .parquet")]
+    #[error("capture `{path}` ends neither in .ndjson, .parquet nor .arrow")]
     Extension {
         /// The path.
         path: String,
@@ -62,8 +62,9 @@ impl CaptureWriter {
         };
         let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
         let columns = match extension.as_deref() {
-            Some("ndjson" | "jsonl") => false,
-            Some("parquet") => true,
+            Some("ndjson" | "jsonl") => None,
+            Some("parquet") => Some(Container::Parquet),
+            Some("arrow" | "feather") => Some(Container::Arrow),
             _ => {
                 return Err(WriteError::Extension {
                     path: path.to_string_lossy().into_owned(),
@@ -71,10 +72,12 @@ impl CaptureWriter {
             }
         };
         let file = File::create(path).map_err(failed)?;
-        let out = if columns {
-            Out::Columns(Box::new(ColumnWriter::new(file).map_err(failed)?))
-        } else {
-            Out::Lines(BufWriter::with_capacity(1 << 18, file))
+        let out = match columns {
+            Some(container) => {
+                let columns = ColumnWriter::new(file, container).map_err(failed)?;
+                Out::Columns(Box::new(columns))
+            }
+            None => Out::Lines(BufWriter::with_capacity(1 << 18, file)),
         };
         Ok(Self {
             path: path.to_owned(),

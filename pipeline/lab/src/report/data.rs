@@ -6,6 +6,7 @@ use andon_ingest::files::FileReport;
 use andon_schemas::command::Response;
 use andon_schemas::grade::{Grade, RiskClass};
 use andon_schemas::identity::DeviceId;
+use andon_schemas::profile::Calibration;
 use andon_schemas::reject::RejectReason;
 use andon_schemas::time::{EventTime, PlantClock};
 use andon_schemas::verdict::{ProfileRef, Risk, Verdict};
@@ -28,6 +29,8 @@ pub struct Report<'a> {
     pub files: &'a [FileReport],
     /// The profiles that were measured against, by device type where they have one.
     pub profiles: Vec<ProfileRef>,
+    /// What calibrated profiles promise, each promise once.
+    pub promises: Vec<Promise>,
     /// Every device of the inventory, and every other that was seen.
     pub devices: Vec<Device>,
     /// Every episode.
@@ -77,6 +80,24 @@ pub struct Played {
     pub inventory_hash: String,
     /// Of the program.
     pub version: String,
+}
+
+/// What `tune` certified, and the profiles that say so.
+#[derive(Clone, Debug)]
+pub struct Promise {
+    /// The calibration they share.
+    pub calibration: Calibration,
+    /// Their names.
+    pub profiles: Vec<String>,
+}
+
+/// What left the device for the other end of an attack, bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leak {
+    /// Before the attack was found; all of it if it was not.
+    pub before_found: u64,
+    /// While the attack went on.
+    pub total: u64,
 }
 
 /// One device.
@@ -168,6 +189,10 @@ pub struct Attack {
     pub as_expected: bool,
     /// Labelled, but not due yet.
     pub later: bool,
+    /// What left the device during it; `None` if no flow of it was seen.
+    pub leak: Option<Leak>,
+    /// Why nothing in the captures can have been this attack, if so.
+    pub unmatched: Option<&'static str>,
 }
 
 /// One rung of the volume ladder.

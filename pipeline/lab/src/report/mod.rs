@@ -10,6 +10,7 @@ use std::path::Path;
 
 use andon_schemas::time::{EventTime, PlantClock};
 
+mod curves;
 mod data;
 mod embed;
 mod escape;
@@ -18,6 +19,7 @@ mod gauge;
 mod headline;
 mod history;
 mod page;
+mod promise;
 mod sections;
 mod stretch;
 mod table;
@@ -26,7 +28,7 @@ mod timeline;
 mod truth;
 mod versus;
 
-pub use data::{Attack, Cause, Device, Episode, Played, Report, Rung, Truth};
+pub use data::{Attack, Cause, Device, Episode, Leak, Played, Promise, Report, Rung, Truth};
 pub use embed::{VERDICT_BYTES_MAX, VERDICTS_MAX};
 pub use history::{History, Step};
 pub use stretch::Stretch;

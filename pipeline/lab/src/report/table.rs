@@ -64,6 +64,19 @@ impl Table {
         self.rows += 1;
     }
 
+    /// Adds a row that ends in a bar, as long as this share of its column.
+    pub(super) fn bar(&mut self, cells: impl IntoIterator<Item = Cell>, share: f64) {
+        self.row(cells);
+        let bar = format!(
+            "<td class=\"share\"><svg viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" \
+             aria-hidden=\"true\"><rect width=\"{:.1}\" height=\"10\"/></svg></td></tr>\n",
+            share.clamp(0.0, 1.0) * 100.0
+        );
+        let end = self.html.len() - "</tr>\n".len();
+        self.html.truncate(end);
+        self.html.push_str(&bar);
+    }
+
     /// Whether no row was added.
     pub(super) fn is_empty(&self) -> bool {
         self.rows == 0

@@ -2,21 +2,28 @@
 //! nothing, each rate with its unit and its interval.
 #![expect(clippy::cast_precision_loss, reason = "rates are for people")]
 
-use andon_detectors::words::{multiple_text, span_text, three_digits};
+use std::collections::BTreeMap;
+
+use andon_detectors::words::{bytes_text, multiple_text, span_text, three_digits};
 use andon_schemas::time::Span;
 
-use super::data::{Report, Truth};
+use super::data::{Cause, Report, Truth};
 use super::escape::html;
 use super::figures::{self, Rate, Share};
 use super::table::{Cell, Table, number, words};
-use super::{count, plant_minute};
+use super::{count, curves, plant_minute, promise};
 
 /// The section.
 pub(super) fn section(report: &Report, truth: &Truth) -> String {
     let mut section = String::new();
     section.push_str(&attacks(report, truth));
+    section.push_str(&curves::delays(truth));
+    section.push_str(&leaks(truth));
     section.push_str(&grades(report, truth));
+    section.push_str(&curves::section(report, truth));
     section.push_str(&alarms(report, truth));
+    section.push_str(&types(report));
+    section.push_str(&promise::table(report, truth));
     section.push_str(&ladder(truth));
     section
 }
@@ -50,7 +57,10 @@ fn attacks(report: &Report, truth: &Truth) -> String {
         let result = match (attack.later, attack.as_expected, attack.grade) {
             (true, ..) => words("not due yet"),
             (_, true, _) => words("found"),
-            (_, _, None) => Cell::Alarm("missed".to_owned()),
+            (_, _, None) => Cell::Alarm(match attack.unmatched {
+                Some(why) => format!("matches nothing: {why}"),
+                None => "missed".to_owned(),
+            }),
             (_, _, Some(grade)) if grade < attack.expected_grade => {
                 Cell::Alarm("graded too mildly".to_owned())
             }
@@ -85,6 +95,112 @@ fn attacks(report: &Report, truth: &Truth) -> String {
             reached(0.5),
             reached(0.9)
         )
+}
+
+/// What got out before anybody was told.
+fn leaks(truth: &Truth) -> String {
+    let mut table = Table::new(
+        "Bytes that left during attacks",
+        &[
+            "Attack",
+            "Device",
+            "#Before it was found",
+            "#In all",
+            "#Kept in, had it been cut then",
+        ],
+    );
+    let (mut before, mut total) = (0_u64, 0_u64);
+    let bytes = |bytes: u64| number(bytes_text(bytes as f64));
+    for attack in &truth.attacks {
+        let Some(leak) = attack.leak else {
+            continue;
+        };
+        before = before.saturating_add(leak.before_found);
+        total = total.saturating_add(leak.total);
+        table.row([
+            words(&attack.name),
+            words(attack.device.as_str()),
+            bytes(leak.before_found),
+            bytes(leak.total),
+            bytes(leak.total.saturating_sub(leak.before_found)),
+        ]);
+    }
+    if table.is_empty() {
+        return String::new();
+    }
+    table.row([
+        words("all of them"),
+        words(""),
+        bytes(before),
+        bytes(total),
+        bytes(total.saturating_sub(before)),
+    ]);
+    table.done()
+        + "<p class=\"note\">What the device sent to the other end that the label names; without one, \
+           to addresses that are not the plant's. A flow counts when it is told, which is at its end: \
+           of one that runs while the attack is found, all its bytes count as after.</p>\n"
+}
+
+/// False alarms type by type, and what cried.
+fn types(report: &Report) -> String {
+    #[derive(Default)]
+    struct Cried<'a> {
+        medium: u64,
+        low: u64,
+        detectors: BTreeMap<&'a str, u64>,
+    }
+    let mut types: BTreeMap<&str, Cried> = BTreeMap::new();
+    for episode in &report.episodes {
+        if episode.cause != Cause::Nothing {
+            continue;
+        }
+        let cried = types.entry(episode.last.device_type.as_str()).or_default();
+        if episode.medium_at.is_some() {
+            cried.medium += 1;
+        } else {
+            cried.low += 1;
+        }
+        for finding in &episode.last.findings {
+            *cried
+                .detectors
+                .entry(finding.detector.as_str())
+                .or_default() += 1;
+        }
+    }
+    let mut table = Table::new(
+        "False alarms by device type",
+        &[
+            "Device type",
+            "#Devices seen",
+            "#MEDIUM or worse",
+            "#LOW",
+            "What cried, how often",
+        ],
+    );
+    for (name, cried) in types {
+        let devices = report.devices.iter();
+        let seen = devices.filter(|device| device.seen && device.device_type == name);
+        let mut detectors: Vec<_> = cried.detectors.into_iter().collect();
+        detectors.sort_by_key(|(detector, n)| (std::cmp::Reverse(*n), *detector));
+        let detectors = detectors
+            .iter()
+            .map(|(detector, n)| format!("{} {}", detector.replace('_', " "), count(*n)));
+        table.row([
+            words(if name.is_empty() {
+                "not in the inventory"
+            } else {
+                name
+            }),
+            number(count(seen.count() as u64)),
+            number(count(cried.medium)),
+            number(count(cried.low)),
+            words(detectors.collect::<Vec<_>>().join(", ")),
+        ]);
+    }
+    if table.is_empty() {
+        return String::new();
+    }
+    table.done()
 }
 
 fn percent(share: f64) -> String {

@@ -215,6 +215,61 @@ fn ten_thousand_verdicts_are_as_quick_to_use_as_ten() {
 }
 
 #[test]
+fn curves_and_bars_are_drawn_where_they_can_be_seen() {
+    let Some((mut browser, folder)) = opened(60, "x", true) else {
+        return;
+    };
+    // Every point of a curve lies inside its drawing, and lines and bars have a colour of their own.
+    let drawn = "[...document.querySelectorAll('#truth .chart')].map((chart) => {
+        const [, , width, height] = chart.getAttribute('viewBox').split(' ').map(Number);
+        const box = chart.querySelector('.trace').getBBox();
+        const inside = box.x >= 0 && box.y >= 0
+            && box.x + box.width <= width && box.y + box.height <= height;
+        return inside && chart.getBoundingClientRect().width > 200;
+    })";
+    let colours = "(() => {
+        const bar = document.querySelector('#truth .share rect');
+        const line = document.querySelector('#truth .chart .trace');
+        const ground = getComputedStyle(document.body).backgroundColor;
+        return getComputedStyle(bar).fill !== ground && getComputedStyle(line).stroke !== ground;
+    })()";
+    for (medium, scheme, width) in [
+        ("screen", "light", 1_280),
+        ("screen", "dark", 1_280),
+        ("screen", "light", 390),
+        ("print", "light", 800),
+    ] {
+        browser.width(width);
+        browser.media(medium, scheme);
+        browser.open(&folder.path().join("report.html"));
+        assert_eq!(
+            browser.value(drawn),
+            serde_json::json!([true, true]),
+            "{medium} {scheme} {width}"
+        );
+        assert_eq!(browser.value(colours), true, "{medium} {scheme} {width}");
+    }
+    // The style of one part does not reach into another: the links fit into the head of the page,
+    // and a bar of the drawing over time is no wider than its hours.
+    browser.width(1_280);
+    browser.media("screen", "light");
+    browser.open(&folder.path().join("report.html"));
+    let head = "(() => { const nav = document.querySelector('nav');
+        return nav.scrollWidth <= nav.clientWidth; })()";
+    assert_eq!(browser.value(head), true);
+    let widest = "Math.max(...[...document.querySelectorAll('.timeline rect.bar')]
+        .map((bar) => bar.getBoundingClientRect().width))";
+    assert!(browser.value(widest).as_f64().unwrap() < 100.0);
+    // The longest bar is the widest.
+    let bars = "[...document.querySelectorAll('#truth .share rect')]
+        .map((bar) => bar.getBoundingClientRect().width)";
+    let bars = browser.value(bars);
+    assert_eq!(bars.as_array().unwrap().len(), 8);
+    assert!(bars[1].as_f64() > bars[0].as_f64(), "{bars}");
+    calm(&browser);
+}
+
+#[test]
 fn nothing_sticks_out_on_a_narrow_screen() {
     let Some((mut browser, folder)) = opened(12, HOSTILE, true) else {
         return;

@@ -5,10 +5,11 @@
 use andon_ingest::files::FileReport;
 use andon_lab::compare::{self, Comparison, Raised, Side};
 use andon_lab::report::{
-    Attack, Cause, Device, Episode, History, Played, Report, Rung, Stretch, Truth,
+    Attack, Cause, Device, Episode, History, Leak, Played, Promise, Report, Rung, Stretch, Truth,
 };
 use andon_schemas::grade::{Grade, RiskClass};
 use andon_schemas::identity::DeviceId;
+use andon_schemas::profile::Calibration;
 use andon_schemas::reject::RejectReason;
 use andon_schemas::time::{EventTime, PlantClock, Span};
 use andon_schemas::verdict::{Risk, Verdict};
@@ -216,6 +217,15 @@ impl Made {
             },
             files: &self.files,
             profiles: Vec::new(),
+            promises: vec![Promise {
+                calibration: Calibration {
+                    discount: 1.5,
+                    device_hours: 90_000,
+                    false_positives: 0.001,
+                    confidence: 0.95,
+                },
+                profiles: vec!["conveyor".to_owned()],
+            }],
             devices: (0..600).map(device).collect(),
             episodes: self
                 .verdicts
@@ -265,6 +275,11 @@ fn truth() -> Truth {
         missing: Vec::new(),
         as_expected: grade == Some(Grade::Critical),
         later: false,
+        leak: grade.map(|_| Leak {
+            before_found: 12_000_000,
+            total: 500_000_000,
+        }),
+        unmatched: None,
     };
     Truth {
         attacks: vec![

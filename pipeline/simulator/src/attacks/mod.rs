@@ -162,6 +162,7 @@ impl AttackKind {
             start: from,
             end: to,
             expected_grade: self.expected,
+            at_least: false,
             detectors: Vec::new(),
             later: self.later,
             note: note.to_owned(),

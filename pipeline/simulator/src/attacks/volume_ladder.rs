@@ -50,6 +50,7 @@ fn script(scene: &Scene<'_>) -> Result<Script, String> {
             let label = KIND.label(victim, start, end, &note);
             script.labels.push(Label {
                 attack: Label::rung(factor),
+                at_least: false,
                 detectors: vec!["traffic_volume".to_owned()],
                 ..label
             });

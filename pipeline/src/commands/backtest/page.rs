@@ -5,7 +5,9 @@ use std::path::Path;
 
 use andon_ingest::files::{FileReport, Order};
 use andon_lab::compare::{self, Comparison, Detected, Raised};
-use andon_lab::report::{Attack, Cause, Device, Episode, Played, Report, Rung, Truth};
+use andon_lab::report::{
+    Attack, Cause, Device, Episode, Leak, Played, Promise, Report, Rung, Truth,
+};
 use andon_schemas::verdict::ProfileRef;
 use andon_simulator::Label;
 
@@ -96,6 +98,7 @@ pub(super) fn write(play: &Play, parts: &Parts) -> anyhow::Result<()> {
         played: played(play, parts.summary),
         files: parts.files,
         profiles: profiles(play),
+        promises: promises(play),
         devices: fleet(play, parts.status),
         episodes: episodes(play, ledger, &causes),
         truth: parts
@@ -165,6 +168,25 @@ fn profiles(play: &Play) -> Vec<ProfileRef> {
     profiles
 }
 
+/// What calibrated profiles promise: those that were tuned together share one promise.
+fn promises(play: &Play) -> Vec<Promise> {
+    let mut promises: Vec<Promise> = Vec::new();
+    for profile in &play.side.profiles {
+        let Some(calibration) = profile.calibration else {
+            continue;
+        };
+        match promises.iter_mut().find(|p| p.calibration == calibration) {
+            Some(promise) if promise.profiles.contains(&profile.name) => {}
+            Some(promise) => promise.profiles.push(profile.name.clone()),
+            None => promises.push(Promise {
+                calibration,
+                profiles: vec![profile.name.clone()],
+            }),
+        }
+    }
+    promises
+}
+
 fn fleet(play: &Play, status: &Status) -> Vec<Device> {
     devices::rows(play.intake.plant(), status)
         .into_iter()
@@ -201,6 +223,11 @@ fn ground_truth(detection: &Detection, labels: &[Label]) -> Truth {
                 missing: found.missing.clone(),
                 as_expected: found.as_expected,
                 later: found.later,
+                leak: found.leaked_bytes.map(|total| Leak {
+                    before_found: found.leaked_before_found_bytes.unwrap_or(total),
+                    total,
+                }),
+                unmatched: found.unmatched,
             })
             .collect(),
         ladder: detection

@@ -20,6 +20,7 @@ use crate::intake::Intake;
 use crate::progress::Progress;
 use crate::results::Results;
 use crate::shards::Shards;
+use crate::truth::Leaks;
 
 /// Records taken from the captures at a time.
 const CHUNK: usize = 16_384;
@@ -97,6 +98,8 @@ pub(super) struct Play<'a> {
     pub(super) order: Order,
     pub(super) as_of: EventTime,
     pub(super) stretch: Stretch,
+    /// What leaves while attacks go on.
+    pub(super) leaks: Leaks,
     /// A recorded run brought a plant of its own.
     pub(super) is_recorded: bool,
     running: Option<Running>,
@@ -131,6 +134,7 @@ impl<'a> Play<'a> {
             order: captures.order(),
             as_of,
             stretch: Stretch::default(),
+            leaks: Leaks::default(),
             is_recorded: false,
             running: None,
         })
@@ -183,7 +187,10 @@ impl<'a> Play<'a> {
 
     fn item(&mut self, item: Item) -> anyhow::Result<()> {
         let at = match &item {
-            Item::Record { record, .. } => Some(record.event_time),
+            Item::Record { record, .. } => {
+                self.leaks.see(record, self.intake.plant().inventory());
+                Some(record.event_time)
+            }
             _ => None,
         };
         let before = self.intake.tally().observed;

@@ -1,11 +1,16 @@
-//! Captures of our own as Parquet: one wide table with a column for every field of the wire form,
-//! null where a row has no such field. Small, quick, and open to any tool that reads Parquet.
+//! Captures of our own as Parquet and as Arrow IPC: one wide table with a column for every field of
+//! the wire form, null where a row has no such field. Small, quick, and open to any tool that reads
+//! such files.
 //!
 //! Columns are named like the wire form's fields; the ends of a flow are `orig`, `orig_port`,
 //! `resp` and `resp_port`, a recorded position is `topic`, `partition` and `offset`. Rows that
 //! are no records (ticks, rejects, control inputs) carry their NDJSON line in `line`.
 
 mod cells;
+mod container;
+mod fit;
+mod frames;
+mod ipc;
 mod read;
 mod write;
 
@@ -13,6 +18,9 @@ use std::sync::{Arc, LazyLock};
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+pub(super) use container::Container;
+pub(super) use frames::looks_like as looks_like_arrow;
+pub(super) use ipc::IpcRows;
 pub(super) use read::{Batch, ColumnRows};
 pub(super) use write::ColumnWriter;
 

@@ -21,6 +21,7 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use super::BATCH_ROWS;
 use super::cells::{Cells, Digest, HostName, Lists, Service, Text, Told, Words, cells};
+use super::fit::fit;
 use crate::files::native;
 use crate::files::number::within;
 use crate::files::rows::{Content, Numbered, Parsed};
@@ -54,6 +55,7 @@ impl ColumnRows {
         let reader = guarded(|| {
             let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
             check_places(builder.metadata())?;
+            fit(builder.schema()).map_err(ParquetError::General)?;
             builder.with_batch_size(BATCH_ROWS).build()
         });
         Ok(match reader {
@@ -114,9 +116,9 @@ impl ColumnRows {
     }
 }
 
-/// Runs a step of the Parquet library, which checks some damage with assertions: a file that is
+/// Runs a step of the library, which checks some damage with assertions: a file that is
 /// not whole must cost its own rows, not the run.
-fn guarded<T, E: Display>(step: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+pub(super) fn guarded<T, E: Display>(step: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(step)) {
         Ok(result) => result.map_err(|e| e.to_string()),
         Err(_) => Err("its structure contradicts itself".to_owned()),

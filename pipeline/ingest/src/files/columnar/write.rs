@@ -1,4 +1,4 @@
-//! Records, row by row, into the columns of a Parquet capture.
+//! Records, row by row, into the columns of a Parquet or an Arrow IPC capture.
 
 use std::fs::File;
 use std::io;
@@ -15,17 +15,11 @@ use arrow_array::builder::{
 };
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, RecordBatch};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
 
+use super::container::{Container, Out};
 use super::{BATCH_ROWS, SCHEMA};
 
 type WordBuilder = StringDictionaryBuilder<Int32Type>;
-
-/// Rows after which a row group is closed: what a reader has to hold at least.
-const GROUP_ROWS: usize = 16 * BATCH_ROWS;
 
 #[derive(Default)]
 struct Columns {
@@ -241,23 +235,18 @@ impl Columns {
     }
 }
 
-/// A Parquet capture being written. Without its footer it cannot be read: see `finish`.
+/// A capture in columns being written. Without its end it is not whole: see `finish`.
 #[derive(Debug)]
 pub(in crate::files) struct ColumnWriter {
     columns: Columns,
-    out: ArrowWriter<File>,
+    out: Out,
 }
 
 impl ColumnWriter {
-    pub(in crate::files) fn new(file: File) -> io::Result<Self> {
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_max_row_group_row_count(Some(GROUP_ROWS))
-            .build();
-        let out = ArrowWriter::try_new(file, SCHEMA.clone(), Some(properties)).map_err(failed)?;
+    pub(in crate::files) fn new(file: File, container: Container) -> io::Result<Self> {
         Ok(Self {
             columns: Columns::default(),
-            out,
+            out: Out::new(file, container)?,
         })
     }
 
@@ -282,7 +271,7 @@ impl ColumnWriter {
 
     pub(in crate::files) fn finish(mut self) -> io::Result<()> {
         self.flush()?;
-        self.out.close().map(drop).map_err(failed)
+        self.out.finish()
     }
 
     fn flush_full(&mut self) -> io::Result<()> {
@@ -298,16 +287,6 @@ impl ColumnWriter {
         }
         let columns = self.columns.finish();
         let batch = RecordBatch::try_new(SCHEMA.clone(), columns).map_err(io::Error::other)?;
-        self.out.write(&batch).map_err(failed)
-    }
-}
-
-fn failed(error: ParquetError) -> io::Error {
-    match error {
-        ParquetError::External(inner) => match inner.downcast::<io::Error>() {
-            Ok(error) => *error,
-            Err(inner) => io::Error::other(inner),
-        },
-        other => io::Error::other(other),
+        self.out.write(&batch)
     }
 }

@@ -1,9 +1,12 @@
 //! Files end to end, from hand-written logs that hold one trap each.
 
+mod arrow;
+mod csv;
 mod damage;
 mod eve;
 mod exports;
 mod native;
+mod packed;
 mod packets;
 mod zeek;
 

@@ -134,7 +134,7 @@ fn record_a_run(writer: &mut CaptureWriter, path: &Path) -> Vec<Item> {
 
 #[test]
 fn a_recorded_run_is_replayed_in_its_order_with_everything_it_was_given() {
-    for name in ["run.ndjson", "run.parquet"] {
+    for name in ["run.ndjson", "run.parquet", "run.arrow"] {
         let folder = Folder::new();
         let path = folder.path().join(name);
         let mut writer = CaptureWriter::create(&path).unwrap();
@@ -146,7 +146,7 @@ fn a_recorded_run_is_replayed_in_its_order_with_everything_it_was_given() {
 
 #[test]
 fn records_without_a_position_get_their_place_in_the_file() {
-    for name in ["sim.ndjson", "sim.PARQUET"] {
+    for name in ["sim.ndjson", "sim.PARQUET", "sim.feather"] {
         let read = written(name, |writer| {
             for second in [5, 3, 4] {
                 writer.record(&reading(second), None).unwrap();
@@ -158,7 +158,7 @@ fn records_without_a_position_get_their_place_in_the_file() {
 }
 
 /// One record of every kind, with and without what may be left out.
-fn every_kind() -> Vec<Record> {
+pub(super) fn every_kind() -> Vec<Record> {
     let lines = [
         r#"{"v":1,"kind":"flow","time":"2025-12-14T01:30:00Z","start":"2025-12-14T01:29:00Z","orig":"10.0.0.1:40123","resp":"[fd00::1]:502","resp_name":"h.example","transport":"tcp","service":"modbus","orig_bytes":1440,"resp_bytes":0,"bytes":"frame","state":"rejected","interim":true,"uid":"C1","seq":7}"#,
         r#"{"v":1,"kind":"flow","device":"plc-1","time":"2025-12-14T01:30:00Z","orig":"10.0.0.1","resp":"10.0.0.2","transport":"icmp"}"#,
@@ -172,19 +172,20 @@ fn every_kind() -> Vec<Record> {
 }
 
 #[test]
-fn parquet_and_ndjson_hold_the_same_records() {
+fn parquet_arrow_and_ndjson_hold_the_same_records() {
     let records = every_kind();
     assert_eq!(records.len(), 7);
     // Enough rows for several batches and row groups.
-    let rounds = 30_000;
-    let read = written("all.parquet", |writer| {
-        for record in (0..rounds).flat_map(|_| &records) {
-            writer.record(record, None).unwrap();
-        }
-    });
-    assert_eq!(read.records.len(), rounds * records.len());
-    assert!(read.records.chunks(7).all(|chunk| chunk == records));
-    assert_eq!(read.numbers.last(), Some(&(7 * rounds as u64)));
+    for (name, rounds) in [("all.parquet", 30_000), ("all.arrow", 3_000)] {
+        let read = written(name, |writer| {
+            for record in (0..rounds).flat_map(|_| &records) {
+                writer.record(record, None).unwrap();
+            }
+        });
+        assert_eq!(read.records.len(), rounds * records.len());
+        assert!(read.records.chunks(7).all(|chunk| chunk == records));
+        assert_eq!(read.numbers.last(), Some(&(7 * rounds as u64)));
+    }
 }
 
 #[test]
@@ -219,20 +220,23 @@ fn columns_are_checked_like_lines() {
         })),
         ..attestation
     };
-    let read = written("all.parquet", |writer| {
-        for record in [&loud, &lengthy, &timeless, &undigested] {
-            writer.record(record, None).unwrap();
-        }
-    });
-    assert_eq!(read.records[..], [flow]);
-    assert_eq!(
-        read.reasons(),
-        [
-            (RejectReason::WrongType, 2),
-            (RejectReason::OutOfRange, 3),
-            (RejectReason::WrongType, 4),
-        ]
-    );
+    for name in ["all.parquet", "all.arrow"] {
+        let read = written(name, |writer| {
+            for record in [&loud, &lengthy, &timeless, &undigested] {
+                writer.record(record, None).unwrap();
+            }
+        });
+        assert_eq!(read.records, std::slice::from_ref(&flow), "{name}");
+        assert_eq!(
+            read.reasons(),
+            [
+                (RejectReason::WrongType, 2),
+                (RejectReason::OutOfRange, 3),
+                (RejectReason::WrongType, 4),
+            ],
+            "{name}"
+        );
+    }
 }
 
 #[test]

@@ -1,5 +1,8 @@
-//! The ground truth as it is written, one label a line, and everything that is wrong with it.
+//! The ground truth as it is written, and everything that is wrong with it: one label a line, as
+//! `simulate` writes them; a CSV; or a connection log of Zeek with a column of labels.
 
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use andon_schemas::inventory::Inventory;
@@ -8,6 +11,9 @@ use anyhow::{Context as _, anyhow};
 
 use crate::exit::usage;
 use crate::setting::detector_names;
+
+mod table;
+mod zeek;
 
 /// Most problems that are told one by one.
 const TOLD_MAX: usize = 20;
@@ -19,23 +25,48 @@ pub struct Labels {
     /// The line of each, from 1.
     lines: Vec<usize>,
     all: Vec<Label>,
+    /// Labelled traffic, of which attacks are made once it is known whose the addresses are.
+    traffic: Option<zeek::Traffic>,
 }
 
 impl Labels {
-    /// Reads labels as `simulate` writes them.
+    /// Reads labels of any of the three forms.
     ///
     /// # Errors
-    /// Every line that is no label, or that names an attack or a detector that there is not.
+    /// Every line that is no label, or that names a detector that there is not; of labels as
+    /// `simulate` writes them, also an attack.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read labels `{}`", path.display()))
-            .map_err(usage)?;
+        let cannot = || format!("cannot read labels `{}`", path.display());
+        let file = File::open(path).with_context(cannot).map_err(usage)?;
+        let mut file = BufReader::new(file);
+        let start = file.fill_buf().with_context(cannot).map_err(usage)?;
+        let (is_zeek, is_table) = (zeek::looks_like(start), table::looks_like(start));
         let mut read = Self {
             path: path.to_owned(),
             lines: Vec::new(),
             all: Vec::new(),
+            traffic: None,
         };
         let mut problems = Vec::new();
+        if is_zeek {
+            let traffic = zeek::read(file, path).map_err(usage)?;
+            read.traffic = Some(traffic);
+            return Ok(read);
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text)
+            .with_context(cannot)
+            .map_err(usage)?;
+        if is_table {
+            for (line, label) in table::read(&text) {
+                match label {
+                    Ok(label) => read.push(line, label),
+                    Err(problem) => problems.push((line, problem)),
+                }
+            }
+            read.refuse(&problems)?;
+            return Ok(read);
+        }
         for (line, text) in (1..).zip(text.lines()) {
             if text.trim().is_empty() {
                 continue;
@@ -43,14 +74,33 @@ impl Labels {
             match serde_json::from_str(text) {
                 Ok(label) => {
                     problems.extend(contradictions(&label).map(|problem| (line, problem)));
-                    read.lines.push(line);
-                    read.all.push(label);
+                    read.push(line, label);
                 }
                 Err(error) => problems.push((line, no_label(&error))),
             }
         }
         read.refuse(&problems)?;
         Ok(read)
+    }
+
+    fn push(&mut self, line: usize, label: Label) {
+        self.lines.push(line);
+        self.all.push(label);
+    }
+
+    /// Gives every device that goes by an address the name that the inventory has for it.
+    pub fn resolve(&mut self, inventory: &Inventory) {
+        if let Some(traffic) = &self.traffic {
+            self.all = traffic.attacks(inventory);
+            self.lines.clear();
+        }
+        for label in &mut self.all {
+            let address = label.device.as_str().strip_prefix("ip:");
+            let address = address.and_then(|text| text.parse().ok());
+            if let Some(listed) = address.and_then(|address| inventory.at_address(address)) {
+                label.device = listed.id.clone();
+            }
+        }
     }
 
     /// The labels, in the order written.
@@ -107,7 +157,7 @@ fn no_label(error: &serde_json::Error) -> String {
     format!("not a label: {cause} (column {})", error.column())
 }
 
-/// What is wrong with a label that can be read.
+/// What is wrong with a label of ours that can be read.
 fn contradictions(label: &Label) -> impl Iterator<Item = String> {
     let is_known =
         label.ladder_factor().is_some() || ATTACKS.iter().any(|attack| attack.name == label.attack);
