@@ -15,6 +15,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 pub(super) use read::{Batch, ColumnRows};
 pub(super) use write::ColumnWriter;
+pub use write::RecordColumns;
 
 /// Rows that are turned at a time, in either direction.
 const BATCH_ROWS: usize = 8_192;
