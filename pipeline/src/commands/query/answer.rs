@@ -35,24 +35,21 @@ pub(super) fn run(
         tables(&desk, format, out)?;
         return Ok(Outcome::Done);
     };
-    match (&args.out, written) {
-        (Some(path), Some(written)) => {
-            let rows = write(&desk, sql, path, written)?;
-            match format {
-                Format::Text => writeln!(out, "{} in {}", rows_words(rows), path.display())?,
-                Format::Json => writeln!(out, "{}", serde_json::json!({ "rows": rows }))?,
-            }
+    if let (Some(path), Some(written)) = (&args.out, written) {
+        let rows = write(&desk, sql, path, written)?;
+        match format {
+            Format::Text => writeln!(out, "{} in {}", rows_words(rows), path.display())?,
+            Format::Json => writeln!(out, "{}", serde_json::json!({ "rows": rows }))?,
         }
-        _ => {
-            let form = match format {
-                _ if args.csv => Form::Csv,
-                Format::Text => Form::Table,
-                Format::Json => Form::Json,
-            };
-            let rows = desk.ask(sql, Answer::new(form, out)).map_err(refused)?;
-            if form == Form::Table {
-                writeln!(out, "\n{}", rows_words(rows))?;
-            }
+    } else {
+        let form = match format {
+            _ if args.csv => Form::Csv,
+            Format::Text => Form::Table,
+            Format::Json => Form::Json,
+        };
+        let rows = desk.ask(sql, Answer::new(form, out)).map_err(refused)?;
+        if form == Form::Table {
+            writeln!(out, "\n{}", rows_words(rows))?;
         }
     }
     for (file, lines) in desk.unread() {
