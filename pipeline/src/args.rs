@@ -2,6 +2,7 @@
 
 mod capture;
 mod learn;
+mod query;
 mod topics;
 mod tune;
 mod values;
@@ -18,6 +19,7 @@ use self::values::{parse_devices, parse_shards, parse_some, parse_speed};
 
 pub use capture::{CaptureCommand, ConvertArgs};
 pub use learn::LearnArgs;
+pub use query::QueryArgs;
 pub use topics::{ClusterArgs, TopicsCommand};
 pub use tune::{Per, TuneArgs};
 
@@ -75,6 +77,8 @@ pub enum Command {
     Capture(CaptureCommand),
     /// Play a capture to a broker or to a running endpoint.
     Publish(PublishArgs),
+    /// Ask captures, verdicts and their evidence in SQL.
+    Query(QueryArgs),
     /// Compute a recorded verdict again and say whether it comes out equal.
     Explain(ExplainArgs),
     /// List the devices of a run, with their risk.

@@ -3,7 +3,7 @@
 //! verdicts, for `andon explain`.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use andon_engine::Plant;
@@ -165,19 +165,7 @@ impl Blueprint {
     /// # Errors
     /// If the folder cannot be read.
     pub fn kept(folder: &Path) -> anyhow::Result<Vec<Arc<Plant>>> {
-        let folder = folder.join(FOLDER);
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read `{}`", folder.display()));
-            }
-        };
-        let mut paths: Vec<_> = entries
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<Result<_, _>>()
-            .with_context(|| format!("cannot read `{}`", folder.display()))?;
-        paths.retain(|path| path.extension().is_some_and(|name| name == "json"));
+        let mut paths = kept_files(folder)?;
         paths.sort();
         let mut plants = Vec::new();
         for path in paths {
@@ -189,9 +177,40 @@ impl Blueprint {
         Ok(plants)
     }
 
+    /// What the newest verdicts in a folder were measured against, if it keeps anything.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn newest(folder: &Path) -> anyhow::Result<Option<Self>> {
+        let written = |path: &PathBuf| path.metadata().and_then(|about| about.modified()).ok();
+        let paths = kept_files(folder)?;
+        let newest = paths.iter().max_by_key(|path| written(path));
+        newest
+            .map(|path| Self::opened(path).with_context(|| format!("`{}`", path.display())))
+            .transpose()
+    }
+
     fn opened(path: &Path) -> anyhow::Result<Self> {
         serde_json::from_str(&read(path, "blueprint")?).context("it is no blueprint")
     }
+}
+
+/// The files of the plants that are kept in a folder of verdicts.
+fn kept_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let folder = folder.join(FOLDER);
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read `{}`", folder.display()));
+        }
+    };
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .with_context(|| format!("cannot read `{}`", folder.display()))?;
+    paths.retain(|path| path.extension().is_some_and(|name| name == "json"));
+    Ok(paths)
 }
 
 /// The half of a plant that somebody names, to be measured against instead of what a recorded run

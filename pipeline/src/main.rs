@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::Learn(args) => commands::learn::run(args, cli.output, &mut out),
         Command::Tune(args) => commands::tune::run(args, cli.output, &mut out),
         Command::Simulate(args) => commands::simulate::run(args, cli.output, &mut out),
+        Command::Query(args) => commands::query::run(args, cli.output, &mut out),
         Command::Explain(args) => commands::explain::run(args, cli.output, &mut out),
         Command::Devices(args) => commands::devices::list(args, cli.output, &mut out),
         Command::Risk(args) => commands::devices::risk(args, cli.output, &mut out),

@@ -4,6 +4,8 @@
 pub mod compare;
 pub mod learn;
 pub mod play;
+#[cfg(feature = "query")]
+pub mod query;
 pub mod report;
 pub mod tune;
 pub mod whole_file;

@@ -20,7 +20,7 @@ pub struct NotWritten {
 /// Says which file, and what the system said: the disk is full, the folder is gone.
 pub fn write(
     path: &Path,
-    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    content: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
 ) -> Result<(), NotWritten> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
@@ -37,7 +37,10 @@ pub fn write(
         })
 }
 
-fn fill(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+fn fill(
+    path: &Path,
+    content: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
+) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 16, File::create(path)?);
     content(&mut out)?;
     out.into_inner()

@@ -9,6 +9,7 @@ pub mod explain;
 pub mod learn;
 pub mod profile;
 pub mod publish;
+pub mod query;
 pub mod run;
 pub mod simulate;
 pub mod topics;

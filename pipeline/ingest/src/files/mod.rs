@@ -45,6 +45,7 @@ use andon_schemas::reject::{Reject, RejectReason};
 use andon_schemas::time::EventTime;
 
 pub use ahead::ReadAhead;
+pub use columnar::RecordColumns;
 pub use detect::Format;
 pub use mappings::read_mapping;
 pub use packets::PacketCounts;
@@ -204,6 +205,14 @@ impl Captures {
     /// In which order records come.
     pub fn order(&self) -> Order {
         self.order
+    }
+
+    /// Takes records as they lie in the files, for whoever does not need them in order of time and
+    /// would not want to hold them for it. Call it before the first batch.
+    #[must_use]
+    pub fn as_they_lie(mut self) -> Self {
+        self.order = Order::Recorded;
+        self
     }
 
     /// What became of each file so far, in the order read; complete once a batch comes empty.

@@ -23,6 +23,7 @@ pub(super) use frames::looks_like as looks_like_arrow;
 pub(super) use ipc::IpcRows;
 pub(super) use read::{Batch, ColumnRows};
 pub(super) use write::ColumnWriter;
+pub use write::RecordColumns;
 
 /// Rows that are turned at a time, in either direction.
 const BATCH_ROWS: usize = 8_192;

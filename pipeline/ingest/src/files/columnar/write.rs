@@ -15,6 +15,7 @@ use arrow_array::builder::{
 };
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{ArrowError, SchemaRef};
 
 use super::container::{Container, Out};
 use super::{BATCH_ROWS, SCHEMA};
@@ -232,6 +233,35 @@ impl Columns {
             Arc::new(self.client.finish()),
             Arc::new(self.line.finish()),
         ]
+    }
+}
+
+/// Records as columns, in the form that Parquet captures have, for whoever wants them in memory.
+#[derive(Debug, Default)]
+pub struct RecordColumns(Columns);
+
+impl RecordColumns {
+    /// Names and types of the columns.
+    pub fn schema() -> SchemaRef {
+        SCHEMA.clone()
+    }
+
+    /// Takes a record and its position.
+    pub fn push(&mut self, record: &Record, source: &Source) {
+        self.0.push(record, Some(source));
+    }
+
+    /// Records taken since the last batch.
+    pub fn rows(&self) -> usize {
+        self.0.rows
+    }
+
+    /// The records so far as one batch.
+    ///
+    /// # Errors
+    /// If the columns do not fit their schema: a defect of this crate.
+    pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
+        RecordBatch::try_new(SCHEMA.clone(), self.0.finish())
     }
 }
 
