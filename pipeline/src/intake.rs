@@ -79,7 +79,6 @@ pub struct Intake {
     several: VecDeque<Several>,
     /// Ordinals below this one have been given to the engine.
     given: u64,
-    observations: Vec<Observation>,
     rejects: Vec<Reject>,
     recorded: bool,
 }
@@ -116,7 +115,6 @@ impl Intake {
             tally: Tally::default(),
             several: VecDeque::new(),
             given: 0,
-            observations: Vec::new(),
             rejects: Vec::new(),
             recorded: false,
         }
@@ -221,13 +219,12 @@ impl Intake {
     /// Takes a record.
     pub fn record(&mut self, record: Record, source: &Source, received_at: EventTime) {
         let received_at = record.received_at.unwrap_or(received_at);
-        let device = record.device.clone();
         let at = record.event_time;
         let refusal = |refused: Refused| Reject {
             reason: refused.reason,
             detail: refused.detail,
             source: source.clone(),
-            device: device.as_ref().map(ToString::to_string),
+            device: record.device.as_ref().map(ToString::to_string),
             received_at,
             excerpt: String::new(),
         };
@@ -235,26 +232,26 @@ impl Intake {
             self.reject(refusal(refused));
             return;
         }
-        self.observations.clear();
         let inventory = (!self.by_address).then(|| self.plant.inventory());
-        let out = &mut self.observations;
-        let split = self
-            .splitter
-            .rows(inventory, record, source, received_at, out);
-        if let Err(refused) = split {
-            self.reject(refusal(refused));
-            return;
-        }
+        let ends = match self.splitter.heard(inventory, &record) {
+            Ok(ends) => ends,
+            Err(refused) => {
+                let reject = refusal(refused);
+                self.reject(reject);
+                return;
+            }
+        };
         self.tally.records += 1;
         self.tally.observed += 1;
-        if self.observations.len() > 1 {
+        if ends.count() > 1 {
             self.several.push_back(Several {
                 first: self.feed.next_ordinal(),
-                rows: self.observations.len() as u64,
+                rows: ends.count() as u64,
                 refused: 0,
             });
         }
-        self.feed.push(&self.observations);
+        self.feed
+            .push_views(ends.views(&record, source, received_at));
     }
 
     /// Takes a record that is one row.

@@ -24,6 +24,7 @@ pub mod quantity;
 pub mod reject;
 pub mod time;
 pub mod verdict;
+pub mod view;
 pub mod wire;
 
 mod canonical;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use andon_schemas::bundle::{BUNDLE_ROWS_MAX, BundleBuilder};
 use andon_schemas::observation::Observation;
 use andon_schemas::time::EventTime;
+use andon_schemas::view::{View, ViewHeader};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{FAR_FUTURE, Input};
@@ -97,13 +98,18 @@ impl Feed {
     /// Takes the rows of the next record. The tick that they make follows all of them: a record is
     /// not cut by time.
     pub fn push(&mut self, rows: &[Observation]) {
+        self.push_views(rows.iter().map(Observation::view));
+    }
+
+    /// The same, of rows that are borrowed.
+    pub fn push_views<'a>(&mut self, rows: impl IntoIterator<Item = View<'a>>) {
         let mut tick = None;
         for row in rows {
             if self.builder.len() >= self.rows_max {
                 self.flush();
             }
-            self.builder.push(row);
-            tick = self.pass(row).or(tick);
+            self.builder.push_view(&row);
+            tick = self.pass(&row.header).or(tick);
         }
         if let Some(at) = tick {
             self.tick(at);
@@ -114,9 +120,8 @@ impl Feed {
     }
 
     /// Lets an honest row move time; returns the tick it makes.
-    fn pass(&mut self, row: &Observation) -> Option<EventTime> {
-        let header = &row.header;
-        let honest = header.sender.as_ref().is_none_or(|sender| {
+    fn pass(&mut self, header: &ViewHeader) -> Option<EventTime> {
+        let honest = header.sender.is_none_or(|sender| {
             self.plant
                 .inventory()
                 .may_speak_for(sender.name.as_str(), header.device.as_str())
@@ -129,7 +134,7 @@ impl Feed {
             return None;
         }
         self.ticker
-            .pass(&header.device, header.event_time, header.received_at)
+            .pass(header.device, header.event_time, header.received_at)
     }
 
     /// Puts a tick after the rows taken so far.

@@ -3,15 +3,17 @@
 //! Stands between every reader and the engine. Splitting precedes keying: what leaves here names
 //! exactly one device per row.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use andon_schemas::identity::{DeviceId, address_key};
 use andon_schemas::inventory::Inventory;
 use andon_schemas::observation::{
-    Body, FlowRecord, Header, Observation, Record, RecordBody, Role, Source,
+    Body, FlowRecord, Header, Observation, Record, RecordBody, Role, Sender, Source,
 };
 use andon_schemas::reject::RejectReason;
 use andon_schemas::time::EventTime;
+use andon_schemas::view::View;
 use hashbrown::HashMap;
 
 use crate::refused::Refused;
@@ -32,70 +34,142 @@ pub struct Splitter {
     strangers: HashMap<u128, DeviceId>,
 }
 
-/// Whose an address is.
-enum Owner {
-    Device(DeviceId),
-    Foreign,
+/// The plant's own ends of a record, one or two: each with its device and, of a flow, its role.
+#[derive(Clone, Debug)]
+pub struct Ends<'a> {
+    first: End<'a>,
+    second: Option<End<'a>>,
+}
+
+type End<'a> = (Cow<'a, DeviceId>, Role);
+
+impl<'a> Ends<'a> {
+    fn one(device: Cow<'a, DeviceId>, role: Role) -> Self {
+        Self {
+            first: (device, role),
+            second: None,
+        }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        1 + usize::from(self.second.is_some())
+    }
+
+    /// What the record says of each.
+    pub fn views<'s>(
+        &'s self,
+        record: &'s Record,
+        source: &'s Source,
+        received_at: EventTime,
+    ) -> impl Iterator<Item = View<'s>> {
+        [Some(&self.first), self.second.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(move |(device, role)| View::of(record, device, *role, source, received_at))
+    }
+
+    /// Without the end that the sender may not speak for; with the first if it may speak for
+    /// neither.
+    fn heard(self, inventory: Option<&Inventory>, sender: Option<&Sender>) -> Self {
+        let (Some(inventory), Some(sender), Some(second)) = (inventory, sender, &self.second)
+        else {
+            return self;
+        };
+        let may =
+            |(device, _): &End| inventory.may_speak_for(sender.name.as_str(), device.as_str());
+        match (may(&self.first), may(second)) {
+            (true, true) => self,
+            (false, true) => Self {
+                first: second.clone(),
+                second: None,
+            },
+            (_, false) => Self {
+                second: None,
+                ..self
+            },
+        }
+    }
 }
 
 impl Splitter {
-    /// Appends the record's observations, one or two, to `out`. `received_at` is what the reader
-    /// stamped; a time that a capture of ours recorded wins over it.
+    /// The ends of a record that are the plant's.
     ///
-    /// A record that names its device yields that device's view only, in the role in which the
-    /// device's address appears, else as originator.
+    /// A record that names its device has that end only, in the role in which the device's address
+    /// appears, else as originator.
     ///
     /// # Errors
     /// `no_known_endpoint` if no end is the plant's.
+    pub fn ends<'a>(
+        &mut self,
+        inventory: Option<&'a Inventory>,
+        record: &'a Record,
+    ) -> Result<Ends<'a>, Refused> {
+        let RecordBody::Flow(flow) = &record.body else {
+            let device = match &record.device {
+                Some(device) => Cow::Borrowed(device),
+                None => self.client(inventory, record.address)?,
+            };
+            return Ok(Ends::one(device, Role::Originator));
+        };
+        if let Some(device) = &record.device {
+            let role = role_of(inventory, device, flow);
+            return Ok(Ends::one(Cow::Borrowed(device), role));
+        }
+        let [originator, responder] = self.both(inventory, flow);
+        match (originator, responder) {
+            (Some(originator), responder) => Ok(Ends {
+                first: (originator, Role::Originator),
+                second: responder.map(|device| (device, Role::Responder)),
+            }),
+            (None, Some(responder)) => Ok(Ends::one(responder, Role::Responder)),
+            (None, None) => Err(Refused::new(
+                RejectReason::NoKnownEndpoint,
+                format!(
+                    "neither `{}` nor `{}` is a known device or inside the plant",
+                    flow.originator.address, flow.responder.address
+                ),
+            )),
+        }
+    }
+
+    /// The same, without what the sender may not say: a sensor's record of a flow may show an end
+    /// that it does not watch, and that end is left out. If it may speak for none, one stays, for
+    /// the engine to refuse and to hold against the sender.
+    ///
+    /// # Errors
+    /// As [`ends`](Self::ends).
+    pub fn heard<'a>(
+        &mut self,
+        inventory: Option<&'a Inventory>,
+        record: &'a Record,
+    ) -> Result<Ends<'a>, Refused> {
+        let ends = self.ends(inventory, record)?;
+        Ok(ends.heard(inventory, record.sender.as_ref()))
+    }
+
+    /// Appends the record's observations, one for each of its [`ends`](Self::ends), to `out`.
+    /// `received_at` is what the reader stamped; a time that a capture of ours recorded wins over it.
+    ///
+    /// # Errors
+    /// As [`ends`](Self::ends).
     pub fn split(
         &mut self,
         inventory: Option<&Inventory>,
-        mut record: Record,
+        record: Record,
         source: &Source,
         received_at: EventTime,
         out: &mut Vec<Observation>,
     ) -> Result<(), Refused> {
-        let view =
-            |record, device, role| own_view(record, device, role, source.clone(), received_at);
-        let RecordBody::Flow(flow) = &record.body else {
-            let device = match record.device.take() {
-                Some(device) => device,
-                None => self.client(inventory, record.address)?,
-            };
-            out.push(view(record, device, Role::Originator));
-            return Ok(());
-        };
-        if let Some(device) = record.device.take() {
-            let role = role_of(inventory, &device, flow);
-            out.push(view(record, device, role));
-            return Ok(());
-        }
-        match self.views(inventory, flow) {
-            [Some(originator), Some(responder)] => {
-                out.push(view(record.clone(), originator, Role::Originator));
-                out.push(view(record, responder, Role::Responder));
-            }
-            [Some(originator), None] => out.push(view(record, originator, Role::Originator)),
-            [None, Some(responder)] => out.push(view(record, responder, Role::Responder)),
-            [None, None] => {
-                return Err(Refused::new(
-                    RejectReason::NoKnownEndpoint,
-                    format!(
-                        "neither `{}` nor `{}` is a known device or inside the plant",
-                        flow.originator.address, flow.responder.address
-                    ),
-                ));
-            }
-        }
+        let ends = self.ends(inventory, &record)?;
+        out.extend(observations(&ends, &record, source, received_at));
         Ok(())
     }
 
-    /// The same, without what the sender may not say: a sensor's record of a flow may show an end
-    /// that it does not watch, and that end is left out. If it may speak for none, one row stays,
-    /// for the engine to refuse and to hold against the sender.
+    /// The same for the ends that are [`heard`](Self::heard).
     ///
     /// # Errors
-    /// As [`split`](Self::split).
+    /// As [`ends`](Self::ends).
     pub fn rows(
         &mut self,
         inventory: Option<&Inventory>,
@@ -104,86 +178,89 @@ impl Splitter {
         received_at: EventTime,
         out: &mut Vec<Observation>,
     ) -> Result<(), Refused> {
-        let before = out.len();
-        self.split(inventory, record, source, received_at, out)?;
-        let Some(inventory) = inventory.filter(|_| out.len() > before + 1) else {
-            return Ok(());
-        };
-        let allowed = |observation: &Observation| {
-            let header = &observation.header;
-            header.sender.as_ref().is_none_or(|sender| {
-                inventory.may_speak_for(sender.name.as_str(), header.device.as_str())
-            })
-        };
-        if out[before..].iter().any(allowed) {
-            let mut at = 0;
-            out.retain(|observation| {
-                at += 1;
-                at <= before || allowed(observation)
-            });
-        } else {
-            out.truncate(before + 1);
-        }
+        let ends = self.heard(inventory, &record)?;
+        out.extend(observations(&ends, &record, source, received_at));
         Ok(())
     }
 
     /// The plant's own ends of a flow: originator, responder.
-    fn views(&mut self, inventory: Option<&Inventory>, flow: &FlowRecord) -> [Option<DeviceId>; 2] {
-        let mut device = |role, address| match self.owner(inventory, address, role) {
-            Owner::Device(device) => Some(device),
-            Owner::Foreign => None,
-        };
-        let originator = device(Role::Originator, flow.originator.address);
+    fn both<'a>(
+        &mut self,
+        inventory: Option<&'a Inventory>,
+        flow: &FlowRecord,
+    ) -> [Option<Cow<'a, DeviceId>>; 2] {
+        let originator = self.owner(inventory, flow.originator.address, Role::Originator);
         // A flow of a host with itself is one view, not two.
         let responder = if flow.responder.address == flow.originator.address {
             None
         } else {
-            device(Role::Responder, flow.responder.address)
+            self.owner(inventory, flow.responder.address, Role::Responder)
         };
         [originator, responder]
     }
 
-    fn client(
+    fn client<'a>(
         &mut self,
-        inventory: Option<&Inventory>,
+        inventory: Option<&'a Inventory>,
         address: Option<IpAddr>,
-    ) -> Result<DeviceId, Refused> {
+    ) -> Result<Cow<'a, DeviceId>, Refused> {
         let Some(address) = address else {
             return Err(Refused::new(
                 RejectReason::MissingField,
                 "record names neither a device nor an address",
             ));
         };
-        match self.owner(inventory, address, Role::Originator) {
-            Owner::Device(device) => Ok(device),
-            Owner::Foreign => Err(Refused::new(
-                RejectReason::NoKnownEndpoint,
-                format!("`{address}` is not a known device or inside the plant"),
-            )),
-        }
+        self.owner(inventory, address, Role::Originator)
+            .ok_or_else(|| {
+                Refused::new(
+                    RejectReason::NoKnownEndpoint,
+                    format!("`{address}` is not a known device or inside the plant"),
+                )
+            })
     }
 
-    fn owner(&mut self, inventory: Option<&Inventory>, address: IpAddr, role: Role) -> Owner {
+    /// The device at an address; `None` if it is nobody of the plant.
+    fn owner<'a>(
+        &mut self,
+        inventory: Option<&'a Inventory>,
+        address: IpAddr,
+        role: Role,
+    ) -> Option<Cow<'a, DeviceId>> {
         if let Some(inventory) = inventory {
             if let Some(device) = inventory.id_at(address) {
-                return Owner::Device(device.clone());
+                return Some(Cow::Borrowed(device));
             }
             if !inventory.is_inside(address) {
-                return Owner::Foreign;
+                return None;
             }
         } else if role == Role::Responder || !is_unicast(address) {
-            return Owner::Foreign;
+            return None;
         }
         let key = address_key(address);
         if let Some(device) = self.strangers.get(&key) {
-            return Owner::Device(device.clone());
+            return Some(Cow::Owned(device.clone()));
         }
         let device = DeviceId::of_address(address);
         if self.strangers.len() < KEPT_MAX {
             self.strangers.insert(key, device.clone());
         }
-        Owner::Device(device)
+        Some(Cow::Owned(device))
     }
+}
+
+fn observations(
+    ends: &Ends<'_>,
+    record: &Record,
+    source: &Source,
+    received_at: EventTime,
+) -> impl Iterator<Item = Observation> {
+    [Some(&ends.first), ends.second.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(move |(device, role)| {
+            let device = device.clone().into_owned();
+            own_view(record.clone(), device, *role, source.clone(), received_at)
+        })
 }
 
 /// What a record says of one device, which stands at this end if it is a flow.

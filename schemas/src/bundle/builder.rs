@@ -9,10 +9,10 @@ use arrow_array::{ArrayRef, RecordBatch};
 
 use super::column::{Addresses, Flags, Optional, Runs, Topics, numbers};
 use super::{Bundle, RowRef};
-use crate::columns::schema;
+use crate::columns::{FlowRow, schema};
 use crate::identity::address_key;
-use crate::observation::{Attestation, Body, Flow, Header, Kind, Observation, Reading, Resolution};
-use crate::ot_command::Commands;
+use crate::observation::{Attestation, Body, Kind, Observation, Reading, Resolution};
+use crate::view::{View, ViewBody, ViewHeader};
 
 #[derive(Debug, Default)]
 struct HeaderBuilder {
@@ -29,8 +29,9 @@ struct HeaderBuilder {
 }
 
 impl HeaderBuilder {
-    fn push(&mut self, header: &Header) {
-        let sender = header.sender.as_ref();
+    #[inline]
+    fn push(&mut self, header: &ViewHeader) {
+        let sender = header.sender;
         self.device.push(Some(header.device.as_str().as_bytes()));
         self.event_time.push(header.event_time.micros());
         self.received_at.push(header.received_at.micros());
@@ -38,7 +39,7 @@ impl HeaderBuilder {
         self.sender_proven
             .push(Some(sender.is_some_and(|s| s.proven)));
         self.seq.push(header.seq);
-        self.topic.push(&header.source);
+        self.topic.push(header.source);
         self.partition.push(header.source.partition);
         self.offset.push(header.source.offset);
         self.rows += 1;
@@ -88,23 +89,23 @@ struct FlowBuilder {
 }
 
 impl FlowBuilder {
-    fn push(&mut self, header: &Header, flow: &Flow) {
+    #[inline]
+    fn push(&mut self, header: &ViewHeader, flow: &FlowRow) {
         self.header.push(header);
         self.start.push(flow.start.micros());
         self.role.push(flow.role as u8);
-        self.peer.push(address_key(flow.peer));
-        self.peer_name.push(bytes_of(flow.peer_name.as_deref()));
+        self.peer.push(flow.peer);
+        self.peer_name.push(bytes_of(flow.peer_name));
         self.port.push(flow.port);
         self.transport.push(flow.transport as u8);
-        self.service.push(bytes_of(flow.service.as_deref()));
+        self.service.push(bytes_of(flow.service));
         self.up.push(flow.up);
         self.down.push(flow.down);
         self.bytes.push(flow.bytes as u8);
         self.state.push(flow.state as u8);
         self.interim.push(Some(flow.interim));
-        self.uid.push(bytes_of(flow.uid.as_deref()));
-        let commands = flow.commands.as_ref().map(Commands::as_str);
-        self.commands.push(bytes_of(commands));
+        self.uid.push(bytes_of(flow.uid));
+        self.commands.push(bytes_of(flow.commands));
     }
 
     fn finish(&mut self) -> Result<Vec<ArrayRef>, String> {
@@ -258,10 +259,33 @@ impl BundleBuilder {
 
     /// Takes one observation.
     pub fn push(&mut self, observation: &Observation) {
-        let header = &observation.header;
-        let row = match &observation.body {
-            Body::Flow(flow) => {
+        self.push_view(&observation.view());
+    }
+
+    /// The same, of what is borrowed.
+    pub fn push_view(&mut self, view: &View) {
+        let header = &view.header;
+        let (kind, rows) = match &view.body {
+            ViewBody::Flow(flow) => {
                 self.flows.push(header, flow);
+                (Kind::Flow, self.flows.header.rows)
+            }
+            ViewBody::Single(body) => (body.kind(), self.push_single(header, body)),
+        };
+        self.order.push(RowRef {
+            kind,
+            row: rows - 1,
+            ordinal: self.next,
+        });
+        self.next += 1;
+    }
+
+    /// Takes what has no ends, or a flow that one end saw; returns how many rows of its kind there
+    /// are now.
+    fn push_single(&mut self, header: &ViewHeader, body: &Body) -> u32 {
+        match body {
+            Body::Flow(flow) => {
+                self.flows.push(header, &flow.row());
                 self.flows.header.rows
             }
             Body::Reading(Reading {
@@ -298,13 +322,7 @@ impl BundleBuilder {
                 self.resolutions.ttl_s.push(*ttl_s);
                 self.resolutions.header.rows
             }
-        } - 1;
-        self.order.push(RowRef {
-            kind: observation.body.kind(),
-            row,
-            ordinal: self.next,
-        });
-        self.next += 1;
+        }
     }
 
     /// Hands over what was gathered and starts anew; ordinals go on.

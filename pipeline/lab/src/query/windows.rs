@@ -115,7 +115,8 @@ impl Rows for Windows {
     fn read(&self, give: &mut dyn FnMut(RecordBatch) -> bool) -> io::Result<()> {
         let options = OpenOptions::as_of(self.as_of);
         let captures = files::open(&self.captures, options).map_err(io::Error::other)?;
-        let mut player = Player::new(captures, &self.plant, self.as_of);
+        let mut player =
+            Player::new(captures, &self.plant, self.as_of).map_err(io::Error::other)?;
         let mut engine = Engine::new(self.plant.clone());
         engine.tell_windows();
         let mut gathered = Gathered::new(self);
