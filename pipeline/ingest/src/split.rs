@@ -153,6 +153,10 @@ impl Splitter {
     ///
     /// # Errors
     /// As [`ends`](Self::ends).
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever splits a record has no further use for it"
+    )]
     pub fn split(
         &mut self,
         inventory: Option<&Inventory>,
@@ -170,6 +174,10 @@ impl Splitter {
     ///
     /// # Errors
     /// As [`ends`](Self::ends).
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever splits a record has no further use for it"
+    )]
     pub fn rows(
         &mut self,
         inventory: Option<&Inventory>,

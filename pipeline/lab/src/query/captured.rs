@@ -77,6 +77,11 @@ const COLUMNS: &[(&str, &str, &str)] = &[
     ("state", "connection_state", "flow: how the connection went"),
     ("interim", "interim", "flow: true if it went on after this"),
     ("uid", "uid", "flow: its id"),
+    (
+        "commands",
+        "commands",
+        "flow: what was told, by name and how often",
+    ),
     ("current_a", "current_a", "reading: current, ampere"),
     ("spindle_rpm", "spindle_rpm", "reading: turns per minute"),
     ("firmware", "firmware", "attestation: version"),
