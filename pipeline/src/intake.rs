@@ -217,6 +217,10 @@ impl Intake {
     }
 
     /// Takes a record.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever hands a record over has no further use for it"
+    )]
     pub fn record(&mut self, record: Record, source: &Source, received_at: EventTime) {
         let received_at = record.received_at.unwrap_or(received_at);
         let at = record.event_time;
