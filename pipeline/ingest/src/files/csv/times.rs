@@ -82,6 +82,12 @@ pub(super) fn moment(
             Some(time) => Ok(time),
             None => in_zone(text.parse().map_err(|_| NoTime::Unlike)?, zone),
         },
+        // Whole as they stand: a million times as many would not fit, as the others do.
+        TimeFormat::Unix(1) => {
+            let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+            let micros = whole.parse().ok();
+            micros.and_then(within).ok_or(NoTime::Unlike)
+        }
         TimeFormat::Unix(unit) => decimal_micros(text)
             .map(|micros| micros / (1_000_000 / unit))
             .and_then(within)
