@@ -1,6 +1,6 @@
 //! A row parted into cells.
 
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 
 /// Cells that there is room for before the first row.
 const CELLS_AT_FIRST: usize = 32;
@@ -25,7 +25,11 @@ impl std::fmt::Debug for Cells {
 impl Cells {
     pub(super) fn new(delimiter: u8) -> Self {
         Self {
-            reader: ReaderBuilder::new().delimiter(delimiter).build(),
+            // A carriage return inside of a line is part of a cell: what follows it is not lost.
+            reader: ReaderBuilder::new()
+                .delimiter(delimiter)
+                .terminator(Terminator::Any(b'\n'))
+                .build(),
             text: Vec::new(),
             ends: Vec::new(),
             open: false,

@@ -25,8 +25,8 @@ impl Row<'_> {
         };
         let number: f64 = self
             .decimal(&text)
-            .parse()
-            .map_err(|_| wrong(field, &text, "a number"))?;
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| wrong(field, &text, self.number_words()))?;
         let number = number * bound.filled.factor;
         let number = if bound.filled.magnitude {
             number.abs()
@@ -42,11 +42,20 @@ impl Row<'_> {
         Ok(Some(number))
     }
 
-    fn decimal<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if self.mapping.decimal_comma && text.contains(',') {
-            Cow::Owned(text.replace(',', "."))
+    /// The number with a point. Where numbers have a decimal comma, a point is no decimal point,
+    /// and what else it may be is not guessed.
+    fn decimal<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
+        if !self.mapping.decimal_comma {
+            return Some(Cow::Borrowed(text));
+        }
+        (!text.contains('.')).then(|| Cow::Owned(text.replace(',', ".")))
+    }
+
+    fn number_words(&self) -> &'static str {
+        if self.mapping.decimal_comma {
+            "a number with a decimal comma and without points"
         } else {
-            Cow::Borrowed(text)
+            "a number"
         }
     }
 
@@ -80,7 +89,8 @@ impl Row<'_> {
             return Ok(None);
         };
         let is_seconds = (bound.filled.factor - SECONDS).abs() < f64::EPSILON;
-        if is_seconds && let Some(span) = seconds(&self.decimal(&text)) {
+        let plain = self.decimal(&text).filter(|_| is_seconds);
+        if let Some(span) = plain.and_then(|text| seconds(&text)) {
             return Ok(Some(span));
         }
         let micros = self.number(field)?.unwrap_or_default();

@@ -158,6 +158,55 @@ fn readings_may_be_watts_with_commas_in_a_zone() {
 }
 
 #[test]
+fn a_point_is_no_decimal_point_where_commas_are() {
+    let mapping = mapping(
+        "kind: reading\ndelimiter: ';'\ndecimal: comma\nfields:\n  time: { column: t, format: unix }\n  \
+         device: { value: m }\n  current_a: a\n",
+    );
+    let read = read_with(
+        &mapping,
+        "export.csv",
+        "t;a\n1700000000;1,5\n1700000001;1.234\n",
+    );
+    assert_eq!(readings(&read).len(), 1);
+    let told = told(&read);
+    assert_eq!(told.len(), 1);
+    assert!(told[0].contains("decimal comma"), "{told:?}");
+}
+
+#[test]
+fn unix_times_are_read_in_every_unit() {
+    for (format, time) in [
+        ("unix", "1700000000.123456"),
+        ("unix_ms", "1700000000123.456"),
+        ("unix_us", "1700000000123456"),
+        ("unix_us", "1700000000123456.7"),
+    ] {
+        let mapping = mapping(&format!(
+            "kind: reading\nfields:\n  time: {{ column: t, format: {format} }}\n  \
+             device: {{ value: m }}\n  current_a: a\n"
+        ));
+        let read = read_with(&mapping, "export.csv", format!("t,a\n{time},1\n"));
+        let readings = readings(&read);
+        assert_eq!(readings.len(), 1, "{format}: {:?}", told(&read));
+        assert_eq!(readings[0].0, "2023-11-14T22:13:20.123456Z", "{format}");
+    }
+}
+
+#[test]
+fn a_carriage_return_inside_of_a_line_hides_nothing() {
+    let mapping = mapping(
+        "kind: reading\nfields:\n  time: { column: t, format: unix }\n  \
+         device: { value: m }\n  current_a: a\n",
+    );
+    let read = read_with(&mapping, "export.csv", "t,a\r\n1,1\r2,2\r\n3,3\r\n");
+    assert_eq!((readings(&read).len(), read.rejects.len()), (1, 1));
+    // Lines that end like this alone are one line, and its header is refused.
+    let read = read_with(&mapping, "export.csv", "t,a\r1,1\r2,2\r");
+    assert_eq!((readings(&read).len(), read.rejects.len()), (0, 1));
+}
+
+#[test]
 fn the_mill_is_read_from_its_true_column_and_without_times() {
     let content = "S1_ActualVelocity,S1_CurrentFeedback,S1_OutputCurrent\n53.3,-2.5,320\n\
                    -0.5,x,320\n0,1.5,318\n";
