@@ -4,10 +4,11 @@
 //! A frame says how long its parts are, and who believes it gives away the memory that a liar
 //! names: lengths are checked against limits, and memory grows with what is there.
 
+use std::collections::HashMap;
 use std::io;
 
 use andon_schemas::reject::RejectReason;
-use arrow_ipc::{MessageHeader, RecordBatch, root_as_message};
+use arrow_ipc::{RecordBatch, root_as_message};
 
 use crate::files::bytes::{Bytes, Short};
 use crate::refused::Refused;
@@ -53,6 +54,38 @@ pub(super) struct Frames {
     began: bool,
     /// It is a file, which has an end that can be missing.
     is_file: bool,
+    kept: Kept,
+}
+
+/// Dictionaries stay while batches come and go: bytes of each, unpacked, and the most of all.
+#[derive(Debug)]
+struct Kept {
+    bytes: HashMap<i64, i64>,
+    most: i64,
+}
+
+/// One dictionary, or what is added to it.
+#[derive(Debug)]
+struct Dictionary {
+    id: i64,
+    is_added: bool,
+    bytes: i64,
+}
+
+impl Kept {
+    fn take(&mut self, dictionary: &Dictionary) -> Result<(), Refused> {
+        let bytes = self.bytes.entry(dictionary.id).or_default();
+        let before = if dictionary.is_added { *bytes } else { 0 };
+        *bytes = before.saturating_add(dictionary.bytes);
+        let all = self
+            .bytes
+            .values()
+            .fold(0_i64, |all, n| all.saturating_add(*n));
+        if all > self.most {
+            return Err(oversized(&format!("dictionaries of {all} bytes together")));
+        }
+        Ok(())
+    }
 }
 
 /// What comes next.
@@ -67,12 +100,16 @@ pub(super) enum Next {
 }
 
 impl Frames {
-    pub(super) const fn new(bytes: Bytes) -> Self {
+    pub(super) fn new(bytes: Bytes) -> Self {
         Self {
             bytes,
             at: 0,
             began: false,
             is_file: false,
+            kept: Kept {
+                bytes: HashMap::new(),
+                most: BODY_BYTES_MAX,
+            },
         }
     }
 
@@ -122,7 +159,9 @@ impl Frames {
         if let Some(short) = self.take(&mut frame, body)? {
             return Ok(self.short(cut_if_ended(short)));
         }
-        if let Err(refused) = check_body(&frame[8..head], &frame[head..]) {
+        let kept = check_body(&frame[8..head], &frame[head..])
+            .and_then(|kept| kept.map_or(Ok(()), |kept| self.kept.take(&kept)));
+        if let Err(refused) = kept {
             return Ok(Next::Broken(refused));
         }
         self.at += frame.len() as u64;
@@ -191,27 +230,32 @@ fn check_head(head: &[u8]) -> Result<usize, Refused> {
     usize::try_from(length).map_err(damaged)
 }
 
-/// Checks what a batch says of itself before anybody believes it.
-fn check_body(head: &[u8], body: &[u8]) -> Result<(), Refused> {
+/// Checks what a batch says of itself before anybody believes it; returns the dictionary that it is,
+/// if it is one.
+fn check_body(head: &[u8], body: &[u8]) -> Result<Option<Dictionary>, Refused> {
     let message = root_as_message(head).map_err(damaged)?;
-    let batch = match message.header_type() {
-        MessageHeader::RecordBatch => message.header_as_record_batch(),
-        MessageHeader::DictionaryBatch => message
-            .header_as_dictionary_batch()
-            .and_then(|dictionary| dictionary.data()),
-        _ => None,
+    let dictionary = message.header_as_dictionary_batch();
+    let batch = match &dictionary {
+        Some(dictionary) => dictionary.data(),
+        None => message.header_as_record_batch(),
     };
     let Some(batch) = batch else {
-        return Ok(());
+        return Ok(None);
     };
     if batch.length() < 0 || batch.length() > ROWS_MAX {
         return Err(oversized(&format!("a batch of {} rows", batch.length())));
     }
-    check_buffers(&batch, body)
+    let bytes = check_buffers(&batch, body)?;
+    Ok(dictionary.map(|dictionary| Dictionary {
+        id: dictionary.id(),
+        is_added: dictionary.isDelta(),
+        bytes,
+    }))
 }
 
-/// Columns lie inside of their batch; of packed ones, each says how large it is unpacked.
-fn check_buffers(batch: &RecordBatch<'_>, body: &[u8]) -> Result<(), Refused> {
+/// Columns lie inside of their batch; of packed ones, each says how large it is unpacked. Returns
+/// the bytes of all of them unpacked.
+fn check_buffers(batch: &RecordBatch<'_>, body: &[u8]) -> Result<i64, Refused> {
     let is_packed = batch.compression().is_some();
     let mut unpacked: i64 = 0;
     for buffer in batch.buffers().iter().flatten() {
@@ -221,20 +265,19 @@ fn check_buffers(batch: &RecordBatch<'_>, body: &[u8]) -> Result<(), Refused> {
             body.get(start..start.checked_add(length)?)
         };
         let bytes = place().ok_or_else(|| damaged("a column lies outside of its batch"))?;
-        let Some(claim) = bytes.first_chunk().filter(|_| is_packed) else {
-            continue;
-        };
+        let lies = i64::try_from(bytes.len()).map_err(damaged)?;
+        let claim = bytes.first_chunk().filter(|_| is_packed);
         // -1 stands for a column that is not packed.
-        let claim = i64::from_le_bytes(*claim);
+        let claim = claim.map_or(-1, |claim| i64::from_le_bytes(*claim));
         if claim < -1 {
             return Err(damaged("a packed column has a negative length"));
         }
-        unpacked = unpacked.saturating_add(claim.max(0));
+        unpacked = unpacked.saturating_add(if claim < 0 { lies } else { claim });
     }
     if unpacked > BODY_BYTES_MAX {
         return Err(oversized(&format!("a batch of {unpacked} bytes unpacked")));
     }
-    Ok(())
+    Ok(unpacked)
 }
 
 pub(super) fn damaged(error: impl std::fmt::Display) -> Refused {
@@ -249,4 +292,30 @@ fn oversized(what: &str) -> Refused {
         RejectReason::Oversized,
         format!("arrow capture has {what}, more than is held in memory: write smaller batches"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dictionaries_are_bounded_together_and_one_that_is_replaced_counts_once() {
+        let mut kept = Kept {
+            bytes: HashMap::new(),
+            most: 100,
+        };
+        let dictionary = |id, is_added, bytes| Dictionary {
+            id,
+            is_added,
+            bytes,
+        };
+        for _ in 0..50 {
+            kept.take(&dictionary(1, false, 60)).unwrap();
+        }
+        kept.take(&dictionary(2, false, 30)).unwrap();
+        kept.take(&dictionary(2, true, 10)).unwrap();
+        let refused = kept.take(&dictionary(2, true, 1)).unwrap_err();
+        assert_eq!(refused.reason, RejectReason::Oversized);
+        assert!(refused.detail.contains("101 bytes"), "{}", refused.detail);
+    }
 }
