@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use andon_lab::report::Leak;
+use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::Inventory;
 use andon_schemas::observation::{FlowRecord, Record, RecordBody};
 use andon_schemas::time::{EventTime, Span};
@@ -73,9 +74,7 @@ impl Leaks {
             let any = if is_outside { &self.by_any[..] } else { &[] };
             for at in named.iter().chain(any) {
                 let watch = &mut self.watches[*at];
-                if watch.is_during(record.event_time)
-                    && inventory.identify(device).as_ref() == Some(&watch.label.device)
-                {
+                if watch.is_during(record.event_time) && watch.is_about(device, inventory) {
                     watch.take(record.event_time, flow, bytes);
                 }
             }
@@ -90,7 +89,9 @@ impl Leaks {
     ) -> impl Iterator<Item = Option<Leak>> + 'a {
         self.watches.iter().zip(delays).map(|(watch, delay)| {
             let found = delay.map(|delay| minute(watch.label.start + span(delay)));
-            let before = |at: &i64| found.is_none_or(|found| *at < found);
+            // The flow that proves an attack has ended with the moment of its finding: what is told
+            // in the same minute has left.
+            let before = |at: &i64| found.is_none_or(|found| *at <= found);
             let minutes = watch.minutes.iter();
             let early = minutes.filter(|(at, _)| before(at)).map(|(_, n)| n);
             (!watch.minutes.is_empty()).then(|| Leak {
@@ -102,6 +103,14 @@ impl Leaks {
 }
 
 impl Watch {
+    /// Whether it is this address that is attacked. Nobody may have listed it.
+    fn is_about(&self, address: IpAddr, inventory: &Inventory) -> bool {
+        match inventory.id_at(address) {
+            Some(device) => *device == self.label.device,
+            None => DeviceId::of_address(address) == self.label.device,
+        }
+    }
+
     fn is_during(&self, at: EventTime) -> bool {
         at >= self.label.start && at <= self.label.end + Span::MINUTE
     }
@@ -198,6 +207,25 @@ mod tests {
             flow(3, "203.0.113.9", 300, r#","uid":"C1""#),
         ];
         let leak = told(label(None), &flows, Some(150.0)).unwrap();
-        assert_eq!((leak.before_found, leak.total), (100, 300));
+        assert_eq!((leak.before_found, leak.total), (250, 300));
+    }
+
+    #[test]
+    fn the_flow_that_proves_an_attack_had_left_when_it_was_found() {
+        let flows = [flow(5, "203.0.113.9", 5_000, "")];
+        let leak = told(label(None), &flows, Some(300.0)).unwrap();
+        assert_eq!((leak.before_found, leak.total), (5_000, 5_000));
+    }
+
+    #[test]
+    fn what_an_address_sent_that_nobody_listed_is_counted_too() {
+        let mut label = label(Some("203.0.113.9"));
+        label.device = DeviceId::of_address("192.0.2.7".parse().unwrap());
+        let mut stranger = flow(5, "203.0.113.9", 70, "");
+        if let RecordBody::Flow(flow) = &mut stranger.body {
+            flow.originator.address = "192.0.2.7".parse().unwrap();
+        }
+        let leak = told(label, &[stranger], None).unwrap();
+        assert_eq!(leak.total, 70);
     }
 }

@@ -138,7 +138,8 @@ fn leaks(truth: &Truth) -> String {
     table.done()
         + "<p class=\"note\">What the device sent to the other end that the label names; without one, \
            to addresses that are not the plant's. A flow counts when it is told, which is at its end: \
-           of one that runs while the attack is found, all its bytes count as after.</p>\n"
+           of one that runs while the attack is found, all its bytes count as after. Moments are \
+           compared by the minute, and what was told in that of the finding counts as before.</p>\n"
 }
 
 /// False alarms type by type, and what cried.
