@@ -24,7 +24,7 @@ use crate::results::write_json;
 use crate::shards::Status;
 use crate::summary::{Parts, Summary};
 use crate::text;
-use crate::truth::{self, Detection, Labels, Leaks};
+use crate::truth::{self, Detection, Labels};
 
 mod page;
 mod play;
@@ -43,7 +43,7 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
         Some(text) => EventTime::parse(text).map_err(|e| usage(anyhow::anyhow!(e)))?,
         None => crate::wall::now(),
     };
-    let mut labels = args.labels.as_deref().map(Labels::read).transpose()?;
+    let labels = args.labels.as_deref().map(Labels::read).transpose()?;
     let options = OpenOptions::as_of(as_of).with_mapping(super::mapping(args.mapping.as_deref())?);
     // What was written wrong is told before the captures are looked at.
     let written = args.plant.inventory.is_some() || args.plant.profiles.is_some();
@@ -57,23 +57,23 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     // A recorded run may bring a plant of its own.
     let may_change = captures.order() == Order::Recorded;
     if !may_change {
-        fit(&mut labels, &plant)?;
+        check(labels.as_ref(), &plant)?;
     }
     if let Some(folder) = &args.out {
         forget_reports(folder)?;
     }
     let measured = (&blueprint, &plant);
     let mut play = Play::new(args, measured, &captures, by_address, as_of)?;
-    play.leaks = Leaks::of(labels.as_ref().map_or(&[], Labels::all));
+    play.labels = labels;
     let files = play.all(captures)?;
     let status = play.side.shards.status()?;
     // What is wrong with them then is told when the results stand.
-    let fitted = if may_change {
-        fit(&mut labels, play.intake.plant())
+    let checked = if may_change {
+        check(play.labels.as_ref(), play.intake.plant())
     } else {
         Ok(())
     };
-    let labelled = labels.as_ref().map(Labels::all);
+    let labelled = play.labels.as_ref().map(Labels::all);
     let other = play.other.as_ref();
     let comparison = other.map(|other| page::comparison(args, &play, other, labelled));
     let comparison = comparison.transpose()?;
@@ -94,7 +94,7 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     }
     tell(&play, &summary, comparison.as_ref(), &files, format, out)?;
     unread::check(&files)?;
-    fitted?;
+    checked?;
     let reached = args
         .fail_on
         .is_some_and(|grade| ledger.episodes.values().any(|e| e.worst >= grade));
@@ -105,13 +105,9 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     })
 }
 
-/// Gives labels the names of devices, and makes sure that there are such.
-fn fit(labels: &mut Option<Labels>, plant: &Plant) -> anyhow::Result<()> {
-    let Some(labels) = labels else {
-        return Ok(());
-    };
-    labels.resolve(plant.inventory());
-    labels.check_devices(plant.inventory())
+/// Makes sure that labels name devices that there are.
+fn check(labels: Option<&Labels>, plant: &Plant) -> anyhow::Result<()> {
+    labels.map_or(Ok(()), |labels| labels.check_devices(plant.inventory()))
 }
 
 /// What came out, held against the labels.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use andon_engine::{Input, Output, Plant};
-use andon_ingest::files::{Captures, FileReport, Item, Order};
+use andon_ingest::files::{Captures, FileReport, Item, Order, ReadAhead};
 use andon_lab::report::{History, Stretch};
 use andon_schemas::command::Mode;
 use andon_schemas::profile::Profile;
@@ -20,7 +20,7 @@ use crate::intake::Intake;
 use crate::progress::Progress;
 use crate::results::Results;
 use crate::shards::Shards;
-use crate::truth::Leaks;
+use crate::truth::{Labels, Leaks};
 
 /// Records taken from the captures at a time.
 const CHUNK: usize = 16_384;
@@ -99,7 +99,10 @@ pub(super) struct Play<'a> {
     pub(super) as_of: EventTime,
     pub(super) stretch: Stretch,
     /// What leaves while attacks go on.
+    pub(super) labels: Option<Labels>,
     pub(super) leaks: Leaks,
+    /// Labels are resolved against the first plant that a record was measured against.
+    watches: bool,
     /// A recorded run brought a plant of its own.
     pub(super) is_recorded: bool,
     running: Option<Running>,
@@ -134,7 +137,9 @@ impl<'a> Play<'a> {
             order: captures.order(),
             as_of,
             stretch: Stretch::default(),
+            labels: None,
             leaks: Leaks::default(),
+            watches: false,
             is_recorded: false,
             running: None,
         })
@@ -143,8 +148,21 @@ impl<'a> Play<'a> {
     /// Plays all of it; returns what became of each file. While the engines work on one chunk, the
     /// next is split and the one after it decoded.
     pub(super) fn all(&mut self, captures: Captures) -> anyhow::Result<Vec<FileReport>> {
-        let progress = Progress::new("records");
         let mut captures = captures.read_ahead(CHUNK).map_err(usage)?;
+        let played = self.chunks(&mut captures);
+        self.watch();
+        // What the engines work on stands in the results even if nothing can be read after it.
+        let settled = self.settle();
+        let rejects = self.intake.take_rejects();
+        self.side.results.rejects(&rejects)?;
+        self.sides()
+            .try_for_each(|(side, _)| side.results.flush())?;
+        played.and(settled)?;
+        Ok(captures.files().to_vec())
+    }
+
+    fn chunks(&mut self, captures: &mut ReadAhead) -> anyhow::Result<()> {
+        let progress = Progress::new("records");
         let mut chunks = 0_u64;
         loop {
             let items = captures.next_batch().map_err(usage)?;
@@ -158,7 +176,8 @@ impl<'a> Play<'a> {
             self.run()?;
             progress.set(self.intake.tally().records);
             if ended {
-                break;
+                progress.done();
+                return Ok(());
             }
             chunks += 1;
             let every = self.args.restart_every;
@@ -168,11 +187,6 @@ impl<'a> Play<'a> {
                     .try_for_each(|(side, shards)| side.restart(shards))?;
             }
         }
-        self.settle()?;
-        progress.done();
-        self.sides()
-            .try_for_each(|(side, _)| side.results.flush())?;
-        Ok(captures.files().to_vec())
     }
 
     /// Both sides, each with the number of its shards.
@@ -185,9 +199,22 @@ impl<'a> Play<'a> {
             .map(move |side| (side, shards))
     }
 
+    /// Begins to watch for what the labels name, once it is known what devices are called: a
+    /// recorded run brings its plant before its first record.
+    fn watch(&mut self) {
+        if std::mem::replace(&mut self.watches, true) {
+            return;
+        }
+        if let Some(labels) = &mut self.labels {
+            labels.resolve(self.intake.plant().inventory());
+            self.leaks = Leaks::of(labels.all());
+        }
+    }
+
     fn item(&mut self, item: Item) -> anyhow::Result<()> {
         let at = match &item {
             Item::Record { record, .. } => {
+                self.watch();
                 self.leaks.see(record, self.intake.plant().inventory());
                 Some(record.event_time)
             }
