@@ -88,6 +88,10 @@ pub(super) fn points(report: &Report, truth: &Truth) -> Vec<Point> {
         }
         scores.insert(score);
     }
+    // One episode may show several attacks, and is credited to the first: each was found all the same.
+    for (best, attack) in best.iter_mut().zip(&truth.attacks) {
+        *best = (*best).max(attack.grade.map(floor));
+    }
     let found = |from: u8| {
         let attacks = truth.attacks.iter().zip(&best);
         let due = attacks.filter(|(attack, _)| !attack.later);
