@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use andon_ingest::files::{self, Item, OpenOptions, RecordColumns};
@@ -134,11 +135,13 @@ pub(super) fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
 #[derive(Debug)]
 pub(super) struct Captured {
     path: PathBuf,
+    unread: Arc<AtomicU64>,
 }
 
 impl Captured {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path }
+    /// Rejects are counted in `unread`.
+    pub(super) fn new(path: PathBuf, unread: Arc<AtomicU64>) -> Self {
+        Self { path, unread }
     }
 }
 
@@ -154,17 +157,23 @@ impl Rows for Captured {
         let captures = files::open(paths, options).map_err(io::Error::other)?;
         let mut captures = captures.as_they_lie();
         let mut columns = RecordColumns::default();
+        let mut unread = 0;
         loop {
             let items = captures.next_batch(CHUNK).map_err(io::Error::other)?;
             if items.is_empty() {
                 return Ok(());
             }
             for item in items {
-                if let Item::Record { mut record, source } = item {
-                    record.received_at = record.received_at.filter(|at| *at > EventTime::MIN);
-                    columns.push(&record, &source);
+                match item {
+                    Item::Record { mut record, source } => {
+                        record.received_at = record.received_at.filter(|at| *at > EventTime::MIN);
+                        columns.push(&record, &source);
+                    }
+                    Item::Reject(_) => unread += 1,
+                    Item::Tick(_) | Item::Control { .. } => {}
                 }
             }
+            self.unread.fetch_max(unread, Ordering::Relaxed);
             if columns.rows() == 0 {
                 continue;
             }

@@ -97,8 +97,8 @@ pub struct Desk {
     runtime: tokio::runtime::Runtime,
     tables: Vec<TableText>,
     missing: Vec<(String, String)>,
-    /// Lines that could not be read, by file.
-    unread: BTreeMap<&'static str, Arc<AtomicU64>>,
+    /// How much could not be read, by file and in words.
+    unread: BTreeMap<(String, &'static str), Arc<AtomicU64>>,
 }
 
 impl std::fmt::Debug for Desk {
@@ -144,7 +144,7 @@ impl Desk {
                 self.missing.push((table.name.to_owned(), lacks));
                 continue;
             }
-            let unread = self.unread.entry(table.file).or_default().clone();
+            let unread = self.unread(table.file.to_owned(), "lines cannot be read");
             let lines = Lines::new(path, table.columns, table.makes, unread);
             let words: Vec<_> = table.columns.iter().map(|c| (c.name, c.words)).collect();
             let schema = lines.schema().clone();
@@ -169,7 +169,10 @@ impl Desk {
             self.missing.push(("windows".to_owned(), lacks));
             return Ok(());
         }
-        let part = |path: &PathBuf| Arc::new(Captured::new(path.clone())) as Arc<dyn Rows>;
+        let part = |path: &PathBuf| {
+            let unread = self.unread(path.display().to_string(), "records cannot be read");
+            Arc::new(Captured::new(path.clone(), unread)) as Arc<dyn Rows>
+        };
         let parts = sources.captures.iter().map(part).collect();
         let words: Vec<_> = captured::words().collect();
         let rows = feed::table(captured::schema(), parts)?;
@@ -184,7 +187,13 @@ impl Desk {
             self.missing.push(("windows".to_owned(), lacks));
             return Ok(());
         };
-        let windows = Windows::new(sources.captures.clone(), plant.clone(), sources.as_of);
+        let refused = self.unread("windows".to_owned(), "records are of no device");
+        let windows = Windows::new(
+            sources.captures.clone(),
+            plant.clone(),
+            sources.as_of,
+            refused,
+        );
         let words: Vec<_> = windows::COLUMNS.iter().map(|c| (c.name, c.words)).collect();
         let rows = feed::table(windows.schema().clone(), vec![Arc::new(windows)])?;
         let what = "what every device did in every hour of the captures, as the engine counts it";
@@ -233,12 +242,16 @@ impl Desk {
         self.missing.iter().map(|(name, lacks)| (&**name, &**lacks))
     }
 
-    /// Lines that the queries so far could not read, by file.
-    pub fn unread(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    fn unread(&mut self, file: String, words: &'static str) -> Arc<AtomicU64> {
+        self.unread.entry((file, words)).or_default().clone()
+    }
+
+    /// What the queries so far passed over: of which file or table how many, and what of.
+    pub fn passed_over(&self) -> impl Iterator<Item = (&str, u64, &'static str)> {
         self.unread
             .iter()
-            .map(|(file, count)| (*file, count.load(Ordering::Relaxed)))
-            .filter(|(_, count)| *count > 0)
+            .map(|((file, words), count)| (&**file, count.load(Ordering::Relaxed), *words))
+            .filter(|(_, count, _)| *count > 0)
     }
 
     /// Answers one statement.

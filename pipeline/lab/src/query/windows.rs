@@ -4,6 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use andon_engine::{Engine, Input, Item, Plant, Window};
 use andon_ingest::files::{self, OpenOptions};
@@ -68,15 +69,23 @@ pub(super) struct Windows {
     plant: Arc<Plant>,
     as_of: EventTime,
     schema: SchemaRef,
+    refused: Arc<AtomicU64>,
 }
 
 impl Windows {
-    pub(super) fn new(captures: Vec<PathBuf>, plant: Arc<Plant>, as_of: EventTime) -> Self {
+    /// Records that give no observation are counted in `refused`.
+    pub(super) fn new(
+        captures: Vec<PathBuf>,
+        plant: Arc<Plant>,
+        as_of: EventTime,
+        refused: Arc<AtomicU64>,
+    ) -> Self {
         Self {
             captures,
             plant,
             as_of,
             schema: schema(COLUMNS),
+            refused,
         }
     }
 
@@ -123,6 +132,7 @@ impl Rows for Windows {
         loop {
             let chunk = player.next(&mut |_| {}).map_err(io::Error::other)?;
             let ended = chunk.is_none();
+            self.refused.fetch_max(player.refused(), Ordering::Relaxed);
             for input in chunk.unwrap_or_else(|| player.end()) {
                 if !matches!(input, Input::Control(_)) {
                     gathered.step(&mut engine, &input);

@@ -52,8 +52,8 @@ pub(super) fn run(
             writeln!(out, "\n{}", rows_words(rows))?;
         }
     }
-    for (file, lines) in desk.unread() {
-        tracing::warn!("`{file}`: {lines} lines cannot be read and were passed over");
+    for (file, count, what) in desk.passed_over() {
+        tracing::warn!("`{file}`: {count} {what} and were passed over");
     }
     Ok(Outcome::Done)
 }
@@ -79,6 +79,11 @@ fn statement(args: &QueryArgs) -> anyhow::Result<Option<&str>> {
 }
 
 fn sources(args: &QueryArgs) -> anyhow::Result<Sources> {
+    if args.capture.iter().any(|path| path == Path::new("-")) {
+        return Err(usage(anyhow!(
+            "a query may read captures several times, which standard input is not: name a file"
+        )));
+    }
     let as_of = match &args.as_of {
         Some(text) => EventTime::parse(text).map_err(|e| usage(anyhow!(e)))?,
         None => crate::wall::now(),
@@ -108,7 +113,9 @@ fn own_captures(folder: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let is_ours = name.ends_with(".parquet") || name.ends_with(".ndjson");
+        let is_ours = [".parquet", ".ndjson", ".arrow", ".feather"]
+            .iter()
+            .any(|ending| name.ends_with(ending));
         let is_aside = name.starts_with('.') || name.ends_with(".labels.ndjson");
         if is_ours && !is_aside && path.is_file() {
             found.push(path);
