@@ -193,7 +193,7 @@ impl Assembler {
         // An offset has 16 bits.
         let at = u32::try_from(at).unwrap_or_default();
         let from = known.base.map(|base| base.wrapping_add(at));
-        flow.fragment(time, known.backwards, from, datagram.length as u64);
+        flow.fragment(time, known.backwards, from, datagram);
         Ok(())
     }
 

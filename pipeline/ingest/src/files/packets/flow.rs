@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::commands::Listener;
 use super::connection::Connection;
+use super::network::Datagram;
 use super::service::Naming;
-use super::transport::{Segment, Side, Tcp};
+use super::transport::{RST, Segment, Side, Tcp};
 
 /// How long a flow may be silent; Zeek's defaults.
 const TCP_SILENCE: Span = Span::from_micros(300_000_000);
@@ -202,21 +203,31 @@ impl Flow {
             self.listener = listener.map(Box::new);
         }
         if let Some(listener) = &mut self.listener {
-            listener.hear(side, segment);
+            let tcp = segment.tcp.map(Tcp::data_from);
+            let is_reset = segment.tcp.is_some_and(|tcp| tcp.has(RST));
+            if !is_reset {
+                listener.hear(side, tcp, segment.payload, segment.length);
+            }
         }
     }
 
-    /// Counts a later fragment; `tcp` is the number of its first byte.
+    /// Counts a later fragment; `tcp` is the number of its first byte. Commands may lie in it.
     pub(super) fn fragment(
         &mut self,
         time: EventTime,
         backwards: bool,
         tcp: Option<u32>,
-        length: u64,
+        datagram: &Datagram<'_>,
     ) {
         let side = self.side(backwards);
+        let length = datagram.length as u64;
         match tcp {
-            Some(from) => self.connection.fragment(side, from, length),
+            Some(from) => {
+                self.connection.fragment(side, from, length);
+                if let Some(listener) = &mut self.listener {
+                    listener.hear(side, tcp, datagram.payload, datagram.length);
+                }
+            }
             None => self.bytes[side] = self.bytes[side].saturating_add(length),
         }
         self.end = self.end.max(time);

@@ -3,10 +3,11 @@
 //! answers repeat it.
 //!
 //! Over TCP each side is read as a stream of messages by the length each one states, wherever
-//! segments begin and end. What arrives behind a gap is read as if a message began there, which in
-//! these protocols it nearly always does, and a segment that fills the last gap is read by itself;
-//! a message that lies across a gap is missed. A side that shows no message where one should begin
-//! is read on from its next segment.
+//! segments, and fragments of them, begin and end. What arrives behind a gap is read as if a
+//! message began there, which in these protocols it nearly always does; a message that lies across
+//! the gap is read once that is filled, and missed if it never is. A side that shows no message
+//! where one should begin is read on from its next segment. Over UDP a datagram in fragments is
+//! read as far as its first one goes.
 
 mod bacnet;
 mod cip;
@@ -22,7 +23,6 @@ use andon_schemas::ot_command::{Commands, Counted};
 
 use self::stream::Stream;
 use super::service::is_registered;
-use super::transport::{RST, Segment};
 
 /// Most bytes of one message that are looked at, and kept while its rest is to come.
 const HEAD_BYTES_MAX: usize = 512;
@@ -132,8 +132,8 @@ impl Protocol {
     }
 }
 
-/// The commands of one flow since it was last told. Bounded: a message's beginning for each side,
-/// and a count for each command of one protocol.
+/// The commands of one flow since it was last told. Bounded: a few messages' beginnings for each
+/// side, and a count for each command of one protocol.
 #[derive(Debug)]
 pub(super) struct Listener {
     protocol: Protocol,
@@ -156,8 +156,10 @@ impl Listener {
         })
     }
 
-    /// Takes a packet of the originator (side 0) or the responder (side 1).
-    pub(super) fn hear(&mut self, side: usize, segment: &Segment<'_>) {
+    /// Takes what the originator (side 0) or the responder (side 1) sent: bytes as captured, and
+    /// how many they were on the wire. `tcp` is the number of the first one; without it they are a
+    /// datagram.
+    pub(super) fn hear(&mut self, side: usize, tcp: Option<u32>, bytes: &[u8], length: usize) {
         let Self {
             protocol,
             inverted,
@@ -176,15 +178,14 @@ impl Listener {
                 count(counts, by, found.name);
             });
         };
-        match segment.tcp {
-            Some(tcp) if tcp.has(RST) => {}
-            Some(tcp) => streams[side].take(
-                (tcp.data_from(), segment.length),
-                segment.payload,
+        match tcp {
+            Some(from) => streams[side].take(
+                (from, length),
+                bytes,
                 &|bytes| protocol.frame(bytes),
                 &mut read,
             ),
-            None => read(&segment.payload[..segment.payload.len().min(HEAD_BYTES_MAX)]),
+            None => read(&bytes[..bytes.len().min(HEAD_BYTES_MAX)]),
         }
     }
 

@@ -1,21 +1,49 @@
 //! One side of a connection as a stream of messages.
+//!
+//! Segments are read as they come. Where one is missing a gap is left, with what came before it and
+//! the beginning of what came behind it, so that a message that lies across the gap is read once
+//! the gap is filled: who sends the second half of a message first, or a byte of it ahead of the
+//! rest, hides nothing. Of overlapping segments the first one counts.
 
 use super::{Frame, HEAD_BYTES_MAX};
 
 /// How far behind a gap a segment may be: windows beyond this are not in use.
 const GAP_MAX: u32 = 16 << 20;
+/// Gaps that are remembered. Of more the two oldest count as one: what lies between them may be
+/// read twice, which hides nothing.
+const GAPS_MAX: usize = 4;
 
 /// Where one side has got to.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     /// Number of the next byte; `None` before the first.
     next: Option<u32>,
+    reader: Reader,
+    /// What is missing before it, in the order of the numbers.
+    gaps: Vec<Gap>,
+    /// Where a segment ended whose number came from nowhere.
+    elsewhere: Option<u32>,
+}
+
+/// Reads messages one behind the other.
+#[derive(Debug, Default)]
+struct Reader {
     /// Bytes of the present message that need not be looked at.
     skip: usize,
     /// The beginning of a message whose rest is to come.
     head: Vec<u8>,
-    /// The last gap: from its first byte to the one behind it.
-    gap: Option<(u32, u32)>,
+}
+
+/// Bytes that have not come.
+#[derive(Debug, Default)]
+struct Gap {
+    begin: u32,
+    /// The number behind its last byte.
+    end: u32,
+    /// Where reading stopped before it.
+    reader: Reader,
+    /// The first bytes behind it.
+    behind: Vec<u8>,
 }
 
 /// Tells how long the message is that bytes begin with.
@@ -37,55 +65,136 @@ impl Stream {
         }
         let next = self.next.unwrap_or(from);
         let (ahead, behind) = (from.wrapping_sub(next), next.wrapping_sub(from));
-        let mut bytes = captured;
-        let mut missing = length.saturating_sub(captured.len());
-        if ahead != 0 && ahead <= GAP_MAX {
-            self.gap = Some((next, from));
-            self.forget();
-        } else if behind >= wire && behind <= GAP_MAX {
-            // It was sent again, unless it is what was missed.
-            self.fill(from, wire, captured, frame, read);
-            return;
-        } else if behind > GAP_MAX {
-            // Numbers from nowhere: forged, or a new beginning.
-            self.forget();
+        let passed = if ahead <= GAP_MAX {
+            if ahead > 0 {
+                self.leave(next, from);
+            }
+            0
+        } else if behind <= GAP_MAX {
+            self.fill((from, wire), next, captured, frame, read);
+            behind
+        } else if self.elsewhere == Some(from) {
+            // The second in a row: numbers have begun anew.
+            *self = Self::default();
+            0
         } else {
-            let behind = behind as usize;
-            bytes = captured.get(behind..).unwrap_or_default();
-            missing = length - behind - bytes.len();
+            // Numbers from nowhere, forged as like as not: what they carry is read by itself, and
+            // takes nothing from the stream.
+            self.elsewhere = Some(from.wrapping_add(wire));
+            let mut alone = Reader::default();
+            alone.feed(captured, frame, read);
+            alone.pass(1, read);
+            return;
+        };
+        self.elsewhere = None;
+        if passed >= wire {
+            return;
         }
         self.next = Some(from.wrapping_add(wire));
-        self.feed(bytes, frame, read);
-        self.pass(missing, read);
+        let bytes = captured.get(passed as usize..).unwrap_or_default();
+        self.keep_behind(from.wrapping_add(passed), bytes);
+        self.reader.feed(bytes, frame, read);
+        let missing = length - passed as usize - bytes.len().min(length - passed as usize);
+        self.reader.pass(missing, read);
     }
 
-    fn forget(&mut self) {
-        self.skip = 0;
-        self.head = Vec::new();
+    /// Leaves a gap: reading goes on behind it as if a message began there.
+    fn leave(&mut self, begin: u32, end: u32) {
+        let gap = Gap {
+            begin,
+            end,
+            reader: std::mem::take(&mut self.reader),
+            behind: Vec::new(),
+        };
+        self.gaps.push(gap);
+        self.bound();
     }
 
-    /// Reads a segment that fills the last gap by itself.
+    fn bound(&mut self) {
+        if self.gaps.len() > GAPS_MAX {
+            let second = self.gaps.remove(1);
+            let first = &mut self.gaps[0];
+            (first.end, first.behind) = (second.end, second.behind);
+        }
+    }
+
+    /// Keeps the first bytes behind the last gap, for a message that lies across it.
+    fn keep_behind(&mut self, from: u32, bytes: &[u8]) {
+        let Some(gap) = self.gaps.last_mut() else {
+            return;
+        };
+        let kept = gap.behind.len();
+        let follows = from.wrapping_sub(gap.end) as usize == kept;
+        if follows && kept < HEAD_BYTES_MAX {
+            let more = bytes.len().min(HEAD_BYTES_MAX - kept);
+            gap.behind.extend_from_slice(&bytes[..more]);
+        }
+    }
+
+    /// Reads what a segment of so many bytes brings of what was missing before `next`.
     fn fill(
         &mut self,
-        from: u32,
-        wire: u32,
+        (from, wire): (u32, u32),
+        next: u32,
         captured: &[u8],
         frame: Measure<'_>,
         read: &mut impl FnMut(&[u8]),
     ) {
-        let Some((begin, end)) = self.gap else {
-            return;
-        };
-        let inside =
-            from.wrapping_sub(begin) < end.wrapping_sub(begin) && end.wrapping_sub(from) >= wire;
-        if inside {
-            self.gap = Some((from.wrapping_add(wire), end));
-            let mut alone = Self::default();
-            alone.feed(captured, frame, read);
-            alone.pass(1, read);
+        // Numbers as distances from the segment's first byte: it is shorter than half of them.
+        let place = |number: u32| i64::from(number.wrapping_sub(from).cast_signed());
+        let at = |place: i64| usize::try_from(place).unwrap_or(0).min(captured.len());
+        for mut gap in std::mem::take(&mut self.gaps) {
+            let begin = place(gap.begin).max(0);
+            let end = place(gap.end).min(i64::from(wire));
+            if begin >= end {
+                self.gaps.push(gap);
+                continue;
+            }
+            let bytes = &captured[at(begin)..at(end)];
+            if place(gap.begin) < 0 {
+                self.gaps.push(Gap {
+                    begin: gap.begin,
+                    end: from,
+                    reader: std::mem::take(&mut gap.reader),
+                    behind: bytes[..bytes.len().min(HEAD_BYTES_MAX)].to_vec(),
+                });
+            }
+            gap.reader.feed(bytes, frame, read);
+            let missing = usize::try_from(end - begin).unwrap_or(0) - bytes.len();
+            gap.reader.pass(missing, read);
+            if end < place(gap.end) {
+                gap.begin = from.wrapping_add(wire);
+                self.gaps.push(gap);
+                continue;
+            }
+            if captured.len() >= at(place(next)) && place(next) <= i64::from(wire) {
+                gap.behind = captured[at(end)..at(place(next))].to_vec();
+            }
+            self.close(gap, next, frame, read);
         }
+        self.bound();
     }
 
+    /// Goes on behind a gap that is filled. If a message ended where the gap did, what lies behind
+    /// it has been read as it should; if one lies across, it is read anew as far as it was kept.
+    fn close(&mut self, gap: Gap, next: u32, frame: Measure<'_>, read: &mut impl FnMut(&[u8])) {
+        let mut reader = gap.reader;
+        if reader.head.is_empty() && reader.skip == 0 {
+            return;
+        }
+        reader.feed(&gap.behind, frame, read);
+        let left = next.wrapping_sub(gap.end) as usize;
+        let left = left.saturating_sub(gap.behind.len());
+        if left == 0 || reader.skip >= left {
+            reader.skip -= left.min(reader.skip);
+            self.reader = reader;
+        } else {
+            reader.pass(left, read);
+        }
+    }
+}
+
+impl Reader {
     fn feed(&mut self, mut bytes: &[u8], frame: Measure<'_>, read: &mut impl FnMut(&[u8])) {
         while !bytes.is_empty() {
             if self.skip > 0 {
@@ -116,7 +225,7 @@ impl Stream {
                     return;
                 }
                 _ => {
-                    self.forget();
+                    *self = Self::default();
                     return;
                 }
             }
@@ -195,12 +304,62 @@ mod tests {
         assert_eq!(
             heard(&[(0, b"\x04a"), (4, b"\x02c")]),
             "c",
-            "it lay across the gap"
+            "its rest never came"
         );
         assert_eq!(
             heard(&[(0, b"\x02a\x01..."), (6, b"\x02b")]),
             "ab",
             "no message there"
+        );
+    }
+
+    #[test]
+    fn whoever_sends_bytes_ahead_of_others_hides_nothing() {
+        assert_eq!(
+            heard(&[(0, b"\x02a"), (3, b"b"), (2, b"\x06b...."), (8, b"\x02c")]),
+            "abc",
+            "one byte ahead of its message"
+        );
+        assert_eq!(
+            heard(&[(0, b"\x02a"), (3, b"b"), (2, b"\x03b.\x02c"), (7, b"\x02d")]),
+            "abcd",
+            "and another message behind it in the segment"
+        );
+        assert_eq!(
+            heard(&[(0, b"\x02a\x04"), (5, b".\x02c"), (3, b"b."), (8, b"\x02d")]),
+            "abcd",
+            "the second half first"
+        );
+        assert_eq!(
+            heard(&[
+                (0, b"\x02a"),
+                (90, b"."),
+                (180, b"."),
+                (2, b"\x02b"),
+                (4, b"\x02c")
+            ]),
+            "abc",
+            "two gaps at once"
+        );
+        assert_eq!(
+            heard(&[(0, b"\x02a\x03"), (900, b"??"), (3, b"b.\x02c")]),
+            "abc",
+            "a segment that the receiver throws away, within a message"
+        );
+        assert_eq!(
+            heard(&[(0, b"\x02a\x03"), (1 << 30, b"\x01?"), (3, b"b.\x02c")]),
+            "abc",
+            "the same from nowhere"
+        );
+        assert_eq!(
+            heard(&[
+                (0, b"\x02a"),
+                (1 << 30, b"\x02b"),
+                (2 + (1 << 30), b"\x03c"),
+                (4 + (1 << 30), b".\x02d")
+            ]),
+            "abcd",
+            "numbers that begin anew"
         );
     }
 
@@ -242,6 +401,43 @@ mod tests {
         }
 
         #[test]
+        fn segments_that_overtake_and_overlap_others_hide_no_message(
+            letters in prop::collection::vec((2_u8..40, b'a'..=b'z'), 1..40),
+            cuts in prop::collection::vec((1_usize..60, 0_usize..3, any::<bool>()), 1..40),
+        ) {
+            let mut bytes = Vec::new();
+            let mut expected = Vec::new();
+            for (length, letter) in letters {
+                bytes.extend([length, letter]);
+                bytes.resize(bytes.len() + usize::from(length) - 2, b'.');
+                expected.push(char::from(letter));
+            }
+            let mut segments = Vec::new();
+            let (mut at, mut turned) = (0, Vec::new());
+            let mut cut = cuts.iter().cycle();
+            while at < bytes.len() {
+                let (length, overlap, turn) = cut.next().unwrap();
+                let end = (at + length).min(bytes.len());
+                let from = at.saturating_sub(*overlap);
+                segments.push((u32::try_from(from).unwrap(), &bytes[from..end]));
+                turned.push(*turn);
+                at = end;
+            }
+            // The first byte names the stream's beginning.
+            for place in (2..segments.len()).step_by(2) {
+                if turned[place] {
+                    segments.swap(place - 1, place);
+                }
+            }
+            let mut heard: Vec<char> = heard(&segments).chars().collect();
+            for letter in expected {
+                let place = heard.iter().position(|one| *one == letter);
+                prop_assert!(place.is_some(), "{letter} of {segments:?}");
+                heard.remove(place.unwrap());
+            }
+        }
+
+        #[test]
         fn no_bytes_are_too_strange_and_little_is_kept(
             segments in prop::collection::vec(
                 (any::<u32>(), 0_usize..2_000, prop::collection::vec(any::<u8>(), 0..700)), 0..40),
@@ -249,7 +445,10 @@ mod tests {
             let mut stream = Stream::default();
             for (from, more, bytes) in segments {
                 stream.take((from % 4_000, bytes.len() + more), &bytes, &frame, &mut |_| ());
-                prop_assert!(stream.head.len() <= HEAD_BYTES_MAX);
+                prop_assert!(stream.gaps.len() <= GAPS_MAX);
+                let kept = stream.gaps.iter().map(|gap| gap.reader.head.len() + gap.behind.len());
+                let kept = kept.sum::<usize>() + stream.reader.head.len();
+                prop_assert!(kept <= (2 * GAPS_MAX + 1) * HEAD_BYTES_MAX);
             }
         }
     }

@@ -341,3 +341,38 @@ fn what_stops_a_device_is_graver_than_what_reads() {
     assert!(effect("s7comm.plc_stop") > effect("s7comm.start_upload"));
     assert!(effect("modbus.write_single_coil") > effect("modbus.read_coils"));
 }
+
+/// The parts of a packet of IPv4 whose payload is cut at this place, a multiple of eight.
+fn in_parts(packet: &[u8], at: usize) -> Vec<Vec<u8>> {
+    let (head, payload) = packet.split_at(34);
+    let part = |from: usize, to: usize, more: u8| {
+        let mut bytes = [head, &payload[from..to]].concat();
+        let total = u16::try_from(20 + to - from).unwrap().to_be_bytes();
+        bytes[16..18].copy_from_slice(&total);
+        bytes[18..22].copy_from_slice(&[0, 7, more, u8::try_from(from / 8).unwrap()]);
+        bytes
+    };
+    vec![part(0, at, 0x20), part(at, payload.len(), 0)]
+}
+
+#[test]
+fn a_command_in_a_later_fragment_is_found() {
+    let stop = s7_job(&[0x29, 0, 0, 0, 0, 0, 9]);
+    let setup = s7_job(&[0xf0]);
+    for at in [24, 32, 40] {
+        let first = tcp_to(102, Asks, "A", 1, &setup);
+        let second = tcp_to(
+            102,
+            Asks,
+            "A",
+            1 + u32::try_from(setup.len()).unwrap(),
+            &stop,
+        );
+        let packets = [vec![first], in_parts(&second, at)].concat();
+        assert_eq!(
+            told(packets),
+            ["s7comm.plc_stop=1 s7comm.setup_communication=1"],
+            "cut at {at}"
+        );
+    }
+}
