@@ -4,6 +4,7 @@
 
 mod week;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use ipnet::IpNet;
 
 use self::week::Week;
 use crate::commands::CommandTable;
+use crate::law::Law;
 use crate::policy::Policy;
 
 /// Number of a cell of a profile: the index of a destination or protocol in the order written.
@@ -107,6 +109,8 @@ pub struct Baseline {
     portless: Vec<(Transport, Cell)>,
     /// The active hours; `None` if the profile has none.
     week: Option<Week>,
+    /// The laws that were learned, as far as their tables prove what they say.
+    laws: BTreeMap<String, Arc<Law>>,
 }
 
 impl Baseline {
@@ -137,6 +141,7 @@ impl Baseline {
             ports,
             portless,
             week: profile.hours.as_ref().map(Week::of),
+            laws: laws(&profile),
             clock,
             profile,
         }
@@ -146,6 +151,17 @@ impl Baseline {
     #[must_use]
     pub fn with_indicators(self, indicators: Arc<IndicatorSet>) -> Self {
         Self { indicators, ..self }
+    }
+
+    /// The law that was learned for a detector.
+    pub(crate) fn law(&self, detector: &str) -> Option<Arc<Law>> {
+        self.laws.get(detector).cloned()
+    }
+
+    /// Whether evidence of a detector rests on clean traffic, by `tune` or by a law of `learn` that
+    /// is in use. Otherwise it rests on what somebody wrote, and stays LOW.
+    pub fn is_calibrated(&self, detector: &str) -> bool {
+        self.profile.calibration.is_some() || self.laws.contains_key(detector)
     }
 
     /// The grade of a rule: the default, unless the profile writes another.
@@ -206,4 +222,10 @@ impl Baseline {
     pub fn is_holiday(&self, day: i32) -> bool {
         self.holidays.binary_search(&day).is_ok()
     }
+}
+
+fn laws(profile: &Profile) -> BTreeMap<String, Arc<Law>> {
+    let laws = profile.learned.iter();
+    laws.filter_map(|(detector, null)| Some((detector.clone(), Arc::new(Law::of(null).ok()?))))
+        .collect()
 }

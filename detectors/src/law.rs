@@ -13,11 +13,14 @@
 
 mod fit;
 
-use andon_schemas::profile::{HOURS_OF_WEEK, LearnedNull, LearnedStep, LearnedSteps};
+use andon_schemas::profile::{
+    HOURS_OF_WEEK, LearnedNull, LearnedSpike, LearnedStep, LearnedSteps, ProfileSet,
+};
 use andon_schemas::time::{EventTime, PlantClock, Span};
 use thiserror::Error;
 
-use crate::stats::steps::{StepParts, StepTable};
+use crate::stats::bounds::{beta_quantile_upper, proportion_upper};
+use crate::stats::steps::{StepError, StepParts, StepTable};
 use crate::stats::tilts::Side;
 use crate::stats::whiten::{DRIFT_MAX, WhitenPlan, Whitener};
 
@@ -25,8 +28,10 @@ use crate::stats::whiten::{DRIFT_MAX, WhitenPlan, Whitener};
 pub const WINDOWS_MIN: usize = 500;
 /// How likely it may be that any table of a profile is wrong.
 const ERROR: f64 = 0.05;
-/// Tables of a profile: two sides of three numbers.
-const TABLES: f64 = 6.0;
+/// Tables of a profile: two sides of three numbers, and one highest score.
+const TABLES: f64 = 7.0;
+/// Bounds are compared as closely as they are written.
+const BOUND_SLACK: f64 = 1e-6;
 /// Shifts up to this many standard deviations count as normal: what a level may be wrong by.
 const INDIFFERENCE: f32 = 0.1;
 
@@ -93,8 +98,47 @@ pub fn learn(hours: &[CleanHour], clock: &PlantClock) -> Result<Learned, LawErro
             .map_err(|_| LawError::Constant)
     };
     let (up, down) = (table(Side::Up)?, table(Side::Down)?);
-    let null = LearnedNull { up, down, ..fitted };
+    let spike = LearnedSpike {
+        windows: scores.len() as u64,
+        error: ERROR / TABLES,
+        score: narrow(scores.iter().copied().fold(f64::MIN, f64::max)),
+    };
+    let null = LearnedNull {
+        up,
+        down,
+        spike: Some(spike),
+        ..fitted
+    };
     Ok(Learned { null, left })
+}
+
+/// Takes the highest scores of laws of the same number, of several types, together: scores are
+/// standardised, so that the tail of all is deeper than that of any. What is promised of a hour that
+/// exceeds it then holds on the average over the types, by the windows that each brought.
+pub fn pool<'a>(laws: impl Iterator<Item = &'a mut LearnedNull>) {
+    let mut laws: Vec<&mut LearnedSpike> = laws.filter_map(|law| law.spike.as_mut()).collect();
+    let windows = laws.iter().map(|one| one.windows).sum();
+    let highest = laws.iter().map(|one| one.score).fold(f32::MIN, f32::max);
+    for one in &mut laws {
+        (one.windows, one.score) = (windows, highest);
+    }
+}
+
+/// What is wrong with the laws of these profiles: tables that do not prove what they say, because
+/// they were written or altered by hand. Such a law is not used.
+pub fn refusals(profiles: &ProfileSet) -> Vec<String> {
+    let laws = profiles.iter().flat_map(|profile| {
+        let named = profile.learned.iter();
+        named.map(|(detector, null)| (&profile.name, detector, Law::of(null)))
+    });
+    laws.filter_map(|(profile, detector, law)| {
+        let error = law.err()?;
+        Some(format!(
+            "profile `{profile}`, learned, `{detector}`: {error}. Learn it again with `andon learn`, \
+             or take it out."
+        ))
+    })
+    .collect()
 }
 
 /// The innovations of the hours from `from` on, each computed from all hours of its device before
@@ -171,16 +215,103 @@ pub(crate) struct Law {
     null: LearnedNull,
     up: StepTable,
     down: StepTable,
+    spike: Option<Spike>,
+}
+
+/// The highest of all clean scores.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spike {
+    score: f64,
+    /// Upper bound on the probability of exceeding it.
+    pub(crate) bound: f64,
+    /// Clean windows that it is the highest of.
+    pub(crate) windows: u64,
+}
+
+/// Why a law is not used.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub(crate) enum Unproven {
+    /// A table contradicts itself.
+    #[error(transparent)]
+    Steps(#[from] StepError),
+    /// Too little is behind it.
+    #[error("{0} clean windows; {WINDOWS_MIN} are needed")]
+    TooFew(u64),
+    /// It is too likely to be wrong.
+    #[error("an error of {0}, where {ERROR} is the most")]
+    Error(f64),
+    /// A bound is lower than its windows prove.
+    #[error("a bound of {said} on scores above {score}, where its windows prove {proven:.6}")]
+    Bound {
+        /// The score.
+        score: f32,
+        /// What the table says.
+        said: f64,
+        /// What follows from windows, error and share (Clopper and Pearson).
+        proven: f64,
+    },
+}
+
+/// A table, if it says no more than its windows prove.
+fn proven(steps: &LearnedSteps) -> Result<StepTable, Unproven> {
+    enough(steps.windows, steps.error)?;
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53 windows")]
+    let (n, count) = (steps.windows as f64, steps.steps.len() as f64);
+    for LearnedStep {
+        share,
+        score,
+        bound,
+    } in steps.steps.iter().copied()
+    {
+        let above = (n * share).floor();
+        let proven = beta_quantile_upper(above + 1.0, n - above, steps.error / count);
+        if bound < proven * (1.0 - BOUND_SLACK) {
+            let said = bound;
+            return Err(Unproven::Bound {
+                score,
+                said,
+                proven,
+            });
+        }
+    }
+    Ok(StepTable::try_from(parts(steps))?)
+}
+
+fn enough(windows: u64, error: f64) -> Result<(), Unproven> {
+    if windows < WINDOWS_MIN as u64 {
+        return Err(Unproven::TooFew(windows));
+    }
+    if !(error > 0.0 && error <= ERROR) {
+        return Err(Unproven::Error(error));
+    }
+    Ok(())
 }
 
 impl Law {
-    /// `None` if the steps are no tables.
-    pub(crate) fn of(null: &LearnedNull) -> Option<Self> {
-        Some(Self {
-            up: StepTable::try_from(parts(&null.up)).ok()?,
-            down: StepTable::try_from(parts(&null.down)).ok()?,
+    /// # Errors
+    /// If its tables are none, or say more than their windows prove.
+    pub(crate) fn of(null: &LearnedNull) -> Result<Self, Unproven> {
+        let spike = match null.spike {
+            Some(spike) => {
+                enough(spike.windows, spike.error)?;
+                Some(Spike {
+                    score: f64::from(spike.score),
+                    bound: proportion_upper(0, spike.windows, spike.error),
+                    windows: spike.windows,
+                })
+            }
+            None => None,
+        };
+        Ok(Self {
+            up: proven(&null.up)?,
+            down: proven(&null.down)?,
             null: null.clone(),
+            spike,
         })
+    }
+
+    pub(crate) const fn spike(&self) -> Option<Spike> {
+        self.spike
     }
 
     pub(crate) fn whiten(&self) -> WhitenPlan {
@@ -208,6 +339,13 @@ impl Law {
     /// Clean windows behind it.
     pub(crate) fn windows(&self) -> u64 {
         self.up.parts().n.min(self.down.parts().n)
+    }
+}
+
+impl Spike {
+    /// Whether a score is higher than all clean ones, and than what a level may be wrong by.
+    pub(crate) fn is_exceeded(&self, z: f64) -> bool {
+        z - f64::from(INDIFFERENCE) > self.score
     }
 }
 

@@ -8,7 +8,6 @@
 use std::sync::Arc;
 
 use andon_schemas::finding::{Basis, Confidence};
-use andon_schemas::profile::LearnedNull;
 use andon_schemas::time::PlantClock;
 use serde::{Deserialize, Serialize};
 
@@ -39,9 +38,11 @@ pub(crate) struct ShiftPlan {
     clock: Arc<PlantClock>,
     /// What takes the place of the written range, where it was learned.
     law: Option<Arc<Law>>,
+    /// What a single hour above all clean ones is worth, for each unit of the hour's stake.
+    spike: f32,
 }
 
-/// What a device remembers of an hourly number: 72 bytes.
+/// What a device remembers of an hourly number: 76 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Shift {
     whitener: Whitener,
@@ -52,6 +53,8 @@ pub(crate) struct Shift {
     hour: i32,
     /// Sum of the log ratios to the middle of the type since evidence began to rise.
     ln_sum: f32,
+    /// Evidence of the last window by itself, if it was above all clean ones.
+    spike: f32,
     /// Windows in that sum.
     hours: u16,
     arming: Arming,
@@ -83,18 +86,45 @@ impl ShiftPlan {
             stake: Stake::new(stake, WINDOWS_PER_DAY),
             clock,
             law: None,
+            spike: 0.0,
         }
     }
 
     /// The same by a law that was learned, if there is one.
-    pub(crate) fn learned(self, null: Option<&LearnedNull>) -> Self {
-        match null.and_then(Law::of) {
+    pub(crate) fn learned(self, law: Option<Arc<Law>>) -> Self {
+        match law {
             Some(law) => Self {
                 whiten: law.whiten(),
-                law: Some(Arc::new(law)),
+                law: Some(law),
                 ..self
             },
             None => self,
+        }
+    }
+
+    /// The same with a lane for single hours, on which this part of the stake is put: calibrated
+    /// steps are worth some six nats an hour at most, however large it is (stats.md §7.3). Its bet
+    /// is that an hour exceeds the highest clean score, an e-value of one over the bound on that
+    /// or of zero, so that nothing is left of it in the hour after. Without a highest score the
+    /// whole stake stays where it is.
+    pub(crate) fn with_spikes(self, part: f32) -> Self {
+        let Some(spike) = self.law.as_ref().and_then(|law| law.spike()) else {
+            return self;
+        };
+        let bound = narrow(spike.bound).next_up();
+        Self {
+            stake: Stake::new(self.stake.per_day() * (1.0 - part), WINDOWS_PER_DAY),
+            spike: part / (1.0 - part) / bound,
+            ..self
+        }
+    }
+
+    /// Evidence of one hour by itself.
+    fn spike(&self, z: f64, staked: f32) -> f32 {
+        let spike = self.law.as_ref().and_then(|law| law.spike());
+        match spike {
+            Some(spike) if spike.is_exceeded(z) => (self.spike * staked).min(LEVELS[3]),
+            _ => 0.0,
         }
     }
 
@@ -156,6 +186,7 @@ impl Shift {
         let e = |side| plan.e_values(z, side);
         step(&mut next.up, staked * UP_PART, &e(Side::Up));
         step(&mut next.down, staked * (1.0 - UP_PART), &e(Side::Down));
+        next.spike = plan.spike(z, staked);
         next.hour = look.hour;
         if next.evidence() < plan.stake.per_day() {
             (next.hours, next.ln_sum) = (0, 0.0);
@@ -179,14 +210,27 @@ impl Shift {
         self.arming = before.arming;
     }
 
-    /// Evidence of both sides, in device-days per false alarm.
+    /// Evidence of both sides and of the last hour by itself, in device-days per false alarm.
     pub(crate) fn evidence(&self) -> f32 {
-        self.up.total() + self.down.total()
+        self.up.total() + self.down.total() + self.spike
+    }
+
+    /// Evidence of the last hour by itself.
+    #[cfg(test)]
+    pub(crate) const fn spike_evidence(&self) -> f32 {
+        self.spike
+    }
+
+    /// The clean hours that the last one is above, if most of the evidence is that it is.
+    fn above_all(&self, plan: &ShiftPlan) -> Option<u64> {
+        let leads = self.spike > self.up.total() + self.down.total();
+        let spike = plan.law.as_ref()?.spike()?;
+        leads.then_some(spike.windows)
     }
 
     /// The side on which more evidence lies.
     pub(crate) fn side(&self) -> Side {
-        if self.up.total() >= self.down.total() {
+        if self.up.total() + self.spike >= self.down.total() {
             Side::Up
         } else {
             Side::Down
@@ -196,6 +240,9 @@ impl Shift {
     /// What would clear it. A level is followed only so far from the one that the device's first
     /// week has set: beyond that it is a person who says that it is right.
     pub(crate) fn clears(&self, plan: &ShiftPlan) -> String {
+        if self.above_all(plan).is_some() {
+            return "The next hour, unless it is as high.".to_owned();
+        }
         let mut clears =
             "Hours like those of this device, until the evidence has fallen tenfold".to_owned();
         if self.whitener.has_drifted(&plan.whiten) {
@@ -219,7 +266,14 @@ impl Shift {
 
     /// `For 9 hours it has moved about 1.6 times what its type does`: `done` is what it has done,
     /// `of` what the multiple is of.
-    pub(crate) fn sentence(&self, done: &str, of: &str) -> String {
+    pub(crate) fn sentence(&self, plan: &ShiftPlan, done: &str, of: &str) -> String {
+        if let Some(windows) = self.above_all(plan) {
+            return format!(
+                "In this hour it has {done} far more times {of} its type does than in any of {} \
+                 clean hours",
+                windows
+            );
+        }
         let span = match self.hours() {
             1 => "For an hour".to_owned(),
             hours => format!("For {hours} hours"),
@@ -323,7 +377,7 @@ mod tests {
 
     #[test]
     fn state_is_compact_and_survives_a_snapshot() {
-        assert!(size_of::<Shift>() <= 72, "{}", size_of::<Shift>());
+        assert!(size_of::<Shift>() <= 76, "{}", size_of::<Shift>());
         let look = Look {
             hour: 490_000,
             score: 2.0,

@@ -11,14 +11,14 @@ use andon_schemas::builtin;
 use andon_schemas::command::Mode;
 use andon_schemas::indicator;
 use andon_schemas::inventory::{self, Inventory, Lookup};
-use andon_schemas::profile::{self, ProfileSet, SourceFile};
+use andon_schemas::profile::{ProfileSet, SourceFile};
 use andon_schemas::time::PlantClock;
 use anyhow::{Context as _, anyhow};
 use serde::{Deserialize, Serialize};
 
 use crate::args::PlantArgs;
 use crate::exit::{usage, words};
-use crate::setting::{detector_names, gather, lists, read};
+use crate::setting::{gather, lists, read, read_profiles};
 
 /// Folder of blueprints beside the verdicts of a run.
 const FOLDER: &str = "plants";
@@ -121,7 +121,7 @@ impl Blueprint {
     /// Every problem of every file at once.
     pub fn profiles(&self) -> anyhow::Result<ProfileSet> {
         let files: Vec<SourceFile> = self.profile_files().collect();
-        profile::parse(&files, &detector_names()).map_err(usage)
+        read_profiles(&files)
     }
 
     /// The files of its profiles.

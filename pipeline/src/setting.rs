@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use andon_detectors::catalog::CATALOG;
+use andon_detectors::law;
 use andon_schemas::builtin;
 use andon_schemas::inventory::{self, Inventory};
 use andon_schemas::profile::{self, ProfileSet, SourceFile};
@@ -20,9 +21,8 @@ pub fn detector_names() -> Vec<&'static str> {
 /// # Errors
 /// Every problem of every file at once.
 pub fn profiles(paths: &[PathBuf]) -> anyhow::Result<ProfileSet> {
-    let known = detector_names();
     if paths.is_empty() {
-        return builtin::profiles(&known).map_err(usage);
+        return builtin::profiles(&detector_names()).map_err(usage);
     }
     let mut texts = Vec::new();
     for path in paths {
@@ -32,7 +32,20 @@ pub fn profiles(paths: &[PathBuf]) -> anyhow::Result<ProfileSet> {
         .iter()
         .map(|(path, text)| SourceFile { path, text })
         .collect();
-    profile::parse(&files, &known).map_err(usage)
+    read_profiles(&files)
+}
+
+/// Reads profiles, and whether the laws in them prove what they say.
+///
+/// # Errors
+/// Every problem of every file at once.
+pub fn read_profiles(files: &[SourceFile<'_>]) -> anyhow::Result<ProfileSet> {
+    let profiles = profile::parse(files, &detector_names()).map_err(usage)?;
+    let refusals = law::refusals(&profiles);
+    if refusals.is_empty() {
+        return Ok(profiles);
+    }
+    Err(usage(anyhow!(refusals.join("\n"))))
 }
 
 /// Profile files lie in the folder itself; subfolders hold other things, such as inventories.

@@ -103,8 +103,10 @@ impl Kind {
 /// What is done to a device from some hour on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Attack {
-    /// One hour of 3.5 times the volume.
+    /// One hour of 3.5 times the volume, in both directions.
     Burst,
+    /// One hour of 3.5 times the volume, where all that is more is sent.
+    BurstSent,
     /// 30 % more volume, all of it sent.
     Upload30,
     /// 8 % more volume, all of it sent.
@@ -115,8 +117,9 @@ pub(crate) enum Attack {
     Share,
 }
 
-pub(crate) const ATTACKS: [Attack; 5] = [
+pub(crate) const ATTACKS: [Attack; 6] = [
     Attack::Burst,
+    Attack::BurstSent,
     Attack::Upload30,
     Attack::Upload8,
     Attack::Rate,
@@ -185,11 +188,14 @@ impl Device {
         let down = bytes - up;
         let (mut rate, mut shares) = (self.traits.connections * self.rate, self.shares);
         match attack.map(|(attack, _)| attack) {
+            Some(Attack::BurstSent) if attack.is_some_and(|(_, from)| hour == from) => {
+                up += 2.5 * bytes;
+            }
             Some(Attack::Upload30) => up += 0.3 * usual,
             Some(Attack::Upload8) => up += 0.08 * usual,
             Some(Attack::Rate) => rate *= 1.5,
             Some(Attack::Share) => shares = [0.89, 0.10, 0.01],
-            Some(Attack::Burst) | None => {}
+            Some(Attack::Burst | Attack::BurstSent) | None => {}
         }
         self.pane(hour, (up, down), rate * season.exp(), shares)
     }

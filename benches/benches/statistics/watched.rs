@@ -8,7 +8,6 @@ use andon_detectors::facts::{CloseFacts, DeviceFacts};
 use andon_engine::graded;
 use andon_schemas::finding::Evidence;
 use andon_schemas::identity::DeviceId;
-use andon_schemas::profile::Profile;
 use andon_schemas::time::{EventTime, Interval, Span};
 use serde_json::Value;
 
@@ -57,12 +56,12 @@ impl Outcome {
 struct Hour<'a> {
     scores: Vec<u8>,
     /// Grades what has no learned law as the engine does: LOW at most.
-    capped: Option<&'a Profile>,
+    capped: Option<&'a Baseline>,
 }
 
 impl Sink for Hour<'_> {
     fn seen(&mut self, index: usize, brief: Brief, _: &dyn Fn() -> (Evidence, Value)) {
-        let is_capped = |profile: &Profile| !profile.learned.contains_key(CATALOG[index].name);
+        let is_capped = |baseline: &Baseline| !baseline.is_calibrated(CATALOG[index].name);
         let calibrated = !self.capped.is_some_and(is_capped);
         let (grade, score) = graded(brief.floor, brief.score, calibrated, true);
         // Rules are policy; here it is statistics that are looked at.
@@ -141,7 +140,7 @@ pub(crate) fn watch(
                 };
                 let mut scores = Hour {
                     scores: vec![0; CATALOG.len()],
-                    capped: capped.then_some(&*baseline.profile),
+                    capped: capped.then_some(baseline),
                 };
                 detectors.on_close(&mut watched.states, &facts, &mut scores);
                 note(device, hour, watched, &scores, outcome);

@@ -78,7 +78,7 @@ impl Detector for ConnectionRate {
             range,
             table: CountTable::new(null),
             shift: ShiftPlan::written(sigma, stake, baseline.clock.clone())
-                .learned(baseline.profile.learned.get(Self::NAME)),
+                .learned(baseline.law(Self::NAME)),
         })
     }
 
@@ -125,7 +125,7 @@ impl Detector for ConnectionRate {
             }),
             sentence: format!(
                 "{}: {} this hour, {} expected of this device and {lo}\u{2013}{hi} of its type.",
-                after.sentence("opened", "as many connections as"),
+                after.sentence(&plan.shift, "opened", "as many connections as"),
                 inputs.opened,
                 three_digits(own)
             ),

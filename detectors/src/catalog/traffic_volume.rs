@@ -117,7 +117,7 @@ impl Detector for TrafficVolume {
             statistic: null.map(|null| {
                 let clock = baseline.clock.clone();
                 let shift = ShiftPlan::written(null.sigma, stake, clock);
-                (null, shift.learned(profile.learned.get(Self::NAME)))
+                (null, shift.learned(baseline.law(Self::NAME)))
             }),
             profile: profile.clone(),
         })
@@ -286,7 +286,7 @@ fn assess_hour(plan: &Plan, hour: i32, moved: &Moved, before: &Shift) -> Evidenc
             Side::Up => tails.upper,
             Side::Down => tails.lower,
         });
-        sentence = after.sentence("moved", "what");
+        sentence = after.sentence(shift, "moved", "what");
         own = shift.expected(before, hour, |level| null.threshold(sf(level)));
         confidence = shift.confidence();
         clears = after.clears(shift);

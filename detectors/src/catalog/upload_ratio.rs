@@ -41,6 +41,9 @@ const RATIO_PHI: f64 = 0.2;
 const RATIO_TAU: f64 = 0.5;
 /// How far a level may follow drift, in the standard deviation of the written range.
 const RATIO_DRIFT: f64 = 0.5;
+/// Part of the stake that is put on single hours. A single hour has nothing to grow with, so that
+/// what it can prove is its stake over how rare it is known to be.
+const SPIKE_PART: f32 = 2.0 / 3.0;
 /// A byte each way keeps the ratio of an hour that only sent, or only received, finite.
 const BYTE: f64 = 1.0;
 
@@ -90,7 +93,7 @@ impl Detector for UploadRatio {
     const GRADE: &'static str = "by evidence";
     const PLANE: Plane = Plane::Network;
     const CLOCK: Clock = Clock::Window;
-    const WEIGHT: f32 = 15.0;
+    const WEIGHT: f32 = 45.0;
 
     type Plan = Plan;
     type State = Shift;
@@ -107,7 +110,8 @@ impl Detector for UploadRatio {
             range,
             null,
             shift: ShiftPlan::new(whiten, stake, baseline.clock.clone())
-                .learned(baseline.profile.learned.get(Self::NAME)),
+                .learned(baseline.law(Self::NAME))
+                .with_spikes(SPIKE_PART),
         })
     }
 
@@ -155,7 +159,7 @@ impl Detector for UploadRatio {
             sentence: format!(
                 "{}: {} % of {} went up this hour, {} % expected of this device and {}\u{2013}{} % \
                  of its type.",
-                after.sentence("sent", "as much for each byte received as"),
+                after.sentence(&plan.shift, "sent", "as much for each byte received as"),
                 percent(inputs.share()),
                 bytes_text(up + down),
                 percent(own),

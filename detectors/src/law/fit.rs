@@ -86,6 +86,7 @@ pub(super) fn fit(hours: &[CleanHour], until: i32, clock: &PlantClock) -> Option
         season: seasons,
         up: nothing(),
         down: nothing(),
+        spike: None,
     })
 }
 

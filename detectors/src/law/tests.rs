@@ -59,7 +59,8 @@ fn clean(devices: u32, weeks: i32) -> Vec<CleanHour> {
 }
 
 fn plan(null: &LearnedNull, stake: f32) -> ShiftPlan {
-    ShiftPlan::written(0.28, stake, Arc::new(clock())).learned(Some(null))
+    let law = Arc::new(Law::of(null).unwrap());
+    ShiftPlan::written(0.28, stake, Arc::new(clock())).learned(Some(law))
 }
 
 fn look(hour: i32, ln: f64) -> Look {
@@ -170,11 +171,89 @@ fn a_fifth_more_is_found_within_days_and_what_is_expected_knows_the_hour() {
 }
 
 #[test]
-fn a_table_that_is_none_leaves_the_written_range() {
-    let mut null = learn(&clean(10, 4), &clock()).unwrap().null;
-    null.up.steps.clear();
-    assert!(Law::of(&null).is_none());
-    let plan = ShiftPlan::written(0.28, 0.1, Arc::new(clock()));
-    let kept = plan.clone().learned(Some(&null));
-    assert_eq!(kept.confidence(), plan.confidence());
+fn a_law_that_says_more_than_its_windows_prove_is_refused() {
+    let null = learn(&clean(10, 4), &clock()).unwrap().null;
+    assert!(Law::of(&null).is_ok());
+    let refused = |alter: fn(&mut LearnedNull)| {
+        let mut altered = null.clone();
+        alter(&mut altered);
+        Law::of(&altered).err().map(|error| error.to_string())
+    };
+    for (altered, said) in [
+        (refused(|null| null.up.steps.clear()), "1 to 13 levels"),
+        (refused(|null| null.up.windows = 60), "60 clean windows"),
+        (refused(|null| null.down.error = 0.4), "an error of 0.4"),
+        (
+            refused(|null| null.up.steps.last_mut().unwrap().bound = 1e-7),
+            "a bound of 0.0000001",
+        ),
+        (
+            refused(|null| null.spike.as_mut().unwrap().windows = 20),
+            "20 clean windows",
+        ),
+    ] {
+        let altered = altered.expect(said);
+        assert!(altered.contains(said), "{said} in {altered}");
+    }
+}
+
+#[test]
+fn highest_scores_are_pooled() {
+    let mut nulls: Vec<_> = [(6, 4), (9, 4)]
+        .map(|(devices, weeks)| learn(&clean(devices, weeks), &clock()).unwrap().null)
+        .into();
+    let each: Vec<LearnedSpike> = nulls.iter().filter_map(|null| null.spike).collect();
+    pool(nulls.iter_mut());
+    for null in &nulls {
+        let pooled = null.spike.unwrap();
+        assert_eq!(pooled.windows, each[0].windows + each[1].windows);
+        assert!(each.iter().all(|one| one.score <= pooled.score));
+        let law = Law::of(null).unwrap();
+        // Nothing in n windows, with an error of 0.05 / 7: the chance is at most 4.94 / n.
+        let spike = law.spike().unwrap();
+        let times = spike.bound * f64::from(u32::try_from(spike.windows).unwrap());
+        assert!((4.93..4.95).contains(&times), "{times}");
+    }
+}
+
+/// Alarms of the lane for single hours alone, at the level that a spike reaches: what is promised is
+/// one alarm for each such number of device-days, of devices that were not learned from.
+#[test]
+fn hours_above_all_clean_ones_come_as_seldom_as_promised_and_a_large_one_is_found_at_once() {
+    let learned = learn(&clean(20, 4), &clock()).unwrap();
+    let whole = plan(&learned.null, 1.0);
+    let spiked = whole.clone().with_spikes(0.9);
+    let (devices, weeks) = (40, 26);
+    let (mut above, mut worth) = (0_u32, 0.0);
+    for seed in 0..devices {
+        let (mut device, mut memory) = (Device::new(7_000 + seed), Shift::default());
+        for hour in FIRST..FIRST + weeks * WEEK {
+            memory.take(&spiked, look(hour, device.hour(hour)));
+            let alone = memory.spike_evidence();
+            above += u32::from(alone > 0.0);
+            worth = f32::max(worth, alone);
+        }
+    }
+    let days = f64::from(u32::try_from(devices).unwrap()) * f64::from(weeks) * 7.0;
+    let promised = days / f64::from(worth.max(1.0));
+    println!("{above} hours above all, worth {worth} device-days each, in {days} device-days");
+    assert!(f64::from(above) <= promised + 3.0 * promised.sqrt());
+    let (mut device, mut memory) = (Device::new(1), Shift::default());
+    let start = FIRST + 2 * WEEK;
+    for hour in FIRST..start {
+        memory.take(&spiked, look(hour, device.hour(hour)));
+    }
+    let mut plain = memory;
+    let burst = look(start, device.hour(start) + 4.0);
+    memory.take(&spiked, burst);
+    plain.take(&whole, burst);
+    assert!(
+        memory.evidence() > 5.0 * plain.evidence(),
+        "{}",
+        memory.evidence()
+    );
+    let sentence = memory.sentence(&spiked, "sent", "what");
+    assert!(sentence.contains("than in any of"), "{sentence}");
+    memory.take(&spiked, look(start + 1, device.hour(start + 1)));
+    assert!(memory.spike_evidence() <= 0.0, "one hour at a time");
 }

@@ -178,8 +178,8 @@ impl Sink for Signer<'_> {
         let Some(entry) = CATALOG.get(index) else {
             return;
         };
-        let profile = &self.scene.device_type().baseline.profile;
-        let calibrated = profile.calibration.is_some() || profile.learned.contains_key(entry.name);
+        let baseline = &self.scene.device_type().baseline;
+        let calibrated = baseline.is_calibrated(entry.name);
         let (grade, score) = graded(brief.floor, brief.score, calibrated, self.proven);
         let Some(grade) = grade else {
             if !self.deaf {

@@ -51,6 +51,27 @@ pub(super) const LEARNED: Section = Section {
             Shape::Fields(&STEPS),
             "how often scores were low, turned round",
         ),
+        Key::new(
+            "spike",
+            Shape::Fields(&SPIKE),
+            "the highest score of all, of several types together where they were learned together",
+        ),
+    ],
+};
+
+const SPIKE: Section = Section {
+    keys: &[
+        Key::must(
+            "windows",
+            Shape::Text(&["168000"]),
+            "the clean windows that it is the highest of",
+        ),
+        Key::must(
+            "error",
+            NUMBER,
+            "how likely it is that a higher one is more frequent than is bet on",
+        ),
+        Key::must("score", NUMBER, "the score"),
     ],
 };
 
@@ -95,6 +116,20 @@ pub struct LearnedNull {
     pub up: LearnedSteps,
     /// How often scores were low, turned round.
     pub down: LearnedSteps,
+    /// The highest score of all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spike: Option<LearnedSpike>,
+}
+
+/// The highest score of many clean windows: what is higher has never been seen.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct LearnedSpike {
+    /// The clean windows that it is the highest of, of all types that were learned together.
+    pub windows: u64,
+    /// Probability, over calibrations, that higher ones are more frequent than is bet on.
+    pub error: f64,
+    /// The score.
+    pub score: f32,
 }
 
 /// Thresholds of a score, each with a bound on how often it is exceeded.
@@ -155,6 +190,10 @@ fn null(node: Node<'_>, report: &mut Report) -> Option<LearnedNull> {
     let season = season(node.get("season"), report);
     let up = node.get("up").and_then(|node| steps(node, report));
     let down = node.get("down").and_then(|node| steps(node, report));
+    let spike = match node.get("spike") {
+        Some(node) => Some(spike(node, report)?),
+        None => None,
+    };
     Some(LearnedNull {
         middle: middle?,
         memory: memory?,
@@ -163,7 +202,34 @@ fn null(node: Node<'_>, report: &mut Report) -> Option<LearnedNull> {
         season: season?,
         up: up?,
         down: down?,
+        spike,
     })
+}
+
+fn spike(node: Node<'_>, report: &mut Report) -> Option<LearnedSpike> {
+    if !report.mapping(node, "{ windows: 168000, error: 0.007, score: 9.3 }")
+        || !report.fields(node, &SPIKE)
+    {
+        return None;
+    }
+    let windows = report.read_if(node.get("windows"), windows);
+    let error = report.read_if(node.get("error"), |text| within(text, 1e-12, 0.5));
+    let score = report.read_if(node.get("score"), score);
+    Some(LearnedSpike {
+        windows: windows?,
+        error: error?,
+        score: score?,
+    })
+}
+
+fn windows(text: &str) -> Result<u64, Refusal> {
+    let refusal = || Refusal::new(format!("{} is not a number of windows", quoted(text)));
+    text.parse::<u64>().map_err(|_| refusal())
+}
+
+fn score(text: &str) -> Result<f32, Refusal> {
+    within(text, -1e6, 1e6)?;
+    Ok(text.parse::<f32>().unwrap_or(0.0))
 }
 
 /// A number between two ends, both included.
@@ -208,10 +274,7 @@ fn steps(node: Node<'_>, report: &mut Report) -> Option<LearnedSteps> {
     {
         return None;
     }
-    let windows = report.read_if(node.get("windows"), |text| {
-        let refusal = || Refusal::new(format!("{} is not a number of windows", quoted(text)));
-        text.parse::<u64>().map_err(|_| refusal())
-    });
+    let windows = report.read_if(node.get("windows"), windows);
     let error = report.read_if(node.get("error"), |text| within(text, 1e-12, 0.5));
     let list = node.get("steps")?;
     let steps = report.read_each(Some(list), step);
@@ -236,16 +299,14 @@ fn steps(node: Node<'_>, report: &mut Report) -> Option<LearnedSteps> {
 /// `share score bound`.
 fn step(text: &str) -> Result<LearnedStep, Refusal> {
     let words: Vec<&str> = text.split_whitespace().collect();
-    let [share, score, bound] = words[..] else {
+    let [share, above, bound] = words[..] else {
         let refusal = Refusal::new(format!("{} is not a step", quoted(text)));
         return Err(refusal.hint("Write a share, a score and a bound: `0.01 2.31 0.0142`."));
     };
     let probability = |text| within(text, f64::MIN_POSITIVE, 1.0);
-    within(score, -1e6, 1e6)?;
-    let score = score.parse::<f32>().unwrap_or(0.0);
     Ok(LearnedStep {
         share: probability(share)?,
-        score,
+        score: score(above)?,
         bound: probability(bound)?,
     })
 }
@@ -269,6 +330,16 @@ impl LearnedNull {
         }
         parts.push(format!("up: {}", self.up.to_text()));
         parts.push(format!("down: {}", self.down.to_text()));
+        if let Some(spike) = self.spike {
+            let LearnedSpike {
+                windows,
+                error,
+                score,
+            } = spike;
+            parts.push(format!(
+                "spike: {{ windows: {windows}, error: {error}, score: {score} }}"
+            ));
+        }
         flow(&parts)
     }
 }

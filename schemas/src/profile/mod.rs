@@ -16,7 +16,7 @@ mod write;
 
 pub use contract::json_schema;
 pub use diff::{Difference, diff};
-pub use learned::{HOURS_OF_WEEK, LEARNERS, LearnedNull, LearnedStep, LearnedSteps};
+pub use learned::{HOURS_OF_WEEK, LEARNERS, LearnedNull, LearnedSpike, LearnedStep, LearnedSteps};
 pub(crate) use parse::type_name;
 pub use parse::{ProfileSet, SourceFile, parse};
 pub(crate) use talk::{host_name, network, role};

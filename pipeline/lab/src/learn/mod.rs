@@ -87,9 +87,7 @@ pub fn learn(
     }
     let wanted = |name: &&String| device_type.is_none_or(|wanted| wanted == *name);
     let tallies = learner.types.iter().filter(|(name, _)| wanted(name));
-    let profiles =
-        tallies.map(|(name, tally)| Learned::of(name, tally, plant.inventory(), present.get(name)));
-    Ok(profiles.collect())
+    Ok(Learned::of(tallies, plant.inventory(), present))
 }
 
 /// Counts what devices do, by type.

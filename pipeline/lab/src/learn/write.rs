@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use andon_detectors::law::pool;
 use andon_schemas::inventory::Inventory;
-use andon_schemas::profile::{Difference, Hours, Profile, Protocol, ProtocolMatch, diff};
+use andon_schemas::profile::{
+    Difference, Hours, LEARNERS, Profile, ProfileSet, Protocol, ProtocolMatch, diff,
+};
 use andon_schemas::protocol::REGISTRY;
 use andon_schemas::time::{EventTime, Span};
 use serde::Serialize;
@@ -49,32 +52,58 @@ pub(super) struct Draft<'a> {
 }
 
 impl Learned {
-    /// The profile of a device type. What traffic cannot tell (which flows are for safety, whether
-    /// it is a controller) is taken from the present one.
-    pub(super) fn of(
-        device_type: &str,
-        tally: &Tally,
+    /// The profiles of device types. What traffic cannot tell (which flows are for safety, whether
+    /// it is a controller) is taken from the present ones. The highest scores of all types count
+    /// together: a tail that deep takes more hours than one type has.
+    pub(super) fn of<'a>(
+        types: impl Iterator<Item = (&'a String, &'a Tally)>,
         inventory: &Inventory,
-        present: Option<&Profile>,
-    ) -> Self {
-        let mut draft = Draft {
-            tally,
-            inventory,
-            present,
-            comments: Vec::new(),
-            left_out: Vec::new(),
-            cold_start: Vec::new(),
-        };
-        let profile = draft.profile(device_type);
+        present: &ProfileSet,
+    ) -> Vec<Self> {
+        let mut drafts: Vec<(Draft<'_>, Profile)> = types
+            .map(|(name, tally)| {
+                let mut draft = Draft::of(tally, inventory, present.get(name));
+                let profile = draft.profile(name);
+                (draft, profile)
+            })
+            .collect();
+        for detector in LEARNERS {
+            let laws = drafts
+                .iter_mut()
+                .filter_map(|(_, profile)| profile.learned.get_mut(detector));
+            pool(laws);
+        }
+        drafts
+            .into_iter()
+            .map(|(draft, profile)| Self::written(draft, profile))
+            .collect()
+    }
+
+    fn written(draft: Draft<'_>, mut profile: Profile) -> Self {
+        profile.hash = profile.content_hash();
+        let (tally, present) = (draft.tally, draft.present);
         let yaml = profile.to_yaml_with(&draft.comments);
         Self {
-            device_type: device_type.to_owned(),
+            device_type: profile.name.clone(),
             devices: tally.devices.len(),
             device_hours: tally.hours.len(),
             left_out: draft.left_out,
             cold_start: draft.cold_start,
             differences: present.map(|present| diff(present, &profile)),
             yaml,
+        }
+    }
+}
+
+impl<'a> Draft<'a> {
+    fn of(tally: &'a Tally, inventory: &'a Inventory, present: Option<&'a Profile>) -> Self {
+        Self {
+            tally,
+            inventory,
+            present,
+            comments: Vec::new(),
+            left_out: Vec::new(),
+            cold_start: Vec::new(),
         }
     }
 }
@@ -122,7 +151,6 @@ impl Draft<'_> {
             learned: BTreeMap::new(),
         };
         profile.learned = self.laws(&profile, &active);
-        profile.hash = profile.content_hash();
         profile
     }
 
