@@ -20,8 +20,9 @@ use ipnet::IpNet;
 
 use self::week::Week;
 use crate::commands::CommandTable;
-use crate::law::Law;
+use crate::law::{Law, ShareLaw};
 use crate::policy::Policy;
+use crate::stats::share::NAMED_MAX;
 
 /// Number of a cell of a profile: the index of a destination or protocol in the order written.
 pub type Cell = u8;
@@ -111,6 +112,7 @@ pub struct Baseline {
     week: Option<Week>,
     /// The laws that were learned, as far as their tables prove what they say.
     laws: BTreeMap<String, Arc<Law>>,
+    share_laws: BTreeMap<String, Arc<ShareLaw>>,
 }
 
 impl Baseline {
@@ -142,6 +144,7 @@ impl Baseline {
             portless,
             week: profile.hours.as_ref().map(Week::of),
             laws: laws(&profile),
+            share_laws: share_laws(&profile),
             clock,
             profile,
         }
@@ -158,10 +161,17 @@ impl Baseline {
         self.laws.get(detector).cloned()
     }
 
+    /// The law of shares that was learned for a detector.
+    pub(crate) fn share_law(&self, detector: &str) -> Option<Arc<ShareLaw>> {
+        self.share_laws.get(detector).cloned()
+    }
+
     /// Whether evidence of a detector rests on clean traffic, by `tune` or by a law of `learn` that
     /// is in use. Otherwise it rests on what somebody wrote, and stays LOW.
     pub fn is_calibrated(&self, detector: &str) -> bool {
-        self.profile.calibration.is_some() || self.laws.contains_key(detector)
+        self.profile.calibration.is_some()
+            || self.laws.contains_key(detector)
+            || self.share_laws.contains_key(detector)
     }
 
     /// The grade of a rule: the default, unless the profile writes another.
@@ -228,4 +238,22 @@ fn laws(profile: &Profile) -> BTreeMap<String, Arc<Law>> {
     let laws = profile.learned.iter();
     laws.filter_map(|(detector, null)| Some((detector.clone(), Arc::new(Law::of(null).ok()?))))
         .collect()
+}
+
+fn share_laws(profile: &Profile) -> BTreeMap<String, Arc<ShareLaw>> {
+    let laws = profile.learned_shares.iter();
+    laws.filter_map(|(detector, law)| {
+        let law = ShareLaw::of(law, share_cells(profile, detector)).ok()?;
+        Some((detector.clone(), Arc::new(law)))
+    })
+    .collect()
+}
+
+/// Cells that a profile bets on: entries with a share within the counters, and all others.
+pub(crate) fn share_cells(profile: &Profile, detector: &str) -> usize {
+    let shares: Vec<Option<f64>> = match detector {
+        "destination_mix" => profile.destinations.iter().map(|one| one.share).collect(),
+        _ => profile.protocols.iter().map(|one| one.share).collect(),
+    };
+    shares.iter().take(NAMED_MAX).flatten().count() + 1
 }

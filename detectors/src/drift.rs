@@ -17,8 +17,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::standing::step;
-use crate::stats::evidence::Bets;
+use crate::packed::Bet;
 use crate::stats::tilts::Side;
 use crate::stats::whiten::{WRITTEN_PHI, WRITTEN_TAU};
 
@@ -70,38 +69,6 @@ pub(crate) struct Drift {
     up: Bet,
     down: Bet,
     steps: u16,
-}
-
-/// The evidence of one bet as a logarithm in 640ths, so that it takes two bytes; 0 is none. It is
-/// rounded down, which keeps its promise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Bet(u16);
-
-impl Bet {
-    /// Logarithm of the smallest evidence that is kept.
-    const LEAST: f32 = -70.0;
-    const UNITS: f32 = 640.0;
-
-    fn total(self) -> f32 {
-        match self.0.checked_sub(1) {
-            Some(units) => (f32::from(units) / Self::UNITS + Self::LEAST).exp(),
-            None => 0.0,
-        }
-    }
-
-    /// One step of an e-detector, held at what is enough.
-    fn step(&mut self, stake: f32, e: f32) {
-        let mut bets = Bets::<1>::from_total(self.total());
-        step(&mut bets, stake, &[e]);
-        let units = (bets.total().ln() - Self::LEAST) * Self::UNITS;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "0 to 51,000: evidence is held at CRITICAL"
-        )]
-        let units = units.max(0.0) as u16;
-        self.0 = if bets.total() > 0.0 { units + 1 } else { 0 };
-    }
 }
 
 impl DriftPlan {

@@ -12,6 +12,11 @@
 //! as they did: its bounds hold with probability `1 - error` over the traffic it was made of.
 
 mod fit;
+mod proof;
+mod shares;
+
+pub use shares::{CleanShares, learn_shares};
+pub(crate) use shares::{Own, Part, ShareLaw};
 
 use andon_schemas::profile::{
     HOURS_OF_WEEK, LearnedNull, LearnedSpike, LearnedStep, LearnedSteps, ProfileSet,
@@ -19,8 +24,11 @@ use andon_schemas::profile::{
 use andon_schemas::time::{EventTime, PlantClock, Span};
 use thiserror::Error;
 
-use crate::stats::bounds::{beta_quantile_upper, proportion_upper};
-use crate::stats::steps::{StepError, StepParts, StepTable};
+use self::proof::{Unproven, enough, proven};
+
+use crate::baseline::share_cells;
+use crate::stats::bounds::proportion_upper;
+use crate::stats::steps::{StepParts, StepTable};
 use crate::stats::tilts::Side;
 use crate::stats::whiten::{DRIFT_MAX, WhitenPlan, Whitener};
 
@@ -30,8 +38,9 @@ pub const WINDOWS_MIN: usize = 500;
 const ERROR: f64 = 0.05;
 /// Tables of a profile: two sides of three numbers, and one highest score.
 const TABLES: f64 = 7.0;
-/// Bounds are compared as closely as they are written.
-const BOUND_SLACK: f64 = 1e-6;
+/// Clean scores above the one that a spike has to exceed: a single odd hour among the clean ones
+/// must not blind the lane.
+pub(crate) const SPIKES_ABOVE: u64 = 2;
 /// Shifts up to this many standard deviations count as normal: what a level may be wrong by.
 const INDIFFERENCE: f32 = 0.1;
 
@@ -101,7 +110,7 @@ pub fn learn(hours: &[CleanHour], clock: &PlantClock) -> Result<Learned, LawErro
     let spike = LearnedSpike {
         windows: scores.len() as u64,
         error: ERROR / TABLES,
-        score: narrow(scores.iter().copied().fold(f64::MIN, f64::max)),
+        highest: highest(scores.iter().map(|z| narrow(*z))),
     };
     let null = LearnedNull {
         up,
@@ -113,15 +122,22 @@ pub fn learn(hours: &[CleanHour], clock: &PlantClock) -> Result<Learned, LawErro
 }
 
 /// Takes the highest scores of laws of the same number, of several types, together: scores are
-/// standardised, so that the tail of all is deeper than that of any. What is promised of a hour that
-/// exceeds it then holds on the average over the types, by the windows that each brought.
+/// standardised, so that the tail of all is deeper than that of any. What is promised of an hour
+/// above them then holds on the average over the types, by the windows that each brought.
 pub fn pool<'a>(laws: impl Iterator<Item = &'a mut LearnedNull>) {
     let mut laws: Vec<&mut LearnedSpike> = laws.filter_map(|law| law.spike.as_mut()).collect();
     let windows = laws.iter().map(|one| one.windows).sum();
-    let highest = laws.iter().map(|one| one.score).fold(f32::MIN, f32::max);
+    let highest = highest(laws.iter().flat_map(|one| one.highest));
     for one in &mut laws {
-        (one.windows, one.score) = (windows, highest);
+        (one.windows, one.highest) = (windows, highest);
     }
+}
+
+fn highest(scores: impl Iterator<Item = f32>) -> [f32; 3] {
+    let mut scores: Vec<f32> = scores.collect();
+    scores.sort_by(|a, b| b.total_cmp(a));
+    scores.resize(3, f32::MIN);
+    [scores[0], scores[1], scores[2]]
 }
 
 /// What is wrong with the laws of these profiles: tables that do not prove what they say, because
@@ -131,14 +147,23 @@ pub fn refusals(profiles: &ProfileSet) -> Vec<String> {
         let named = profile.learned.iter();
         named.map(|(detector, null)| (&profile.name, detector, Law::of(null)))
     });
-    laws.filter_map(|(profile, detector, law)| {
-        let error = law.err()?;
-        Some(format!(
-            "profile `{profile}`, learned, `{detector}`: {error}. Learn it again with `andon learn`, \
-             or take it out."
-        ))
-    })
-    .collect()
+    let shares = profiles.iter().flat_map(|profile| {
+        let named = profile.learned_shares.iter();
+        named.map(|(detector, law)| {
+            let cells = share_cells(profile, detector);
+            (&profile.name, detector, ShareLaw::of(law, cells).err())
+        })
+    });
+    let laws = laws.map(|(profile, detector, law)| (profile, detector, law.err()));
+    laws.chain(shares)
+        .filter_map(|(profile, detector, error)| {
+            let error = error?;
+            Some(format!(
+                "profile `{profile}`, learned, `{detector}`: {error}. Learn it again with `andon \
+                 learn`, or take it out."
+            ))
+        })
+        .collect()
 }
 
 /// The innovations of the hours from `from` on, each computed from all hours of its device before
@@ -218,73 +243,14 @@ pub(crate) struct Law {
     spike: Option<Spike>,
 }
 
-/// The highest of all clean scores.
+/// The third highest of all clean scores.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spike {
     score: f64,
     /// Upper bound on the probability of exceeding it.
     pub(crate) bound: f64,
-    /// Clean windows that it is the highest of.
+    /// Clean windows that it is one of the highest of.
     pub(crate) windows: u64,
-}
-
-/// Why a law is not used.
-#[derive(Clone, Debug, PartialEq, Error)]
-pub(crate) enum Unproven {
-    /// A table contradicts itself.
-    #[error(transparent)]
-    Steps(#[from] StepError),
-    /// Too little is behind it.
-    #[error("{0} clean windows; {WINDOWS_MIN} are needed")]
-    TooFew(u64),
-    /// It is too likely to be wrong.
-    #[error("an error of {0}, where {ERROR} is the most")]
-    Error(f64),
-    /// A bound is lower than its windows prove.
-    #[error("a bound of {said} on scores above {score}, where its windows prove {proven:.6}")]
-    Bound {
-        /// The score.
-        score: f32,
-        /// What the table says.
-        said: f64,
-        /// What follows from windows, error and share (Clopper and Pearson).
-        proven: f64,
-    },
-}
-
-/// A table, if it says no more than its windows prove.
-fn proven(steps: &LearnedSteps) -> Result<StepTable, Unproven> {
-    enough(steps.windows, steps.error)?;
-    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^53 windows")]
-    let (n, count) = (steps.windows as f64, steps.steps.len() as f64);
-    for LearnedStep {
-        share,
-        score,
-        bound,
-    } in steps.steps.iter().copied()
-    {
-        let above = (n * share).floor();
-        let proven = beta_quantile_upper(above + 1.0, n - above, steps.error / count);
-        if bound < proven * (1.0 - BOUND_SLACK) {
-            let said = bound;
-            return Err(Unproven::Bound {
-                score,
-                said,
-                proven,
-            });
-        }
-    }
-    Ok(StepTable::try_from(parts(steps))?)
-}
-
-fn enough(windows: u64, error: f64) -> Result<(), Unproven> {
-    if windows < WINDOWS_MIN as u64 {
-        return Err(Unproven::TooFew(windows));
-    }
-    if !(error > 0.0 && error <= ERROR) {
-        return Err(Unproven::Error(error));
-    }
-    Ok(())
 }
 
 impl Law {
@@ -295,8 +261,8 @@ impl Law {
             Some(spike) => {
                 enough(spike.windows, spike.error)?;
                 Some(Spike {
-                    score: f64::from(spike.score),
-                    bound: proportion_upper(0, spike.windows, spike.error),
+                    score: f64::from(spike.highest[2]),
+                    bound: proportion_upper(SPIKES_ABOVE, spike.windows, spike.error),
                     windows: spike.windows,
                 })
             }
@@ -343,7 +309,7 @@ impl Law {
 }
 
 impl Spike {
-    /// Whether a score is higher than all clean ones, and than what a level may be wrong by.
+    /// Whether a score is higher than the third highest clean one, by more than what a level may be wrong by.
     pub(crate) fn is_exceeded(&self, z: f64) -> bool {
         z - f64::from(INDIFFERENCE) > self.score
     }

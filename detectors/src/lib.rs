@@ -18,6 +18,7 @@ pub mod written;
 mod distinct;
 mod drift;
 mod mix;
+mod packed;
 mod rare;
 mod rule;
 mod shift;

@@ -2,24 +2,32 @@
 //! destinations and of protocols share.
 //!
 //! Each cell of the profile with a written share is bet on separately; all that has none is one
-//! more cell, "others" (stats.md §5.3). The step is the window. Connections come in runs, so the
-//! square root of each e-value is used: it is an e-value too (Jensen), and exact where every
-//! connection is made twice.
+//! more cell, "others" (stats.md §5.3). The step is the window. Where shares are only written, and
+//! since connections come in runs, the square root of each e-value is used: it is an e-value too
+//! (Jensen), and exact where every connection is made twice. Where they were learned, each device is
+//! compared with the shares of its own first week, by calibrated steps
+//! ([`ShareLaw`](crate::law::ShareLaw)).
 
 use std::sync::Arc;
 
-use andon_schemas::finding::Evidence;
+use andon_schemas::finding::{Basis, Confidence, Evidence};
 use andon_schemas::time::{EventTime, PlantClock, Span};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::detector::Signal;
-use crate::facts::CELLS;
-use crate::shift::WINDOWS_PER_DAY;
-use crate::standing::{Standing, WRITTEN, score, step};
-use crate::stats::evidence::{Arming, Bets, Purse, Stake};
+use crate::facts::{CELLS, CloseFacts};
+use crate::law::{Own, Part, ShareLaw};
+use crate::packed::{Bet, step_all};
+use crate::shift::{HOLD_FROM, WINDOWS_PER_DAY};
+use crate::standing::{Standing, WRITTEN, score};
+use crate::stats::evidence::{Arming, Purse, Stake};
 use crate::stats::share::{CONCENTRATION, NAMED_MAX, ShareNull};
+use crate::stats::uniform::uniform_hash;
 use crate::words::three_digits;
+
+/// Bets on each cell.
+const BETS: usize = 3;
 
 /// Connections of each counter of a window.
 type Counts = [u16; CELLS];
@@ -31,12 +39,15 @@ pub(crate) struct MixPlan {
     named: Vec<(usize, String)>,
     stake: Stake,
     clock: Arc<PlantClock>,
+    /// What takes the place of the written shares, where it was learned.
+    law: Option<Arc<ShareLaw>>,
 }
 
-/// What a device remembers: 132 bytes.
+/// What a device remembers: 96 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Mix {
-    cells: [Bets<3>; CELLS],
+    cells: [[Bet; BETS]; CELLS],
+    own: Own,
     /// Connections in each counter since evidence began to rise.
     sums: Counts,
     purse: Purse,
@@ -51,6 +62,8 @@ pub(crate) struct Inputs {
     /// Hours since the epoch.
     hour: i32,
     counts: Counts,
+    /// The uniform number of this device and hour that makes counts' scores continuous.
+    tie: f64,
     /// What was remembered before it.
     before: Mix,
 }
@@ -87,6 +100,47 @@ impl MixPlan {
                 .collect(),
             stake: Stake::new(stake, WINDOWS_PER_DAY),
             clock,
+            law: None,
+        })
+    }
+
+    /// The same by a law that was learned, if there is one.
+    pub(crate) fn learned(self, law: Option<Arc<ShareLaw>>) -> Self {
+        Self { law, ..self }
+    }
+
+    fn part(&self, cell: usize, counts: &Counts) -> Part {
+        Part {
+            of_cell: self.count(cell, counts),
+            all: total(counts),
+        }
+    }
+
+    /// The e-values of a cell in a window.
+    fn e_values(&self, cell: usize, counts: &Counts, own: &Own, tie: f64) -> [f32; BETS] {
+        let Part { of_cell, all } = self.part(cell, counts);
+        match &self.law {
+            Some(law) => {
+                let now = Part { of_cell, all };
+                law.e_values(cell, now, self.part(cell, own.counts()), tie)
+            }
+            None => self.null.e_values(cell, of_cell, all).map(f32::sqrt),
+        }
+    }
+
+    /// The share of a cell that is expected of a device.
+    fn expected(&self, cell: usize, own: &Own) -> f64 {
+        let part = || self.part(cell, own.counts());
+        self.law.as_ref().map_or_else(
+            || self.null.expected(cell).unwrap_or(0.0),
+            |law| law.expected(cell, part()),
+        )
+    }
+
+    fn confidence(&self) -> Confidence {
+        self.law.as_ref().map_or(WRITTEN, |law| Confidence {
+            basis: Basis::Calibrated,
+            n: law.windows(),
         })
     }
 
@@ -109,7 +163,7 @@ impl MixPlan {
 
 impl Mix {
     /// What is remembered after a window. Pure, so that a stored state explains itself.
-    fn after(&self, plan: &MixPlan, hour: i32, counts: &Counts) -> Self {
+    fn after(&self, plan: &MixPlan, hour: i32, counts: &Counts, tie: f64) -> Self {
         let mut next = *self;
         let moment = EventTime::from_micros(Span::HOUR.times(i64::from(hour)).micros());
         let staked = plan
@@ -119,10 +173,11 @@ impl Mix {
         #[expect(clippy::cast_precision_loss, reason = "at most eight cells")]
         let part = staked / cells as f32;
         for (cell, bets) in next.cells.iter_mut().enumerate().take(cells) {
-            let e = plan
-                .null
-                .e_values(cell, plan.count(cell, counts), total(counts));
-            step(bets, part, &e.map(f32::sqrt));
+            let e = plan.e_values(cell, counts, &self.own, tie);
+            step_all(bets, part, &e);
+        }
+        if plan.law.is_some() && self.evidence() < HOLD_FROM {
+            next.own.learn(counts);
         }
         if next.evidence() < plan.stake.per_day() {
             (next.sums, next.hours) = (Counts::default(), 0);
@@ -136,22 +191,22 @@ impl Mix {
     }
 
     /// Takes a window in; says what that came to.
-    fn take(&mut self, plan: &MixPlan, hour: i32, counts: &Counts) -> Standing {
-        *self = self.after(plan, hour, counts);
+    fn take(&mut self, plan: &MixPlan, hour: i32, counts: &Counts, tie: f64) -> Standing {
+        *self = self.after(plan, hour, counts, tie);
         let evidence = self.evidence();
         Standing::of(&mut self.arming, evidence)
     }
 
     /// Evidence of all cells, in device-days per false alarm.
     fn evidence(&self) -> f32 {
-        self.cells.iter().map(Bets::total).sum()
+        self.cells.iter().map(sum).sum()
     }
 
     /// The cell with the most evidence.
     fn leading(&self) -> usize {
         let mut cell = 0;
         for (at, bets) in self.cells.iter().enumerate() {
-            if bets.total() > self.cells[cell].total() {
+            if sum(bets) > sum(&self.cells[cell]) {
                 cell = at;
             }
         }
@@ -160,23 +215,32 @@ impl Mix {
 }
 
 /// What a closed window comes to; one without connections says nothing.
-pub(crate) fn close(plan: &MixPlan, state: &mut Mix, hour: i32, counts: Counts) -> Signal<Inputs> {
+pub(crate) fn close(
+    plan: &MixPlan,
+    state: &mut Mix,
+    detector: &str,
+    facts: &CloseFacts,
+    counts: Counts,
+) -> Signal<Inputs> {
     if total(&counts) == 0 {
         return Signal::Quiet;
     }
-    let before = *state;
-    let standing = state.take(plan, hour, &counts);
+    let (before, hour) = (*state, facts.pane.hour);
+    let tie = uniform_hash(facts.device.id.as_str(), detector, i64::from(hour));
+    let standing = state.take(plan, hour, &counts, tie);
     let magnitude = f64::from(plan.count(state.leading(), &counts));
     standing.signal(state.evidence(), magnitude, || Inputs {
         hour,
         counts,
+        tie,
         before,
     })
 }
 
 /// Puts a window into words.
 pub(crate) fn assess(plan: &MixPlan, inputs: &Inputs, wording: &Wording) -> Evidence {
-    let after = inputs.before.after(plan, inputs.hour, &inputs.counts);
+    let before = &inputs.before;
+    let after = before.after(plan, inputs.hour, &inputs.counts, inputs.tie);
     let cell = after.leading();
     let name = plan
         .named
@@ -191,7 +255,12 @@ pub(crate) fn assess(plan: &MixPlan, inputs: &Inputs, wording: &Wording) -> Evid
         1 => "In the last hour".to_owned(),
         hours => format!("In the last {hours} hours"),
     };
-    let share = plan.null.expected(cell).unwrap_or(0.0);
+    let share = plan.expected(cell, &before.own);
+    let whose = if plan.law.is_some() {
+        " of this device"
+    } else {
+        ""
+    };
     Evidence {
         floor: None,
         score: score(after.evidence()),
@@ -202,11 +271,12 @@ pub(crate) fn assess(plan: &MixPlan, inputs: &Inputs, wording: &Wording) -> Evid
             "connections_this_hour": now, "of_this_hour": total(&inputs.counts),
             "device_days_per_false_alarm": after.evidence(),
         }),
-        expected: json!({
-            "share": share, "share_max": plan.null.upper(cell),
-        }),
+        expected: match &plan.law {
+            Some(_) => json!({ "share": share, "share_of_type": plan.null.expected(cell) }),
+            None => json!({ "share": share, "share_max": plan.null.upper(cell) }),
+        },
         sentence: format!(
-            "{hours} {since} of its {all} connections ({} %) {} {name}, where {} % are expected.",
+            "{hours} {since} of its {all} connections ({} %) {} {name}, where {} % are expected{whose}.",
             three_digits(100.0 * f64::from(since) / f64::from(all.max(1))),
             wording.verb,
             three_digits(100.0 * share),
@@ -218,8 +288,13 @@ pub(crate) fn assess(plan: &MixPlan, inputs: &Inputs, wording: &Wording) -> Evid
             .iter()
             .map(|id| (*id).to_owned())
             .collect(),
-        confidence: WRITTEN,
+        confidence: plan.confidence(),
     }
+}
+
+/// Evidence of a cell.
+fn sum(bets: &[Bet; BETS]) -> f32 {
+    bets.iter().map(|bet| bet.total()).sum()
 }
 
 /// Connections of all counters.
@@ -228,102 +303,4 @@ fn total(counts: &Counts) -> u32 {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::detector::Detector;
-    use crate::facts::{CloseFacts, Pane};
-    use crate::stage::{Stage, check, seen, time};
-    use crate::stats::dice::Dice;
-    use andon_schemas::time::Interval;
-
-    /// Plays closed hours to a detector of shares, each symbol an hour with its pane; what was
-    /// seen. What is assessed later scores as it did when it was seen.
-    pub(crate) fn play<D>(profile: &str, pane: impl Fn(char) -> Pane, drawing: &str) -> Vec<Inputs>
-    where
-        D: Detector<Plan = MixPlan, State = Mix, Inputs = Inputs>,
-    {
-        let stage = Stage::of(profile);
-        let plan = D::plan(&stage.baseline, 0.05).unwrap();
-        let mut memory = Mix::default();
-        let (mut hour, mut come) = (490_000, Vec::new());
-        check(drawing, |symbol| {
-            hour += 1;
-            let pane = Pane {
-                hour,
-                ..pane(symbol)
-            };
-            let start = time("2025-11-24T16:00:00Z");
-            let facts = CloseFacts {
-                device: stage.device(),
-                pane: &pane,
-                window: Interval {
-                    start,
-                    end: start + Span::HOUR,
-                },
-                active_share: 1.0,
-                partial: false,
-            };
-            let signal = D::on_close(&plan, &mut memory, &facts);
-            if let Signal::Seen(sighting) = &signal {
-                assert!(sighting.floor.is_none() && sighting.score >= 25);
-                let evidence = D::assess(&plan, &sighting.inputs);
-                assert_eq!(evidence.score, sighting.score);
-                come.push(seen(Signal::Seen(*sighting)).inputs);
-            }
-            signal
-        });
-        come
-    }
-
-    const SHARES: [f64; 3] = [0.90, 0.08, 0.02];
-
-    /// Windows of so many connections, each made `run` times to the same cell.
-    fn draw(dice: &mut Dice, run: u16, shares: [f64; 3]) -> Counts {
-        let mut counts = Counts::default();
-        for _ in 0..dice.poisson(20.0 / f64::from(run)) {
-            let (mut left, mut cell) = (dice.uniform(), 0);
-            while cell < 2 && left >= shares[cell] {
-                left -= shares[cell];
-                cell += 1;
-            }
-            counts[cell] += run;
-        }
-        counts
-    }
-
-    /// How many of 40 devices stand at some hour of so many days.
-    fn alarms(days: i32, run: u16, shares: [f64; 3]) -> usize {
-        let named = SHARES.iter().map(|share| (share.to_string(), Some(*share)));
-        let clock = Arc::new(PlantClock::new("Europe/Berlin").unwrap());
-        let plan = MixPlan::new(named, 0.1, clock).unwrap();
-        let mut dice = Dice(11);
-        let devices = (0..40).filter(|_| {
-            let mut mix = Mix::default();
-            (0..days * 24).any(|hour| {
-                let counts = draw(&mut dice, run, shares);
-                mix.take(&plan, 490_000 + hour, &counts) == Standing::Stands
-            })
-        });
-        devices.count()
-    }
-
-    #[test]
-    fn runs_of_two_stay_within_the_promise_and_a_share_that_triples_is_found() {
-        // 1.11 alarms per 10 device-days of stake: 40 devices, 30 days, a tenth of the stake.
-        assert!(alarms(30, 1, SHARES) <= 13);
-        assert!(alarms(30, 2, SHARES) <= 13);
-        assert!(alarms(7, 1, [0.74, 0.24, 0.02]) >= 36);
-    }
-
-    #[test]
-    fn cells_without_a_share_are_counted_together() {
-        let named = [("a", Some(0.5)), ("b", None), ("c", Some(0.3))];
-        let named = named.map(|(name, share)| (name.to_owned(), share));
-        let clock = Arc::new(PlantClock::new("Europe/Berlin").unwrap());
-        let plan = MixPlan::new(named.into_iter(), 0.1, clock).unwrap();
-        let counts = [5, 7, 3, 0, 0, 0, 0, 2];
-        let cells: Vec<u32> = (0..3).map(|cell| plan.count(cell, &counts)).collect();
-        assert_eq!(cells, [5, 3, 9]);
-        assert!(size_of::<Mix>() <= 132, "{}", size_of::<Mix>());
-    }
-}
+pub(crate) mod tests;

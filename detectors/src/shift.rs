@@ -12,7 +12,7 @@ use andon_schemas::time::PlantClock;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::CloseFacts;
-use crate::law::Law;
+use crate::law::{Law, SPIKES_ABOVE};
 use crate::standing::{Standing, WRITTEN, step};
 use crate::stats::evidence::{Arming, Bets, Purse, Stake};
 use crate::stats::score::LEVELS;
@@ -25,7 +25,7 @@ const UP_PART: f32 = 0.75;
 /// A written range without width is read as so much either way.
 const UNWRITTEN_WIDTH: f64 = 1.1;
 /// The level learns nothing while evidence is this strong, but for so many hours at most.
-const HOLD_FROM: f32 = LEVELS[2];
+pub(crate) const HOLD_FROM: f32 = LEVELS[2];
 const HOLD_HOURS_MAX: u16 = 72;
 /// Hourly windows of a day.
 pub(crate) const WINDOWS_PER_DAY: f32 = 24.0;
@@ -38,7 +38,7 @@ pub(crate) struct ShiftPlan {
     clock: Arc<PlantClock>,
     /// What takes the place of the written range, where it was learned.
     law: Option<Arc<Law>>,
-    /// What a single hour above all clean ones is worth, for each unit of the hour's stake.
+    /// What a single hour above nearly all clean ones is worth, for each unit of the hour's stake.
     spike: f32,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct Shift {
     hour: i32,
     /// Sum of the log ratios to the middle of the type since evidence began to rise.
     ln_sum: f32,
-    /// Evidence of the last window by itself, if it was above all clean ones.
+    /// Evidence of the last window by itself, if it was above nearly all clean ones.
     spike: f32,
     /// Windows in that sum.
     hours: u16,
@@ -104,8 +104,8 @@ impl ShiftPlan {
 
     /// The same with a lane for single hours, on which this part of the stake is put: calibrated
     /// steps are worth some six nats an hour at most, however large it is (stats.md §7.3). Its bet
-    /// is that an hour exceeds the highest clean score, an e-value of one over the bound on that
-    /// or of zero, so that nothing is left of it in the hour after. Without a highest score the
+    /// is that an hour exceeds the third highest clean score, an e-value of one over the bound on that
+    /// or of zero, so that nothing is left of it in the hour after. Without highest scores the
     /// whole stake stays where it is.
     pub(crate) fn with_spikes(self, part: f32) -> Self {
         let Some(spike) = self.law.as_ref().and_then(|law| law.spike()) else {
@@ -269,9 +269,8 @@ impl Shift {
     pub(crate) fn sentence(&self, plan: &ShiftPlan, done: &str, of: &str) -> String {
         if let Some(windows) = self.above_all(plan) {
             return format!(
-                "In this hour it has {done} far more times {of} its type does than in any of {} \
-                 clean hours",
-                windows
+                "In this hour it has {done} more times {of} its type does than in all but \
+                 {SPIKES_ABOVE} of {windows} clean hours"
             );
         }
         let span = match self.hours() {

@@ -69,7 +69,14 @@ learned:
     within: 0.205
     up: { windows: 4032, error: 0.00833, steps: [0.5 0.01 0.531, 0.01 2.3125 0.0152] }
     down: { windows: 4032, error: 0.00833, steps: [0.5 -0.02 0.531, 0.01 2.25 0.0152] }
-    spike: { windows: 50400, error: 0.00833, score: 8.75 }
+    spike: { windows: 50400, error: 0.00833, highest: 12.5 9 8.75 }
+learned_shares:
+  destination_mix:
+    devices: 97
+    hours: 412.5
+    cells:
+      - { share: 0.953, up: { windows: 4032, error: 0.00833, steps: [0.5 0.01 0.531] } }
+      - { share: 0.047, up: { windows: 4032, error: 0.00833, steps: [0.5 0.02 0.531] } }
 "#;
 
 #[test]

@@ -22,7 +22,7 @@ use andon_benches::Sheet;
 use andon_detectors::baseline::Baseline;
 use andon_detectors::catalog::{CATALOG, Plans};
 use andon_detectors::facts::Pane;
-use andon_detectors::law::{CleanHour, learn, pool};
+use andon_detectors::law::{CleanHour, CleanShares, learn, learn_shares, pool};
 use andon_schemas::builtin;
 use andon_schemas::inventory::Inventory;
 use andon_schemas::profile::{LearnedNull, Profile, SourceFile, parse};
@@ -72,6 +72,10 @@ fn main() -> Result<(), String> {
         "by written ranges alone, their cap at LOW taken off: not a promise, a comparison",
         &written,
     );
+    let mut sheet = Sheet::new("state");
+    let bytes = andon_engine::Engine::DEVICE_BYTES.to_string();
+    sheet.figure("bytes in place per device (hot and cold)", &bytes, "");
+    sheet.print();
     Ok(())
 }
 
@@ -121,6 +125,21 @@ fn profile(kind: usize, hours: &[(u32, Pane)], inventory: &Inventory) -> Result<
     let name = format!("type_{kind}");
     let mut profile = set.get(&name).cloned().ok_or(name)?;
     profile.learned = laws(hours, inventory)?;
+    let shares: Vec<CleanShares> = hours
+        .iter()
+        .map(|(device, pane)| CleanShares {
+            device: *device,
+            hour: pane.hour,
+            cells: pane.destinations[..4]
+                .iter()
+                .map(|n| u32::from(*n))
+                .collect(),
+        })
+        .collect();
+    let (law, _) = learn_shares(&shares, 4).map_err(|error| error.to_string())?;
+    profile
+        .learned_shares
+        .insert("destination_mix".to_owned(), law);
     Ok(profile)
 }
 
@@ -161,6 +180,7 @@ fn types(profiles: &[Profile], learned: bool, inventory: &Inventory) -> Vec<(Bas
         let mut profile = profile.clone();
         if !learned {
             profile.learned.clear();
+            profile.learned_shares.clear();
         }
         let baseline = Baseline::compile(Arc::new(profile), inventory, clock.clone());
         let plans = Plans::compile(&baseline);

@@ -49,11 +49,12 @@ impl Detector for DestinationMix {
             .destinations
             .iter()
             .map(|one| (one.target.to_string(), one.share));
-        MixPlan::new(shares, stake, baseline.clock.clone())
+        let plan = MixPlan::new(shares, stake, baseline.clock.clone())?;
+        Some(plan.learned(baseline.share_law(Self::NAME)))
     }
 
     fn on_close(plan: &MixPlan, state: &mut Mix, facts: &CloseFacts) -> Signal<Inputs> {
-        mix::close(plan, state, facts.pane.hour, facts.pane.destinations)
+        mix::close(plan, state, Self::NAME, facts, facts.pane.destinations)
     }
 
     fn assess(plan: &MixPlan, inputs: &Inputs) -> Evidence {

@@ -48,11 +48,12 @@ impl Detector for ProtocolMix {
             .protocols
             .iter()
             .map(|one| (one.name.clone(), one.share));
-        MixPlan::new(shares, stake, baseline.clock.clone())
+        let plan = MixPlan::new(shares, stake, baseline.clock.clone())?;
+        Some(plan.learned(baseline.share_law(Self::NAME)))
     }
 
     fn on_close(plan: &MixPlan, state: &mut Mix, facts: &CloseFacts) -> Signal<Inputs> {
-        mix::close(plan, state, facts.pane.hour, facts.pane.protocols)
+        mix::close(plan, state, Self::NAME, facts, facts.pane.protocols)
     }
 
     fn assess(plan: &MixPlan, inputs: &Inputs) -> Evidence {

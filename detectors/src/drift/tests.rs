@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::standing::Standing;
+use crate::standing::step;
 use crate::stats::dice::Dice;
 use crate::stats::evidence::Arming;
+use crate::stats::evidence::Bets;
 
 /// How the hours of a simulated device vary around its level.
 #[derive(Clone, Copy)]

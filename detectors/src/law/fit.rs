@@ -145,6 +145,6 @@ fn thousandths(x: f64) -> f64 {
 }
 
 /// Four digits.
-fn significant(x: f64) -> f64 {
+pub(super) fn significant(x: f64) -> f64 {
     format!("{x:.3e}").parse().unwrap_or(x)
 }

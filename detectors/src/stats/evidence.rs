@@ -43,11 +43,11 @@ impl<const K: usize> Default for Bets<K> {
 }
 
 impl<const K: usize> Bets<K> {
-    /// The same evidence on every bet, `total` in all; what is no evidence is none.
-    pub fn from_total(total: f32) -> Self {
-        let mut bets = Self::default();
-        bets.step(total.clamp(0.0, EVIDENCE_MAX), &[1.0; K]);
-        bets
+    /// So much evidence on each bet; what is no evidence is none.
+    pub fn from_each(each: [f32; K]) -> Self {
+        // `max` takes what is not a number for none.
+        let m = each.map(|m| m.max(0.0).min(EVIDENCE_MAX));
+        Self { m }
     }
 
     /// One step: `stake` is put in, in equal parts on every bet, then each bet is multiplied by

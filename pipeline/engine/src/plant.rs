@@ -111,6 +111,7 @@ fn empty_profile(scan: ScanLimits) -> Profile {
         detectors: BTreeMap::new(),
         calibration: None,
         learned: BTreeMap::new(),
+        learned_shares: BTreeMap::new(),
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::commands::COMMANDS;
 use super::learned::LEARNED;
+use super::learned_shares::LEARNED_SHARES;
 use crate::grade::Grade;
 use crate::inventory::ROLES;
 use crate::yaml::{Key, Section, Shape, schema};
@@ -135,6 +136,11 @@ pub(crate) const PROFILE: Section = Section {
             "learned",
             Shape::Named(&Shape::Fields(&LEARNED)),
             "what `andon learn` measured for statistics, by detector; it holds for this profile alone",
+        ),
+        Key::new(
+            "learned_shares",
+            Shape::Named(&Shape::Fields(&LEARNED_SHARES)),
+            "what `andon learn` measured of shares, by detector; it holds for this profile alone",
         ),
     ],
 };

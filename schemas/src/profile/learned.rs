@@ -54,7 +54,7 @@ pub(super) const LEARNED: Section = Section {
         Key::new(
             "spike",
             Shape::Fields(&SPIKE),
-            "the highest score of all, of several types together where they were learned together",
+            "the highest scores of all, of several types together where they were learned together",
         ),
     ],
 };
@@ -64,18 +64,22 @@ const SPIKE: Section = Section {
         Key::must(
             "windows",
             Shape::Text(&["168000"]),
-            "the clean windows that it is the highest of",
+            "the clean windows that they are the highest of",
         ),
         Key::must(
             "error",
             NUMBER,
             "how likely it is that a higher one is more frequent than is bet on",
         ),
-        Key::must("score", NUMBER, "the score"),
+        Key::must(
+            "highest",
+            Shape::Text(&["21.5 14.2 11.8"]),
+            "the three highest scores",
+        ),
     ],
 };
 
-const STEPS: Section = Section {
+pub(super) const STEPS: Section = Section {
     keys: &[
         Key::must(
             "windows",
@@ -116,20 +120,20 @@ pub struct LearnedNull {
     pub up: LearnedSteps,
     /// How often scores were low, turned round.
     pub down: LearnedSteps,
-    /// The highest score of all.
+    /// The highest scores of all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spike: Option<LearnedSpike>,
 }
 
-/// The highest score of many clean windows: what is higher has never been seen.
+/// The highest scores of many clean windows: what is higher has hardly been seen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct LearnedSpike {
-    /// The clean windows that it is the highest of, of all types that were learned together.
+    /// The clean windows that they are the highest of, of all types that were learned together.
     pub windows: u64,
     /// Probability, over calibrations, that higher ones are more frequent than is bet on.
     pub error: f64,
-    /// The score.
-    pub score: f32,
+    /// The three highest, the highest one first.
+    pub highest: [f32; 3],
 }
 
 /// Thresholds of a score, each with a bound on how often it is exceeded.
@@ -207,19 +211,34 @@ fn null(node: Node<'_>, report: &mut Report) -> Option<LearnedNull> {
 }
 
 fn spike(node: Node<'_>, report: &mut Report) -> Option<LearnedSpike> {
-    if !report.mapping(node, "{ windows: 168000, error: 0.007, score: 9.3 }")
-        || !report.fields(node, &SPIKE)
+    if !report.mapping(
+        node,
+        "{ windows: 168000, error: 0.007, highest: 21.5 14.2 11.8 }",
+    ) || !report.fields(node, &SPIKE)
     {
         return None;
     }
     let windows = report.read_if(node.get("windows"), windows);
     let error = report.read_if(node.get("error"), |text| within(text, 1e-12, 0.5));
-    let score = report.read_if(node.get("score"), score);
+    let highest = report.read_if(node.get("highest"), highest);
     Some(LearnedSpike {
         windows: windows?,
         error: error?,
-        score: score?,
+        highest: highest?,
     })
+}
+
+/// Three scores that fall.
+fn highest(text: &str) -> Result<[f32; 3], Refusal> {
+    let scores = text.split_whitespace().map(score);
+    let scores = scores.collect::<Result<Vec<f32>, Refusal>>()?;
+    match scores[..] {
+        [a, b, c] if a >= b && b >= c => Ok([a, b, c]),
+        _ => Err(Refusal::new(format!(
+            "{} are not three scores that fall",
+            quoted(text)
+        ))),
+    }
 }
 
 fn windows(text: &str) -> Result<u64, Refusal> {
@@ -233,7 +252,7 @@ fn score(text: &str) -> Result<f32, Refusal> {
 }
 
 /// A number between two ends, both included.
-fn within(text: &str, lo: f64, hi: f64) -> Result<f64, Refusal> {
+pub(super) fn within(text: &str, lo: f64, hi: f64) -> Result<f64, Refusal> {
     match text.parse::<f64>() {
         Ok(number) if (lo..=hi).contains(&number) => Ok(number),
         _ => Err(Refusal::new(format!(
@@ -266,7 +285,7 @@ fn season(node: Option<Node<'_>>, report: &mut Report) -> Option<Vec<f64>> {
     None
 }
 
-fn steps(node: Node<'_>, report: &mut Report) -> Option<LearnedSteps> {
+pub(super) fn steps(node: Node<'_>, report: &mut Report) -> Option<LearnedSteps> {
     if !report.mapping(
         node,
         "{ windows: 8064, error: 0.01, steps: [0.5 0.01 0.53] }",
@@ -334,10 +353,10 @@ impl LearnedNull {
             let LearnedSpike {
                 windows,
                 error,
-                score,
+                highest: [a, b, c],
             } = spike;
             parts.push(format!(
-                "spike: {{ windows: {windows}, error: {error}, score: {score} }}"
+                "spike: {{ windows: {windows}, error: {error}, highest: {a} {b} {c} }}"
             ));
         }
         flow(&parts)
@@ -345,7 +364,7 @@ impl LearnedNull {
 }
 
 impl LearnedSteps {
-    fn to_text(&self) -> String {
+    pub(super) fn to_text(&self) -> String {
         let step = |step: &LearnedStep| format!("{} {} {}", step.share, step.score, step.bound);
         let steps: Vec<String> = self.steps.iter().map(step).collect();
         flow(&[

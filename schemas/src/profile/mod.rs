@@ -8,6 +8,7 @@ mod commands;
 mod contract;
 mod diff;
 mod learned;
+mod learned_shares;
 mod parse;
 mod read;
 mod state;
@@ -17,6 +18,7 @@ mod write;
 pub use contract::json_schema;
 pub use diff::{Difference, diff};
 pub use learned::{HOURS_OF_WEEK, LEARNERS, LearnedNull, LearnedSpike, LearnedStep, LearnedSteps};
+pub use learned_shares::{LearnedCell, LearnedShares, SHARE_LEARNERS};
 pub(crate) use parse::type_name;
 pub use parse::{ProfileSet, SourceFile, parse};
 pub(crate) use talk::{host_name, network, role};
@@ -323,6 +325,9 @@ pub struct Profile {
     /// What was learned for the statistics, by detector; never inherited.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub learned: BTreeMap<String, LearnedNull>,
+    /// What was learned of shares, by detector; never inherited.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub learned_shares: BTreeMap<String, LearnedShares>,
 }
 
 impl Profile {

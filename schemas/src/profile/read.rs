@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use super::contract::{CALIBRATION, DETECTOR, SCAN};
 use super::{
-    Calibration, DetectorSetting, Profile, ScanLimits, behaviour, commands, learned, state, talk,
+    Calibration, DetectorSetting, Profile, ScanLimits, behaviour, commands, learned,
+    learned_shares, state, talk,
 };
 use crate::grade::Grade;
 use crate::problems::{Refusal, quoted, suggestion};
@@ -109,6 +110,7 @@ pub(crate) fn profile(
         detectors: detectors(layers, known_detectors, report),
         calibration: calibration(own, report),
         learned: learned::learned(own, report),
+        learned_shares: learned_shares::learned_shares(own, report),
     }
 }
 

@@ -140,6 +140,12 @@ pub(crate) fn fields(profile: &Profile) -> Vec<Field> {
         text: null.to_text(),
         style: Style::Named,
     }));
+    fields.extend(profile.learned_shares.iter().map(|(name, law)| Field {
+        key: "learned_shares",
+        label: name.clone(),
+        text: law.to_text(),
+        style: Style::Named,
+    }));
     fields
 }
 

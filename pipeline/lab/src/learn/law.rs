@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use andon_detectors::law::{CleanHour, learn};
-use andon_schemas::profile::{LearnedNull, Profile};
+use andon_detectors::facts::CELLS;
+use andon_detectors::law::{CleanHour, CleanShares, learn, learn_shares};
+use andon_schemas::profile::{LearnedNull, LearnedShares, Profile};
 
 use super::tally::Hour;
 use super::write::{DAYS_MIN, DEVICES_MIN, Draft};
@@ -60,27 +61,12 @@ impl Draft<'_> {
                 value: number(hour),
             })
             .collect();
-        let devices = self.tally.devices.len();
-        let days = days(&hours);
-        if devices < DEVICES_MIN || days < DAYS_MIN {
-            let why =
-                format!("{detector}: {devices} devices and {days} days are too few for a law.");
-            self.cold("learned", &why);
+        if !self.is_enough("learned", detector, hours.iter().map(|hour| hour.hour)) {
             return None;
         }
         match learn(&hours, &self.inventory.clock) {
             Ok(learned) => {
-                let [hour, day] = learned.left;
-                let warning = if hour.abs().max(day.abs()) > LEFT_MAX {
-                    "; more is left than 0.05, so its evidence may be worth less than it says"
-                } else {
-                    ""
-                };
-                let line = format!(
-                    "{detector}: calibrated on {} clean windows; correlation left after an hour \
-                     {hour:.2}, after a day {day:.2}{warning}.",
-                    learned.null.up.windows
-                );
+                let line = calibrated(detector, learned.null.up.windows, learned.left);
                 self.say("learned", line);
                 Some(learned.null)
             }
@@ -92,9 +78,144 @@ impl Draft<'_> {
     }
 }
 
+impl Draft<'_> {
+    /// What is learned of the shares that the profile speaks of. Windows count connections by the
+    /// entries of the present profile, so that it must have the same ones.
+    pub(super) fn share_laws(
+        &mut self,
+        profile: &Profile,
+        active: &[Hour],
+    ) -> BTreeMap<String, LearnedShares> {
+        let mut laws = BTreeMap::new();
+        let shared = |entries: &[(String, Option<f64>)]| {
+            entries.iter().take(CELLS - 1).any(|one| one.1.is_some())
+        };
+        for (detector, entries) in mixes(profile) {
+            if !shared(&entries) {
+                continue;
+            }
+            let names = |entries: &[(String, Option<f64>)]| {
+                let first = entries.iter().take(CELLS - 1);
+                first.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+            };
+            let present = self.present.map(mixes).unwrap_or_default();
+            let same = present
+                .iter()
+                .find(|(name, _)| *name == detector)
+                .is_some_and(|(_, present)| names(present) == names(&entries));
+            if !same {
+                let why = format!(
+                    "{detector}: the present profile has other entries, or another order; with \
+                     this profile as the present one a second run learns the law."
+                );
+                self.cold("learned_shares", &why);
+                continue;
+            }
+            if let Some(law) = self.share_law(detector, &entries, active) {
+                laws.insert(detector.to_owned(), law);
+            }
+        }
+        laws
+    }
+
+    fn share_law(
+        &mut self,
+        detector: &str,
+        entries: &[(String, Option<f64>)],
+        active: &[Hour],
+    ) -> Option<LearnedShares> {
+        let named: Vec<usize> = (0..entries.len().min(CELLS - 1))
+            .filter(|at| entries[*at].1.is_some())
+            .collect();
+        let hours: Vec<CleanShares> = active
+            .iter()
+            .map(|hour| {
+                let counts = match detector {
+                    "destination_mix" => &hour.destinations,
+                    _ => &hour.protocols,
+                };
+                let mut cells: Vec<u32> = named.iter().map(|at| counts[*at].into()).collect();
+                let all: u32 = counts.iter().copied().map(u32::from).sum();
+                cells.push(all - cells.iter().sum::<u32>());
+                CleanShares {
+                    device: hour.device,
+                    hour: hour.number,
+                    cells,
+                }
+            })
+            .collect();
+        if !self.is_enough(
+            "learned_shares",
+            detector,
+            hours.iter().map(|hour| hour.hour),
+        ) {
+            return None;
+        }
+        match learn_shares(&hours, named.len() + 1) {
+            Ok((law, left)) => {
+                let windows = law.cells.iter().map(|cell| cell.up.windows).min();
+                let line = calibrated(detector, windows.unwrap_or(0), left);
+                self.say("learned_shares", line);
+                Some(law)
+            }
+            Err(error) => {
+                self.cold("learned_shares", &format!("{detector}: {error}."));
+                None
+            }
+        }
+    }
+
+    /// Whether there are devices and days enough for a law; says so if not.
+    fn is_enough(
+        &mut self,
+        key: &'static str,
+        detector: &str,
+        hours: impl Iterator<Item = i32> + Clone,
+    ) -> bool {
+        let (devices, days) = (self.tally.devices.len(), days(hours));
+        let is_enough = devices >= DEVICES_MIN && days >= DAYS_MIN;
+        if !is_enough {
+            let why =
+                format!("{detector}: {devices} devices and {days} days are too few for a law.");
+            self.cold(key, &why);
+        }
+        is_enough
+    }
+}
+
+/// What is said of a law that was learned, with the correlations left in its scores.
+fn calibrated(detector: &str, windows: u64, [hour, day]: [f64; 2]) -> String {
+    let warning = if hour.abs().max(day.abs()) > LEFT_MAX {
+        "; more is left than 0.05, so its evidence may be worth less than it says"
+    } else {
+        ""
+    };
+    format!(
+        "{detector}: calibrated on {windows} clean windows; correlation left after an hour \
+         {hour:.2}, after a day {day:.2}{warning}."
+    )
+}
+
+/// The entries of a profile whose shares are weighed, by detector.
+fn mixes(profile: &Profile) -> [(&'static str, Vec<(String, Option<f64>)>); 2] {
+    let destinations = profile.destinations.iter();
+    let protocols = profile.protocols.iter();
+    [
+        (
+            "destination_mix",
+            destinations
+                .map(|one| (one.target.to_string(), one.share))
+                .collect(),
+        ),
+        (
+            "protocol_mix",
+            protocols.map(|one| (one.name.clone(), one.share)).collect(),
+        ),
+    ]
+}
+
 /// Days from the first hour to the last.
-fn days(hours: &[CleanHour]) -> i64 {
-    let numbers = hours.iter().map(|hour| hour.hour);
+fn days(numbers: impl Iterator<Item = i32> + Clone) -> i64 {
     let span = numbers.clone().max().zip(numbers.min());
     span.map_or(0, |(last, first)| i64::from(last - first) / 24 + 1)
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use andon_detectors::facts::CELLS;
 use andon_engine::Window;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::{Function, Inventory};
@@ -68,6 +69,9 @@ pub(super) struct Hour {
     pub(super) up: f32,
     pub(super) opened: u32,
     pub(super) failed: u32,
+    /// Connections by the cells of the present profile.
+    pub(super) destinations: [u16; CELLS],
+    pub(super) protocols: [u16; CELLS],
 }
 
 /// A time without any row.
@@ -308,6 +312,8 @@ impl Tally {
             up,
             opened: window.pane.opened,
             failed: window.pane.failed,
+            destinations: window.pane.destinations,
+            protocols: window.pane.protocols,
         });
     }
 

@@ -149,8 +149,10 @@ impl Draft<'_> {
                 .unwrap_or_default(),
             calibration: None,
             learned: BTreeMap::new(),
+            learned_shares: BTreeMap::new(),
         };
         profile.learned = self.laws(&profile, &active);
+        profile.learned_shares = self.share_laws(&profile, &active);
         profile
     }
 
