@@ -199,14 +199,14 @@ impl Mix {
 
     /// Evidence of all cells, in device-days per false alarm.
     fn evidence(&self) -> f32 {
-        self.cells.iter().map(sum).sum()
+        self.cells.iter().copied().map(sum).sum()
     }
 
     /// The cell with the most evidence.
     fn leading(&self) -> usize {
         let mut cell = 0;
         for (at, bets) in self.cells.iter().enumerate() {
-            if sum(bets) > sum(&self.cells[cell]) {
+            if sum(*bets) > sum(self.cells[cell]) {
                 cell = at;
             }
         }
@@ -293,7 +293,7 @@ pub(crate) fn assess(plan: &MixPlan, inputs: &Inputs, wording: &Wording) -> Evid
 }
 
 /// Evidence of a cell.
-fn sum(bets: &[Bet; BETS]) -> f32 {
+fn sum(bets: [Bet; BETS]) -> f32 {
     bets.iter().map(|bet| bet.total()).sum()
 }
 

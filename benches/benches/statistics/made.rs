@@ -1,4 +1,4 @@
-//! A made-up plant whose truth is known: 500 devices of twelve types, hour by hour. The types are
+//! A made-up plant whose truth is known: 510 devices of twelve types, hour by hour. The types are
 //! of the same family as the model that is learned from them, so that the figures show what the
 //! machinery is worth and not what a plant is like.
 #![expect(
@@ -10,7 +10,7 @@
 use andon_detectors::facts::Pane;
 
 pub(crate) const TYPES: usize = 12;
-pub(crate) const DEVICES: usize = 500;
+pub(crate) const DEVICES: usize = 510;
 /// A Monday, 00:00 in UTC, in hours since the epoch.
 pub(crate) const START: i32 = 490_104;
 const WEEK: i32 = 168;
@@ -117,9 +117,8 @@ pub(crate) enum Attack {
     Share,
 }
 
-pub(crate) const ATTACKS: [Attack; 6] = [
+pub(crate) const ATTACKS: [Attack; 5] = [
     Attack::Burst,
-    Attack::BurstSent,
     Attack::Upload30,
     Attack::Upload8,
     Attack::Rate,

@@ -1,6 +1,6 @@
 //! The statistics end to end, on a plant whose truth is known: what is learned on four weeks is
 //! watched with for eight, by the detectors of the catalogue and nothing else. 450 devices stay
-//! honest; ten are attacked in each of five ways. Each figure stands beside that of the design's
+//! honest; ten are attacked in each of six ways. Each figure stands beside that of the design's
 //! own simulation. Not a time among them: nothing here depends on the machine.
 //!
 //! ```console
@@ -33,7 +33,9 @@ use self::watched::{Outcome, watch};
 const LEARN_HOURS: i32 = 4 * 168;
 const WATCH_HOURS: i32 = 8 * 168;
 /// Devices from here on are attacked, ten in each way.
-const HONEST: usize = 440;
+const HONEST: usize = 450;
+/// Devices from here on send in a burst: they came later, and leave the others as they were.
+const BURSTS: usize = 500;
 
 fn main() -> Result<(), String> {
     let inventory = builtin::inventory().map_err(|problems| problems.to_string())?;
@@ -61,7 +63,12 @@ fn main() -> Result<(), String> {
     for (device, number) in devices.iter_mut().zip(0_usize..) {
         if let Some(attacked) = number.checked_sub(HONEST) {
             let begins = START + LEARN_HOURS + 2 * 168 + dice.between(0.0, 168.0).floor() as i32;
-            device.attack = Some((ATTACKS[attacked % ATTACKS.len()], begins));
+            let attack = if number < BURSTS {
+                ATTACKS[attacked % ATTACKS.len()]
+            } else {
+                Attack::BurstSent
+            };
+            device.attack = Some((attack, begins));
         }
     }
     let plants = [false, true].map(|learned| (learned, types(&profiles, learned, &inventory)));

@@ -196,7 +196,9 @@ fn fit(early: &[&CleanShares], cells: usize) -> Option<(Vec<f64>, (f64, f64))> {
     let mut devices = 0.0;
     for device in early.chunk_by(|a, b| a.device == b.device) {
         let mut own = vec![0.0; cells];
-        device.iter().for_each(|hour| add(&mut own, &hour.cells));
+        for hour in device {
+            add(&mut own, &hour.cells);
+        }
         let n: f64 = own.iter().sum();
         let mean: Vec<f64> = own.iter().map(|k| k / n).collect();
         let apart = mean.iter().zip(&shares).map(|(a, b)| (a - b).powi(2));

@@ -45,9 +45,8 @@ impl<const K: usize> Default for Bets<K> {
 impl<const K: usize> Bets<K> {
     /// So much evidence on each bet; what is no evidence is none.
     pub fn from_each(each: [f32; K]) -> Self {
-        // `max` takes what is not a number for none.
-        let m = each.map(|m| m.max(0.0).min(EVIDENCE_MAX));
-        Self { m }
+        let held = |m: f32| if m > 0.0 { m.min(EVIDENCE_MAX) } else { 0.0 };
+        Self { m: each.map(held) }
     }
 
     /// One step: `stake` is put in, in equal parts on every bet, then each bet is multiplied by

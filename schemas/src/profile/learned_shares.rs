@@ -77,8 +77,9 @@ pub(super) fn learned_shares(
     let mut laws = BTreeMap::new();
     for entry in node.entries() {
         let name = entry.key();
+        let law = shares(entry, report);
         if SHARE_LEARNERS.contains(&name) {
-            laws.extend(shares(entry, report).map(|law| (name.to_owned(), law)));
+            laws.extend(law.map(|law| (name.to_owned(), law)));
         } else {
             let cause = format!("no shares are learned for a detector {}", quoted(name));
             let mut refusal = Refusal::new(cause);

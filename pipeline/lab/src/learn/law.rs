@@ -19,6 +19,9 @@ const BYTE: f64 = 1.0;
 /// Half a connection, likewise.
 const HALF: f64 = 0.5;
 
+/// An entry of a profile, and the share that is written for it.
+type Entry = (String, Option<f64>);
+
 /// How an hour becomes the number that a detector weighs.
 type Number = fn(&Hour) -> f64;
 
@@ -87,14 +90,12 @@ impl Draft<'_> {
         active: &[Hour],
     ) -> BTreeMap<String, LearnedShares> {
         let mut laws = BTreeMap::new();
-        let shared = |entries: &[(String, Option<f64>)]| {
-            entries.iter().take(CELLS - 1).any(|one| one.1.is_some())
-        };
+        let shared = |entries: &[Entry]| entries.iter().take(CELLS - 1).any(|one| one.1.is_some());
         for (detector, entries) in mixes(profile) {
             if !shared(&entries) {
                 continue;
             }
-            let names = |entries: &[(String, Option<f64>)]| {
+            let names = |entries: &[Entry]| {
                 let first = entries.iter().take(CELLS - 1);
                 first.map(|(name, _)| name.clone()).collect::<Vec<_>>()
             };
@@ -121,7 +122,7 @@ impl Draft<'_> {
     fn share_law(
         &mut self,
         detector: &str,
-        entries: &[(String, Option<f64>)],
+        entries: &[Entry],
         active: &[Hour],
     ) -> Option<LearnedShares> {
         let named: Vec<usize> = (0..entries.len().min(CELLS - 1))
@@ -197,7 +198,7 @@ fn calibrated(detector: &str, windows: u64, [hour, day]: [f64; 2]) -> String {
 }
 
 /// The entries of a profile whose shares are weighed, by detector.
-fn mixes(profile: &Profile) -> [(&'static str, Vec<(String, Option<f64>)>); 2] {
+fn mixes(profile: &Profile) -> [(&'static str, Vec<Entry>); 2] {
     let destinations = profile.destinations.iter();
     let protocols = profile.protocols.iter();
     [
