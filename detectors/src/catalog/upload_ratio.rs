@@ -43,7 +43,7 @@ const RATIO_TAU: f64 = 0.5;
 const RATIO_DRIFT: f64 = 0.5;
 /// Part of the stake that is put on single hours. A single hour has nothing to grow with, so that
 /// what it can prove is its stake over how rare it is known to be.
-const SPIKE_PART: f32 = 2.0 / 3.0;
+const SPIKE_PART: f32 = 0.3;
 /// A byte each way keeps the ratio of an hour that only sent, or only received, finite.
 const BYTE: f64 = 1.0;
 
@@ -93,7 +93,7 @@ impl Detector for UploadRatio {
     const GRADE: &'static str = "by evidence";
     const PLANE: Plane = Plane::Network;
     const CLOCK: Clock = Clock::Window;
-    const WEIGHT: f32 = 45.0;
+    const WEIGHT: f32 = 20.0;
 
     type Plan = Plan;
     type State = Shift;
