@@ -149,3 +149,50 @@ fn bytes_below(path: &Path) -> std::io::Result<u64> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Cli, Command, PlantArgs};
+
+    fn order(captures: &[&Path]) -> anyhow::Result<Order> {
+        let mut words = vec!["andon", "backtest"];
+        words.extend(captures.iter().filter_map(|path| path.to_str()));
+        let Command::Backtest(args) = Cli::parse_from(words).command else {
+            unreachable!("that is what was parsed");
+        };
+        let blueprint = Blueprint::undescribed(&PlantArgs::default()).unwrap();
+        Order::of(&args, (&blueprint, Named::default()), true, EventTime::MIN)
+    }
+
+    #[test]
+    fn captures_must_be_on_the_executor_as_they_are_where_it_was_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = folder.path().join("month");
+        std::fs::create_dir(&below).unwrap();
+        std::fs::write(below.join("a.ndjson"), "12345").unwrap();
+        let text = serde_json::to_string(&order(&[&below]).unwrap()).unwrap();
+        assert_eq!(Order::read(&text).unwrap().captures().unwrap(), [&*below]);
+
+        std::fs::write(below.join("b.ndjson"), "678").unwrap();
+        let differs = Order::read(&text).unwrap().captures().unwrap_err();
+        assert!(format!("{differs:#}").contains("has 8 bytes on this executor, and 5"));
+
+        std::fs::remove_dir_all(&below).unwrap();
+        let missing = Order::read(&text).unwrap().captures().unwrap_err();
+        assert!(format!("{missing:#}").contains("storage that all of them share"));
+        assert!(order(&[&below]).is_err());
+        let relative = order(&[Path::new("month")]).unwrap_err();
+        assert!(format!("{relative:#}").contains("whole path"));
+    }
+
+    #[test]
+    fn another_version_is_refused_in_words_whatever_else_it_says() {
+        let told = |text: &str| format!("{:#}", Order::read(text).unwrap_err());
+        let other = told(r#"{"version":"9.9.9","what":"nobody knows"}"#);
+        assert!(other.contains("andon 9.9.9"), "{other}");
+        assert!(told("nonsense").contains("no order"));
+    }
+}

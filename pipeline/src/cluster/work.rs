@@ -25,8 +25,13 @@ impl Work for Backtests {
         tasks: usize,
         give: &mut dyn FnMut(Row) -> bool,
     ) -> Result<(), String> {
-        play(order, task, tasks, give)
-            .map_err(|error| format!("executor {}: {}", self.name, words(&error)))
+        tracing::info!("task {task} of {tasks} began");
+        let played = play(order, task, tasks, give);
+        match &played {
+            Ok(()) => tracing::info!("task {task} of {tasks} is done"),
+            Err(error) => tracing::warn!("task {task} of {tasks} failed: {}", words(error)),
+        }
+        played.map_err(|error| format!("executor {}: {}", self.name, words(&error)))
     }
 }
 
