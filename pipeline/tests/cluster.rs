@@ -269,4 +269,10 @@ fn what_a_cluster_cannot_do_is_told() {
         &nobody,
     ];
     assert!(complaint(&alone, 2).contains("scheduler"));
+    let everywhere = ["cluster", "executor", "--listen", "0.0.0.0:0"];
+    assert!(complaint(&everywhere, 2).contains("every address"));
+    // A scheduler without executors does nothing, and does not make anybody wait for ever.
+    let cluster = Cluster::start();
+    let waited = complaint(&cluster.backtest(&capture, &out, "2"), 1);
+    assert!(waited.contains("has no executor"), "{waited}");
 }

@@ -74,6 +74,12 @@ mod serve {
     }
 
     fn execute(args: &ExecutorArgs) -> anyhow::Result<()> {
+        if args.listen.ip().is_unspecified() {
+            return Err(usage(anyhow!(
+                "--listen {} is every address of this machine: name the one by which others reach it",
+                args.listen
+            )));
+        }
         let (host, port) = crate::cluster::place(&args.scheduler).map_err(usage)?;
         let temporary = std::env::temp_dir().join(format!("andon-executor-{}", std::process::id()));
         let folder = args.folder.clone().unwrap_or_else(|| temporary.clone());

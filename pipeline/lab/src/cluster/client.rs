@@ -12,6 +12,7 @@ use datafusion_proto::protobuf::PhysicalPlanNode;
 use futures::StreamExt as _;
 
 use super::codec::Codec;
+use super::knock::knock;
 use super::{MESSAGE_BYTES_MAX, Row, no_work, operator};
 
 /// Batches of rows that wait for whoever takes them.
@@ -74,6 +75,7 @@ async fn ask(
     tasks: usize,
     to: &SyncSender<Batch>,
 ) -> Result<(), String> {
+    knock(scheduler).await?;
     let told = |error: DataFusionError| format!("the cluster at {scheduler}: {}", words(&error));
     let plan: Arc<dyn ExecutionPlan> = operator::plan(order, tasks, no_work()).map_err(told)?;
     let config = SessionConfig::new_with_ballista()

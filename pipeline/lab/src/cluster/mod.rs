@@ -7,6 +7,7 @@
 
 mod client;
 mod codec;
+mod knock;
 mod operator;
 mod serve;
 

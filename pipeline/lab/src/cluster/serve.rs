@@ -1,6 +1,6 @@
 //! The two sorts of processes that work is done by.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -31,8 +31,8 @@ const PATIENCE_S: u16 = 10;
 pub fn scheduler(listen: SocketAddr) -> Result<(), String> {
     let message = u32::try_from(MESSAGE_BYTES_MAX).unwrap_or(u32::MAX);
     let config = Arc::new(SchedulerConfig {
-        external_host: listen.ip().to_string(),
-        bind_host: listen.ip().to_string(),
+        external_host: host(listen),
+        bind_host: host(listen),
         bind_port: listen.port(),
         scheduling_policy: POLICY,
         grpc_server_max_decoding_message_size: message,
@@ -75,8 +75,8 @@ pub struct ExecutorSettings {
 pub fn executor(settings: &ExecutorSettings, work: Arc<dyn Work>) -> Result<(), String> {
     let message = u32::try_from(MESSAGE_BYTES_MAX).unwrap_or(u32::MAX);
     let config = Arc::new(ExecutorProcessConfig {
-        bind_host: settings.listen.ip().to_string(),
-        external_host: Some(settings.listen.ip().to_string()),
+        bind_host: host(settings.listen),
+        external_host: Some(host(settings.listen)),
         port: settings.listen.port(),
         scheduler_host: settings.scheduler_host.clone(),
         scheduler_port: settings.scheduler_port,
@@ -91,6 +91,14 @@ pub fn executor(settings: &ExecutorSettings, work: Arc<dyn Work>) -> Result<(), 
         ..ExecutorProcessConfig::default()
     });
     run(start_executor_process(config))
+}
+
+/// The host of an address as it stands in a URL.
+fn host(address: SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
 }
 
 /// Resolves once the process is asked to stop.
