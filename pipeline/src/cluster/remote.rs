@@ -2,7 +2,7 @@
 
 use std::iter::Peekable;
 
-use andon_engine::Output;
+use andon_engine::{Cause, Output};
 use andon_lab::cluster::{Answers, submit};
 use anyhow::{Context as _, anyhow, bail};
 
@@ -15,6 +15,8 @@ use crate::shards::Status;
 pub struct Remote {
     answers: Peekable<Answers>,
     tasks: usize,
+    /// What caused the newest item.
+    newest: Option<Cause>,
 }
 
 impl Remote {
@@ -28,6 +30,7 @@ impl Remote {
         Ok(Self {
             answers: answers.peekable(),
             tasks,
+            newest: None,
         })
     }
 
