@@ -44,9 +44,12 @@ impl Remote {
             .answers
             .next_if(|row| row.as_ref().is_ok_and(|row| row.ordinal < below))
         {
-            output
-                .items
-                .push(told::item(&row.map_err(|e| anyhow!(e))?)?);
+            let (cause, item) = told::item(&row.map_err(|e| anyhow!(e))?)?;
+            if self.newest.as_ref().is_some_and(|newest| cause < *newest) {
+                bail!("the cluster mixed up the order of its answers");
+            }
+            self.newest = Some(cause.clone());
+            output.items.push((cause, item));
         }
         match self.answers.next_if(Result::is_err) {
             Some(Err(error)) => Err(anyhow!(error)),
