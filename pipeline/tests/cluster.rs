@@ -144,7 +144,9 @@ fn capture(folder: &Path, limit: &str) -> String {
 fn summary(folder: &Path) -> Value {
     let mut summary: Value = serde_json::from_slice(&plant::read(folder, "summary.json")).unwrap();
     let fields = summary.as_object_mut().unwrap();
-    fields.retain(|name, _| name != "elapsed_s" && name != "observations_per_s");
+    fields.retain(|name, _| {
+        !["elapsed_s", "observations_per_s", "peak_rss_bytes"].contains(&name.as_str())
+    });
     summary
 }
 

@@ -77,6 +77,7 @@ async fn ask(
 ) -> Result<(), String> {
     knock(scheduler).await?;
     let told = |error: DataFusionError| format!("the cluster at {scheduler}: {}", words(&error));
+    let tasks = u32::try_from(tasks).map_err(|_| "there are too many tasks".to_owned())?;
     let plan: Arc<dyn ExecutionPlan> = operator::plan(order, tasks, no_work()).map_err(told)?;
     let config = SessionConfig::new_with_ballista()
         .with_ballista_grpc_client_max_message_size(MESSAGE_BYTES_MAX)

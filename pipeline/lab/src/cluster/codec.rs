@@ -36,13 +36,13 @@ impl Codec {
         }
     }
 
-    fn read(&self, bytes: &[u8]) -> Result<WorkExec> {
+    fn read(&self, bytes: &[u8], numbers: Arc<dyn ExecutionPlan>) -> Result<WorkExec> {
         let damaged = || DataFusionError::Execution("an order that came is damaged".to_owned());
         let (tasks, packed) = bytes.split_first_chunk().ok_or_else(damaged)?;
-        let tasks = usize::try_from(u32::from_be_bytes(*tasks)).map_err(|_| damaged())?;
+        let tasks = u32::from_be_bytes(*tasks);
         let order = zstd::bulk::decompress(packed, ORDER_BYTES_MAX).map_err(|_| damaged())?;
         let order = String::from_utf8(order).map_err(|_| damaged())?;
-        WorkExec::new(order.into(), tasks, self.work.clone())
+        WorkExec::new(order.into(), tasks, numbers, self.work.clone())
     }
 }
 
@@ -55,7 +55,12 @@ impl PhysicalExtensionCodec for Codec {
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match bytes.strip_prefix(MARK) {
-            Some(bytes) => Ok(Arc::new(self.read(bytes)?)),
+            Some(bytes) => match inputs {
+                [numbers] => Ok(Arc::new(self.read(bytes, numbers.clone())?)),
+                _ => Err(DataFusionError::Execution(
+                    "an order came without its tasks".to_owned(),
+                )),
+            },
             None if bytes.starts_with(&MARK[..7]) => Err(DataFusionError::Execution(
                 "client, scheduler and executors are different versions of andon: run the same \
                  build everywhere"
@@ -74,10 +79,8 @@ impl PhysicalExtensionCodec for Codec {
         let Some(operator) = node.downcast_ref::<WorkExec>() else {
             return self.others.try_encode(node, bytes, converter);
         };
-        let tasks = u32::try_from(operator.tasks)
-            .map_err(|_| DataFusionError::Execution("there are too many tasks".to_owned()))?;
         bytes.extend_from_slice(MARK);
-        bytes.extend_from_slice(&tasks.to_be_bytes());
+        bytes.extend_from_slice(&operator.tasks.to_be_bytes());
         bytes.extend(zstd::bulk::compress(operator.order.as_bytes(), LEVEL)?);
         Ok(())
     }
@@ -103,13 +106,15 @@ impl PhysicalExtensionCodec for Codec {
 mod tests {
     use super::*;
     use crate::cluster::no_work;
+    use crate::cluster::operator::numbers;
 
     #[test]
     fn an_order_is_read_as_it_was_written_and_damage_is_told() {
         let codec = Codec::new(no_work());
         let order = "an order, an order, an order. ".repeat(100);
         let written = {
-            let operator = WorkExec::new(order.as_str().into(), 7, no_work()).unwrap();
+            let operator = WorkExec::new(order.as_str().into(), 7, numbers(7).unwrap(), no_work());
+            let operator = operator.unwrap();
             let mut bytes = Vec::new();
             let converter = datafusion_proto::physical_plan::DefaultPhysicalProtoConverter {};
             codec
@@ -118,13 +123,11 @@ mod tests {
             bytes
         };
         assert!(written.len() < order.len() / 2);
-        let read = codec.read(&written[MARK.len()..]).unwrap();
-        assert_eq!((&*read.order, read.tasks), (order.as_str(), 7));
+        let read = |bytes: &[u8]| codec.read(bytes, numbers(7).unwrap());
+        let whole = read(&written[MARK.len()..]).unwrap();
+        assert_eq!((&*whole.order, whole.tasks), (order.as_str(), 7));
         for cut in MARK.len()..written.len() {
-            assert!(
-                codec.read(&written[MARK.len()..cut]).is_err(),
-                "cut at {cut}"
-            );
+            assert!(read(&written[MARK.len()..cut]).is_err(), "cut at {cut}");
         }
     }
 }

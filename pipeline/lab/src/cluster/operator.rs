@@ -1,14 +1,18 @@
-//! The operator that runs the work: a leaf of a physical plan, with one partition for each task.
+//! The operator that runs the work, in a plan that has one partition for each task.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use datafusion::arrow::array::cast::AsArray as _;
+use datafusion::arrow::array::types::UInt32Type;
 use datafusion::arrow::array::{
-    ArrayRef, Int64Array, Int64Builder, RecordBatch, StringArray, StringBuilder, UInt64Array,
-    UInt64Builder,
+    ArrayRef, Int64Array, Int64Builder, RecordBatch, StringArray, StringBuilder, UInt32Array,
+    UInt64Array, UInt64Builder,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::col;
@@ -18,7 +22,11 @@ use datafusion::physical_expr::{
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties as _, PlanProperties,
+};
+use futures::StreamExt as _;
+use tokio::sync::mpsc::Sender;
 
 use super::{Row, Work};
 
@@ -41,27 +49,44 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     ]))
 });
 
-/// Runs [`Work`].
+/// Numbers of tasks, one in each partition. Ballista hands every executor the partitions that are
+/// its own; of a leaf that it does not know it would hand all of them to everybody.
+static NUMBERS: LazyLock<SchemaRef> = LazyLock::new(|| {
+    Arc::new(Schema::new(vec![Field::new(
+        "task",
+        DataType::UInt32,
+        false,
+    )]))
+});
+
+/// Runs [`Work`] for every task whose number comes in.
 #[derive(Debug)]
 pub(super) struct WorkExec {
     pub(super) order: Arc<str>,
-    pub(super) tasks: usize,
+    pub(super) tasks: u32,
+    numbers: Arc<dyn ExecutionPlan>,
     work: Arc<dyn Work>,
     properties: Arc<PlanProperties>,
 }
 
 impl WorkExec {
-    pub(super) fn new(order: Arc<str>, tasks: usize, work: Arc<dyn Work>) -> Result<Self> {
-        let ordering = ordering()?;
+    pub(super) fn new(
+        order: Arc<str>,
+        tasks: u32,
+        numbers: Arc<dyn ExecutionPlan>,
+        work: Arc<dyn Work>,
+    ) -> Result<Self> {
+        let partitions = numbers.output_partitioning().partition_count();
         let properties = PlanProperties::new(
-            EquivalenceProperties::new_with_orderings(SCHEMA.clone(), [ordering]),
-            Partitioning::UnknownPartitioning(tasks),
+            EquivalenceProperties::new_with_orderings(SCHEMA.clone(), [ordering()?]),
+            Partitioning::UnknownPartitioning(partitions),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
         Ok(Self {
             order,
             tasks,
+            numbers,
             work,
             properties: Arc::new(properties),
         })
@@ -69,15 +94,22 @@ impl WorkExec {
 }
 
 /// The plan of an order: all its tasks, and what they make in one order.
-pub(super) fn plan(
-    order: &str,
-    tasks: usize,
-    work: Arc<dyn Work>,
-) -> Result<Arc<dyn ExecutionPlan>> {
-    let operator = Arc::new(WorkExec::new(order.into(), tasks, work)?);
+pub(super) fn plan(order: &str, tasks: u32, work: Arc<dyn Work>) -> Result<Arc<dyn ExecutionPlan>> {
+    let operator = Arc::new(WorkExec::new(order.into(), tasks, numbers(tasks)?, work)?);
     let by = LexOrdering::new(ordering()?)
         .ok_or_else(|| DataFusionError::Internal("no order of rows".to_owned()))?;
     Ok(Arc::new(SortPreservingMergeExec::new(by, operator)))
+}
+
+/// The numbers of all tasks.
+pub(super) fn numbers(tasks: u32) -> Result<Arc<dyn ExecutionPlan>> {
+    let partition = |task| {
+        let column: ArrayRef = Arc::new(UInt32Array::from(vec![task]));
+        Ok(vec![RecordBatch::try_new(NUMBERS.clone(), vec![column])?])
+    };
+    let partitions: Vec<_> = (0..tasks).map(partition).collect::<Result<_>>()?;
+    let source = MemorySourceConfig::try_new(&partitions, NUMBERS.clone(), None)?;
+    Ok(DataSourceExec::from_data_source(source))
 }
 
 fn ordering() -> Result<Vec<PhysicalSortExpr>> {
@@ -101,7 +133,7 @@ impl ExecutionPlan for WorkExec {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        Vec::new()
+        vec![&self.numbers]
     }
 
     fn apply_expressions(
@@ -113,35 +145,62 @@ impl ExecutionPlan for WorkExec {
 
     fn with_new_children(
         self: Arc<Self>,
-        _: Vec<Arc<dyn ExecutionPlan>>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self)
-    }
-
-    fn execute(&self, task: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let mut builder = RecordBatchReceiverStreamBuilder::new(SCHEMA.clone(), WAITING_MAX);
-        let (order, tasks, work, to) = (
+        let [numbers] = <[_; 1]>::try_from(children)
+            .map_err(|_| DataFusionError::Internal("an operator of one input".to_owned()))?;
+        Ok(Arc::new(Self::new(
             self.order.clone(),
             self.tasks,
+            numbers,
             self.work.clone(),
-            builder.tx(),
-        );
-        builder.spawn_blocking(move || {
-            let mut gathered = Gathered::default();
-            let mut give = |row: Row| {
-                gathered.push(&row);
-                gathered.rows < BATCH_ROWS || to.blocking_send(gathered.finish()).is_ok()
-            };
-            work.run(&order, task, tasks, &mut give)
-                .map_err(DataFusionError::Execution)?;
-            if gathered.rows > 0 {
-                // If nobody wants it any more, that is for them to say.
-                to.blocking_send(gathered.finish()).ok();
+        )?))
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let mut builder = RecordBatchReceiverStreamBuilder::new(SCHEMA.clone(), WAITING_MAX);
+        let mut numbers = self.numbers.execute(partition, context)?;
+        let (order, tasks, to) = (self.order.clone(), self.tasks, builder.tx());
+        let work = self.work.clone();
+        builder.spawn(async move {
+            while let Some(batch) = numbers.next().await.transpose()? {
+                for task in batch.column(0).as_primitive::<UInt32Type>().values() {
+                    let (order, to, work, task) = (order.clone(), to.clone(), work.clone(), *task);
+                    let run = move || run(&*work, &order, (task, tasks), &to);
+                    tokio::task::spawn_blocking(run)
+                        .await
+                        .map_err(|error| DataFusionError::External(Box::new(error)))??;
+                }
             }
             Ok(())
         });
         Ok(builder.build())
     }
+}
+
+/// Runs one task to its end.
+fn run(
+    work: &dyn Work,
+    order: &str,
+    (task, tasks): (u32, u32),
+    to: &Sender<Result<RecordBatch>>,
+) -> Result<()> {
+    let mut gathered = Gathered::default();
+    let mut give = |row: Row| {
+        gathered.push(&row);
+        gathered.rows < BATCH_ROWS || to.blocking_send(gathered.finish()).is_ok()
+    };
+    work.run(order, task as usize, tasks as usize, &mut give)
+        .map_err(DataFusionError::Execution)?;
+    if gathered.rows > 0 {
+        // If nobody wants it any more, that is for them to say.
+        to.blocking_send(gathered.finish()).ok();
+    }
+    Ok(())
 }
 
 /// Rows on their way into a batch.

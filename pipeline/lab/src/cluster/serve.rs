@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::error::BallistaError;
@@ -10,7 +11,9 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::start_server;
+use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, sleep};
 
 use super::codec::Codec;
 use super::{MESSAGE_BYTES_MAX, Work, no_work};
@@ -21,8 +24,8 @@ const POLICY: TaskSchedulingPolicy = TaskSchedulingPolicy::PullStaged;
 /// An executor that was not heard of for this long is lost, and its tasks go to others. Seconds.
 const LOST_AFTER_S: u64 = 20;
 
-/// How long an executor waits for the scheduler when it starts. Seconds.
-const PATIENCE_S: u16 = 10;
+/// How long an executor waits for the scheduler when it starts.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs a scheduler until it is asked to stop.
 ///
@@ -80,7 +83,6 @@ pub fn executor(settings: &ExecutorSettings, work: Arc<dyn Work>) -> Result<(), 
         port: settings.listen.port(),
         scheduler_host: settings.scheduler_host.clone(),
         scheduler_port: settings.scheduler_port,
-        scheduler_connect_timeout_seconds: PATIENCE_S,
         vcores: settings.tasks,
         task_scheduling_policy: POLICY,
         work_dir: Some(settings.folder.display().to_string()),
@@ -90,7 +92,26 @@ pub fn executor(settings: &ExecutorSettings, work: Arc<dyn Work>) -> Result<(), 
         override_physical_codec: Some(Arc::new(Codec::new(work))),
         ..ExecutorProcessConfig::default()
     });
-    run(start_executor_process(config))
+    let scheduler = format!("{}:{}", settings.scheduler_host, settings.scheduler_port);
+    run(async move {
+        wait_for(&scheduler).await?;
+        start_executor_process(config).await
+    })
+}
+
+/// Waits for a scheduler that may be starting too. Ballista's own way of waiting never ends.
+async fn wait_for(scheduler: &str) -> Result<(), BallistaError> {
+    let began = Instant::now();
+    loop {
+        match TcpStream::connect(scheduler).await {
+            Ok(_) => return Ok(()),
+            Err(error) if began.elapsed() > PATIENCE => {
+                let words = format!("no scheduler answers at {scheduler}: {error}");
+                return Err(BallistaError::General(words));
+            }
+            Err(_) => sleep(PATIENCE / 50).await,
+        }
+    }
 }
 
 /// The host of an address as it stands in a URL.
