@@ -1,6 +1,7 @@
 //! The command line as it is written; what it means is decided by the commands.
 
 mod capture;
+mod cluster;
 mod learn;
 mod query;
 mod topics;
@@ -18,6 +19,7 @@ pub(crate) use self::values::parse_duration;
 use self::values::{parse_devices, parse_shards, parse_some, parse_speed};
 
 pub use capture::{CaptureCommand, ConvertArgs};
+pub use cluster::{ClusterCommand, ExecutorArgs, SchedulerArgs};
 pub use learn::LearnArgs;
 pub use query::QueryArgs;
 pub use topics::{ClusterArgs, TopicsCommand};
@@ -91,6 +93,9 @@ pub enum Command {
     /// Make and check the topics of Kafka.
     #[command(subcommand)]
     Topics(TopicsCommand),
+    /// Run the processes that a backtest on several machines is done by.
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
 }
 
 /// What to measure against.
@@ -226,9 +231,13 @@ pub struct BacktestArgs {
     /// and, if wanted, `peer`, `expected_grade`, `detectors`, `note`; or a labelled connection log of Zeek.
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
-    /// Threads of the engine.
+    /// Threads of the engine; of a cluster, tasks, each of which reads the whole capture.
     #[arg(long, default_value_t = 1, value_parser = parse_shards)]
     pub shards: usize,
+    /// Let the executors of a cluster do it, whose scheduler is there. Captures are named by their
+    /// whole path, on storage that all executors share.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub cluster: Option<String>,
     /// Most rows in one bundle; changes the speed, never the verdicts.
     #[arg(long, default_value_t = 8192, value_parser = parse_some::<usize>)]
     pub batch_size: usize,

@@ -215,7 +215,7 @@ fn kept_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 /// The half of a plant that somebody names, to be measured against instead of what a recorded run
 /// was measured against.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Named {
     inventory: Option<Page>,
     profiles: Option<Vec<Page>>,

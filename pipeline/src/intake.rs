@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::blueprint::{Blueprint, Named};
 
+/// Records taken from captures at a time.
+pub const CHUNK: usize = 16_384;
+
 /// Where every record went: `records = observed + rejects`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {

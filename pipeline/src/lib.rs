@@ -3,10 +3,13 @@
 
 pub mod args;
 pub mod blueprint;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod commands;
 pub mod config;
 pub mod descriptors;
 pub mod devices;
+pub mod engines;
 pub mod exit;
 pub mod intake;
 pub mod kafka;

@@ -12,6 +12,7 @@ use andon_engine::{Counts, Engine, Input, Output, Plant, SnapshotError, routed_t
 use andon_schemas::identity::DeviceId;
 use andon_schemas::verdict::Risk;
 use anyhow::{Context as _, anyhow};
+use serde::{Deserialize, Serialize};
 
 /// What a shard's thread is asked.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ enum Answer {
 }
 
 /// What can be told about a shard without stopping it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Status {
     /// Its counts.
     pub counts: Counts,
@@ -38,6 +39,20 @@ pub struct Status {
     pub devices: usize,
     /// Risk of every device seen.
     pub risks: Vec<(DeviceId, Risk)>,
+}
+
+impl Status {
+    /// Adds that of another shard.
+    pub fn add(&mut self, other: Self) {
+        self.counts.add(&other.counts);
+        self.devices += other.devices;
+        self.risks.extend(other.risks);
+    }
+
+    /// Puts devices in order, once all shards are added.
+    pub fn sort(&mut self) {
+        self.risks.sort_by(|a, b| a.0.cmp(&b.0));
+    }
 }
 
 #[derive(Debug)]
@@ -175,12 +190,10 @@ impl Shards {
         let mut all = Status::default();
         for answer in self.ask(|| Ask::Status)? {
             if let Answer::Status(status) = answer {
-                all.counts.add(&status.counts);
-                all.devices += status.devices;
-                all.risks.extend(status.risks);
+                all.add(*status);
             }
         }
-        all.risks.sort_by(|a, b| a.0.cmp(&b.0));
+        all.sort();
         Ok(all)
     }
 
@@ -230,11 +243,7 @@ fn serve(
         let answer = match ask {
             Ask::Run(inputs) => Answer::Ran(run(&mut engine, &inputs, at, count)),
             Ask::Snapshot => Answer::Snapshot(engine.snapshot()),
-            Ask::Status => Answer::Status(Box::new(Status {
-                counts: engine.counts(),
-                devices: engine.device_count(),
-                risks: engine.risks(),
-            })),
+            Ask::Status => Answer::Status(Box::new(status(&engine))),
         };
         if outbox.send(answer).is_err() {
             return;
@@ -242,7 +251,17 @@ fn serve(
     }
 }
 
-fn run(engine: &mut Engine, inputs: &[Input], at: usize, count: usize) -> Output {
+/// What can be told about an engine.
+pub fn status(engine: &Engine) -> Status {
+    Status {
+        counts: engine.counts(),
+        devices: engine.device_count(),
+        risks: engine.risks(),
+    }
+}
+
+/// What an engine settles that is number `at` of `count`, each with its own devices.
+pub fn run(engine: &mut Engine, inputs: &[Input], at: usize, count: usize) -> Output {
     let mut all = Output::default();
     for input in inputs {
         let output = match input {

@@ -21,7 +21,7 @@ pub struct Cause {
 }
 
 /// A row the engine refused, to be counted with the rejects of its record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// Why.
     pub reason: RejectReason,

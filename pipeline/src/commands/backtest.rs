@@ -14,7 +14,7 @@ use andon_schemas::time::EventTime;
 use andon_simulator::Label;
 use anyhow::Context as _;
 
-use self::play::Play;
+use self::play::{Play, Side};
 use super::unread;
 use crate::args::{BacktestArgs, Format};
 use crate::blueprint::Blueprint;
@@ -26,6 +26,7 @@ use crate::summary::{Parts, Summary};
 use crate::text;
 use crate::truth::{self, Detection, Labels};
 
+mod cluster;
 mod page;
 mod play;
 
@@ -39,6 +40,7 @@ const COMPARISON: &str = "compare.json";
 /// not one record of the captures can be read; the results stand then all the same.
 pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let began = Instant::now();
+    cluster::check(args)?;
     let as_of = match &args.as_of {
         Some(text) => EventTime::parse(text).map_err(|e| usage(anyhow::anyhow!(e)))?,
         None => crate::wall::now(),
@@ -66,7 +68,6 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     let mut play = Play::new(args, measured, &captures, by_address, as_of)?;
     play.labels = labels;
     let files = play.all(captures)?;
-    let status = play.side.shards.status()?;
     // What is wrong with them then is told when the results stand.
     let checked = if may_change {
         check(play.labels.as_ref(), play.intake.plant())
@@ -76,16 +77,16 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     let labelled = play.labels.as_ref().map(Labels::all);
     let other = play.other.as_ref();
     let comparison = other.map(|other| page::comparison(args, &play, other, labelled));
-    let comparison = comparison.transpose()?;
-    let mut summary = summary(&play, &status, began);
+    let status = &play.side.status;
+    let mut summary = summary(&play, status, began);
     let ledger = &play.side.results.ledger;
-    summary.detection = labelled.map(|labels| detection(&play, &status, labels));
+    summary.detection = labelled.map(|labels| detection(&play, status, labels));
     summary.comparison = comparison.as_ref().map(|found| found.gist.clone());
     if let Some(folder) = &args.out {
         let parts = page::Parts {
             folder,
             summary: &summary,
-            status: &status,
+            status,
             files: &files,
             labels: labelled,
             comparison: comparison.as_ref(),
@@ -177,8 +178,8 @@ fn write(play: &Play, parts: &page::Parts) -> anyhow::Result<()> {
     devices::write(folder, play.intake.plant(), parts.status)?;
     if let (Some(comparison), Some(other)) = (parts.comparison, &play.other) {
         write_json(&folder.join(COMPARISON), comparison)?;
-        let status = other.side.shards.status()?;
-        devices::write(&folder.join(play::COMPARED), &other.side.plant, &status)?;
+        let Side { plant, status, .. } = &other.side;
+        devices::write(&folder.join(play::COMPARED), plant, status)?;
     }
     write_json(&folder.join("summary.json"), parts.summary)?;
     page::write(play, parts)

@@ -3,6 +3,7 @@
 pub mod backtest;
 pub mod bridge;
 pub mod capture;
+pub mod cluster;
 pub mod demo;
 pub mod devices;
 pub mod explain;

@@ -25,11 +25,11 @@ pub(super) fn comparison(
     play: &Play,
     other: &Other,
     labels: Option<&[Label]>,
-) -> anyhow::Result<Comparison> {
-    let side = |side: &Side| -> anyhow::Result<Option<Detected>> {
-        let hours = side.shards.status()?.counts.device_hours;
+) -> Comparison {
+    let side = |side: &Side| {
+        let hours = side.status.counts.device_hours;
         let judged = labels.map(|labels| truth::judge(labels, &side.results.ledger, hours));
-        Ok(judged.map(|detection| detected(&detection)))
+        judged.map(|detection| detected(&detection))
     };
     let before = match &args.plant.profiles {
         Some(path) => path.display().to_string(),
@@ -37,10 +37,10 @@ pub(super) fn comparison(
         None => "built in".to_owned(),
     };
     let after = args.compare.as_deref().unwrap_or_else(|| Path::new(""));
-    Ok(compare::compare(
-        &compared(&play.side, before, side(&play.side)?),
-        &compared(&other.side, after.display().to_string(), side(&other.side)?),
-    ))
+    compare::compare(
+        &compared(&play.side, before, side(&play.side)),
+        &compared(&other.side, after.display().to_string(), side(&other.side)),
+    )
 }
 
 fn compared(side: &Side, name: String, detection: Option<Detected>) -> compare::Side<'_> {

@@ -15,22 +15,24 @@ use anyhow::anyhow;
 
 use crate::args::{BacktestArgs, PlantArgs};
 use crate::blueprint::{Blueprint, Named};
+use crate::engines::Engines;
 use crate::exit::usage;
-use crate::intake::Intake;
+use crate::intake::{CHUNK, Intake};
 use crate::progress::Progress;
 use crate::results::Results;
-use crate::shards::Shards;
+use crate::shards::{Shards, Status};
 use crate::truth::{Labels, Leaks};
 
-/// Records taken from the captures at a time.
-const CHUNK: usize = 16_384;
+use super::cluster;
 
 /// Folder of what the profiles compared with made of the capture, among the results.
 pub(super) const COMPARED: &str = "compare";
 
 /// Engines, what they measure against, and what comes out.
 pub(super) struct Side {
-    pub(super) shards: Shards,
+    engines: Engines,
+    /// What the engines came to at the end.
+    pub(super) status: Status,
     pub(super) results: Results,
     pub(super) history: History,
     pub(super) plant: Arc<Plant>,
@@ -42,11 +44,12 @@ impl Side {
     fn new(
         blueprint: &Blueprint,
         plant: &Arc<Plant>,
-        shards: usize,
+        engines: Engines,
         folder: Option<&Path>,
     ) -> anyhow::Result<Self> {
         let mut side = Self {
-            shards: Shards::new(plant, shards)?,
+            engines,
+            status: Status::default(),
             results: Results::create(folder).map_err(usage)?,
             history: History::default(),
             plant: plant.clone(),
@@ -76,9 +79,7 @@ impl Side {
     }
 
     fn restart(&mut self, shards: usize) -> anyhow::Result<()> {
-        let state = self.shards.snapshot()?;
-        self.shards = Shards::restore(&self.plant, shards, &state)?;
-        Ok(())
+        self.engines.restart(&self.plant, shards)
     }
 }
 
@@ -125,14 +126,17 @@ impl<'a> Play<'a> {
         as_of: EventTime,
     ) -> anyhow::Result<Self> {
         let mut intake = Intake::new(plant, args.batch_size, by_address);
-        intake.keep_to(Named::of(&args.plant, blueprint));
+        let named = Named::of(&args.plant, blueprint);
+        intake.keep_to(named.clone());
         let other = args.compare.as_deref();
         let other = other.map(|profiles| other_side(args, profiles, blueprint, by_address));
+        // Profiles that cannot be used are told before results of an earlier run are emptied.
+        let other = other.transpose()?;
+        let engines = cluster::engines(args, (blueprint, plant), named, by_address, as_of)?;
         Ok(Self {
             args,
-            // Profiles that cannot be used are told before results of an earlier run are emptied.
-            other: other.transpose()?,
-            side: Side::new(blueprint, plant, args.shards, args.out.as_deref())?,
+            other,
+            side: Side::new(blueprint, plant, engines, args.out.as_deref())?,
             intake,
             order: captures.order(),
             as_of,
@@ -158,6 +162,9 @@ impl<'a> Play<'a> {
         self.sides()
             .try_for_each(|(side, _)| side.results.flush())?;
         played.and(settled)?;
+        for (side, _) in self.sides() {
+            side.status = side.engines.status()?;
+        }
         Ok(captures.files().to_vec())
     }
 
@@ -248,9 +255,9 @@ impl<'a> Play<'a> {
             }
         }
         let inputs: Arc<[Input]> = self.intake.take().into();
-        self.side.shards.begin(&inputs)?;
+        self.side.engines.begin(&inputs)?;
         if let Some(Other { side, .. }) = &mut self.other {
-            side.shards.begin(&with_plants(&inputs, swapped))?;
+            side.engines.begin(&with_plants(&inputs, swapped))?;
         }
         self.running = Some(Running {
             given: self.intake.given(),
@@ -264,13 +271,13 @@ impl<'a> Play<'a> {
         let Some(Running { given, mut rejects }) = self.running.take() else {
             return Ok(());
         };
-        let output = self.side.shards.settled()?;
+        let output = self.side.engines.settled(given)?;
         let refused = self.side.take(output)?;
         self.intake.settle_below(given, refused);
         rejects.extend(self.intake.take_rejects());
         self.side.results.rejects(&rejects)?;
         if let Some(Other { side, .. }) = &mut self.other {
-            let output = side.shards.settled()?;
+            let output = side.engines.settled(given)?;
             // Both refuse the same rows: that depends on the inventory alone.
             side.take(output)?;
         }
@@ -313,8 +320,9 @@ fn other_side(
     let blueprint = named.over(blueprint);
     let plant = blueprint.compile()?;
     let folder = args.out.as_ref().map(|folder| folder.join(COMPARED));
+    let engines = Engines::Here(Shards::new(&plant, args.shards)?);
     Ok(Other {
-        side: Side::new(&blueprint, &plant, args.shards, folder.as_deref())?,
+        side: Side::new(&blueprint, &plant, engines, folder.as_deref())?,
         named,
     })
 }
