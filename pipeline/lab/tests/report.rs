@@ -7,8 +7,9 @@
 
 mod made;
 
-use andon_lab::report::{VERDICT_BYTES_MAX, VERDICTS_MAX};
-use made::{HOSTILE, make};
+use andon_lab::report::{Report, VERDICT_BYTES_MAX, VERDICTS_MAX};
+use andon_schemas::time::{EventTime, Span};
+use made::{HOSTILE, NIGHT, make};
 use serde_json::Value;
 
 /// What the page's script reads.
@@ -48,6 +49,25 @@ fn the_facts_are_there_without_a_script() {
         !page.contains("{{"),
         "a part of the template has no content"
     );
+}
+
+#[test]
+fn what_took_an_hour_is_drawn_by_the_minute_and_days_by_the_hour() {
+    let made = make(2, "x");
+    let mut report = made.report(false);
+    let render = |report: &Report| {
+        let mut page = Vec::new();
+        report.write_to(&mut page).unwrap();
+        String::from_utf8(page).unwrap()
+    };
+    let days = render(&report);
+    assert!(days.contains("opened within one hour;"));
+    assert!(days.contains(">Wed 2025-12-17</text>") && !days.contains(":00</text>"));
+    let began = EventTime::parse(NIGHT).unwrap();
+    report.played.stretch = Some((began, began + Span::MINUTE.times(60)));
+    let hour = render(&report);
+    assert!(hour.contains("opened within one minute;"));
+    assert!(hour.contains(">Sun 2025-12-14</text>") && hour.contains(">02:50</text>"));
 }
 
 #[test]

@@ -20,8 +20,21 @@ const MARGIN: f64 = 92.0;
 const LANE: f64 = 46.0;
 const TOP: f64 = 26.0;
 
-/// Widths of a bar, the narrowest first.
-const STEPS_H: &[i64] = &[1, 2, 3, 6, 12, 24, 48, 168, 336, 720, 2_160, 8_760];
+/// Widths of a bar in minutes, the narrowest first: from a minute to a year.
+const STEPS_MIN: &[i64] = &[
+    1, 2, 5, 10, 20, 30, 60, 120, 180, 360, 720, 1_440, 2_880, 10_080, 20_160, 43_200, 129_600,
+    525_600,
+];
+
+/// Between two times of day that are named on a short axis, minutes.
+const TIMES_MIN: &[i64] = &[1, 2, 5, 10, 15, 30, 60, 120, 180, 360];
+
+/// Most times of day that are named.
+const TIMES_MAX: i64 = 8;
+
+/// Room for the name of a day, and for that of a time of day.
+const DAY_ROOM: f64 = 84.0;
+const TIME_ROOM: f64 = 44.0;
 
 /// Most bars side by side.
 const BARS_MAX: i64 = 120;
@@ -104,10 +117,10 @@ impl Axis {
             .iter()
             .map(|episode| episode.last.event_time);
         let (first, last) = episodes.fold((first, last), |(a, b), at| (a.min(at), b.max(at)));
-        let length_h = last.since(first).micros() / Span::HOUR.micros() + 1;
-        let fits = |hours: &&i64| length_h / **hours < BARS_MAX;
-        let step = STEPS_H.iter().find(fits).or(STEPS_H.last())?;
-        let step = Span::HOUR.times(*step);
+        let length = last.since(first).micros() / Span::MINUTE.micros() + 1;
+        let fits = |step: &&i64| length / **step < BARS_MAX;
+        let step = STEPS_MIN.iter().find(fits).or(STEPS_MIN.last())?;
+        let step = Span::MINUTE.times(*step);
         // Hours of the plant, not of UTC: a bar of a day is a day there.
         let local = report.clock.local(first);
         let midnight = report.clock.moment(local.day, 0);
@@ -130,34 +143,67 @@ impl Axis {
         at.since(self.start).micros().div_euclid(self.step.micros())
     }
 
-    /// A line at the plant's midnights, as many as can be read.
+    /// A line and a name at the plant's midnights, as many as can be read, and on a short axis at
+    /// times of its day.
     fn ticks(&self, report: &Report, height: f64, svg: &mut String) {
+        let days = self.days(report);
+        let times = self.times(report, &days);
+        for (at, name) in days.iter().chain(&times) {
+            let x = self.x(*at);
+            write(
+                svg,
+                format_args!(
+                    "<line class=\"tick\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"18\" \
+                     y2=\"{height:.1}\"/><text class=\"tick-name\" x=\"{:.1}\" y=\"12\">{name}</text>",
+                    x + 2.0,
+                ),
+            );
+        }
+    }
+
+    fn days(&self, report: &Report) -> Vec<(EventTime, String)> {
         let first = report.clock.local(self.start).day;
         let last = report.clock.local(self.end).day;
         let every = ((last - first) / 8).max(1);
+        let mut days = Vec::new();
         let mut day = first;
         while day <= last {
             // The first day has its name too, if it began before and there is room for one.
             let at = report.clock.moment(day, 0).max(self.start);
             let next = report.clock.moment(day + every, 0).min(self.end);
-            let has_room = day > first || self.x(next) - self.x(at) > 84.0;
+            let has_room = day > first || self.x(next) - self.x(at) > DAY_ROOM;
             if has_room && at < self.end {
-                let x = self.x(at);
                 let local = report.clock.local(at);
-                write(
-                    svg,
-                    format_args!(
-                        "<line class=\"tick\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"18\" \
-                         y2=\"{height:.1}\"/><text class=\"tick-name\" x=\"{:.1}\" y=\"12\">{} \
-                         {}</text>",
-                        x + 2.0,
-                        weekday(local.weekday),
-                        local.date()
-                    ),
-                );
+                days.push((at, format!("{} {}", weekday(local.weekday), local.date())));
             }
             day += every;
         }
+        days
+    }
+
+    /// Times of day, where the days leave room for their names.
+    fn times(&self, report: &Report, days: &[(EventTime, String)]) -> Vec<(EventTime, String)> {
+        let length = self.end.since(self.start).micros() / Span::MINUTE.micros();
+        let Some(every) = TIMES_MIN.iter().find(|m| length / **m <= TIMES_MAX) else {
+            return Vec::new();
+        };
+        let every = Span::MINUTE.times(*every);
+        let midnight = report.clock.moment(report.clock.local(self.start).day, 0);
+        let first = self.start.since(midnight).micros() / every.micros() + 1;
+        let is_free = |at: &EventTime| {
+            let x = self.x(*at);
+            let meets = |day: f64| x > day - TIME_ROOM && x < day + DAY_ROOM;
+            !days.iter().any(|(day, _)| meets(self.x(*day))) && x + TIME_ROOM < WIDTH
+        };
+        (first..)
+            .map(|n| midnight + every.times(n))
+            .take_while(|at| *at < self.end)
+            .filter(is_free)
+            .map(|at| {
+                let minute = report.clock.local(at).minute;
+                (at, format!("{:02}:{:02}", minute / 60, minute % 60))
+            })
+            .collect()
     }
 
     fn lane(&self, report: &Report, grade: Grade, floor: f64, svg: &mut String) {
@@ -200,13 +246,14 @@ impl Axis {
 
     /// How wide a bar is, in words.
     fn step_text(&self) -> String {
-        let hours = self.step.micros() / Span::HOUR.micros();
-        match hours {
-            1 => "one hour".to_owned(),
-            24 => "one day".to_owned(),
-            168 => "one week".to_owned(),
-            h if h % 24 == 0 => format!("{} days", h / 24),
-            h => format!("{h} hours"),
+        match self.step.micros() / Span::MINUTE.micros() {
+            1 => "one minute".to_owned(),
+            60 => "one hour".to_owned(),
+            1_440 => "one day".to_owned(),
+            10_080 => "one week".to_owned(),
+            n if n % 1_440 == 0 => format!("{} days", n / 1_440),
+            n if n % 60 == 0 => format!("{} hours", n / 60),
+            n => format!("{n} minutes"),
         }
     }
 }
