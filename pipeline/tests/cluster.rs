@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use andon_lab::cluster::submit;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -112,7 +113,10 @@ impl Cluster {
 
     fn executor(&self, name: &str) -> Process {
         let listen = free().to_string();
-        let args = ["executor", "--scheduler", &self.at, "--listen", &listen];
+        let made = self.folder.path().join(name);
+        let made = made.to_string_lossy();
+        let mut args = vec!["executor", "--scheduler", &self.at, "--listen", &listen];
+        args.extend(["--folder", &made]);
         Process::start(self.folder.path(), name, &args)
     }
 
@@ -277,4 +281,19 @@ fn what_a_cluster_cannot_do_is_told() {
     let cluster = Cluster::start();
     let waited = complaint(&cluster.backtest(&capture, &out, "2"), 1);
     assert!(waited.contains("has no executor"), "{waited}");
+}
+
+#[test]
+fn what_an_executor_refuses_is_told_where_it_was_asked_for() {
+    let cluster = Cluster::start();
+    let executor = cluster.executor("one");
+    let told = |order: &str| {
+        let mut answers = submit(&cluster.at, order.to_owned(), 2).unwrap();
+        answers.next().unwrap().unwrap_err()
+    };
+    let other = told(r#"{"build":"9.9.9","what":"nobody knows"}"#);
+    assert!(other.starts_with("the cluster at"), "{other}");
+    assert!(other.contains("asked for by andon 9.9.9: copy"), "{other}");
+    assert!(told("nonsense").contains("it is no order"));
+    assert!(executor.told().contains("failed"));
 }

@@ -1,6 +1,9 @@
 //! What an executor has to know to play its part.
 
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use andon_ingest::files::OpenOptions;
 use andon_schemas::mapping;
@@ -8,7 +11,6 @@ use andon_schemas::profile::SourceFile;
 use andon_schemas::time::EventTime;
 use anyhow::{Context as _, anyhow, bail};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 use crate::args::BacktestArgs;
 use crate::blueprint::{Blueprint, Named};
@@ -25,7 +27,7 @@ struct Capture {
 /// Everything that a part of a backtest depends on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Order {
-    version: String,
+    build: String,
     captures: Vec<Capture>,
     /// A mapping that was handed in: its path and its text.
     mapping: Option<(String, String)>,
@@ -54,7 +56,7 @@ impl Order {
             text.map(|text| (path.display().to_string(), text))
         });
         Ok(Self {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            build: build()?.to_owned(),
             captures: captures.collect::<anyhow::Result<_>>().map_err(usage)?,
             mapping: mapping.transpose().map_err(usage)?,
             blueprint: blueprint.clone(),
@@ -68,18 +70,18 @@ impl Order {
     /// Reads an order.
     ///
     /// # Errors
-    /// If another version of this program wrote it.
+    /// If another build of this program wrote it.
     pub(super) fn read(text: &str) -> anyhow::Result<Self> {
         #[derive(Deserialize)]
-        struct Versioned {
-            version: String,
+        struct Built {
+            build: String,
         }
-        let Versioned { version } = serde_json::from_str(text).context("it is no order")?;
-        if version != env!("CARGO_PKG_VERSION") {
+        let Built { build: other } = serde_json::from_str(text).context("it is no order")?;
+        let own = build()?;
+        if other != own {
             bail!(
-                "this executor is andon {}, and the backtest is asked for by andon {version}: run \
-                 the same version everywhere",
-                env!("CARGO_PKG_VERSION")
+                "this executor is andon {own}, and the backtest is asked for by andon {other}: copy \
+                 the same binary everywhere"
             );
         }
         serde_json::from_str(text).context("it is no order of this build")
@@ -120,6 +122,32 @@ impl Order {
             .transpose()
             .map_err(usage)?;
         Ok(OpenOptions::as_of(self.as_of).with_mapping(mapping))
+    }
+}
+
+/// Version of this program, and a checksum of its binary: another build of the same version may
+/// decide otherwise.
+fn build() -> anyhow::Result<&'static str> {
+    static BUILD: OnceLock<String> = OnceLock::new();
+    if let Some(build) = BUILD.get() {
+        return Ok(build);
+    }
+    let sum = std::env::current_exe().and_then(|path| checksum(&path));
+    let sum = sum.context("cannot read the binary that this is")?;
+    Ok(BUILD.get_or_init(|| format!("{} ({sum:08x})", env!("CARGO_PKG_VERSION"))))
+}
+
+fn checksum(path: &Path) -> std::io::Result<u32> {
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
+    let mut sum = crc32fast::Hasher::new();
+    loop {
+        let part = file.fill_buf()?;
+        if part.is_empty() {
+            return Ok(sum.finalize());
+        }
+        sum.update(part);
+        let read = part.len();
+        file.consume(read);
     }
 }
 
@@ -189,9 +217,9 @@ mod tests {
     }
 
     #[test]
-    fn another_version_is_refused_in_words_whatever_else_it_says() {
+    fn another_build_is_refused_in_words_whatever_else_it_says() {
         let told = |text: &str| format!("{:#}", Order::read(text).unwrap_err());
-        let other = told(r#"{"version":"9.9.9","what":"nobody knows"}"#);
+        let other = told(r#"{"build":"9.9.9 (1)","what":"nobody knows"}"#);
         assert!(other.contains("andon 9.9.9"), "{other}");
         assert!(told("nonsense").contains("no order"));
     }

@@ -108,7 +108,50 @@ async fn ask(
     Ok(())
 }
 
-/// What is wrong, without the layers that it came through.
+/// What is wrong, without the layers that it came through: what a task says of itself arrives as a
+/// quoted text inside of the notation of Ballista's own errors.
 fn words(error: &DataFusionError) -> String {
-    error.strip_backtrace()
+    let whole = error.strip_backtrace();
+    match whole.rsplit_once("Execution(\"") {
+        Some((_, quoted)) => unquoted(quoted),
+        None => whole,
+    }
+}
+
+/// A text in Rust's notation, from behind its first quotation mark to its last.
+fn unquoted(quoted: &str) -> String {
+    let mut text = String::new();
+    let mut rest = quoted.chars();
+    while let Some(next) = rest.next() {
+        match (next, next == '\\') {
+            ('"', _) => break,
+            (_, false) => text.push(next),
+            (_, true) => match rest.next() {
+                Some('n') => text.push('\n'),
+                Some(other) => text.push(other),
+                None => {}
+            },
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_task_said_is_told_without_its_layers() {
+        for said in [
+            "executor 10.0.0.2:50051: `a \"b\"` is missing",
+            "path `/a(\"b\")/c` is missing: do this",
+            "cannot read (Some(\"x\")):\nand what to do \\ about it",
+        ] {
+            let inner = DataFusionError::Execution(said.to_owned());
+            let layers = format!("Job 0 failed: DataFusionError(Shared(External({inner:?})))");
+            assert_eq!(words(&DataFusionError::Execution(layers)), said);
+        }
+        let plain = DataFusionError::Execution("simply wrong".to_owned());
+        assert_eq!(words(&plain), "Execution error: simply wrong");
+    }
 }
