@@ -19,7 +19,7 @@ const MARK: &[u8; 8] = b"ANDONwx\x01";
 const LEVEL: i32 = 3;
 
 /// Most bytes of an order.
-const ORDER_BYTES_MAX: usize = 1 << 30;
+const ORDER_BYTES_MAX: usize = 256 << 20;
 
 /// Writes and reads [`WorkExec`].
 #[derive(Debug)]
@@ -39,6 +39,10 @@ impl Codec {
     fn read(&self, bytes: &[u8], numbers: Arc<dyn ExecutionPlan>) -> Result<WorkExec> {
         let damaged = || DataFusionError::Execution("an order that came is damaged".to_owned());
         let (tasks, packed) = bytes.split_first_chunk().ok_or_else(damaged)?;
+        // Nothing would be unpacked to an order that says nothing.
+        if packed.is_empty() {
+            return Err(damaged());
+        }
         let tasks = u32::from_be_bytes(*tasks);
         let order = zstd::bulk::decompress(packed, ORDER_BYTES_MAX).map_err(|_| damaged())?;
         let order = String::from_utf8(order).map_err(|_| damaged())?;
