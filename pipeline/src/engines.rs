@@ -76,7 +76,7 @@ impl Engines {
         match self {
             Self::Here(here) => *here = Shards::restore(plant, shards, &here.snapshot()?)?,
             #[cfg(feature = "cluster")]
-            Self::There(_) => {}
+            Self::There(_) => anyhow::bail!("the state of a cluster is not saved"),
         }
         Ok(())
     }

@@ -258,7 +258,11 @@ fn what_a_cluster_cannot_do_is_told() {
         let args = asked(extra);
         complaint(&args.iter().map(String::as_str).collect::<Vec<_>>(), status)
     };
+    // What an earlier backtest found stays, as long as nothing takes its place.
+    plant::run(&backtest(&capture, &out, "1"));
     let unheard = told(&[], 1);
+    assert!(Path::new(&out).join("report.html").exists());
+    assert!(!plant::read(Path::new(&out), "risk.jsonl").is_empty());
     assert!(unheard.contains(&nobody), "{unheard}");
     assert!(told(&["--compare", "profiles"], 2).contains("--compare does not go"));
     assert!(told(&["--restart-every", "1"], 2).contains("--restart-every does not go"));
@@ -274,7 +278,12 @@ fn what_a_cluster_cannot_do_is_told() {
         "--listen",
         &nobody,
     ];
-    assert!(complaint(&alone, 2).contains("scheduler"));
+    assert!(complaint(&alone, 1).contains("no scheduler answers"));
+    let elsewhere = ["cluster", "executor", "--scheduler", "10.0.0.1:50050"];
+    assert!(complaint(&elsewhere, 2).contains("from this machine only"));
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    assert!(complaint(&["cluster", "scheduler", "--listen", &taken], 2).contains("cannot listen"));
     let everywhere = ["cluster", "executor", "--listen", "0.0.0.0:0"];
     assert!(complaint(&everywhere, 2).contains("every address"));
     // A scheduler without executors does nothing, and does not make anybody wait for ever.

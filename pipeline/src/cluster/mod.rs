@@ -25,7 +25,9 @@ pub fn place(text: &str) -> anyhow::Result<(&str, u16)> {
         .rsplit_once(':')
         .filter(|(host, _)| !host.is_empty())
         .with_context(wrong)?;
-    if host.contains('/') {
+    // An IPv6 address stands in brackets, or its last part would pass for a port.
+    let is_bare = host.contains(':') && !host.starts_with('[');
+    if host.contains('/') || is_bare {
         return Err(wrong());
     }
     Ok((host, port.parse().map_err(|_| wrong())?))

@@ -20,8 +20,8 @@ use crate::exit::usage;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Capture {
     path: PathBuf,
-    /// Bytes of it, or of all files below it.
-    bytes: u64,
+    /// It, or every file below it, by its path from there, with its bytes.
+    files: Vec<(PathBuf, u64)>,
 }
 
 /// Everything that a part of a backtest depends on.
@@ -92,19 +92,24 @@ impl Order {
     /// # Errors
     /// Which is missing or differs.
     pub(super) fn captures(&self) -> anyhow::Result<Vec<PathBuf>> {
-        for Capture { path, bytes } in &self.captures {
-            let here = bytes_below(path).with_context(|| {
+        for Capture { path, files } in &self.captures {
+            let here = files_below(path).with_context(|| {
                 format!(
                     "capture `{}` cannot be read on this executor: every executor needs it under \
                      this path, on storage that all of them share",
                     path.display()
                 )
             })?;
-            if here != *bytes {
+            let differs = here.iter().chain(files).find(|file| {
+                let is_in = |files: &[(PathBuf, u64)]| files.contains(file);
+                !is_in(files) || !is_in(&here)
+            });
+            if let Some((file, bytes)) = differs {
                 bail!(
-                    "capture `{}` has {here} bytes on this executor, and {bytes} where the backtest \
-                     was asked for",
-                    path.display()
+                    "capture `{}` is another on this executor than where the backtest was asked \
+                     for: `{}`, of {bytes} bytes, is in one of them only",
+                    path.display(),
+                    path.join(file).display()
                 );
             }
         }
@@ -127,12 +132,14 @@ impl Order {
 
 /// Version of this program, and a checksum of its binary: another build of the same version may
 /// decide otherwise.
-fn build() -> anyhow::Result<&'static str> {
+pub(super) fn build() -> anyhow::Result<&'static str> {
     static BUILD: OnceLock<String> = OnceLock::new();
     if let Some(build) = BUILD.get() {
         return Ok(build);
     }
-    let sum = std::env::current_exe().and_then(|path| checksum(&path));
+    // What runs, even if another binary has taken its place since.
+    let own = Path::new("/proc/self/exe");
+    let sum = checksum(own).or_else(|_| checksum(&std::env::current_exe()?));
     let sum = sum.context("cannot read the binary that this is")?;
     Ok(BUILD.get_or_init(|| format!("{} ({sum:08x})", env!("CARGO_PKG_VERSION"))))
 }
@@ -159,23 +166,34 @@ fn capture(path: &Path) -> anyhow::Result<Capture> {
             path.display()
         ));
     }
-    let bytes = bytes_below(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let files = files_below(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     Ok(Capture {
         path: path.to_owned(),
-        bytes,
+        files,
     })
 }
 
-fn bytes_below(path: &Path) -> std::io::Result<u64> {
+fn files_below(path: &Path) -> std::io::Result<Vec<(PathBuf, u64)>> {
+    let mut files = Vec::new();
+    let mut folders = vec![PathBuf::new()];
     let about = std::fs::metadata(path)?;
     if !about.is_dir() {
-        return Ok(about.len());
+        return Ok(vec![(PathBuf::new(), about.len())]);
     }
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(path)? {
-        bytes += bytes_below(&entry?.path())?;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(path.join(&folder))? {
+            let entry = entry?;
+            let name = folder.join(entry.file_name());
+            // A link to a folder may lead in a circle.
+            if entry.file_type()?.is_dir() {
+                folders.push(name);
+            } else {
+                files.push((name, std::fs::metadata(entry.path())?.len()));
+            }
+        }
     }
-    Ok(bytes)
+    files.sort();
+    Ok(files)
 }
 
 #[cfg(test)]
@@ -206,7 +224,10 @@ mod tests {
 
         std::fs::write(below.join("b.ndjson"), "678").unwrap();
         let differs = Order::read(&text).unwrap().captures().unwrap_err();
-        assert!(format!("{differs:#}").contains("has 8 bytes on this executor, and 5"));
+        assert!(
+            format!("{differs:#}").contains("b.ndjson`, of 3 bytes"),
+            "{differs:#}"
+        );
 
         std::fs::remove_dir_all(&below).unwrap();
         let missing = Order::read(&text).unwrap().captures().unwrap_err();

@@ -23,10 +23,10 @@ impl Remote {
     /// Has an order done in so many tasks by the cluster whose scheduler is at this host and port.
     ///
     /// # Errors
-    /// If the system gives no thread; what is wrong with the cluster comes with its answers.
+    /// If nobody is there to do it.
     pub fn begin(scheduler: &str, order: &Order, tasks: usize) -> anyhow::Result<Self> {
         let order = serde_json::to_string(order)?;
-        let answers = submit(scheduler, order, tasks).context("cannot start a thread")?;
+        let answers = submit(scheduler, order, tasks).map_err(|e| anyhow!(e))?;
         Ok(Self {
             answers: answers.peekable(),
             tasks,

@@ -4,7 +4,7 @@ use andon_engine::Engine;
 use andon_ingest::files;
 use andon_lab::cluster::{Row, Work};
 
-use super::order::Order;
+use super::order::{Order, build};
 use super::told;
 use crate::exit::words;
 use crate::intake::{CHUNK, Intake};
@@ -13,8 +13,18 @@ use crate::shards;
 /// Plays parts of backtests.
 #[derive(Debug)]
 pub struct Backtests {
-    /// What this executor is called in what it tells.
-    pub name: String,
+    name: String,
+}
+
+impl Backtests {
+    /// For an executor that is called like this in what it tells.
+    ///
+    /// # Errors
+    /// If it cannot tell which build it is.
+    pub fn of(name: String) -> anyhow::Result<Self> {
+        build()?;
+        Ok(Self { name })
+    }
 }
 
 impl Work for Backtests {
@@ -59,7 +69,7 @@ fn play(
         }
         let output = shards::run(&mut engine, &intake.take(), task, tasks);
         // Whoever asked for the backtest has an intake too, and counts.
-        drop(intake.take_rejects());
+        drop((intake.take_rejects(), intake.take_changes()));
         intake.settle_below(intake.given(), Vec::new());
         for (cause, item) in output.items {
             if let Some(row) = told::row(&cause, item)?

@@ -61,11 +61,12 @@ pub fn run(args: &BacktestArgs, format: Format, out: &mut impl Write) -> anyhow:
     if !may_change {
         check(labels.as_ref(), &plant)?;
     }
+    let measured = (&blueprint, &plant);
+    let engines = cluster::engines(args, measured, by_address, as_of)?;
     if let Some(folder) = &args.out {
         forget_reports(folder)?;
     }
-    let measured = (&blueprint, &plant);
-    let mut play = Play::new(args, measured, &captures, by_address, as_of)?;
+    let mut play = Play::new(args, measured, engines, &captures, by_address, as_of)?;
     play.labels = labels;
     let files = play.all(captures)?;
     // What is wrong with them then is told when the results stand.

@@ -40,6 +40,7 @@ pub fn absent() -> anyhow::Error {
 #[cfg(feature = "cluster")]
 mod serve {
     use std::io::Write;
+    use std::net::{IpAddr, TcpListener};
     use std::sync::Arc;
 
     use andon_lab::cluster::{ExecutorSettings, executor, scheduler};
@@ -47,7 +48,7 @@ mod serve {
     use serde_json::json;
 
     use crate::args::{ClusterCommand, ExecutorArgs, Format};
-    use crate::cluster::Backtests;
+    use crate::cluster::{Backtests, place};
     use crate::exit::{Outcome, usage};
 
     pub(super) fn run(
@@ -59,6 +60,14 @@ mod serve {
             ClusterCommand::Scheduler(args) => ("scheduler", args.listen),
             ClusterCommand::Executor(args) => ("executor", args.listen),
         };
+        // Ballista does not say that somebody else listens there.
+        drop(
+            TcpListener::bind(listen)
+                .map_err(|e| usage(anyhow!("cannot listen on {listen}: {e}")))?,
+        );
+        if let ClusterCommand::Executor(args) = command {
+            reachable(args).map_err(usage)?;
+        }
         match format {
             Format::Text => writeln!(out, "{role} on {listen}")?,
             Format::Json => writeln!(out, "{}", json!({ "role": role, "listen": listen }))?,
@@ -66,23 +75,49 @@ mod serve {
         out.flush()?;
         match command {
             ClusterCommand::Scheduler(args) => {
-                scheduler(args.listen).map_err(|e| usage(anyhow!("scheduler: {e}")))?;
+                scheduler(args.listen).map_err(|e| anyhow!("scheduler: {e}"))?;
             }
             ClusterCommand::Executor(args) => execute(args)?,
         }
         Ok(Outcome::Done)
     }
 
-    fn execute(args: &ExecutorArgs) -> anyhow::Result<()> {
-        if args.listen.ip().is_unspecified() {
-            return Err(usage(anyhow!(
-                "--listen {} is every address of this machine: name the one by which others reach it",
-                args.listen
-            )));
+    /// Makes sure that others can fetch what an executor made.
+    fn reachable(args: &ExecutorArgs) -> anyhow::Result<()> {
+        let (host, _) = place(&args.scheduler)?;
+        let listen = args.listen;
+        if listen.ip().is_unspecified() {
+            return Err(anyhow!(
+                "--listen {listen} is every address of this machine: name the one by which others \
+                 reach it"
+            ));
         }
-        let (host, port) = crate::cluster::place(&args.scheduler).map_err(usage)?;
-        let temporary = std::env::temp_dir().join(format!("andon-executor-{}", std::process::id()));
-        let folder = args.folder.clone().unwrap_or_else(|| temporary.clone());
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let is_here = |host: &str| host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+        if listen.ip().is_loopback() && host != "localhost" && !is_here(host) {
+            return Err(anyhow!(
+                "--listen {listen} is reached from this machine only, and the scheduler is on \
+                 another: name the address by which others reach this one"
+            ));
+        }
+        Ok(())
+    }
+
+    fn execute(args: &ExecutorArgs) -> anyhow::Result<()> {
+        let (host, port) = place(&args.scheduler).map_err(usage)?;
+        let temporary = match &args.folder {
+            Some(_) => None,
+            None => Some(
+                tempfile::Builder::new()
+                    .prefix("andon-executor-")
+                    .tempdir()?,
+            ),
+        };
+        let folder = match (&args.folder, &temporary) {
+            (Some(folder), _) => folder.clone(),
+            (None, Some(temporary)) => temporary.path().to_owned(),
+            (None, None) => std::env::temp_dir(),
+        };
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make folder `{}`", folder.display()))
             .map_err(usage)?;
@@ -93,13 +128,7 @@ mod serve {
             tasks: args.tasks,
             folder,
         };
-        let work = Backtests {
-            name: args.listen.to_string(),
-        };
-        let ended = executor(&settings, Arc::new(work));
-        if args.folder.is_none() {
-            std::fs::remove_dir_all(&temporary).ok();
-        }
-        ended.map_err(|e| usage(anyhow!("executor: {e}")))
+        let work = Backtests::of(args.listen.to_string())?;
+        executor(&settings, Arc::new(work)).map_err(|e| anyhow!("executor: {e}"))
     }
 }

@@ -47,14 +47,17 @@ impl Iterator for Answers {
 /// and port.
 ///
 /// # Errors
-/// If the system gives no thread. Everything else comes with the answers.
-pub fn submit(scheduler: &str, order: String, tasks: usize) -> std::io::Result<Answers> {
+/// If no scheduler answers there, none of its executors joins it in time, or the system gives no
+/// thread. Everything else comes with the answers.
+pub fn submit(scheduler: &str, order: String, tasks: usize) -> Result<Answers, String> {
     let (to, from) = sync_channel(WAITING_MAX);
     let scheduler = scheduler.to_owned();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
-        .build()?;
+        .build()
+        .map_err(|error| error.to_string())?;
+    runtime.block_on(knock(&scheduler))?;
     std::thread::Builder::new()
         .name("cluster".to_owned())
         .spawn(move || {
@@ -62,7 +65,8 @@ pub fn submit(scheduler: &str, order: String, tasks: usize) -> std::io::Result<A
                 // If nobody listens any more, nobody wants to know.
                 to.send(Err(error)).ok();
             }
-        })?;
+        })
+        .map_err(|error| error.to_string())?;
     Ok(Answers {
         from,
         batch: Vec::new().into_iter(),
@@ -75,7 +79,6 @@ async fn ask(
     tasks: usize,
     to: &SyncSender<Batch>,
 ) -> Result<(), String> {
-    knock(scheduler).await?;
     let told = |error: DataFusionError| format!("the cluster at {scheduler}: {}", words(&error));
     let tasks = u32::try_from(tasks).map_err(|_| "there are too many tasks".to_owned())?;
     let plan: Arc<dyn ExecutionPlan> = operator::plan(order, tasks, no_work()).map_err(told)?;
@@ -128,6 +131,8 @@ fn unquoted(quoted: &str) -> String {
             (_, false) => text.push(next),
             (_, true) => match rest.next() {
                 Some('n') => text.push('\n'),
+                Some('r') => text.push('\r'),
+                Some('t') => text.push('\t'),
                 Some(other) => text.push(other),
                 None => {}
             },

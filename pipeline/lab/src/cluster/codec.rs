@@ -83,6 +83,12 @@ impl PhysicalExtensionCodec for Codec {
         let Some(operator) = node.downcast_ref::<WorkExec>() else {
             return self.others.try_encode(node, bytes, converter);
         };
+        if operator.order.len() > ORDER_BYTES_MAX {
+            return Err(DataFusionError::Execution(format!(
+                "the plant and its profiles are {} bytes, more than a cluster takes",
+                operator.order.len()
+            )));
+        }
         bytes.extend_from_slice(MARK);
         bytes.extend_from_slice(&operator.tasks.to_be_bytes());
         bytes.extend(zstd::bulk::compress(operator.order.as_bytes(), LEVEL)?);

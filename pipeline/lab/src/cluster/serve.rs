@@ -13,7 +13,7 @@ use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::start_server;
 use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::codec::Codec;
 use super::{MESSAGE_BYTES_MAX, Work, no_work};
@@ -23,6 +23,14 @@ const POLICY: TaskSchedulingPolicy = TaskSchedulingPolicy::PullStaged;
 
 /// An executor that was not heard of for this long is lost, and its tasks go to others. Seconds.
 const LOST_AFTER_S: u64 = 20;
+
+/// How long an executor that is asked to stop may take to say so. Tasks that it has not done by then
+/// are done again by others.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// How often an executor looks for what nobody fetched, and how old that has to be. Seconds.
+const CLEAN_EVERY_S: u64 = 3_600;
+const CLEAN_AFTER_S: u64 = 7 * 86_400;
 
 /// How long an executor waits for the scheduler when it starts.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -74,7 +82,7 @@ pub struct ExecutorSettings {
 /// Runs an executor until it is asked to stop.
 ///
 /// # Errors
-/// If it does not find the scheduler, or cannot listen.
+/// If it does not find the scheduler. That it cannot listen Ballista tells nobody: see to it before.
 pub fn executor(settings: &ExecutorSettings, work: Arc<dyn Work>) -> Result<(), String> {
     let message = u32::try_from(MESSAGE_BYTES_MAX).unwrap_or(u32::MAX);
     let config = Arc::new(ExecutorProcessConfig {
@@ -89,13 +97,24 @@ pub fn executor(settings: &ExecutorSettings, work: Arc<dyn Work>) -> Result<(), 
         grpc_max_decoding_message_size: message,
         grpc_max_encoding_message_size: message,
         executor_heartbeat_interval_seconds: LOST_AFTER_S / 4,
+        job_data_clean_up_interval_seconds: CLEAN_EVERY_S,
+        job_data_ttl_seconds: CLEAN_AFTER_S,
         override_physical_codec: Some(Arc::new(Codec::new(work))),
         ..ExecutorProcessConfig::default()
     });
     let scheduler = format!("{}:{}", settings.scheduler_host, settings.scheduler_port);
     run(async move {
         wait_for(&scheduler).await?;
-        start_executor_process(config).await
+        let service = start_executor_process(config);
+        tokio::pin!(service);
+        tokio::select! {
+            ended = &mut service => ended,
+            stopped = stop() => {
+                stopped?;
+                // It hears the same signal, tells the scheduler, and would wait for its tasks.
+                timeout(GRACE, service).await.unwrap_or(Ok(()))
+            }
+        }
     })
 }
 

@@ -8,16 +8,17 @@ use andon_schemas::time::EventTime;
 use anyhow::anyhow;
 
 use crate::args::BacktestArgs;
-use crate::blueprint::{Blueprint, Named};
+use crate::blueprint::Blueprint;
 use crate::engines::Engines;
 use crate::exit::usage;
 use crate::shards::Shards;
 
 /// Refuses what a cluster cannot do.
 pub(super) fn check(args: &BacktestArgs) -> anyhow::Result<()> {
-    if args.cluster.is_none() {
+    let Some(scheduler) = &args.cluster else {
         return Ok(());
-    }
+    };
+    is_built(scheduler)?;
     let refuse = |what: &str| Err(usage(anyhow!("{what} does not go with --cluster")));
     if args.compare.is_some() {
         return refuse("--compare");
@@ -31,37 +32,36 @@ pub(super) fn check(args: &BacktestArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The engines that a backtest asks for.
 #[cfg(feature = "cluster")]
-pub(super) fn engines(
-    args: &BacktestArgs,
-    (blueprint, plant): (&Blueprint, &Arc<Plant>),
-    named: Named,
-    by_address: bool,
-    as_of: EventTime,
-) -> anyhow::Result<Engines> {
-    use crate::cluster::{Order, Remote, place};
+fn is_built(scheduler: &str) -> anyhow::Result<()> {
+    crate::cluster::place(scheduler).map(drop).map_err(usage)
+}
 
-    let Some(scheduler) = &args.cluster else {
-        return Ok(Engines::Here(Shards::new(plant, args.shards)?));
-    };
-    place(scheduler).map_err(usage)?;
-    let order = Order::of(args, (blueprint, named), by_address, as_of)?;
-    let remote = Remote::begin(scheduler, &order, args.shards)?;
-    Ok(Engines::There(Box::new(remote)))
+#[cfg(not(feature = "cluster"))]
+fn is_built(_: &str) -> anyhow::Result<()> {
+    Err(crate::commands::cluster::absent())
 }
 
 /// The engines that a backtest asks for.
-#[cfg(not(feature = "cluster"))]
+#[cfg_attr(
+    not(feature = "cluster"),
+    expect(unused_variables, reason = "only a cluster has to be told all of it")
+)]
 pub(super) fn engines(
     args: &BacktestArgs,
-    (_, plant): (&Blueprint, &Arc<Plant>),
-    _: Named,
-    _: bool,
-    _: EventTime,
+    (blueprint, plant): (&Blueprint, &Arc<Plant>),
+    by_address: bool,
+    as_of: EventTime,
 ) -> anyhow::Result<Engines> {
-    if args.cluster.is_some() {
-        return Err(crate::commands::cluster::absent());
+    #[cfg(feature = "cluster")]
+    if let Some(scheduler) = &args.cluster {
+        use crate::blueprint::Named;
+        use crate::cluster::{Order, Remote};
+
+        let named = Named::of(&args.plant, blueprint);
+        let order = Order::of(args, (blueprint, named), by_address, as_of)?;
+        let remote = Remote::begin(scheduler, &order, args.shards)?;
+        return Ok(Engines::There(Box::new(remote)));
     }
     Ok(Engines::Here(Shards::new(plant, args.shards)?))
 }

@@ -23,8 +23,6 @@ use crate::results::Results;
 use crate::shards::{Shards, Status};
 use crate::truth::{Labels, Leaks};
 
-use super::cluster;
-
 /// Folder of what the profiles compared with made of the capture, among the results.
 pub(super) const COMPARED: &str = "compare";
 
@@ -121,18 +119,17 @@ impl<'a> Play<'a> {
     pub(super) fn new(
         args: &'a BacktestArgs,
         (blueprint, plant): (&Blueprint, &Arc<Plant>),
+        engines: Engines,
         captures: &Captures,
         by_address: bool,
         as_of: EventTime,
     ) -> anyhow::Result<Self> {
         let mut intake = Intake::new(plant, args.batch_size, by_address);
-        let named = Named::of(&args.plant, blueprint);
-        intake.keep_to(named.clone());
+        intake.keep_to(Named::of(&args.plant, blueprint));
         let other = args.compare.as_deref();
         let other = other.map(|profiles| other_side(args, profiles, blueprint, by_address));
         // Profiles that cannot be used are told before results of an earlier run are emptied.
         let other = other.transpose()?;
-        let engines = cluster::engines(args, (blueprint, plant), named, by_address, as_of)?;
         Ok(Self {
             args,
             other,
