@@ -38,11 +38,7 @@ impl Engines {
     /// If a shard's thread is gone, or a cluster failed.
     #[cfg_attr(
         not(feature = "cluster"),
-        expect(
-            unused_variables,
-            clippy::needless_pass_by_ref_mut,
-            reason = "only a cluster needs them"
-        )
+        expect(unused_variables, reason = "only a cluster needs it")
     )]
     pub fn settled(&mut self, below: u64) -> anyhow::Result<Output> {
         match self {
@@ -56,10 +52,6 @@ impl Engines {
     ///
     /// # Errors
     /// If a shard's thread is gone, or a cluster failed.
-    #[cfg_attr(
-        not(feature = "cluster"),
-        expect(clippy::needless_pass_by_ref_mut, reason = "only a cluster needs it")
-    )]
     pub fn status(&mut self) -> anyhow::Result<Status> {
         match self {
             Self::Here(shards) => shards.status(),

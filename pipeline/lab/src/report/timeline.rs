@@ -195,7 +195,7 @@ impl Axis {
             let meets = |day: f64| x > day - TIME_ROOM && x < day + DAY_ROOM;
             !days.iter().any(|(day, _)| meets(self.x(*day))) && x + TIME_ROOM < WIDTH
         };
-        (first..)
+        (first..=first + TIMES_MAX)
             .map(|n| midnight + every.times(n))
             .take_while(|at| *at < self.end)
             .filter(is_free)
