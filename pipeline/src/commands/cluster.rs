@@ -105,18 +105,14 @@ mod serve {
 
     fn execute(args: &ExecutorArgs) -> anyhow::Result<()> {
         let (host, port) = place(&args.scheduler).map_err(usage)?;
-        let temporary = match &args.folder {
-            Some(_) => None,
-            None => Some(
-                tempfile::Builder::new()
-                    .prefix("andon-executor-")
-                    .tempdir()?,
-            ),
-        };
-        let folder = match (&args.folder, &temporary) {
-            (Some(folder), _) => folder.clone(),
-            (None, Some(temporary)) => temporary.path().to_owned(),
-            (None, None) => std::env::temp_dir(),
+        // Deleted when this is over.
+        let temporary;
+        let folder = if let Some(folder) = &args.folder {
+            folder.clone()
+        } else {
+            let builder = &mut tempfile::Builder::new();
+            temporary = builder.prefix("andon-executor-").tempdir()?;
+            temporary.path().to_owned()
         };
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make folder `{}`", folder.display()))
