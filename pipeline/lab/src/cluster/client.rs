@@ -126,16 +126,16 @@ fn unquoted(quoted: &str) -> String {
     let mut text = String::new();
     let mut rest = quoted.chars();
     while let Some(next) = rest.next() {
-        match (next, next == '\\') {
-            ('"', _) => break,
-            (_, false) => text.push(next),
-            (_, true) => match rest.next() {
+        match next {
+            '"' => break,
+            '\\' => match rest.next() {
                 Some('n') => text.push('\n'),
                 Some('r') => text.push('\r'),
                 Some('t') => text.push('\t'),
                 Some(other) => text.push(other),
                 None => {}
             },
+            other => text.push(other),
         }
     }
     text
