@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use andon_engine::{FAR_FUTURE, Feed, FeedState, Input, Plant};
+use andon_engine::{Batch, FAR_FUTURE, Feed, FeedState, Input, Plant};
 use andon_ingest::files::Item;
 use andon_ingest::refused::{Refused, excerpt};
 use andon_ingest::split::Splitter;
@@ -121,6 +121,15 @@ impl Intake {
             rejects: Vec::new(),
             recorded: false,
         }
+    }
+
+    /// Gathers rows in batches, for engines of which so many share the devices: what comes is captured
+    /// traffic, and nobody waits for it row by row.
+    #[must_use]
+    pub fn in_batches(mut self, engines: usize) -> Self {
+        let devices = self.plant.inventory().devices.len();
+        self.feed = self.feed.in_batches(Batch::parts_for(devices, engines));
+        self
     }
 
     /// Takes an item of a capture.
@@ -332,7 +341,7 @@ impl Intake {
 
     /// The engine's input so far, in order.
     pub fn take(&mut self) -> Vec<Input> {
-        self.given = self.feed.next_ordinal() - self.feed.waiting() as u64;
+        self.given = self.feed.ready_below();
         self.feed.take()
     }
 

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use andon_engine::{Counts, Engine, Input, Output, Plant, SnapshotError, routed_to, vnode_of};
+use andon_engine::{
+    Batch, Counts, Engine, Input, Output, Plant, SnapshotError, routed_to, vnode_of,
+};
+use andon_schemas::bundle::Bundle;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::verdict::Risk;
 use anyhow::{Context as _, anyhow};
@@ -266,20 +269,45 @@ pub fn run(engine: &mut Engine, inputs: &[Input], at: usize, count: usize) -> Ou
     for input in inputs {
         let output = match input {
             Input::Bundle(bundle) if count > 1 => {
-                let plant = engine.plant().clone();
-                let own = bundle
-                    .order
-                    .iter()
-                    .filter(|row| owner(routed_to(&plant, bundle, row), count) == at)
-                    .copied()
-                    .collect();
-                engine.step(&Input::Bundle(Box::new(bundle.with_order(own))))
+                let own = own_rows(engine.plant(), bundle, at, count);
+                engine.step(&Input::Bundle(Box::new(own)))
+            }
+            Input::Batch(batch) if count > 1 => {
+                let own = own_parts(engine.plant(), batch, at, count);
+                engine.step(&Input::Batch(Box::new(own)))
             }
             other => engine.step(other),
         };
         all.items.extend(output.items);
     }
     all
+}
+
+fn own_rows(plant: &Plant, bundle: &Bundle, at: usize, count: usize) -> Bundle {
+    let own = bundle
+        .order
+        .iter()
+        .filter(|row| owner(routed_to(plant, bundle, row), count) == at)
+        .copied()
+        .collect();
+    bundle.with_order(own)
+}
+
+/// The bundles of an engine's own devices. Where the parts divide evenly among the engines, each part
+/// is of one engine.
+fn own_parts(plant: &Plant, batch: &Batch, at: usize, count: usize) -> Batch {
+    let parts = batch.parts as usize;
+    let own = |(part, bundle): &(u32, Bundle)| {
+        if parts.is_multiple_of(count) {
+            return (*part as usize % count == at).then(|| (*part, bundle.clone()));
+        }
+        Some((*part, own_rows(plant, bundle, at, count)))
+    };
+    Batch {
+        parts: batch.parts,
+        bundles: batch.bundles.iter().filter_map(own).collect(),
+        ticks: batch.ticks.clone(),
+    }
 }
 
 #[cfg(test)]

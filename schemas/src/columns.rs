@@ -2,7 +2,7 @@
 //!
 //! | column | type | meaning |
 //! |---|---|---|
-//! | `device` | Utf8 | the device it is about |
+//! | `device` | Dictionary(UInt32, Utf8) | the device it is about; who lays out many batches lets them share one dictionary, so that a device is looked up once and not for every row |
 //! | `event_time`, `received_at` | Timestamp(µs, UTC) | when it happened; when a reader first held it |
 //! | `sender` | Utf8, nullable | who sent it; null for files the operator hands in |
 //! | `sender_proven` | Boolean | whether the transport proved the sender |
@@ -23,7 +23,7 @@ use std::sync::{Arc, LazyLock};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{TimestampMicrosecondType, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{
-    Array, BooleanArray, DictionaryArray, FixedSizeBinaryArray, RecordBatch, StringArray,
+    Array, ArrayRef, BooleanArray, DictionaryArray, FixedSizeBinaryArray, RecordBatch, StringArray,
     TimestampMicrosecondArray, UInt32Array, UInt64Array,
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -41,9 +41,10 @@ fn timestamp() -> DataType {
 }
 
 fn header_fields() -> Vec<Field> {
-    let topic = DataType::Dictionary(Box::new(DataType::UInt16), Box::new(DataType::Utf8));
+    let text = |key| DataType::Dictionary(Box::new(key), Box::new(DataType::Utf8));
+    let (device, topic) = (text(DataType::UInt32), text(DataType::UInt16));
     vec![
-        Field::new("device", DataType::Utf8, false),
+        Field::new("device", device, false),
         Field::new("event_time", timestamp(), false),
         Field::new("received_at", timestamp(), false),
         Field::new("sender", DataType::Utf8, true),
@@ -114,7 +115,9 @@ pub fn schema(kind: Kind) -> &'static SchemaRef {
 /// The columns every kind has, typed.
 #[derive(Clone, Debug)]
 pub struct HeaderColumns {
-    device: StringArray,
+    device: DictionaryArray<UInt32Type>,
+    /// The dictionary of `device`, typed.
+    names: StringArray,
     event_time: TimestampMicrosecondArray,
     received_at: TimestampMicrosecondArray,
     sender: StringArray,
@@ -155,8 +158,10 @@ const HEADER: usize = 9;
 
 impl HeaderColumns {
     fn of(batch: &RecordBatch) -> Self {
+        let device = column!(batch, 0, as_dictionary::<UInt32Type>);
         Self {
-            device: column!(batch, 0, as_string::<i32>),
+            names: device.values().as_string::<i32>().clone(),
+            device,
             event_time: column!(batch, 1, as_primitive::<TimestampMicrosecondType>),
             received_at: column!(batch, 2, as_primitive::<TimestampMicrosecondType>),
             sender: column!(batch, 3, as_string::<i32>),
@@ -181,7 +186,20 @@ impl HeaderColumns {
     /// The device of one row.
     #[inline]
     pub fn device(&self, row: usize) -> &str {
-        self.device.value(row)
+        self.names.value(self.device_key(row) as usize)
+    }
+
+    /// Where the device of one row stands in [`device_names`](Self::device_names).
+    #[inline]
+    pub fn device_key(&self, row: usize) -> u32 {
+        self.device.keys().value(row)
+    }
+
+    /// The dictionary of the devices. Batches that share it are about the same devices where their
+    /// keys are the same.
+    #[inline]
+    pub fn device_names(&self) -> &ArrayRef {
+        self.device.values()
     }
 
     /// Who sent one row.
@@ -195,7 +213,7 @@ impl HeaderColumns {
     pub fn row(&self, row: usize) -> HeaderRow<'_> {
         let sender = self.sender(row);
         HeaderRow {
-            device: self.device.value(row),
+            device: self.device(row),
             event_time: EventTime::from_micros(self.event_time.value(row)),
             received_at: EventTime::from_micros(self.received_at.value(row)),
             sender,

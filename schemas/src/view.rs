@@ -14,6 +14,9 @@ use crate::time::EventTime;
 pub struct ViewHeader<'a> {
     /// The device it is about.
     pub device: &'a DeviceId,
+    /// Its position in the inventory that whoever takes this measures against, where that is known
+    /// without a look-up.
+    pub place: Option<u32>,
     /// When it happened; of a flow, when it ended.
     pub event_time: EventTime,
     /// When a reader first held it.
@@ -45,11 +48,12 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// What `record` says of `device`, which stands at this end if it is a flow. A time of receipt
-    /// that the record carries wins over `received_at`.
+    /// What `record` says of a device, given with its place in the inventory if that is known, which
+    /// stands at this end if it is a flow. A time of receipt that the record carries wins over
+    /// `received_at`.
     pub fn of(
         record: &'a Record,
-        device: &'a DeviceId,
+        (device, place): (&'a DeviceId, Option<u32>),
         role: Role,
         source: &'a Source,
         received_at: EventTime,
@@ -57,6 +61,7 @@ impl<'a> View<'a> {
         Self {
             header: ViewHeader {
                 device,
+                place,
                 event_time: record.event_time,
                 received_at: record.received_at.unwrap_or(received_at),
                 sender: record.sender.as_ref(),
@@ -78,6 +83,7 @@ impl Observation {
         View {
             header: ViewHeader {
                 device: &header.device,
+                place: None,
                 event_time: header.event_time,
                 received_at: header.received_at,
                 sender: header.sender.as_ref(),

@@ -10,10 +10,10 @@ use andon_schemas::reject::{RejectReason, SetAside};
 use andon_schemas::time::{EventTime, Interval, Span};
 use andon_schemas::verdict::{Risk, Verdict};
 
+use crate::batch::{Batch, Progress};
 use crate::count::Standing;
 use crate::device::{Cold, Hot, NumberWindow, allowance};
-use crate::group::{Grouped, Taken};
-
+use crate::group::{Grouped, Known, Taken};
 use crate::output::{Cause, Counts, Item, Output};
 use crate::plant::Plant;
 use crate::room::Room;
@@ -31,6 +31,8 @@ pub const FAR_FUTURE: Span = Span::from_secs(300);
 pub enum Input {
     /// Observations.
     Bundle(Box<Bundle>),
+    /// A longer stretch of them, with the ticks between them.
+    Batch(Box<Batch>),
     /// Time is at least this.
     Tick {
         /// Its number in the whole input.
@@ -59,6 +61,8 @@ pub struct Engine {
     /// Reused between bundles.
     pub(crate) grouped: Vec<Grouped>,
     pub(crate) sorted: Vec<Grouped>,
+    pub(crate) known: Known,
+    pub(crate) progress: Progress,
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) ending: bool,
     pub(crate) tells_windows: bool,
@@ -88,6 +92,8 @@ impl Engine {
             counts: Counts::default(),
             grouped: Vec::new(),
             sorted: Vec::new(),
+            known: Known::default(),
+            progress: Progress::default(),
             verdicts: Vec::new(),
             ending: false,
             tells_windows: false,
@@ -140,6 +146,7 @@ impl Engine {
         let mut output = Output::default();
         match input {
             Input::Bundle(bundle) => self.bundle(bundle, &mut output),
+            Input::Batch(batch) => self.batch(batch, &mut output),
             Input::Tick { ordinal, at } => self.tick(*ordinal, *at, &mut output),
             Input::EndOfInput { ordinal, at } => self.end(*ordinal, *at, &mut output),
             Input::Control(plant) => self.control(plant),

@@ -5,11 +5,14 @@
 //! looked up for a whole bundle, its rows are put in order of devices, and the state of the next
 //! few is called in at once.
 
+use std::sync::Arc;
+
 use andon_schemas::bundle::{Bundle, RowRef};
 use andon_schemas::columns::{FlowRow, HeaderRow};
 use andon_schemas::inventory::Device;
 use andon_schemas::observation::Kind;
 use andon_schemas::reject::RejectReason;
+use arrow_array::{Array as _, ArrayRef};
 
 use crate::engine::Engine;
 use crate::output::Output;
@@ -101,29 +104,37 @@ impl Engine {
             taken.clear();
             taken.extend(rows().map(|(_, row)| Taken::from(bundle, row)));
             for (group, taken) in groups.iter().zip(&taken) {
+                self.pass_to(group.slot(), taken.row.ordinal, output);
                 self.row(group.slot(), group.is_claim(), bundle, taken, output);
             }
         }
         self.grouped = grouped;
     }
 
-    /// Looks up the slot of every row by the hash of its device's id. Hashes first, then the table,
-    /// then what is kept by slot: so the accesses of many rows to memory do not wait for each other.
-    fn find(&self, bundle: &Bundle, grouped: &mut Vec<Grouped>) {
+    /// Looks up the slot of every row: by its key in a dictionary that bundles share, or by the hash
+    /// of its device's id. Hashes first, then the table, then what is kept by slot: so the accesses
+    /// of many rows to memory do not wait for each other.
+    fn find(&mut self, bundle: &Bundle, grouped: &mut Vec<Grouped>) {
+        self.known.begin(bundle);
         let mut hashes = [0; AT_ONCE];
         let mut position = 0;
         for rows in bundle.order.chunks(AT_ONCE) {
+            let known = |row: &RowRef| self.known.slot(bundle, *row);
             for (hash, row) in hashes.iter_mut().zip(rows) {
-                *hash = hash_of(bundle.header(row.kind).device(row.row as usize));
+                if known(row).is_none() {
+                    *hash = hash_of(bundle.header(row.kind).device(row.row as usize));
+                }
             }
             let first = grouped.len();
-            for hash in &hashes[..rows.len()] {
-                let slot = self.devices.likely(*hash).unwrap_or(NO_SLOT);
-                grouped.push(Grouped::new(slot, position, false));
+            for (hash, row) in hashes.iter().zip(rows) {
+                let slot = known(row).or_else(|| self.devices.likely(*hash));
+                grouped.push(Grouped::new(slot.unwrap_or(NO_SLOT), position, false));
                 position += 1;
             }
-            for group in &grouped[first..] {
-                self.devices.call_in_id(group.slot());
+            for (group, row) in grouped[first..].iter().zip(rows) {
+                if known(row).is_none() {
+                    self.devices.call_in_id(group.slot());
+                }
             }
         }
     }
@@ -140,9 +151,14 @@ impl Engine {
     ) -> bool {
         let row = bundle.order[group.position() as usize];
         let (columns, at) = (bundle.header(row.kind), row.row as usize);
+        let sender = columns.sender(at);
+        let is_shared = self.known.slot(bundle, row) == Some(group.number());
+        if is_shared && sender.is_none() {
+            return true;
+        }
         let device = columns.device(at);
-        let is_known = self.devices.is(group.number(), device);
-        let false_sender = columns.sender(at).filter(|sender| {
+        let is_known = is_shared || self.devices.is(group.number(), device);
+        let false_sender = sender.filter(|sender| {
             *sender != device
                 && !if is_known {
                     let place = self.devices.places[group.slot()];
@@ -154,6 +170,7 @@ impl Engine {
         });
         let is_claim = false_sender.is_some();
         if is_known && !is_claim {
+            self.known.learn(bundle, row, group.number());
             return true;
         }
         let name = false_sender.unwrap_or(device);
@@ -162,6 +179,9 @@ impl Engine {
             .enter(name, columns.row(at).proven, &self.plant)
         {
             Ok(slot) => {
+                if !is_claim {
+                    self.known.learn(bundle, row, slot);
+                }
                 *group = Grouped::new(slot, group.position(), is_claim);
                 return true;
             }
@@ -172,6 +192,61 @@ impl Engine {
             Err(NoSlot::Full) => self.shed(name, bundle, row, output),
         }
         false
+    }
+}
+
+/// The slots of the devices of a dictionary that many bundles share.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// Kept, so that no other can come to lie where it lay.
+    names: Option<ArrayRef>,
+    /// By key; [`NO_SLOT`] of one that was not asked for yet.
+    slots: Vec<u32>,
+}
+
+impl Known {
+    /// Makes room for the slots of a dictionary that is larger than the bundle: it is there to be
+    /// shared.
+    fn begin(&mut self, bundle: &Bundle) {
+        let Some(row) = bundle.order.first() else {
+            return;
+        };
+        let names = bundle.header(row.kind).device_names();
+        if names.len() > bundle.len() && !self.is_of(names) {
+            self.slots.clear();
+            self.slots.resize(names.len(), NO_SLOT);
+            self.names = Some(names.clone());
+        }
+    }
+
+    #[inline]
+    fn is_of(&self, names: &ArrayRef) -> bool {
+        self.names
+            .as_ref()
+            .is_some_and(|own| Arc::ptr_eq(own, names))
+    }
+
+    /// The slot of a row's device, if its dictionary is the shared one and the device is known.
+    #[inline]
+    fn slot(&self, bundle: &Bundle, row: RowRef) -> Option<u32> {
+        let columns = bundle.header(row.kind);
+        if !self.is_of(columns.device_names()) {
+            return None;
+        }
+        let slot = *self
+            .slots
+            .get(columns.device_key(row.row as usize) as usize)?;
+        (slot != NO_SLOT).then_some(slot)
+    }
+
+    fn learn(&mut self, bundle: &Bundle, row: RowRef, slot: u32) {
+        let columns = bundle.header(row.kind);
+        if self.is_of(columns.device_names()) {
+            let key = columns.device_key(row.row as usize) as usize;
+            if let Some(known) = self.slots.get_mut(key) {
+                *known = slot;
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 //! failure. Only this file names all stages.
 #![warn(clippy::disallowed_methods)]
 
+mod batch;
 mod close;
 mod control;
 mod count;
@@ -33,6 +34,7 @@ mod snapshot;
 mod tick;
 mod vnode;
 
+pub use batch::{Batch, Tick};
 pub use device::{FLOW_ALLOWANCE, allowance};
 pub use engine::{Engine, FAR_FUTURE, Input};
 pub use feed::{Feed, FeedState};

@@ -76,6 +76,7 @@ impl Engine {
         let Some(slot) = self.devices.enter_crowd_beside(name, &self.plant) else {
             return;
         };
+        self.pass_to(slot as usize, row.ordinal, output);
         let header = bundle.header(row.kind).row(row.row as usize);
         let tell =
             |plans: &Plans, states: &mut States, device: DeviceFacts, signer: &mut Signer| {

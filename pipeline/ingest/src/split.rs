@@ -41,12 +41,35 @@ pub struct Ends<'a> {
     second: Option<End<'a>>,
 }
 
-type End<'a> = (Cow<'a, DeviceId>, Role);
+#[derive(Clone, Debug)]
+struct End<'a> {
+    owner: Owner<'a>,
+    role: Role,
+}
+
+/// Whose an address is.
+#[derive(Clone, Debug)]
+pub struct Owner<'a> {
+    /// The device.
+    pub device: Cow<'a, DeviceId>,
+    /// Its position in the inventory, if it was found there by its address.
+    pub place: Option<u32>,
+}
+
+impl<'a> Owner<'a> {
+    /// A device that says itself who it is.
+    fn named(device: &'a DeviceId) -> Self {
+        Self {
+            device: Cow::Borrowed(device),
+            place: None,
+        }
+    }
+}
 
 impl<'a> Ends<'a> {
-    fn one(device: Cow<'a, DeviceId>, role: Role) -> Self {
+    fn one(owner: Owner<'a>, role: Role) -> Self {
         Self {
-            first: (device, role),
+            first: End { owner, role },
             second: None,
         }
     }
@@ -66,7 +89,10 @@ impl<'a> Ends<'a> {
         [Some(&self.first), self.second.as_ref()]
             .into_iter()
             .flatten()
-            .map(move |(device, role)| View::of(record, device, *role, source, received_at))
+            .map(move |End { owner, role }| {
+                let device = (&*owner.device, owner.place);
+                View::of(record, device, *role, source, received_at)
+            })
     }
 
     /// Without the end that the sender may not speak for; with the first if it may speak for
@@ -76,8 +102,9 @@ impl<'a> Ends<'a> {
         else {
             return self;
         };
-        let may =
-            |(device, _): &End| inventory.may_speak_for(sender.name.as_str(), device.as_str());
+        let may = |End { owner, .. }: &End| {
+            inventory.may_speak_for(sender.name.as_str(), owner.device.as_str())
+        };
         match (may(&self.first), may(second)) {
             (true, true) => self,
             (false, true) => Self {
@@ -106,21 +133,24 @@ impl Splitter {
         record: &'a Record,
     ) -> Result<Ends<'a>, Refused> {
         let RecordBody::Flow(flow) = &record.body else {
-            let device = match &record.device {
-                Some(device) => Cow::Borrowed(device),
+            let owner = match &record.device {
+                Some(device) => Owner::named(device),
                 None => self.client(inventory, record.address)?,
             };
-            return Ok(Ends::one(device, Role::Originator));
+            return Ok(Ends::one(owner, Role::Originator));
         };
         if let Some(device) = &record.device {
             let role = role_of(inventory, device, flow);
-            return Ok(Ends::one(Cow::Borrowed(device), role));
+            return Ok(Ends::one(Owner::named(device), role));
         }
         let [originator, responder] = self.both(inventory, flow);
         match (originator, responder) {
             (Some(originator), responder) => Ok(Ends {
-                first: (originator, Role::Originator),
-                second: responder.map(|device| (device, Role::Responder)),
+                second: responder.map(|owner| End {
+                    owner,
+                    role: Role::Responder,
+                }),
+                ..Ends::one(originator, Role::Originator)
             }),
             (None, Some(responder)) => Ok(Ends::one(responder, Role::Responder)),
             (None, None) => Err(Refused::new(
@@ -196,7 +226,7 @@ impl Splitter {
         &mut self,
         inventory: Option<&'a Inventory>,
         flow: &FlowRecord,
-    ) -> [Option<Cow<'a, DeviceId>>; 2] {
+    ) -> [Option<Owner<'a>>; 2] {
         let originator = self.owner(inventory, flow.originator.address, Role::Originator);
         // A flow of a host with itself is one view, not two.
         let responder = if flow.responder.address == flow.originator.address {
@@ -211,7 +241,7 @@ impl Splitter {
         &mut self,
         inventory: Option<&'a Inventory>,
         address: Option<IpAddr>,
-    ) -> Result<Cow<'a, DeviceId>, Refused> {
+    ) -> Result<Owner<'a>, Refused> {
         let Some(address) = address else {
             return Err(Refused::new(
                 RejectReason::MissingField,
@@ -233,10 +263,13 @@ impl Splitter {
         inventory: Option<&'a Inventory>,
         address: IpAddr,
         role: Role,
-    ) -> Option<Cow<'a, DeviceId>> {
+    ) -> Option<Owner<'a>> {
         if let Some(inventory) = inventory {
-            if let Some(device) = inventory.id_at(address) {
-                return Some(Cow::Borrowed(device));
+            if let Some((place, device)) = inventory.listed_at(address) {
+                return Some(Owner {
+                    device: Cow::Borrowed(device),
+                    place: u32::try_from(place).ok(),
+                });
             }
             if !inventory.is_inside(address) {
                 return None;
@@ -245,14 +278,18 @@ impl Splitter {
             return None;
         }
         let key = address_key(address);
-        if let Some(device) = self.strangers.get(&key) {
-            return Some(Cow::Owned(device.clone()));
-        }
-        let device = DeviceId::of_address(address);
-        if self.strangers.len() < KEPT_MAX {
-            self.strangers.insert(key, device.clone());
-        }
-        Some(Cow::Owned(device))
+        let known = self.strangers.get(&key).cloned();
+        let device = known.unwrap_or_else(|| {
+            let device = DeviceId::of_address(address);
+            if self.strangers.len() < KEPT_MAX {
+                self.strangers.insert(key, device.clone());
+            }
+            device
+        });
+        Some(Owner {
+            device: Cow::Owned(device),
+            place: None,
+        })
     }
 }
 
@@ -265,8 +302,8 @@ fn observations(
     [Some(&ends.first), ends.second.as_ref()]
         .into_iter()
         .flatten()
-        .map(move |(device, role)| {
-            let device = device.clone().into_owned();
+        .map(move |End { owner, role }| {
+            let device = owner.device.clone().into_owned();
             own_view(record.clone(), device, *role, source.clone(), received_at)
         })
 }

@@ -54,7 +54,7 @@ fn play(
     let order = Order::read(order)?;
     let captures = files::open(&order.captures()?, order.options()?)?;
     let plant = order.blueprint.compile()?;
-    let mut intake = Intake::new(&plant, order.batch_size, order.by_address);
+    let mut intake = Intake::new(&plant, order.batch_size, order.by_address).in_batches(tasks);
     intake.keep_to(order.named.clone());
     let mut engine = Engine::new(plant);
     let mut captures = captures.read_ahead(CHUNK)?;

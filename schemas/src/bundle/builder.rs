@@ -7,7 +7,7 @@ use arrow_array::types::{
 };
 use arrow_array::{ArrayRef, RecordBatch};
 
-use super::column::{Addresses, Flags, Optional, Runs, Topics, numbers};
+use super::column::{Addresses, Devices, Flags, Optional, Runs, Topics, numbers};
 use super::{Bundle, RowRef};
 use crate::columns::{FlowRow, schema};
 use crate::identity::address_key;
@@ -16,7 +16,7 @@ use crate::view::{View, ViewBody, ViewHeader};
 
 #[derive(Debug, Default)]
 struct HeaderBuilder {
-    device: Runs,
+    device: Devices,
     event_time: Vec<i64>,
     received_at: Vec<i64>,
     sender: Runs,
@@ -26,13 +26,15 @@ struct HeaderBuilder {
     partition: Vec<u32>,
     offset: Vec<u64>,
     rows: u32,
+    /// The dictionary that places are in.
+    shared: Option<ArrayRef>,
 }
 
 impl HeaderBuilder {
     #[inline]
     fn push(&mut self, header: &ViewHeader) {
         let sender = header.sender;
-        self.device.push(Some(header.device.as_str().as_bytes()));
+        self.device.push(header.device.as_str(), header.place);
         self.event_time.push(header.event_time.micros());
         self.received_at.push(header.received_at.micros());
         self.sender.push(sender.map(|s| s.name.as_str().as_bytes()));
@@ -48,7 +50,7 @@ impl HeaderBuilder {
     fn finish(&mut self) -> Result<Vec<ArrayRef>, String> {
         self.rows = 0;
         Ok(vec![
-            self.device.finish_text()?,
+            self.device.finish(self.shared.as_ref())?,
             times(&mut self.event_time),
             times(&mut self.received_at),
             self.sender.finish_text()?,
@@ -235,6 +237,24 @@ impl BundleBuilder {
         }
     }
 
+    /// From here on places of devices are places in this dictionary, of texts. Call it while
+    /// nothing is gathered.
+    pub fn share_names(&mut self, names: &ArrayRef) {
+        for header in [
+            &mut self.flows.header,
+            &mut self.readings.header,
+            &mut self.attestations.header,
+            &mut self.resolutions.header,
+        ] {
+            header.shared = Some(names.clone());
+        }
+    }
+
+    /// The next row gets this ordinal.
+    pub fn go_on_at(&mut self, ordinal: u64) {
+        self.next = ordinal;
+    }
+
     /// Rows gathered so far.
     pub fn len(&self) -> usize {
         self.order.len()
@@ -248,13 +268,6 @@ impl BundleBuilder {
     /// The ordinal that the next row will get.
     pub fn next_ordinal(&self) -> u64 {
         self.next
-    }
-
-    /// Uses up one ordinal for something that is not a row: a tick between bundles.
-    pub fn skip(&mut self) -> u64 {
-        let ordinal = self.next;
-        self.next += 1;
-        ordinal
     }
 
     /// Takes one observation.

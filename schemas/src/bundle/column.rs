@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow_array::types::{ArrowPrimitiveType, UInt16Type};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{ArrowPrimitiveType, UInt16Type, UInt32Type};
 use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, DictionaryArray, FixedSizeBinaryArray, PrimitiveArray,
     StringArray,
@@ -187,6 +188,56 @@ impl Runs {
             bytes,
             self.there.finish_nulls(),
         ))
+    }
+}
+
+/// The devices of rows: places in a dictionary that many bundles share, or texts of their own.
+#[derive(Debug, Default)]
+pub(super) struct Devices {
+    keys: Vec<u32>,
+    texts: Runs,
+    /// How many of the keys are numbers of texts, [marked](TEXT).
+    own: u32,
+}
+
+/// Marks a key that is the number of a text. Nobody has a dictionary of two billion devices.
+const TEXT: u32 = 1 << 31;
+
+impl Devices {
+    /// Takes a device: by its place in the shared dictionary, if it has one there.
+    #[inline]
+    pub(super) fn push(&mut self, id: &str, place: Option<u32>) {
+        let key = place.unwrap_or_else(|| {
+            self.texts.push(Some(id.as_bytes()));
+            self.own += 1;
+            TEXT | (self.own - 1)
+        });
+        self.keys.push(key);
+    }
+
+    /// The column: on the shared dictionary if all devices are in there, else on one of its own.
+    pub(super) fn finish(&mut self, shared: Option<&ArrayRef>) -> Made {
+        let own = std::mem::take(&mut self.own) as usize;
+        let keys = taken(&mut self.keys);
+        let texts = self.texts.finish_text()?;
+        let (keys, names) = match shared {
+            Some(shared) if own == 0 => (keys, shared.clone()),
+            Some(shared) if own < keys.len() => {
+                let (texts, shared) = (texts.as_string::<i32>(), shared.as_string::<i32>());
+                let name = |key: &u32| match key & TEXT {
+                    0 => shared.value(*key as usize),
+                    _ => texts.value((key & !TEXT) as usize),
+                };
+                let names: StringArray = keys.iter().map(name).map(Some).collect();
+                (
+                    (0..).take(keys.len()).collect(),
+                    Arc::new(names) as ArrayRef,
+                )
+            }
+            _ => (keys.iter().map(|key| key & !TEXT).collect(), texts),
+        };
+        let keys = PrimitiveArray::<UInt32Type>::new(ScalarBuffer::from(keys), None);
+        made(DictionaryArray::try_new(keys, names))
     }
 }
 

@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
 use std::hint::black_box;
+use std::sync::Arc;
 
+use arrow_array::{ArrayRef, StringArray};
 use hashbrown::{HashMap, HashTable};
 
 use super::Device;
 use crate::identity::{DeviceId, ShortId, address_key};
 
 /// Indices into [`Inventory::devices`](super::Inventory::devices).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Lookup {
     ids: HashTable<Entry>,
     listed: Vec<Listed>,
+    /// The ids in the order of the devices.
+    texts: ArrayRef,
     pub(super) addresses: HashMap<u128, usize>,
     pub(super) names: BTreeMap<String, Vec<usize>>,
     pub(super) roles: BTreeMap<String, Vec<usize>>,
@@ -55,9 +59,23 @@ impl Listed {
     }
 }
 
+impl Default for Lookup {
+    fn default() -> Self {
+        Self::of(&[])
+    }
+}
+
 impl Lookup {
     pub(super) fn of(devices: &[Device]) -> Self {
-        let mut lookup = Self::default();
+        let ids = devices.iter().map(|device| Some(device.id.as_str()));
+        let mut lookup = Self {
+            ids: HashTable::new(),
+            listed: Vec::with_capacity(devices.len()),
+            texts: Arc::new(ids.collect::<StringArray>()),
+            addresses: HashMap::new(),
+            names: BTreeMap::new(),
+            roles: BTreeMap::new(),
+        };
         for (at, device) in devices.iter().enumerate() {
             let hash = hash_of(device.id.as_str());
             if let Ok(at) = u32::try_from(at) {
@@ -85,9 +103,13 @@ impl Lookup {
         lookup
     }
 
-    pub(super) fn id_at(&self, address: u128) -> Option<&DeviceId> {
+    pub(super) fn id_at(&self, address: u128) -> Option<(usize, &DeviceId)> {
         let at = self.addresses.get(&address)?;
-        Some(&self.listed.get(*at)?.id)
+        Some((*at, &self.listed.get(*at)?.id))
+    }
+
+    pub(super) fn names(&self) -> &ArrayRef {
+        &self.texts
     }
 
     pub(super) fn position(&self, id: &str) -> Option<usize> {

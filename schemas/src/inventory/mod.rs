@@ -21,6 +21,7 @@ pub use parse::parse;
 
 use std::net::IpAddr;
 
+use arrow_array::ArrayRef;
 use ipnet::IpNet;
 use serde::Serialize;
 
@@ -273,7 +274,18 @@ impl Inventory {
 
     /// The identity of whatever owns this address.
     pub fn id_at(&self, address: IpAddr) -> Option<&DeviceId> {
+        self.listed_at(address).map(|(_, id)| id)
+    }
+
+    /// The same, with its index in [`Inventory::devices`].
+    pub fn listed_at(&self, address: IpAddr) -> Option<(usize, &DeviceId)> {
         self.lookup.id_at(address_key(address))
+    }
+
+    /// The identities of all [`Inventory::devices`], in their order: the dictionary of the devices
+    /// in bundles of rows that are measured against this inventory.
+    pub fn names(&self) -> &ArrayRef {
+        self.lookup.names()
     }
 
     /// Everything known by this name.

@@ -21,12 +21,18 @@ const STATE_BYTES_MAX: usize = 32 * 1024;
 const WHOLE: Cut = Cut {
     batch: 4_096,
     shards: 1,
+    parts: None,
 };
 
 fn cut() -> impl Strategy<Value = Cut> {
     let batches = prop::sample::select(&[1_usize, 7, 4_096][..]);
     let shards = prop::sample::select(&[1_usize, 2, 8][..]);
-    (batches, shards).prop_map(|(batch, shards)| Cut { batch, shards })
+    let parts = prop::sample::select(&[None, Some(1), Some(3), Some(16)][..]);
+    (batches, shards, parts).prop_map(|(batch, shards, parts)| Cut {
+        batch,
+        shards,
+        parts,
+    })
 }
 
 fn same(one: &Played, other: &Played) -> Result<(), TestCaseError> {
@@ -160,7 +166,8 @@ proptest! {
 
     #[test]
     fn what_comes_out_is_in_order(records in records()) {
-        let played = play(&records, Cut { batch: 7, shards: 2 }, &[]);
+        let cut = Cut { batch: 7, shards: 2, parts: None };
+        let played = play(&records, cut, &[]);
         let mut sorted = Output { items: played.items.clone() };
         sorted.sort();
         prop_assert_eq!(sorted.items, played.items);

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use andon_detectors::catalog::CATALOG;
 use andon_engine::{Cause, Counts, Engine, Feed, Input, Item, Output, Plant, routed_to, vnode_of};
 use andon_schemas::builtin;
+use andon_schemas::bundle::Bundle;
 use andon_schemas::command::Mode;
 use andon_schemas::inventory;
 use andon_schemas::profile::{self, SourceFile};
@@ -68,6 +69,9 @@ pub(crate) struct Cut {
     pub(crate) batch: usize,
     /// Number of engines.
     pub(crate) shards: usize,
+    /// Parts of the batches in which the rows are laid together, if they are; two of three records
+    /// then come with the places of their devices in the inventory.
+    pub(crate) parts: Option<usize>,
 }
 
 /// Before this record everything stops and goes on from what was saved, cut in another way.
@@ -118,17 +122,30 @@ pub(crate) fn line(item: &Item) -> String {
 }
 
 struct Run {
+    /// What the engines measure against, and what the next record is to be measured against.
     plant: Arc<Plant>,
+    given: Arc<Plant>,
     feed: Feed,
+    places: bool,
     engines: Vec<Engine>,
     played: Played,
+}
+
+fn feed(plant: &Arc<Plant>, cut: Cut) -> Feed {
+    let feed = Feed::new(plant.clone(), cut.batch);
+    match cut.parts {
+        Some(parts) => feed.in_batches(parts),
+        None => feed,
+    }
 }
 
 impl Run {
     fn new(cut: Cut) -> Self {
         Self {
             plant: PLANT.clone(),
-            feed: Feed::new(PLANT.clone(), cut.batch),
+            given: PLANT.clone(),
+            feed: feed(&PLANT, cut),
+            places: cut.parts.is_some(),
             engines: (0..cut.shards)
                 .map(|_| Engine::new(PLANT.clone()))
                 .collect(),
@@ -147,20 +164,42 @@ impl Run {
                 .engines
                 .iter_mut()
                 .enumerate()
-                .map(|(at, engine)| match &input {
-                    Input::Bundle(bundle) => {
+                .map(|(at, engine)| {
+                    let own = |bundle: &Bundle| {
                         let own = bundle.order.iter().filter(|row| {
                             let device = routed_to(&self.plant, bundle, row);
                             usize::from(vnode_of(device)) % shards == at
                         });
-                        let own = bundle.with_order(own.copied().collect());
-                        engine.step(&Input::Bundle(Box::new(own)))
+                        bundle.with_order(own.copied().collect())
+                    };
+                    match &input {
+                        Input::Bundle(bundle) => engine.step(&Input::Bundle(Box::new(own(bundle)))),
+                        Input::Batch(batch) => {
+                            let mut batch = batch.clone();
+                            for (_, bundle) in &mut batch.bundles {
+                                *bundle = own(bundle);
+                            }
+                            engine.step(&Input::Batch(batch))
+                        }
+                        other => engine.step(other),
                     }
-                    other => engine.step(other),
                 })
                 .collect();
             self.played.items.extend(Output::merge(outputs).items);
         }
+    }
+
+    fn push(&mut self, number: usize, record: &Record) {
+        let with_places = self.places && number % 3 > 0;
+        let views = record.iter().map(|row| {
+            let mut view = row.view();
+            let place = self.given.inventory().position(row.header.device.as_str());
+            view.header.place = place
+                .filter(|_| with_places)
+                .map(|at| at.try_into().unwrap());
+            view
+        });
+        self.feed.push_views(views);
     }
 
     fn save(&self) -> Vec<Vec<u8>> {
@@ -172,7 +211,8 @@ impl Run {
         self.feed.flush();
         self.step();
         let (saved, stood) = (self.save(), self.feed.state());
-        self.feed = Feed::new(self.plant.clone(), then.batch);
+        self.feed = feed(&self.plant, then);
+        self.places = then.parts.is_some();
         self.feed.resume(stood);
         self.engines = (0..then.shards)
             .map(|at| {
@@ -212,11 +252,12 @@ pub(crate) fn play_changed(
             && let Some(plant) = other.next()
         {
             run.feed.control(plant.clone());
+            run.given = plant.clone();
         }
         for kill in kills.iter().filter(|kill| kill.record == number) {
             run.kill(kill.then);
         }
-        run.feed.push(record);
+        run.push(number, record);
         if let Some(tick) = run.feed.take_tick() {
             run.played.ticks.push((number, tick));
         }
@@ -231,6 +272,7 @@ pub(crate) fn replay(records: &[Record], ticks: &[(usize, EventTime)]) -> Played
     let mut run = Run::new(Cut {
         batch: 64,
         shards: 1,
+        parts: None,
     });
     run.feed.recorded();
     for (number, record) in records.iter().enumerate() {

@@ -124,7 +124,7 @@ impl<'a> Play<'a> {
         by_address: bool,
         as_of: EventTime,
     ) -> anyhow::Result<Self> {
-        let mut intake = Intake::new(plant, args.batch_size, by_address);
+        let mut intake = Intake::new(plant, args.batch_size, by_address).in_batches(args.shards);
         intake.keep_to(Named::of(&args.plant, blueprint));
         let other = args.compare.as_deref();
         let other = other.map(|profiles| other_side(args, profiles, blueprint, by_address));
