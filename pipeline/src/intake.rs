@@ -1,70 +1,25 @@
 //! From records to the engine's input, for every source alike: split, checked, numbered, counted.
 
-use std::collections::{BTreeMap, VecDeque};
+mod tally;
+
 use std::sync::Arc;
 
 use andon_engine::{Batch, FAR_FUTURE, Feed, FeedState, Input, Plant};
-use andon_ingest::files::Item;
+use andon_ingest::files::{FlowBlock, Item, Piece};
 use andon_ingest::refused::{Refused, excerpt};
 use andon_ingest::split::Splitter;
 use andon_schemas::observation::{Observation, Record, Source};
 use andon_schemas::reject::{Reject, RejectReason};
-use andon_schemas::time::EventTime;
+use andon_schemas::time::{EventTime, Interval};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+use self::tally::Several;
+pub use self::tally::Tally;
 use crate::blueprint::{Blueprint, Named};
 
 /// Records taken from captures at a time.
 pub const CHUNK: usize = 16_384;
-
-/// Where every record went: `records = observed + rejects`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tally {
-    /// Records that came in.
-    pub records: u64,
-    /// Records that yielded at least one observation.
-    pub observed: u64,
-    /// Records that yielded none, by reason.
-    pub rejects: BTreeMap<RejectReason, u64>,
-}
-
-impl Tally {
-    /// Counts a rejected record.
-    pub fn reject(&mut self, reason: RejectReason) {
-        self.records += 1;
-        *self.rejects.entry(reason).or_default() += 1;
-    }
-
-    /// Adds what another partition's records came to.
-    pub fn add(&mut self, other: &Self) {
-        self.records += other.records;
-        self.observed += other.observed;
-        for (reason, n) in &other.rejects {
-            *self.rejects.entry(*reason).or_default() += n;
-        }
-    }
-
-    /// A record that was counted as observed turned out to yield nothing: the engine refused it.
-    fn refused(&mut self, reason: RejectReason) {
-        self.observed = self.observed.saturating_sub(1);
-        *self.rejects.entry(reason).or_default() += 1;
-    }
-
-    /// Whether every record is accounted for.
-    pub fn adds_up(&self) -> bool {
-        self.records == self.observed + self.rejects.values().sum::<u64>()
-    }
-}
-
-/// A record of several rows: it is a reject only if the engine refuses all of them.
-#[derive(Debug)]
-struct Several {
-    /// Ordinal of its first row.
-    first: u64,
-    rows: u64,
-    refused: u64,
-}
 
 /// Takes records and makes the engine's input of them.
 #[derive(Debug)]
@@ -79,7 +34,7 @@ pub struct Intake {
     feed: Feed,
     tally: Tally,
     /// Records of several rows of which the engine has not seen all yet, in order.
-    several: VecDeque<Several>,
+    several: Several,
     /// Ordinals below this one have been given to the engine.
     given: u64,
     rejects: Vec<Reject>,
@@ -116,7 +71,7 @@ impl Intake {
             splitter: Splitter::default(),
             feed: Feed::new(plant.clone(), rows_max),
             tally: Tally::default(),
-            several: VecDeque::new(),
+            several: Several::default(),
             given: 0,
             rejects: Vec::new(),
             recorded: false,
@@ -144,6 +99,20 @@ impl Intake {
             Item::Control { control, source } => return self.control(&control, &source, as_of),
         }
         Ok(())
+    }
+
+    /// Takes a piece of a capture.
+    ///
+    /// # Errors
+    /// As [`item`](Self::item).
+    pub fn piece(&mut self, piece: Piece, as_of: EventTime) -> anyhow::Result<()> {
+        match piece {
+            Piece::Item(item) => self.item(item, as_of),
+            Piece::Flows(block) => {
+                self.flows(&block, as_of);
+                Ok(())
+            }
+        }
     }
 
     /// Keeps to what is named, whatever plant a recorded run brings.
@@ -200,12 +169,14 @@ impl Intake {
     /// against it too.
     pub fn stand_on(&mut self, plant: &Arc<Plant>) {
         self.plant = plant.clone();
+        self.splitter.forget();
         self.feed.stand_on(plant.clone());
     }
 
     /// Measures against another plant from the next record on.
     pub fn change(&mut self, plant: &Arc<Plant>) {
         self.plant = plant.clone();
+        self.splitter.forget();
         self.feed.control(plant.clone());
     }
 
@@ -257,17 +228,44 @@ impl Intake {
                 return;
             }
         };
-        self.tally.records += 1;
-        self.tally.observed += 1;
-        if ends.count() > 1 {
-            self.several.push_back(Several {
-                first: self.feed.next_ordinal(),
-                rows: ends.count() as u64,
-                refused: 0,
-            });
-        }
+        self.tally.observe();
+        self.several.take(self.feed.next_ordinal(), ends.count());
         self.feed
             .push_views(ends.views(&record, source, received_at));
+    }
+
+    /// Takes the flows of a block. Returns the first and the last event time of those that were
+    /// observed.
+    pub fn flows(&mut self, block: &FlowBlock, as_of: EventTime) -> Option<Interval> {
+        let mut observed: Option<Interval> = None;
+        let mut source = block.source(0);
+        let first = source.offset;
+        for row in 0..block.len() {
+            source.offset = first + row as u64;
+            let at = block.event_time(row);
+            let received_at = block.received_at(row).unwrap_or(as_of);
+            let inventory = (!self.by_address).then(|| self.plant.inventory());
+            let ends = is_of_now(at, received_at)
+                .and_then(|()| self.splitter.ends_in(inventory, block, row));
+            let ends = match ends {
+                Ok(ends) => ends,
+                Err(refused) => {
+                    let reject = refused.at(source.clone(), received_at, b"");
+                    self.reject(reject);
+                    continue;
+                }
+            };
+            self.tally.observe();
+            self.several.take(self.feed.next_ordinal(), ends.count());
+            self.feed.push_views(ends.each().map(|(owner, role)| {
+                let device = (&*owner.device, owner.place);
+                block.view(row, role, device, &source, received_at)
+            }));
+            let stretch = observed.get_or_insert(Interval { start: at, end: at });
+            stretch.start = stretch.start.min(at);
+            stretch.end = stretch.end.max(at);
+        }
+        observed
     }
 
     /// Takes a record that is one row.
@@ -311,27 +309,12 @@ impl Intake {
     /// The same, if the engine has taken only what was given while [`given`](Self::given) was this.
     pub fn settle_below(&mut self, given: u64, refused: Vec<(u64, Reject)>) {
         for (ordinal, reject) in refused {
-            let at = self
-                .several
-                .partition_point(|record| record.first <= ordinal);
-            let record = at.checked_sub(1).and_then(|at| self.several.get_mut(at));
-            let is_all = match record.filter(|record| ordinal - record.first < record.rows) {
-                Some(record) => {
-                    record.refused += 1;
-                    record.refused == record.rows
-                }
-                None => true,
-            };
-            if is_all {
+            if self.several.refuse(ordinal) {
                 self.tally.refused(reject.reason);
             }
             self.rejects.push(reject);
         }
-        // A record may be cut by the end of a bundle.
-        let is_done = |record: &Several| record.first + record.rows <= given;
-        while self.several.front().is_some_and(is_done) {
-            self.several.pop_front();
-        }
+        self.several.settle(given);
     }
 
     /// What makes the input: for ticks and flushes of live sources.

@@ -3,19 +3,25 @@
 //! Stands between every reader and the engine. Splitting precedes keying: what leaves here names
 //! exactly one device per row.
 
+mod ends;
+mod owners;
+
 use std::borrow::Cow;
 use std::net::IpAddr;
 
 use andon_schemas::identity::{DeviceId, address_key};
 use andon_schemas::inventory::Inventory;
 use andon_schemas::observation::{
-    Body, FlowRecord, Header, Observation, Record, RecordBody, Role, Sender, Source,
+    Body, FlowRecord, Header, Observation, Record, RecordBody, Role, Source,
 };
 use andon_schemas::reject::RejectReason;
 use andon_schemas::time::EventTime;
-use andon_schemas::view::View;
 use hashbrown::HashMap;
 
+use self::ends::ends_of;
+pub use self::ends::{Ends, Owner};
+use self::owners::Owners;
+use crate::files::FlowBlock;
 use crate::refused::Refused;
 
 /// For how many endpoints without a place in the inventory the identity is kept at hand. How many
@@ -32,91 +38,8 @@ const KEPT_MAX: usize = 16_384;
 pub struct Splitter {
     /// Identities of endpoints that the inventory does not list: made once, not for every row.
     strangers: HashMap<u128, DeviceId>,
-}
-
-/// The plant's own ends of a record, one or two: each with its device and, of a flow, its role.
-#[derive(Clone, Debug)]
-pub struct Ends<'a> {
-    first: End<'a>,
-    second: Option<End<'a>>,
-}
-
-#[derive(Clone, Debug)]
-struct End<'a> {
-    owner: Owner<'a>,
-    role: Role,
-}
-
-/// Whose an address is.
-#[derive(Clone, Debug)]
-pub struct Owner<'a> {
-    /// The device.
-    pub device: Cow<'a, DeviceId>,
-    /// Its position in the inventory, if it was found there by its address.
-    pub place: Option<u32>,
-}
-
-impl<'a> Owner<'a> {
-    /// A device that says itself who it is.
-    fn named(device: &'a DeviceId) -> Self {
-        Self {
-            device: Cow::Borrowed(device),
-            place: None,
-        }
-    }
-}
-
-impl<'a> Ends<'a> {
-    fn one(owner: Owner<'a>, role: Role) -> Self {
-        Self {
-            first: End { owner, role },
-            second: None,
-        }
-    }
-
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        1 + usize::from(self.second.is_some())
-    }
-
-    /// What the record says of each.
-    pub fn views<'s>(
-        &'s self,
-        record: &'s Record,
-        source: &'s Source,
-        received_at: EventTime,
-    ) -> impl Iterator<Item = View<'s>> {
-        [Some(&self.first), self.second.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(move |End { owner, role }| {
-                let device = (&*owner.device, owner.place);
-                View::of(record, device, *role, source, received_at)
-            })
-    }
-
-    /// Without the end that the sender may not speak for; with the first if it may speak for
-    /// neither.
-    fn heard(self, inventory: Option<&Inventory>, sender: Option<&Sender>) -> Self {
-        let (Some(inventory), Some(sender), Some(second)) = (inventory, sender, &self.second)
-        else {
-            return self;
-        };
-        let may = |End { owner, .. }: &End| {
-            inventory.may_speak_for(sender.name.as_str(), owner.device.as_str())
-        };
-        match (may(&self.first), may(second)) {
-            (true, true) => self,
-            (false, true) => Self {
-                first: second.clone(),
-                second: None,
-            },
-            (_, false) => Self {
-                second: None,
-                ..self
-            },
-        }
-    }
+    originators: Owners,
+    responders: Owners,
 }
 
 impl Splitter {
@@ -144,23 +67,8 @@ impl Splitter {
             return Ok(Ends::one(Owner::named(device), role));
         }
         let [originator, responder] = self.both(inventory, flow);
-        match (originator, responder) {
-            (Some(originator), responder) => Ok(Ends {
-                second: responder.map(|owner| End {
-                    owner,
-                    role: Role::Responder,
-                }),
-                ..Ends::one(originator, Role::Originator)
-            }),
-            (None, Some(responder)) => Ok(Ends::one(responder, Role::Responder)),
-            (None, None) => Err(Refused::new(
-                RejectReason::NoKnownEndpoint,
-                format!(
-                    "neither `{}` nor `{}` is a known device or inside the plant",
-                    flow.originator.address, flow.responder.address
-                ),
-            )),
-        }
+        let (orig, resp) = (flow.originator.address, flow.responder.address);
+        ends_of(originator, responder).ok_or_else(|| nobody(orig, resp))
     }
 
     /// The same, without what the sender may not say: a sensor's record of a flow may show an end
@@ -219,6 +127,48 @@ impl Splitter {
         let ends = self.heard(inventory, &record)?;
         out.extend(observations(&ends, &record, source, received_at));
         Ok(())
+    }
+
+    /// The ends of a flow of a block that are the plant's: as [`ends`](Self::ends), but each
+    /// different address of the block is looked up once.
+    ///
+    /// # Errors
+    /// As [`ends`](Self::ends).
+    #[inline]
+    pub fn ends_in(
+        &mut self,
+        inventory: Option<&Inventory>,
+        block: &FlowBlock,
+        row: usize,
+    ) -> Result<Ends<'_>, Refused> {
+        let [originator, responder] = [Role::Originator, Role::Responder].map(|role| {
+            let key = block.address_key(role, row);
+            if !self.owners(role).knows(block, role, key) {
+                let owner = self.owner(inventory, block.address(role, row), role);
+                let owner = owner.map(Owner::into_owned);
+                self.owners(role).learn(block, role, key, owner);
+            }
+            key
+        });
+        let address = |role| block.address(role, row);
+        let is_both = address(Role::Originator) == address(Role::Responder);
+        let responder = self.responders.get(responder).filter(|_| !is_both);
+        ends_of(self.originators.get(originator), responder)
+            .ok_or_else(|| nobody(address(Role::Originator), address(Role::Responder)))
+    }
+
+    /// What was looked up for blocks holds for one inventory only. Call it when another takes its
+    /// place.
+    pub fn forget(&mut self) {
+        self.originators = Owners::default();
+        self.responders = Owners::default();
+    }
+
+    fn owners(&mut self, role: Role) -> &mut Owners {
+        match role {
+            Role::Originator => &mut self.originators,
+            Role::Responder => &mut self.responders,
+        }
     }
 
     /// The plant's own ends of a flow: originator, responder.
@@ -293,19 +243,23 @@ impl Splitter {
     }
 }
 
+fn nobody(originator: IpAddr, responder: IpAddr) -> Refused {
+    Refused::new(
+        RejectReason::NoKnownEndpoint,
+        format!("neither `{originator}` nor `{responder}` is a known device or inside the plant"),
+    )
+}
+
 fn observations(
     ends: &Ends<'_>,
     record: &Record,
     source: &Source,
     received_at: EventTime,
 ) -> impl Iterator<Item = Observation> {
-    [Some(&ends.first), ends.second.as_ref()]
-        .into_iter()
-        .flatten()
-        .map(move |End { owner, role }| {
-            let device = owner.device.clone().into_owned();
-            own_view(record.clone(), device, *role, source.clone(), received_at)
-        })
+    ends.each().map(move |(owner, role)| {
+        let device = owner.device.clone().into_owned();
+        own_view(record.clone(), device, role, source.clone(), received_at)
+    })
 }
 
 /// What a record says of one device, which stands at this end if it is a flow.

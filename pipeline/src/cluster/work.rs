@@ -57,12 +57,12 @@ fn play(
     let mut intake = Intake::new(&plant, order.batch_size, order.by_address).in_batches(tasks);
     intake.keep_to(order.named.clone());
     let mut engine = Engine::new(plant);
-    let mut captures = captures.read_ahead(CHUNK)?;
+    let mut captures = captures.pieces_ahead(CHUNK)?;
     loop {
-        let items = captures.next_batch()?;
-        let ended = items.is_empty();
-        for item in items {
-            intake.item(item, order.as_of)?;
+        let pieces = captures.next_batch()?;
+        let ended = pieces.is_empty();
+        for piece in pieces {
+            intake.piece(piece, order.as_of)?;
         }
         if ended {
             intake.end();

@@ -53,6 +53,11 @@ impl Leaks {
         leaks
     }
 
+    /// Whether anything is watched for.
+    pub fn is_any_watched(&self) -> bool {
+        !self.watches.is_empty()
+    }
+
     /// A record passes by.
     pub fn see(&mut self, record: &Record, inventory: &Inventory) {
         let RecordBody::Flow(flow) = &record.body else {

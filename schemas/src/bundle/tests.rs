@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use arrow_array::{ArrayRef, StringArray};
+
 use super::*;
 use crate::columns::{AttestationRow, FlowRow, ResolutionRow};
 use crate::identity::{DeviceId, address_of_key};
@@ -215,4 +217,36 @@ fn an_order_that_points_nowhere_is_refused() {
         Arc::clone(&bundle.order),
     );
     assert_eq!(refused.unwrap_err(), "bundle has no reading row 0");
+}
+
+#[test]
+fn devices_are_named_by_a_dictionary_that_bundles_share_where_they_can_be() {
+    let shared: ArrayRef = Arc::new(StringArray::from(vec!["cnc-1", "plc-1", "agv-1"]));
+    let mut builder = BundleBuilder::default();
+    builder.share_names(&shared);
+    let given = observations();
+    let mut bundle_of = |places: &[Option<u32>]| {
+        for (observation, place) in given.iter().zip(places) {
+            let mut view = observation.view();
+            view.header.place = *place;
+            builder.push_view(&view);
+        }
+        builder.finish().unwrap()
+    };
+    let names = |bundle: &Bundle| -> Vec<String> {
+        let name = |row: &RowRef| bundle.header(row.kind).device(row.row as usize).to_owned();
+        bundle.order.iter().map(name).collect()
+    };
+    let own = |at: usize| given[at].header.device.as_str();
+    let all_known = bundle_of(&[Some(2), Some(0)]);
+    assert_eq!(names(&all_known), ["agv-1", "cnc-1"]);
+    for row in all_known.order.iter() {
+        let dictionary = all_known.header(row.kind).device_names();
+        assert!(Arc::ptr_eq(dictionary, &shared));
+    }
+    // Of the two flows one is known and one is not.
+    let mixed = bundle_of(&[Some(2), None, None]);
+    assert_eq!(names(&mixed), ["agv-1", own(1), own(2)]);
+    assert_eq!(names(&bundle_of(&[None])), [own(0)]);
+    assert_eq!(names(&bundle_of(&[Some(0)])), ["cnc-1"]);
 }

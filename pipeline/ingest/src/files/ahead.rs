@@ -4,17 +4,17 @@
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
-use super::{CaptureError, Captures, FileReport, Item};
+use super::{CaptureError, Captures, FileReport, Item, Piece};
 
 /// Batches that wait to be asked for. With one being read and one being played, memory is bounded by
 /// this many and two.
 const AHEAD: usize = 2;
 
-/// Captures being read ahead.
+/// Captures being read ahead, in items or in pieces.
 #[derive(Debug)]
-pub struct ReadAhead {
+pub struct ReadAhead<T = Item> {
     // Dropped first: whoever reads ahead then has nobody to read for, and ends.
-    batches: Option<Receiver<Result<Vec<Item>, CaptureError>>>,
+    batches: Option<Receiver<Result<Vec<T>, CaptureError>>>,
     thread: Option<JoinHandle<Captures>>,
     files: Vec<FileReport>,
 }
@@ -24,11 +24,27 @@ impl Captures {
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn read_ahead(mut self, max: usize) -> Result<ReadAhead, CaptureError> {
+    pub fn read_ahead(self, max: usize) -> Result<ReadAhead, CaptureError> {
+        self.ahead(max, Self::next_batch)
+    }
+
+    /// The same, with flows in blocks where the captures have them.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn pieces_ahead(self, max: usize) -> Result<ReadAhead<Piece>, CaptureError> {
+        self.ahead(max, Self::next_pieces)
+    }
+
+    fn ahead<T: Send + 'static>(
+        mut self,
+        max: usize,
+        next: fn(&mut Self, usize) -> Result<Vec<T>, CaptureError>,
+    ) -> Result<ReadAhead<T>, CaptureError> {
         let (out, batches) = sync_channel(AHEAD);
         let work = move || {
             loop {
-                let batch = self.next_batch(max);
+                let batch = next(&mut self, max);
                 let ended = batch.as_ref().map_or(true, Vec::is_empty);
                 if out.send(batch).is_err() || ended {
                     return self;
@@ -45,12 +61,12 @@ impl Captures {
     }
 }
 
-impl ReadAhead {
-    /// The next batch, as [`Captures::next_batch`] gives it; from the end on an empty one.
+impl<T> ReadAhead<T> {
+    /// The next batch, as [`Captures::next_batch`] or [`Captures::next_pieces`] gives it; from the end on an empty one.
     ///
     /// # Errors
     /// A file that cannot be read on, or more records than can be sorted.
-    pub fn next_batch(&mut self) -> Result<Vec<Item>, CaptureError> {
+    pub fn next_batch(&mut self) -> Result<Vec<T>, CaptureError> {
         let Some(batches) = &self.batches else {
             return Ok(Vec::new());
         };

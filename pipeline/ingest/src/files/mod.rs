@@ -10,6 +10,7 @@
 
 mod ahead;
 mod bytes;
+mod captures;
 mod collect;
 mod columnar;
 mod csv;
@@ -33,29 +34,24 @@ mod zeek;
 mod zeek_json;
 mod zeek_tsv;
 
-use std::collections::VecDeque;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use andon_schemas::mapping::Mapping;
 use andon_schemas::observation::{Record, Source};
 use andon_schemas::problems::Problems;
-use andon_schemas::reject::{Reject, RejectReason};
+use andon_schemas::reject::Reject;
 use andon_schemas::time::EventTime;
 
 pub use ahead::ReadAhead;
-pub use columnar::RecordColumns;
+pub use captures::{Captures, open};
+pub(crate) use columnar::Addresses;
+pub use columnar::{FlowBlock, RecordColumns};
 pub use detect::Format;
 pub use mappings::read_mapping;
 pub use packets::PacketCounts;
 pub use told::FileReport;
 pub use writer::{CaptureWriter, WriteError};
-
-use collect::{Candidate, collect};
-use rows::{Content, Numbered, Rows};
-
-use crate::refused::Refused;
 
 /// How many records are sorted in memory, by default. One takes about half a kilobyte.
 pub const SORTED_RECORDS_MAX: usize = 8_000_000;
@@ -122,6 +118,15 @@ pub enum Item {
     },
 }
 
+/// What a capture holds, for whoever takes flows in blocks where that is faster.
+#[derive(Debug)]
+pub enum Piece {
+    /// Anything, one by one.
+    Item(Item),
+    /// Records of flows, in their place among the items.
+    Flows(FlowBlock),
+}
+
 /// Why captures cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
@@ -151,235 +156,4 @@ pub enum CaptureError {
     /// The system gives no thread to read on, or the thread is gone.
     #[error("cannot read captures ahead: {0}")]
     Ahead(String),
-}
-
-/// Captures being read.
-#[derive(Debug)]
-pub struct Captures {
-    options: OpenOptions,
-    order: Order,
-    waiting: VecDeque<Candidate>,
-    current: Option<Current>,
-    reports: Vec<FileReport>,
-    /// Records gathered for sorting, with the order in which they were read.
-    gathered: Vec<(Record, Source)>,
-    sorted: Option<std::vec::IntoIter<(Record, Source)>>,
-}
-
-/// The file that is being read.
-#[derive(Debug)]
-struct Current {
-    path: Arc<str>,
-    rows: Rows,
-}
-
-/// Opens captures: files, folders (all files below, in the order of their first event), or `-`
-/// for standard input. Every file is looked at now; what cannot be read as any format becomes one
-/// reject.
-///
-/// # Errors
-/// A path that does not exist or cannot be opened.
-pub fn open(paths: &[PathBuf], options: OpenOptions) -> Result<Captures, CaptureError> {
-    if paths.is_empty() {
-        return Err(CaptureError::Nothing);
-    }
-    let waiting = collect(paths, options.mapping.as_ref())?;
-    let foreign = |candidate: &Candidate| matches!(candidate.format, Ok(Some(f)) if !f.is_native());
-    let order = if waiting.iter().any(foreign) {
-        Order::Sorted
-    } else {
-        Order::Recorded
-    };
-    Ok(Captures {
-        options,
-        order,
-        waiting,
-        current: None,
-        reports: Vec::new(),
-        gathered: Vec::new(),
-        sorted: None,
-    })
-}
-
-impl Captures {
-    /// In which order records come.
-    pub fn order(&self) -> Order {
-        self.order
-    }
-
-    /// Takes records as they lie in the files, for whoever does not need them in order of time and
-    /// would not want to hold them for it. Call it before the first batch.
-    #[must_use]
-    pub fn as_they_lie(mut self) -> Self {
-        self.order = Order::Recorded;
-        self
-    }
-
-    /// What became of each file so far, in the order read; complete once a batch comes empty.
-    pub fn files(&self) -> &[FileReport] {
-        &self.reports
-    }
-
-    /// Up to `max` further items, fewer only at the end; an empty batch is the end. Of sorted
-    /// captures, rejects come before all records.
-    ///
-    /// # Errors
-    /// A file that cannot be read on, or more records than can be sorted.
-    pub fn next_batch(&mut self, max: usize) -> Result<Vec<Item>, CaptureError> {
-        let mut batch = Vec::with_capacity(max);
-        while batch.len() < max {
-            match self.next()? {
-                Some(item) => batch.push(item),
-                None => break,
-            }
-        }
-        Ok(batch)
-    }
-
-    #[inline]
-    fn next(&mut self) -> Result<Option<Item>, CaptureError> {
-        loop {
-            if let Some(sorted) = &mut self.sorted {
-                return Ok(sorted
-                    .next()
-                    .map(|(record, source)| Item::Record { record, source }));
-            }
-            match self.read()? {
-                Some(Item::Record { record, source }) if self.order == Order::Sorted => {
-                    if self.gathered.len() == self.options.sorted_records_max {
-                        return Err(CaptureError::TooMany {
-                            max: self.options.sorted_records_max,
-                        });
-                    }
-                    self.gathered.push((record, source));
-                }
-                None if self.order == Order::Sorted => {
-                    let mut records = std::mem::take(&mut self.gathered);
-                    records.sort_by_key(|(record, _)| record.event_time);
-                    self.sorted = Some(records.into_iter());
-                }
-                item => return Ok(item),
-            }
-        }
-    }
-
-    /// The next item in the order of the files.
-    #[inline]
-    fn read(&mut self) -> Result<Option<Item>, CaptureError> {
-        loop {
-            let Some(current) = &mut self.current else {
-                match self.waiting.pop_front() {
-                    Some(candidate) => {
-                        if let Some(reject) = self.begin(candidate)? {
-                            return Ok(Some(Item::Reject(reject)));
-                        }
-                        continue;
-                    }
-                    None => return Ok(None),
-                }
-            };
-            let path = Arc::clone(&current.path);
-            let row = current.rows.next().map_err(|source| CaptureError::Read {
-                path: path.to_string(),
-                source,
-            })?;
-            if let Some(report) = self.reports.last_mut() {
-                report.unread = current.rows.unread();
-                if row.is_none() {
-                    report.packets = current.rows.packets();
-                    report.tell_evicted();
-                }
-            }
-            match row {
-                Some(row) => return Ok(Some(self.item(&path, row))),
-                None => self.current = None,
-            }
-        }
-    }
-
-    fn begin(&mut self, candidate: Candidate) -> Result<Option<Reject>, CaptureError> {
-        let path = Arc::clone(&candidate.path);
-        self.reports.push(FileReport {
-            path: path.to_string(),
-            format: candidate.format.as_ref().ok().copied().flatten(),
-            records: 0,
-            rejects: 0,
-            unread: 0,
-            packets: None,
-            first_refusal: None,
-        });
-        match candidate.rows()? {
-            Ok(rows) => {
-                self.current = rows.map(|rows| Current { path, rows });
-                Ok(None)
-            }
-            Err((refused, excerpt)) => {
-                self.count_refusal(&refused);
-                let source = Source {
-                    topic: path,
-                    partition: 0,
-                    offset: 0,
-                };
-                let reject = refused.at(source, self.options.as_of, excerpt.as_bytes());
-                Ok(Some(reject))
-            }
-        }
-    }
-
-    fn count_reject(&mut self) {
-        if let Some(report) = self.reports.last_mut() {
-            report.rejects += 1;
-        }
-    }
-
-    /// Counts a reject that was made here, and keeps the first cause.
-    fn count_refusal(&mut self, refused: &Refused) {
-        self.count_reject();
-        if let Some(report) = self.reports.last_mut() {
-            report
-                .first_refusal
-                .get_or_insert_with(|| refused.detail.clone());
-        }
-    }
-
-    #[inline]
-    fn item(&mut self, path: &Arc<str>, row: Numbered) -> Item {
-        let source = Source {
-            topic: Arc::clone(path),
-            partition: 0,
-            offset: row.number,
-        };
-        match row.content {
-            Ok(Content::Record(mut record, recorded)) => {
-                record.received_at.get_or_insert(self.options.as_of);
-                if let Some(report) = self.reports.last_mut() {
-                    report.records += 1;
-                }
-                Item::Record {
-                    record,
-                    source: recorded.unwrap_or(source),
-                }
-            }
-            Ok(Content::Recorded(reject)) => {
-                self.count_reject();
-                Item::Reject(*reject)
-            }
-            // Their place is between two rows of their own run, which sorting tears apart.
-            Ok(Content::Tick(_) | Content::Control(_)) if self.order == Order::Sorted => {
-                self.count_reject();
-                let refused = Refused::new(
-                    RejectReason::Unsupported,
-                    "tick or control input of a recorded run among foreign captures; replay the \
-                     recording on its own",
-                );
-                Item::Reject(refused.at(source, self.options.as_of, b""))
-            }
-            Ok(Content::Tick(at)) => Item::Tick(at),
-            Ok(Content::Control(control)) => Item::Control { control, source },
-            Err((refused, excerpt)) => {
-                self.count_refusal(&refused);
-                Item::Reject(refused.at(source, self.options.as_of, excerpt.as_bytes()))
-            }
-        }
-    }
 }

@@ -9,7 +9,7 @@ use andon_schemas::observation::{Record, Source};
 use andon_schemas::reject::{Reject, RejectReason};
 use andon_schemas::time::EventTime;
 
-use super::columnar::{ColumnRows, IpcRows};
+use super::columnar::{ColumnRows, FlowBlock, IpcRows};
 use super::csv::Csv;
 use super::detect::Format;
 use super::eve;
@@ -98,6 +98,15 @@ impl Rows {
             Self::Arrow(columns) => columns.next(),
             Self::Packets(packets) => packets.next(),
             Self::Exports(exports) => exports.next(),
+        }
+    }
+
+    /// The next rows as a block, if the format has them and they are plain flows; what it leaves
+    /// comes row by row.
+    pub(super) fn block(&mut self, path: &Arc<str>) -> Option<FlowBlock> {
+        match self {
+            Self::Columns(columns) => columns.block(path),
+            Self::Lines(_) | Self::Arrow(_) | Self::Packets(_) | Self::Exports(_) => None,
         }
     }
 

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use andon_engine::{Input, Output, Plant};
-use andon_ingest::files::{Captures, FileReport, Item, Order, ReadAhead};
+use andon_ingest::files::{Captures, FileReport, Item, Order, Piece, ReadAhead};
 use andon_lab::report::{History, Stretch};
 use andon_schemas::command::Mode;
 use andon_schemas::profile::Profile;
 use andon_schemas::reject::Reject;
-use andon_schemas::time::EventTime;
+use andon_schemas::time::{EventTime, Interval};
 use anyhow::anyhow;
 
 use crate::args::{BacktestArgs, PlantArgs};
@@ -149,7 +149,7 @@ impl<'a> Play<'a> {
     /// Plays all of it; returns what became of each file. While the engines work on one chunk, the
     /// next is split and the one after it decoded.
     pub(super) fn all(&mut self, captures: Captures) -> anyhow::Result<Vec<FileReport>> {
-        let mut captures = captures.read_ahead(CHUNK).map_err(usage)?;
+        let mut captures = captures.pieces_ahead(CHUNK).map_err(usage)?;
         let played = self.chunks(&mut captures);
         self.watch();
         // What the engines work on stands in the results even if nothing can be read after it.
@@ -165,14 +165,14 @@ impl<'a> Play<'a> {
         Ok(captures.files().to_vec())
     }
 
-    fn chunks(&mut self, captures: &mut ReadAhead) -> anyhow::Result<()> {
+    fn chunks(&mut self, captures: &mut ReadAhead<Piece>) -> anyhow::Result<()> {
         let progress = Progress::new("records");
         let mut chunks = 0_u64;
         loop {
-            let items = captures.next_batch().map_err(usage)?;
-            let ended = items.is_empty();
-            for item in items {
-                self.item(item)?;
+            let pieces = captures.next_batch().map_err(usage)?;
+            let ended = pieces.is_empty();
+            for piece in pieces {
+                self.piece(piece)?;
             }
             if ended {
                 self.intake.end();
@@ -213,6 +213,22 @@ impl<'a> Play<'a> {
             labels.resolve(self.intake.plant().inventory());
             self.leaks = Leaks::of(labels.all());
         }
+    }
+
+    fn piece(&mut self, piece: Piece) -> anyhow::Result<()> {
+        let block = match piece {
+            Piece::Item(item) => return self.item(item),
+            Piece::Flows(block) => block,
+        };
+        self.watch();
+        if self.leaks.is_any_watched() {
+            return block.items(self.as_of).try_for_each(|item| self.item(item));
+        }
+        if let Some(Interval { start, end }) = self.intake.flows(&block, self.as_of) {
+            self.stretch.see(start);
+            self.stretch.see(end);
+        }
+        Ok(())
     }
 
     fn item(&mut self, item: Item) -> anyhow::Result<()> {

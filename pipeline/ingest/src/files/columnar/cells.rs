@@ -1,23 +1,18 @@
-//! Columns of a batch by type: numbers as they are, texts read into what they stand for.
+//! Columns of a batch by type: numbers as they are, lists of addresses read one by one.
 
-use std::fmt::Display;
 use std::net::IpAddr;
-use std::str::FromStr;
-use std::sync::Arc;
 
-use andon_schemas::identity::DeviceId;
-use andon_schemas::observation::{ByteKind, ConnState, Transport};
-use andon_schemas::ot_command::Commands;
 use andon_schemas::reject::RejectReason;
-use andon_schemas::wire::{ADDRESSES_MAX, TEXT_BYTES_MAX};
+use andon_schemas::wire::ADDRESSES_MAX;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Float32Type, Int32Type, TimestampMicrosecondType, UInt16Type, UInt32Type, UInt64Type,
+    Float32Type, TimestampMicrosecondType, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{
-    Array, ArrayRef, ArrowPrimitiveType, ListArray, PrimitiveArray, RecordBatch, StringArray,
+    Array, ArrayRef, BooleanArray, ListArray, PrimitiveArray, RecordBatch, StringArray,
 };
 
+use super::words::{Word as _, wrong};
 use crate::refused::Refused;
 
 /// Declares a struct of columns and how it is made from a batch.
@@ -25,15 +20,27 @@ macro_rules! cells {
     ($(#[$doc:meta])* struct $Name:ident { $($column:ident: $Cells:ty,)+ }) => {
         $(#[$doc])*
         pub(in crate::files) struct $Name {
-            rows: usize,
-            $($column: $Cells,)+
+            pub(super) rows: usize,
+            $(pub(super) $column: $Cells,)+
         }
 
         impl $Name {
             pub(in crate::files) fn of(batch: &arrow_array::RecordBatch) -> Result<Self, String> {
+                Self::after(None, batch)
+            }
+
+            /// The batch after another of the same file: what both share is not read again.
+            pub(in crate::files) fn after(
+                former: Option<&Self>,
+                batch: &arrow_array::RecordBatch,
+            ) -> Result<Self, String> {
                 Ok(Self {
                     rows: batch.num_rows(),
-                    $($column: <$Cells>::of(batch, stringify!($column))?,)+
+                    $($column: <$Cells>::of(
+                        batch,
+                        stringify!($column),
+                        former.map(|former| &former.$column),
+                    )?,)+
                 })
             }
         }
@@ -41,7 +48,7 @@ macro_rules! cells {
 }
 pub(super) use cells;
 
-fn mismatch(name: &str, column: &ArrayRef, expected: &str) -> String {
+pub(super) fn mismatch(name: &str, column: &ArrayRef, expected: &str) -> String {
     format!(
         "column `{name}` is {}, expected {expected}",
         column.data_type()
@@ -49,23 +56,25 @@ fn mismatch(name: &str, column: &ArrayRef, expected: &str) -> String {
 }
 
 /// A type that is a cell's value as it stands.
-pub(super) trait Plain: Sized {
-    fn cells(column: &ArrayRef) -> Option<Vec<Option<Self>>>;
+pub(super) trait Plain: Copy {
+    type Column: Array;
     const EXPECTED: &'static str;
-}
-
-fn primitives<T: ArrowPrimitiveType>(column: &ArrayRef) -> Option<Vec<Option<T::Native>>> {
-    let column: &PrimitiveArray<T> = column.as_primitive_opt()?;
-    Some(column.iter().collect())
+    fn column(column: &ArrayRef) -> Option<Self::Column>;
+    fn value(column: &Self::Column, row: usize) -> Self;
 }
 
 macro_rules! plain {
     ($($Native:ty = $Arrow:ty, $expected:literal;)+) => {$(
         impl Plain for $Native {
-            fn cells(column: &ArrayRef) -> Option<Vec<Option<Self>>> {
-                primitives::<$Arrow>(column)
-            }
+            type Column = PrimitiveArray<$Arrow>;
             const EXPECTED: &'static str = $expected;
+            fn column(column: &ArrayRef) -> Option<Self::Column> {
+                column.as_primitive_opt().cloned()
+            }
+            #[inline]
+            fn value(column: &Self::Column, row: usize) -> Self {
+                column.value(row)
+            }
         }
     )+};
 }
@@ -79,187 +88,51 @@ plain! {
 }
 
 impl Plain for bool {
-    fn cells(column: &ArrayRef) -> Option<Vec<Option<Self>>> {
-        Some(column.as_boolean_opt()?.iter().collect())
-    }
+    type Column = BooleanArray;
     const EXPECTED: &'static str = "Boolean";
+    fn column(column: &ArrayRef) -> Option<Self::Column> {
+        column.as_boolean_opt().cloned()
+    }
+    #[inline]
+    fn value(column: &Self::Column, row: usize) -> Self {
+        column.value(row)
+    }
 }
 
 /// A column of plain values.
-pub(super) struct Cells<T>(Vec<Option<T>>);
+pub(super) struct Cells<T: Plain>(Option<T::Column>);
 
-impl<T: Plain + Copy> Cells<T> {
-    pub(super) fn of(batch: &RecordBatch, name: &str) -> Result<Self, String> {
+impl<T: Plain> Cells<T> {
+    pub(super) fn of(
+        batch: &RecordBatch,
+        name: &str,
+        _former: Option<&Self>,
+    ) -> Result<Self, String> {
         let Some(column) = batch.column_by_name(name) else {
-            return Ok(Self(Vec::new()));
+            return Ok(Self(None));
         };
-        T::cells(column)
-            .map(Self)
+        T::column(column)
+            .map(|column| Self(Some(column).filter(has_values)))
             .ok_or_else(|| mismatch(name, column, T::EXPECTED))
     }
 
+    #[inline]
     pub(super) fn get(&self, row: usize) -> Option<T> {
-        self.0.get(row).copied().flatten()
+        let column = self.0.as_ref()?;
+        column.is_valid(row).then(|| T::value(column, row))
+    }
+
+    /// Whether every row has a value.
+    pub(super) fn is_full(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|column| column.null_count() == 0)
     }
 }
 
-/// A type that a text is read into.
-pub(super) trait Word: Sized {
-    fn read(text: &str) -> Result<Self, String>;
-}
-
-fn parsed<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|e: T::Err| e.to_string())
-}
-
-impl Word for String {
-    fn read(text: &str) -> Result<Self, String> {
-        Ok(text.to_owned())
-    }
-}
-
-impl Word for Arc<str> {
-    fn read(text: &str) -> Result<Self, String> {
-        Ok(text.into())
-    }
-}
-
-impl Word for DeviceId {
-    fn read(text: &str) -> Result<Self, String> {
-        Self::new(text)
-    }
-}
-
-impl Word for IpAddr {
-    fn read(text: &str) -> Result<Self, String> {
-        let start = || text.chars().take(64).collect::<String>();
-        parsed(text).map_err(|e| format!("{:?}: {e}", start()))
-    }
-}
-
-impl Word for Transport {
-    fn read(text: &str) -> Result<Self, String> {
-        parsed(text)
-    }
-}
-
-impl Word for ByteKind {
-    fn read(text: &str) -> Result<Self, String> {
-        parsed(text)
-    }
-}
-
-impl Word for ConnState {
-    fn read(text: &str) -> Result<Self, String> {
-        parsed(text)
-    }
-}
-
-/// A text as short as the wire form has it.
-pub(super) struct Text(pub(super) String);
-
-impl Word for Text {
-    fn read(text: &str) -> Result<Self, String> {
-        if text.len() > TEXT_BYTES_MAX {
-            return Err(format!(
-                "has {} bytes, at most {TEXT_BYTES_MAX}",
-                text.len()
-            ));
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-/// The name of a host, as names are compared: lower case, without a final dot.
-pub(super) struct HostName(pub(super) String);
-
-impl Word for HostName {
-    fn read(text: &str) -> Result<Self, String> {
-        let Text(name) = Text::read(text)?;
-        let name = name.strip_suffix('.').unwrap_or(&name);
-        Ok(Self(name.to_lowercase()))
-    }
-}
-
-/// The name of a service, lower case.
-pub(super) struct Service(pub(super) String);
-
-impl Word for Service {
-    fn read(text: &str) -> Result<Self, String> {
-        Text::read(text).map(|Text(name)| Self(name.to_ascii_lowercase()))
-    }
-}
-
-/// The commands of a flow.
-pub(super) struct Told(pub(super) Option<Commands>);
-
-impl Word for Told {
-    fn read(text: &str) -> Result<Self, String> {
-        Commands::parse(text).map(Self)
-    }
-}
-
-/// A SHA-256 in lower-case hex.
-pub(super) struct Digest(pub(super) String);
-
-impl Word for Digest {
-    fn read(text: &str) -> Result<Self, String> {
-        if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            Ok(Self(text.to_ascii_lowercase()))
-        } else {
-            let start: String = text.chars().take(64).collect();
-            Err(format!("{start:?} is not 64 hexadecimal digits"))
-        }
-    }
-}
-
-/// A column of texts: the different ones, read, and which of them stands in each row.
-pub(super) struct Words<T> {
-    name: &'static str,
-    values: Vec<Result<T, String>>,
-    keys: Vec<Option<usize>>,
-}
-
-impl<T: Word> Words<T> {
-    pub(super) fn of(batch: &RecordBatch, name: &'static str) -> Result<Self, String> {
-        let (mut values, mut keys) = (Vec::new(), Vec::new());
-        if let Some(column) = batch.column_by_name(name) {
-            if let Some(dictionary) = column.as_dictionary_opt::<Int32Type>() {
-                let texts = dictionary.values().as_string_opt::<i32>();
-                let texts = texts.ok_or_else(|| mismatch(name, column, "text"))?;
-                values = texts
-                    .iter()
-                    .map(|text| T::read(text.unwrap_or("")))
-                    .collect();
-                let key = |key: Option<i32>| key.and_then(|key| usize::try_from(key).ok());
-                keys = dictionary.keys().iter().map(key).collect();
-            } else {
-                let texts: &StringArray = column
-                    .as_string_opt()
-                    .ok_or_else(|| mismatch(name, column, "text"))?;
-                for text in texts {
-                    keys.push(text.map(|_| values.len()));
-                    values.extend(text.map(T::read));
-                }
-            }
-        }
-        Ok(Self { name, values, keys })
-    }
-
-    pub(super) fn get(&self, row: usize) -> Result<Option<&T>, Refused> {
-        let Some(key) = self.keys.get(row).copied().flatten() else {
-            return Ok(None);
-        };
-        match self.values.get(key) {
-            Some(Ok(value)) => Ok(Some(value)),
-            Some(Err(e)) => Err(wrong(self.name, e)),
-            None => Err(wrong(self.name, "its dictionary has no such entry")),
-        }
-    }
-}
-
-fn wrong(name: &str, said: &str) -> Refused {
-    Refused::new(RejectReason::WrongType, format!("`{name}`: {said}"))
+/// Whether any row has a value: most columns of most captures have none.
+pub(super) fn has_values(column: &impl Array) -> bool {
+    column.null_count() < column.len()
 }
 
 /// A column of lists of addresses.
@@ -269,7 +142,11 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    pub(super) fn of(batch: &RecordBatch, name: &'static str) -> Result<Self, String> {
+    pub(super) fn of(
+        batch: &RecordBatch,
+        name: &'static str,
+        _former: Option<&Self>,
+    ) -> Result<Self, String> {
         let Some(column) = batch.column_by_name(name) else {
             return Ok(Self { name, lists: None });
         };

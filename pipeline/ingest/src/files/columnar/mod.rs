@@ -6,18 +6,22 @@
 //! `resp` and `resp_port`, a recorded position is `topic`, `partition` and `offset`. Rows that
 //! are no records (ticks, rejects, control inputs) carry their NDJSON line in `line`.
 
+mod block;
 mod cells;
 mod container;
 mod fit;
 mod frames;
 mod ipc;
 mod read;
+mod words;
 mod write;
 
 use std::sync::{Arc, LazyLock};
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+pub(crate) use block::Addresses;
+pub use block::FlowBlock;
 pub(super) use container::Container;
 pub(super) use frames::looks_like as looks_like_arrow;
 pub(super) use ipc::IpcRows;

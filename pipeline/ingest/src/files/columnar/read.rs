@@ -6,6 +6,7 @@ use std::io;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
 use andon_schemas::identity::DeviceId;
 use andon_schemas::observation::{
@@ -20,8 +21,10 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use super::BATCH_ROWS;
-use super::cells::{Cells, Digest, HostName, Lists, Service, Text, Told, Words, cells};
+use super::block::FlowBlock;
+use super::cells::{Cells, Lists, cells};
 use super::fit::fit;
+use super::words::{Digest, HostName, Service, Text, Told, Words};
 use crate::files::native;
 use crate::files::number::within;
 use crate::files::rows::{Content, Numbered, Parsed};
@@ -30,9 +33,11 @@ use crate::refused::Refused;
 /// The rows of one Parquet capture.
 pub(in crate::files) struct ColumnRows {
     reader: ParquetRecordBatchReader,
-    batch: Option<Batch>,
+    batch: Option<Arc<Batch>>,
     row: usize,
     number: u64,
+    /// Damage that was met and is still to be told.
+    broken: Option<Refused>,
     /// Set by damage: the reader would report it again and again.
     ended: bool,
 }
@@ -64,6 +69,7 @@ impl ColumnRows {
                 batch: None,
                 row: 0,
                 number: 0,
+                broken: None,
                 ended: false,
             }),
             Err(e) => Err(Refused::new(
@@ -84,26 +90,60 @@ impl ColumnRows {
                 self.row += 1;
                 return Some(self.numbered(content));
             }
-            if self.ended {
-                return None;
+            match self.turn()? {
+                Ok(()) => {}
+                Err(refused) => return Some(self.numbered(Err(refused))),
             }
-            let batch = guarded(|| self.reader.next().transpose())
-                .and_then(|batch| batch.map(|batch| Batch::of(&batch)).transpose());
-            self.row = 0;
-            match batch {
-                Ok(Some(batch)) => self.batch = Some(batch),
-                Ok(None) => return None,
-                Err(e) => {
-                    self.batch = None;
-                    self.ended = true;
-                    let refused = Refused::new(
-                        RejectReason::Malformed,
-                        format!("parquet capture cannot be read on: {e}"),
-                    );
-                    return Some(self.numbered(Err(refused)));
+        }
+    }
+
+    /// The next rows as a block, if they are plain flows and none of them has been taken yet. What it
+    /// leaves comes row by row.
+    pub(in crate::files) fn block(&mut self, path: &Arc<str>) -> Option<FlowBlock> {
+        let is_taken = |batch: &Arc<Batch>| self.row >= batch.rows;
+        if self.batch.as_ref().is_none_or(is_taken) {
+            match self.turn()? {
+                Ok(()) => {}
+                Err(refused) => {
+                    self.broken = Some(refused);
+                    return None;
                 }
             }
         }
+        let batch = self.batch.as_ref().filter(|_| self.row == 0)?;
+        let block = FlowBlock::of(batch, path, self.number + 1)?;
+        self.row = batch.rows;
+        self.number += batch.rows as u64;
+        Some(block)
+    }
+
+    /// Goes on to the next rows; `None` at the end.
+    fn turn(&mut self) -> Option<Result<(), Refused>> {
+        if let Some(refused) = self.broken.take() {
+            return Some(Err(refused));
+        }
+        if self.ended {
+            return None;
+        }
+        let former = self.batch.as_deref();
+        let batch = guarded(|| self.reader.next().transpose())
+            .and_then(|batch| batch.map(|batch| Batch::after(former, &batch)).transpose());
+        self.row = 0;
+        match batch {
+            Ok(Some(batch)) => self.batch = Some(Arc::new(batch)),
+            Ok(None) => {
+                self.batch = None;
+                self.ended = true;
+                return None;
+            }
+            Err(e) => {
+                self.batch = None;
+                self.ended = true;
+                let detail = format!("parquet capture cannot be read on: {e}");
+                return Some(Err(Refused::new(RejectReason::Malformed, detail)));
+            }
+        }
+        Some(Ok(()))
     }
 
     #[inline]
@@ -156,7 +196,7 @@ cells! {
         sender: Words<DeviceId>,
         sender_proven: Cells<bool>,
         seq: Cells<u64>,
-        topic: Words<std::sync::Arc<str>>,
+        topic: Words<Arc<str>>,
         partition: Cells<u32>,
         offset: Cells<u64>,
         start: Cells<i64>,
