@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::{Batch, Tick};
 use crate::engine::{FAR_FUTURE, Input};
 use crate::plant::Plant;
-use crate::tick::Ticker;
+use crate::tick::{Seen, Ticker, TickerState};
 use crate::vnode::{VNODES, vnode_of};
 
 /// Ticks in one batch at most: an hour and more of them for every second of a day.
@@ -25,7 +25,7 @@ const TICKS_MAX: usize = 1 << 18;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeedState {
     ordinal: u64,
-    ticker: Ticker,
+    ticker: TickerState,
     newest: EventTime,
 }
 
@@ -103,12 +103,13 @@ impl Feed {
     /// Goes on where another feed stood. Call it before the first row.
     pub fn resume(&mut self, state: FeedState) {
         self.next = state.ordinal;
-        self.ticker = state.ticker;
+        self.ticker = Ticker::resume(state.ticker);
         self.newest = state.newest;
     }
 
     /// Begins with this plant instead of the one it was made with. Call it before the first row.
     pub fn stand_on(&mut self, plant: Arc<Plant>) {
+        self.ticker = Ticker::resume(self.ticker.state(self.plant.inventory()));
         self.plant = plant;
         self.share_names();
     }
@@ -117,7 +118,7 @@ impl Feed {
     pub fn state(&self) -> FeedState {
         FeedState {
             ordinal: self.next,
-            ticker: self.ticker.clone(),
+            ticker: self.ticker.state(self.plant.inventory()),
             newest: self.newest,
         }
     }
@@ -213,8 +214,10 @@ impl Feed {
         if self.recorded {
             return None;
         }
+        let (device, place) = (header.device, header.place);
+        let times = (header.event_time, header.received_at);
         self.ticker
-            .pass(header.device, header.event_time, header.received_at)
+            .pass(Seen { device, place }, times, self.plant.inventory())
     }
 
     /// Puts a tick after the rows taken so far.
@@ -250,6 +253,7 @@ impl Feed {
     /// Puts a change of inventory or profiles after the rows taken so far.
     pub fn control(&mut self, plant: Arc<Plant>) {
         self.flush();
+        self.ticker = Ticker::resume(self.ticker.state(self.plant.inventory()));
         self.plant = plant.clone();
         self.share_names();
         self.ready.push(Input::Control(plant));

@@ -44,6 +44,6 @@ pub use output::{Cause, Counts, Item, Output, Refusal, Window};
 pub use plant::Plant;
 pub use sign::graded;
 pub use snapshot::{SnapshotError, split_snapshot};
-pub use tick::{TICK_EVERY, Ticker};
+pub use tick::TICK_EVERY;
 pub use vnode::{VNODES, vnode_of};
 pub(crate) use vnode::{fingerprint, hex};

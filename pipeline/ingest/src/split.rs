@@ -20,7 +20,7 @@ use hashbrown::HashMap;
 
 use self::ends::ends_of;
 pub use self::ends::{Ends, Owner};
-use self::owners::Owners;
+use self::owners::{Owners, Spot};
 use crate::files::FlowBlock;
 use crate::refused::Refused;
 
@@ -68,7 +68,7 @@ impl Splitter {
         }
         let [originator, responder] = self.both(inventory, flow);
         let (orig, resp) = (flow.originator.address, flow.responder.address);
-        ends_of(originator, responder).ok_or_else(|| nobody(orig, resp))
+        ends_of(originator, responder).ok_or_else(|| nobody((orig, resp)))
     }
 
     /// The same, without what the sender may not say: a sensor's record of a flow may show an end
@@ -135,26 +135,43 @@ impl Splitter {
     /// # Errors
     /// As [`ends`](Self::ends).
     #[inline]
-    pub fn ends_in(
+    pub fn ends_in<'a>(
+        &'a mut self,
+        inventory: Option<&'a Inventory>,
+        block: &FlowBlock,
+        row: usize,
+    ) -> Result<Ends<'a>, Refused> {
+        let originator = self.spot(inventory, block, Role::Originator, row);
+        let responder = self.spot(inventory, block, Role::Responder, row);
+        let address = |role| block.address(role, row);
+        let addresses = || (address(Role::Originator), address(Role::Responder));
+        // A flow of a host with itself is one view, not two.
+        let may_be_one =
+            originator == responder || originator.place().is_none() && responder.place().is_none();
+        let is_one = may_be_one && {
+            let (originator, responder) = addresses();
+            originator == responder
+        };
+        let first = self.originators.owner(originator, inventory);
+        let second = self.responders.owner(responder, inventory);
+        ends_of(first, second.filter(|_| !is_one)).ok_or_else(|| nobody(addresses()))
+    }
+
+    /// Whose the address at one end of a flow of a block is.
+    #[inline]
+    fn spot(
         &mut self,
         inventory: Option<&Inventory>,
         block: &FlowBlock,
+        role: Role,
         row: usize,
-    ) -> Result<Ends<'_>, Refused> {
-        let [originator, responder] = [Role::Originator, Role::Responder].map(|role| {
-            let key = block.address_key(role, row);
-            if !self.owners(role).knows(block, role, key) {
-                let owner = self.owner(inventory, block.address(role, row), role);
-                let owner = owner.map(Owner::into_owned);
-                self.owners(role).learn(block, role, key, owner);
-            }
-            key
-        });
-        let address = |role| block.address(role, row);
-        let is_both = address(Role::Originator) == address(Role::Responder);
-        let responder = self.responders.get(responder).filter(|_| !is_both);
-        ends_of(self.originators.get(originator), responder)
-            .ok_or_else(|| nobody(address(Role::Originator), address(Role::Responder)))
+    ) -> Spot {
+        let key = block.address_key(role, row);
+        if let Some(spot) = self.owners(role).known(block, role, key) {
+            return spot;
+        }
+        let owner = self.owner(inventory, block.address(role, row), role);
+        self.owners(role).learn(block, role, key, owner)
     }
 
     /// What was looked up for blocks holds for one inventory only. Call it when another takes its
@@ -243,7 +260,7 @@ impl Splitter {
     }
 }
 
-fn nobody(originator: IpAddr, responder: IpAddr) -> Refused {
+fn nobody((originator, responder): (IpAddr, IpAddr)) -> Refused {
     Refused::new(
         RejectReason::NoKnownEndpoint,
         format!("neither `{originator}` nor `{responder}` is a known device or inside the plant"),

@@ -131,7 +131,11 @@ fn came_to(intake: &mut Intake) -> (Vec<String>, Tally, Vec<Reject>) {
         }
         other => vec![format!("{other:?}")],
     });
-    (rows.collect(), intake.tally().clone(), intake.take_rejects())
+    (
+        rows.collect(),
+        intake.tally().clone(),
+        intake.take_rejects(),
+    )
 }
 
 #[test]
@@ -174,6 +178,10 @@ fn flows_in_blocks_come_to_the_same_as_one_by_one() {
             assert_eq!(left, right);
         }
         assert_eq!((&left.1, &left.2), (&right.1, &right.2));
-        assert!(left.1.observed > 19_000 && !left.2.is_empty(), "{:?}", left.1);
+        assert!(
+            left.1.observed > 19_000 && !left.2.is_empty(),
+            "{:?}",
+            left.1
+        );
     }
 }

@@ -35,9 +35,11 @@ pub(super) fn numbers<T: ArrowPrimitiveType>(column: &mut Vec<T::Native>) -> Pri
     PrimitiveArray::new(ScalarBuffer::from(taken(column)), None)
 }
 
-/// One bit for every row, in words: what Arrow takes as it is, filled without a call for each.
+/// One bit for every row, in words: what Arrow takes as it is, filled without a call for each. As long
+/// as all are the same, as in most columns, they are only counted.
 #[derive(Debug, Default)]
 pub(super) struct Bits {
+    /// None as long as all are the same.
     words: Vec<u64>,
     len: usize,
     set: usize,
@@ -46,6 +48,18 @@ pub(super) struct Bits {
 impl Bits {
     #[inline]
     fn push(&mut self, bit: bool) {
+        let alike = if bit { self.len } else { 0 };
+        if !self.words.is_empty() {
+            self.write(bit);
+        } else if self.set != alike {
+            self.spell_out();
+            self.write(bit);
+        }
+        self.len += 1;
+        self.set += usize::from(bit);
+    }
+
+    fn write(&mut self, bit: bool) {
         let at = self.len % 64;
         if at == 0 {
             self.words.push(0);
@@ -53,16 +67,30 @@ impl Bits {
         if let Some(word) = self.words.last_mut() {
             *word |= u64::from(bit) << at;
         }
-        self.len += 1;
-        self.set += usize::from(bit);
+    }
+
+    /// Writes what was only counted.
+    fn spell_out(&mut self) {
+        let word = if self.set > 0 { u64::MAX } else { 0 };
+        self.words.resize(self.len.div_ceil(64), word);
+        let rest = self.len % 64;
+        if let Some(last) = self.words.last_mut().filter(|_| rest > 0) {
+            *last &= (1 << rest) - 1;
+        }
     }
 
     fn finish(&mut self) -> BooleanBuffer {
+        let (len, set) = (std::mem::take(&mut self.len), std::mem::take(&mut self.set));
+        if self.words.is_empty() {
+            return if set > 0 {
+                BooleanBuffer::new_set(len)
+            } else {
+                BooleanBuffer::new_unset(len)
+            };
+        }
         // Arrow counts bits from the lowest of the first byte.
         self.words.iter_mut().for_each(|word| *word = word.to_le());
-        let bits = Buffer::from_vec(taken(&mut self.words));
-        self.set = 0;
-        BooleanBuffer::new(bits, 0, std::mem::take(&mut self.len))
+        BooleanBuffer::new(Buffer::from_vec(taken(&mut self.words)), 0, len)
     }
 
     /// The rows that are there, or nothing if all are.
@@ -292,5 +320,34 @@ impl Topics {
         let names: StringArray = names.iter().map(|name| Some(&**name)).collect();
         let keys = numbers::<UInt16Type>(&mut self.keys);
         made(DictionaryArray::try_new(keys, Arc::new(names)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_come_back_wherever_the_first_different_one_stands() {
+        let mut bits = Bits::default();
+        for length in [0, 1, 63, 64, 65, 200] {
+            for at in [
+                None,
+                Some(0),
+                Some(1),
+                Some(62),
+                Some(63),
+                Some(64),
+                Some(150),
+            ] {
+                for usual in [false, true] {
+                    let given: Vec<bool> =
+                        (0..length).map(|row| (Some(row) == at) != usual).collect();
+                    given.iter().for_each(|bit| bits.push(*bit));
+                    let back: Vec<bool> = bits.finish().iter().collect();
+                    assert_eq!(back, given);
+                }
+            }
+        }
     }
 }

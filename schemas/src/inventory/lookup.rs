@@ -108,6 +108,11 @@ impl Lookup {
         Some((*at, &self.listed.get(*at)?.id))
     }
 
+    #[inline]
+    pub(super) fn id_of(&self, at: u32) -> Option<&DeviceId> {
+        self.listed.get(at as usize).map(|listed| &listed.id)
+    }
+
     pub(super) fn names(&self) -> &ArrayRef {
         &self.texts
     }

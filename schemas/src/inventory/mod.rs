@@ -282,6 +282,12 @@ impl Inventory {
         self.lookup.id_at(address_key(address))
     }
 
+    /// The identity of the device at this position.
+    #[inline]
+    pub fn id_of(&self, place: u32) -> Option<&DeviceId> {
+        self.lookup.id_of(place)
+    }
+
     /// The identities of all [`Inventory::devices`], in their order: the dictionary of the devices
     /// in bundles of rows that are measured against this inventory.
     pub fn names(&self) -> &ArrayRef {

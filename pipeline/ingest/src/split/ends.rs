@@ -31,20 +31,6 @@ pub struct Owner<'a> {
 }
 
 impl<'a> Owner<'a> {
-    pub(super) fn into_owned(self) -> Owner<'static> {
-        Owner {
-            device: Cow::Owned(self.device.into_owned()),
-            place: self.place,
-        }
-    }
-
-    pub(super) fn borrowed(&'a self) -> Self {
-        Self {
-            device: Cow::Borrowed(&self.device),
-            place: self.place,
-        }
-    }
-
     /// A device that says itself who it is.
     pub(super) fn named(device: &'a DeviceId) -> Self {
         Self {

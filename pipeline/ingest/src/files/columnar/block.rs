@@ -177,7 +177,7 @@ impl FlowBlock {
             bytes: batch.bytes.sound(row).copied().unwrap_or_default(),
             state: batch.state.sound(row).copied().unwrap_or_default(),
             interim: batch.interim.get(row).unwrap_or(false),
-            uid: batch.uid.sound(row).map(|uid| uid.0.as_str()),
+            uid: batch.uid.get(row).ok().flatten(),
             commands: commands.map(andon_schemas::ot_command::Commands::as_str),
         }
     }
@@ -216,7 +216,7 @@ fn is_plain(batch: &Batch) -> bool {
         && batch.service.is_sound()
         && batch.bytes.is_sound()
         && batch.state.is_sound()
-        && batch.uid.is_sound()
+        && batch.uid.is_sound(batch.rows)
         && batch.commands.is_sound();
     let flow = Kind::Flow.to_string();
     nothing_else

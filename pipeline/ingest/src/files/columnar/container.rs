@@ -17,8 +17,13 @@ use parquet::file::properties::WriterProperties;
 
 use super::{BATCH_ROWS, SCHEMA};
 
-/// Rows after which a row group is closed: what a reader has to hold at least.
-const GROUP_ROWS: usize = 16 * BATCH_ROWS;
+/// Rows after which a row group is closed. Each different text is read once in every group, and in a
+/// large plant there are tens of thousands.
+const GROUP_ROWS: usize = 128 * BATCH_ROWS;
+
+/// Most bytes of the different texts of a column in one group; of more, each is written out in every
+/// row.
+const DICTIONARY_BYTES_MAX: usize = 8 << 20;
 
 /// The kind of file that columns are put into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +61,10 @@ impl Out {
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_row_count(Some(GROUP_ROWS))
+            .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
+            // Hardly two of them are the same.
+            .set_column_dictionary_enabled("uid".into(), false)
+            .set_column_dictionary_enabled("line".into(), false)
             .build();
         let out = ArrowWriter::try_new(file, SCHEMA.clone(), Some(properties)).map_err(failed)?;
         Ok(Self::Parquet(Box::new(out)))

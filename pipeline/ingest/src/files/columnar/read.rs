@@ -24,7 +24,7 @@ use super::BATCH_ROWS;
 use super::block::FlowBlock;
 use super::cells::{Cells, Lists, cells};
 use super::fit::fit;
-use super::words::{Digest, HostName, Service, Text, Told, Words};
+use super::words::{Digest, HostName, Service, Text, Texts, Told, Words};
 use crate::files::native;
 use crate::files::number::within;
 use crate::files::rows::{Content, Numbered, Parsed};
@@ -212,7 +212,7 @@ cells! {
         bytes: Words<ByteKind>,
         state: Words<ConnState>,
         interim: Cells<bool>,
-        uid: Words<Text>,
+        uid: Texts,
         commands: Words<Told>,
         current_a: Cells<f32>,
         spindle_rpm: Cells<f32>,
@@ -315,7 +315,7 @@ impl Batch {
             bytes: self.bytes.get(row)?.copied().unwrap_or_default(),
             state: self.state.get(row)?.copied().unwrap_or_default(),
             interim: self.interim.get(row).unwrap_or(false),
-            uid: self.uid.get(row)?.map(|uid| uid.0.as_str().into()),
+            uid: self.uid.get(row)?.map(Into::into),
             commands: self.commands.get(row)?.and_then(|told| told.0.clone()),
         })
     }

@@ -70,16 +70,74 @@ impl Word for ConnState {
     }
 }
 
+/// A column of texts of which hardly two are the same, as they stand.
+pub(super) struct Texts {
+    name: &'static str,
+    /// The texts, and which of them stands in each row if it is not the one at its own place.
+    column: Option<(StringArray, Option<Int32Array>)>,
+}
+
+impl Texts {
+    pub(super) fn of(
+        batch: &RecordBatch,
+        name: &'static str,
+        _former: Option<&Self>,
+    ) -> Result<Self, String> {
+        let column = batch.column_by_name(name);
+        let Some(column) = column.filter(|column| has_values(column)) else {
+            return Ok(Self { name, column: None });
+        };
+        let (texts, keys) = match column.as_dictionary_opt::<Int32Type>() {
+            Some(dictionary) => (dictionary.values(), Some(dictionary.keys().clone())),
+            None => (column, None),
+        };
+        let texts: &StringArray = texts
+            .as_string_opt()
+            .ok_or_else(|| mismatch(name, column, "text"))?;
+        let column = Some((texts.clone(), keys));
+        Ok(Self { name, column })
+    }
+
+    #[inline]
+    pub(super) fn get(&self, row: usize) -> Result<Option<&str>, Refused> {
+        let Some((texts, keys)) = &self.column else {
+            return Ok(None);
+        };
+        let at = match keys {
+            Some(keys) if keys.is_valid(row) => {
+                usize::try_from(keys.value(row)).unwrap_or(usize::MAX)
+            }
+            None if texts.is_valid(row) => row,
+            _ => return Ok(None),
+        };
+        if at >= texts.len() {
+            return Err(wrong(self.name, "its dictionary has no such entry"));
+        }
+        let text = texts.value(at);
+        match too_long(text) {
+            Some(refusal) => Err(wrong(self.name, &refusal)),
+            None => Ok(Some(text)),
+        }
+    }
+
+    /// Whether all of its first rows can be read.
+    pub(super) fn is_sound(&self, rows: usize) -> bool {
+        self.column.is_none() || (0..rows).all(|row| self.get(row).is_ok())
+    }
+}
+
+fn too_long(text: &str) -> Option<String> {
+    let length = text.len();
+    (length > TEXT_BYTES_MAX).then(|| format!("has {length} bytes, at most {TEXT_BYTES_MAX}"))
+}
+
 /// A text as short as the wire form has it.
 pub(super) struct Text(pub(super) String);
 
 impl Word for Text {
     fn read(text: &str) -> Result<Self, String> {
-        if text.len() > TEXT_BYTES_MAX {
-            return Err(format!(
-                "has {} bytes, at most {TEXT_BYTES_MAX}",
-                text.len()
-            ));
+        if let Some(refusal) = too_long(text) {
+            return Err(refusal);
         }
         Ok(Self(text.to_owned()))
     }
