@@ -122,7 +122,8 @@ fn told(found: &[Finding]) -> (BTreeSet<&str>, f64) {
     let told = found
         .iter()
         .filter(|one| sensors.contains(&one.detector.as_str()));
-    let begins = EventTime::parse(SHIFT_AT).unwrap() + Span::from_secs(FAULT_S as i64);
+    let begins =
+        EventTime::parse(SHIFT_AT).unwrap() + Span::from_secs(i64::try_from(FAULT_S).unwrap());
     let after = |one: &Finding| {
         let at = EventTime::parse(&one.at).unwrap();
         at.since(begins).as_secs_f64() / 60.0
