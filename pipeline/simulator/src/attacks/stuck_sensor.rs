@@ -28,7 +28,7 @@ const MINUTES: i64 = 45;
     reason = "sensors report single precision"
 )]
 fn script(scene: &Scene<'_>) -> Result<Script, String> {
-    let machine = scene.victim("machine whose sensors must move", 7, |v| {
+    let machine = scene.victim("machine whose sensors must move", 8, |v| {
         let frozen = v.class.profile.frozen.unwrap_or_default();
         frozen.active.is_some() && v.class.profile.current.is_some()
     })?;
