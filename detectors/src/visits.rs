@@ -72,12 +72,13 @@ impl Visits {
 }
 
 /// Whole seconds since the epoch, held between 1970 and 2106.
-fn seconds(at: EventTime) -> u32 {
+pub(crate) fn seconds(at: EventTime) -> u32 {
     let seconds = at.micros().div_euclid(Span::SECOND.micros());
     u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)
 }
 
-fn lasted(from_s: u32, to_s: u32) -> Span {
+/// The time from one such second to another.
+pub(crate) fn lasted(from_s: u32, to_s: u32) -> Span {
     Span::from_secs(i64::from(to_s) - i64::from(from_s))
 }
 

@@ -52,6 +52,10 @@ active_hours: { spans: ["Mon,Wed 22:00-06:00", Sat 00:00-24:00], grace: 15 min }
 cadence: { size: 1.5-2 KB, every: 7 s, jitter: 130 ms, coverage: 97 % }
 current: { idle: 0.1-1.0 A, active: 2.3-8.1 A, limit: 11.7 A, coverage: 92 % }
 spindle: { range: 0-12000 rpm, limit: 12500 rpm }
+load:
+  - { speed: 2500-3300 rpm, current: 13-29.5 A, mean: 18-25 A, coverage: 97 % }
+  - { speed: 0-120 rpm, current: 0-1.3 A }
+frozen: { idle: 90 s, turning: 2 min }
 firmware:
   - { version: "v2, final", released: 2025-09-15 }
   - version: v1
@@ -158,6 +162,43 @@ fn a_calibration_is_of_one_profile_and_makes_no_evidence_out_of_nothing() {
         "discount `0.5` is not between 1 and 1,000,000",
         "`confidence:` is missing",
         "`0 %` is not between 0 % and 100 %",
+    ] {
+        assert!(problems.contains(said), "{said} in {problems}");
+    }
+}
+
+#[test]
+fn currents_at_speeds_are_in_order_and_their_mistakes_are_told() {
+    let profile = one(FULL);
+    let speeds: Vec<(f64, f64)> = profile
+        .load
+        .iter()
+        .map(|l| (l.from_rpm, l.to_rpm))
+        .collect();
+    assert_eq!(speeds, [(0.0, 120.0), (2_500.0, 3_300.0)]);
+    assert!(profile.load[0].is_standing() && !profile.load[1].is_standing());
+    let frozen = profile.frozen.unwrap();
+    assert_eq!(frozen.active, None);
+    assert_eq!(
+        frozen.turning,
+        Some(andon_schemas::time::Span::MINUTE.times(2))
+    );
+    let wrong = "profile: x
+version: '1'
+load:
+  - { speed: 0-100 rpm, current: 0-1 A }
+  - { speed: 80-3000 rpm, current: 2-8 A }
+  - { speed: 4000-5000 rpm, current: 2-8 A, mean: 4 A }
+  - { current: 2-8 A }
+frozen: { idle: 0 s, standing: 1 min }
+";
+    let problems = read(&[wrong]).unwrap_err();
+    for said in [
+        "these speeds overlap with 0-100 rpm",
+        "the mean has no width above 0 A",
+        "`speed:` is missing",
+        "`0 s` is not above 0",
+        "`standing",
     ] {
         assert!(problems.contains(said), "{said} in {problems}");
     }

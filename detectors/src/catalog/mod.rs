@@ -321,6 +321,7 @@ catalog! {
     device_flood::DeviceFlood,
     firmware_mismatch::FirmwareMismatch,
     forbidden_flow::ForbiddenFlow,
+    frozen_sensor::FrozenSensor,
     identity_mismatch::IdentityMismatch,
     known_bad_destination::KnownBadDestination,
     off_hours::OffHours,

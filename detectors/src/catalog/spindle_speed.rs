@@ -2,19 +2,26 @@
 //!
 //! ## What it sees
 //! A speed above the limit, on the first sample, in either direction of rotation. By evidence,
-//! stretches in which speed and current contradict each other for longer than it takes to spin up
-//! or to run down: it turns and draws no more than idle, or it stands and draws a working current.
-//! Either means that one of the two sensors tells a story.
+//! speed and current that contradict each other, which means that one of the two sensors tells a
+//! story. Where the profile says under `load:` which current goes with which speed: quarters of an
+//! hour in which samples at rest, or of those that turn, draw another current than that, or in
+//! which the mean of those that turn lies elsewhere: the load has moved. Where it does not:
+//! stretches that last longer than it takes to spin up or to run down, in which it turns and draws
+//! no more than idle, or stands and draws a working current.
 //!
 //! ## When it cries wolf
-//! Another axis that draws the current while the spindle stands, or a sensor that reports the
-//! speed that was set and not the one that is. Readings that carry only one of the two values are
-//! judged by the limit alone.
+//! Another axis that draws the current while the spindle stands, a material or a tool that is new
+//! to the profile, or a sensor that reports the speed that was set and not the one that is.
+//! Readings that carry only one of the two values are judged by the limit alone.
 //!
 //! ## Method
-//! A rule at the `limit` (the upper end of the range, unless written). For the contradiction one
-//! Bernoulli step per stretch of at most a quarter hour, against the share that the written
-//! coverage leaves outside (stats.md §5.8).
+//! A rule at the `limit` (the upper end of the range, unless written). For the contradiction, by
+//! `load:` a bet on the share of misfits of each quarter of an hour and one on its mean; without it
+//! one Bernoulli step per stretch of at most a quarter hour. All against what the written coverage
+//! leaves outside (stats.md §5.8).
+
+mod load;
+mod words;
 
 use std::sync::Arc;
 
@@ -23,16 +30,14 @@ use andon_schemas::grade::{Grade, Plane};
 use andon_schemas::profile::{Current, Spindle};
 use andon_schemas::time::{PlantClock, Span};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::baseline::Baseline;
 use crate::detector::{Clock, Detector, Signal};
 use crate::facts::ReadingFacts;
 use crate::rare::{Scales, Step, Weight};
-use crate::rule::{self, Words};
-use crate::standing::WRITTEN;
+use crate::rule;
+use crate::standing::Standing;
 use crate::visits::{Counting, Visits};
-use crate::words::{multiple_text, three_digits};
 
 /// How much likelier than written a contradiction is bet to be.
 const FACTORS: [f64; 2] = [4.0, 10.0];
@@ -59,13 +64,31 @@ pub(crate) struct Plan {
     clock: Arc<PlantClock>,
     grade: Grade,
     scales: Option<Scales<2>>,
+    /// What takes the place of stretches, where the profile says which current goes with a speed.
+    law: Option<load::Law>,
 }
 
-/// What it remembers: 32 bytes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct State {
-    visits: Visits,
-    weight: Weight<2>,
+/// What it remembers: 48 bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum State {
+    /// Of stretches.
+    Stretches {
+        /// Of what the samples say.
+        visits: Visits,
+        /// Their evidence.
+        weight: Weight<2>,
+    },
+    /// Of currents that go with speeds.
+    Loads(load::State),
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Stretches {
+            visits: Visits::default(),
+            weight: Weight::default(),
+        }
+    }
 }
 
 /// How speed and current fit each other.
@@ -123,14 +146,15 @@ pub(crate) enum Inputs {
         /// The step of evidence it was.
         step: Step<2>,
     },
+    /// A quarter of an hour in which speed and current were counted.
+    Quarter(load::Closed),
 }
 
 impl Detector for SpindleSpeed {
     const NAME: &'static str = "spindle_speed";
     const QUESTION: &'static str = "Does its spindle run too fast, or not as its current says?";
-    const CRIES_WOLF: &'static str =
-        "Another axis that draws the current while the spindle stands.";
-    const READS: &'static str = "spindle, current";
+    const CRIES_WOLF: &'static str = "Another axis that draws the current while the spindle stands, or a material new to the profile.";
+    const READS: &'static str = "spindle, current, load";
     const GRADE: &'static str = "HIGH; contradictions by evidence";
     const PLANE: Plane = Plane::Physical;
     const CLOCK: Clock = Clock::Visit;
@@ -150,6 +174,7 @@ impl Detector for SpindleSpeed {
             clock: baseline.clock.clone(),
             grade: baseline.grade(Self::NAME, Grade::High),
             scales: Scales::of_coverage(coverage, FACTORS, stake, STRETCHES_PER_DAY),
+            law: load::Law::of(&profile.load, stake),
         })
     }
 
@@ -157,34 +182,80 @@ impl Detector for SpindleSpeed {
         let Some(rpm) = facts.reading.spindle_rpm.filter(|rpm| rpm.is_finite()) else {
             return Signal::Quiet;
         };
-        let stretch = stretch(plan, state, rpm, facts);
+        let evidence = fit(plan, state, rpm, facts);
         let speed = f64::from(rpm).abs();
         if speed > plan.spindle.limit {
             return rule::broken(plan.grade, speed, Inputs::AboveLimit { rpm });
         }
-        stretch
+        evidence
     }
 
     fn assess(plan: &Plan, inputs: &Inputs) -> Evidence {
         match *inputs {
-            Inputs::AboveLimit { rpm } => assess_limit(plan, f64::from(rpm)),
+            Inputs::AboveLimit { rpm } => words::limit(plan, f64::from(rpm)),
             Inputs::Stretch {
                 fit,
                 rpm,
                 amperes,
                 step,
-            } => assess_stretch(plan, fit, (f64::from(rpm), f64::from(amperes)), &step),
+            } => words::stretch(plan, fit, (f64::from(rpm), f64::from(amperes)), &step),
+            Inputs::Quarter(closed) => words::quarter(plan.law.as_ref(), &closed),
         }
     }
 }
 
-/// One step of evidence, if a stretch counts with this sample.
-fn stretch(plan: &Plan, state: &mut State, rpm: f32, facts: &ReadingFacts) -> Signal<Inputs> {
+/// Evidence on how speed and current fit, if this sample completes some.
+fn fit(plan: &Plan, state: &mut State, rpm: f32, facts: &ReadingFacts) -> Signal<Inputs> {
     let sample = facts
         .reading
         .current_a
         .filter(|a| a.is_finite() && !facts.late);
-    let (Some(amperes), Some(current), Some(scales)) = (sample, &plan.current, &plan.scales) else {
+    let Some(amperes) = sample else {
+        return Signal::Quiet;
+    };
+    match &plan.law {
+        Some(law) => quarter(plan, law, state, (rpm, amperes), facts),
+        None => stretch(plan, state, (rpm, amperes), facts),
+    }
+}
+
+/// One step of evidence, if a quarter of an hour is over with this sample.
+fn quarter(
+    plan: &Plan,
+    law: &load::Law,
+    state: &mut State,
+    (rpm, amperes): (f32, f32),
+    facts: &ReadingFacts,
+) -> Signal<Inputs> {
+    if let State::Stretches { .. } = state {
+        *state = State::Loads(load::State::default());
+    }
+    let State::Loads(loads) = state else {
+        return Signal::Quiet;
+    };
+    let sample = (f64::from(rpm), f64::from(amperes));
+    let day = || plan.clock.local(facts.at).day;
+    let Some(closed) = loads.take(law, sample, facts.at, day) else {
+        return Signal::Quiet;
+    };
+    let evidence = law.evidence(&closed).iter().sum();
+    match Standing::of(&mut loads.arming, evidence) {
+        Standing::Stands if !law.is_odd(&closed.quarter) => Signal::Quiet,
+        standing => standing.signal(evidence, closed.magnitude(), || Inputs::Quarter(closed)),
+    }
+}
+
+/// One step of evidence, if a stretch counts with this sample.
+fn stretch(
+    plan: &Plan,
+    state: &mut State,
+    (rpm, amperes): (f32, f32),
+    facts: &ReadingFacts,
+) -> Signal<Inputs> {
+    let (Some(current), Some(scales)) = (&plan.current, &plan.scales) else {
+        return Signal::Quiet;
+    };
+    let State::Stretches { visits, weight } = state else {
         return Signal::Quiet;
     };
     let fit = Fit::of(
@@ -193,14 +264,14 @@ fn stretch(plan: &Plan, state: &mut State, rpm: f32, facts: &ReadingFacts) -> Si
         plan.spindle.limit,
         current,
     );
-    let counted = state.visits.step(fit.number(), facts.at, COUNTING);
+    let counted = visits.step(fit.number(), facts.at, COUNTING);
     // A machine at rest is no chance for a contradiction and must not buy any.
     if counted.is_none() || fit == Fit::Standing {
         return Signal::Quiet;
     }
     let day = plan.clock.local(facts.at).day;
     scales.weigh(
-        &mut state.weight,
+        weight,
         (day, fit.is_contradiction()),
         f64::from(rpm).abs(),
         |step| Inputs::Stretch {
@@ -210,59 +281,6 @@ fn stretch(plan: &Plan, state: &mut State, rpm: f32, facts: &ReadingFacts) -> Si
             step,
         },
     )
-}
-
-fn assess_limit(plan: &Plan, rpm: f64) -> Evidence {
-    let limit = multiple_text(plan.spindle.limit);
-    let words = Words {
-        observed: json!({ "spindle_rpm": rpm }),
-        expected: json!({ "limit_rpm": plan.spindle.limit }),
-        sentence: format!(
-            "Its spindle ran at {} rpm, above its limit of {limit} rpm.",
-            multiple_text(rpm.abs())
-        ),
-        clears: format!("An hour at or below {limit} rpm."),
-        techniques: &["T0836", "T0879"],
-    };
-    rule::evidence(plan.grade, rpm.abs(), words)
-}
-
-fn assess_stretch(plan: &Plan, fit: Fit, (rpm, amperes): (f64, f64), step: &Step<2>) -> Evidence {
-    let scales = plan.scales.as_ref();
-    let (speed, drawn) = (multiple_text(rpm.abs()), three_digits(amperes));
-    let sentence = match fit {
-        Fit::TurningUnpowered => format!(
-            "Its spindle reports {speed} rpm while the machine draws only {drawn} A, as if it \
-             were idle."
-        ),
-        Fit::PoweredStanding => format!(
-            "The machine draws {drawn} A, a working current, while its spindle reports {speed} \
-             rpm, as if it stood."
-        ),
-        Fit::Standing | Fit::Turning => {
-            format!("Its spindle reports {speed} rpm at {drawn} A, which fit each other.")
-        }
-    };
-    Evidence {
-        floor: None,
-        score: scales.map_or(0, |scales| scales.score(step)),
-        p_value: None,
-        magnitude: rpm.abs(),
-        observed: json!({
-            "spindle_rpm": rpm, "current_a": amperes, "fit": fit,
-            "device_days_per_false_alarm": scales.map(|scales| scales.evidence(step)),
-        }),
-        expected: json!({
-            "turning_above_a": plan.current.map(|c| c.idle.hi),
-            "standing_below_a": plan.current.map(|c| c.active.lo),
-            "coverage": plan.spindle.range.coverage,
-        }),
-        sentence,
-        clears: "Speed and current that fit each other, until the evidence has fallen tenfold."
-            .to_owned(),
-        techniques: vec!["T0856".to_owned(), "T0831".to_owned()],
-        confidence: WRITTEN,
-    }
 }
 
 #[cfg(test)]

@@ -222,7 +222,7 @@ fn check(parts: &StepParts) -> Result<(), StepError> {
 }
 
 /// The largest `f32` not above `x`: rounding must not push a mean above 1.
-pub(super) fn rounded_down(x: f64) -> f32 {
+pub(crate) fn rounded_down(x: f64) -> f32 {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "corrected on the next line"

@@ -12,8 +12,12 @@ use proptest::test_runner::TestRunner;
 use crate::plant::{PROFILES, Report, Reports, Row, Watch, a_device, baseline};
 use crate::{calm, wild};
 
-/// A machine that every section of a profile speaks of, and one with a cadence.
-const MIXED: [&str; 2] = ["cnc_controller_fanuc", "plc_assembly"];
+/// Machines that between them have every section of a profile, and a device with a cadence.
+const MIXED: [&str; 3] = [
+    "cnc_controller_fanuc",
+    "cnc_controller_siemens",
+    "plc_assembly",
+];
 
 /// What the catalogue reports about a device of this type.
 fn watched(profile: &Profile, rows: &[Row]) -> Vec<Report> {
@@ -46,7 +50,7 @@ fn wild_rows_wake_every_rule() {
     let mut woken: Vec<&str> = Vec::new();
     for round in 0..120 {
         let rows = wild::rows().new_tree(&mut runner).unwrap().current();
-        let baseline = baseline(PROFILES.get(MIXED[round % 2]).unwrap().clone());
+        let baseline = baseline(PROFILES.get(MIXED[round % 3]).unwrap().clone());
         let plans = Plans::compile(&baseline);
         let mut device = a_device(&baseline);
         if round == 0 {

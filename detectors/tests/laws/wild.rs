@@ -111,15 +111,32 @@ pub(crate) fn what() -> impl Strategy<Value = What> {
     ]
 }
 
+/// A sensor that shows the same over and over, so many minutes apart.
+fn frozen() -> impl Strategy<Value = Vec<(i64, bool, What)>> {
+    (10_usize..40, 1_i64..5, value(15.0), value(14_000.0)).prop_map(
+        |(samples, minutes, current_a, spindle_rpm)| {
+            let same = || What::Reading {
+                current_a: Some(current_a),
+                spindle_rpm: Some(spindle_rpm),
+            };
+            let gap = minutes * 60_000_000;
+            (0..samples).map(|_| (gap, false, same())).collect()
+        },
+    )
+}
+
 /// Rows in order of time, some of them late, over a few weeks at most.
 pub(crate) fn rows() -> impl Strategy<Value = Vec<Row>> {
     let gap =
         prop_oneof![8 => 0_i64..5_000_000, 3 => 0_i64..600_000_000, 1 => 0_i64..30_000_000_000];
     let one = (gap, prop::bool::weighted(0.05), what());
     let start = EventTime::parse("2025-12-12T18:00:00Z").unwrap();
-    prop::collection::vec(one, 1..250).prop_map(move |rows| {
+    let wild = prop::collection::vec(one, 1..250);
+    let frozen = prop::option::weighted(0.3, frozen());
+    (wild, frozen).prop_map(move |(rows, frozen)| {
         let mut now = start;
         rows.into_iter()
+            .chain(frozen.into_iter().flatten())
             .map(|(gap, late, what)| {
                 now = now + Span::from_micros(gap);
                 Row {

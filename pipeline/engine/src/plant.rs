@@ -105,6 +105,8 @@ fn empty_profile(scan: ScanLimits) -> Profile {
         cadence: None,
         current: None,
         spindle: None,
+        load: Vec::new(),
+        frozen: None,
         firmware: Vec::new(),
         scan,
         silence: None,

@@ -1,21 +1,30 @@
 //! Folder 06: current and spindle of a real mill, learned from half of its runs and tried on the
-//! others, as they are and with faults put in. No public set has labelled ones.
+//! others, as they are and with faults put in: no public set has labelled ones. Every figure is of
+//! runs that were held out; what is added up over both splits is one trial for each of twelve runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use andon_schemas::time::{EventTime, Span};
+
 use crate::{Finding, Run, corpus, interval};
 
-/// What is learned from, and what it is tried on: whole runs, never rows of one.
-const LEARNED: [u32; 6] = [1, 3, 5, 7, 9, 11];
-const TRIED: [u32; 6] = [2, 4, 6, 8, 10, 12];
+/// Halves of the runs: what is learned from one is tried on the other, whole runs and never rows of
+/// one. How the detectors work was settled on runs of odd numbers alone, those learned from being 1,
+/// 5 and 9; so the first split is the test of them, and the second one adds runs to the count that
+/// were looked at before.
+const SPLITS: [([u32; 6], [u32; 6]); 2] = [
+    ([1, 3, 5, 7, 9, 11], [2, 4, 6, 8, 10, 12]),
+    ([2, 4, 6, 8, 10, 12], [1, 3, 5, 7, 9, 11]),
+];
 
 /// A run lasts one to four minutes, and evidence of states counts by the quarter hour: a shift is
 /// the same run over and over, sampled once a second.
 const SHIFT_S: usize = 4 * 3_600;
-/// When faults of a shift begin, seconds.
+/// When a shift begins, and how many seconds after that its faults do.
+const SHIFT_AT: &str = "2025-12-11T08:00:00Z";
 const FAULT_S: usize = 3_600;
 
 /// Revolutions per minute above which the spindle turns.
@@ -45,10 +54,10 @@ fn samples(folder: &Path, run: u32) -> Vec<Sample> {
 
 /// Samples as a capture, `rate` in a second, from a moment on.
 fn capture(path: &Path, start: &str, rate: u64, samples: &[Sample]) {
-    let from = andon_schemas::time::EventTime::parse(start).unwrap();
+    let from = EventTime::parse(start).unwrap();
     let mut lines = String::new();
     for ((current, speed), n) in samples.iter().zip(0..) {
-        let after = andon_schemas::time::Span::from_micros(n * 1_000_000 / rate.cast_signed());
+        let after = Span::from_micros(n * 1_000_000 / rate.cast_signed());
         writeln!(
             lines,
             r#"{{"v":1,"kind":"reading","device":"mill-10.0.0.1","time":"{}","received_at":"{}","current_a":{current:.4},"spindle_rpm":{speed:.1}}}"#,
@@ -69,7 +78,7 @@ fn shift(run: &[Sample]) -> Vec<Sample> {
 /// The faults: a name, and what becomes of the samples from [`FAULT_S`] on.
 type Fault = (&'static str, fn(&mut [Sample]));
 
-const FAULTS: [Fault; 4] = [
+const FAULTS: [Fault; 7] = [
     ("(a) current without spindle", |samples| {
         let cutting = taken(samples, |speed| speed >= TURNS_RPM);
         give(samples, &cutting, |speed| speed < TURNS_RPM);
@@ -77,16 +86,22 @@ const FAULTS: [Fault; 4] = [
     ("(b) spindle without current", |samples| {
         give(samples, &[0.0], |speed| speed >= TURNS_RPM);
     }),
-    ("(c) load 30 % up within 60 s", |samples| {
-        for ((current, _), after) in samples.iter_mut().zip(0_u32..) {
-            *current *= 1.0 + 0.3 * (f64::from(after) / 60.0).min(1.0);
-        }
-    }),
+    ("(c) load 30 % up within 60 s", |samples| load(samples, 0.3)),
+    ("    20 % up", |samples| load(samples, 0.2)),
+    ("    15 % up", |samples| load(samples, 0.15)),
+    ("    10 % up", |samples| load(samples, 0.1)),
     ("(d) frozen sensor", |samples| {
         let first = samples[0];
         samples.fill(first);
     }),
 ];
+
+/// Raises the load within a minute.
+fn load(samples: &mut [Sample], by: f64) {
+    for ((current, _), after) in samples.iter_mut().zip(0_u32..) {
+        *current *= 1.0 + by * (f64::from(after) / 60.0).min(1.0);
+    }
+}
 
 fn taken(samples: &[Sample], of: fn(f64) -> bool) -> Vec<f64> {
     let those = samples.iter().filter(|(_, speed)| of(*speed));
@@ -100,20 +115,21 @@ fn give(samples: &mut [Sample], currents: &[f64], to: fn(f64) -> bool) {
     }
 }
 
-/// The most samples in a row in which the spindle turns, or stands.
-fn stretch(samples: &[Sample], turning: bool) -> usize {
-    let turns = |(_, speed): &Sample| *speed >= TURNS_RPM;
-    let stretches = samples.chunk_by(|a, b| turns(a) == turns(b));
-    let wanted = stretches.filter(|stretch| turns(&stretch[0]) == turning);
-    wanted.map(<[Sample]>::len).max().unwrap_or(0)
-}
-
-/// Whether the mill's current or spindle is told of.
-fn is_told(found: &[Finding]) -> bool {
-    let detectors = ["current_draw", "spindle_speed"];
-    found
+/// Detectors of the mill's current and spindle that say something, in alphabetical order, and how
+/// many minutes after the fault the first of them does.
+fn told(found: &[Finding]) -> (BTreeSet<&str>, f64) {
+    let sensors = ["current_draw", "frozen_sensor", "spindle_speed"];
+    let told = found
         .iter()
-        .any(|one| detectors.contains(&one.detector.as_str()))
+        .filter(|one| sensors.contains(&one.detector.as_str()));
+    let begins =
+        EventTime::parse(SHIFT_AT).unwrap() + Span::from_secs(i64::try_from(FAULT_S).unwrap());
+    let after = |one: &Finding| {
+        let at = EventTime::parse(&one.at).unwrap();
+        at.since(begins).as_secs_f64() / 60.0
+    };
+    let first = told.clone().map(after).fold(f64::INFINITY, f64::min);
+    (told.map(|one| one.detector.as_str()).collect(), first)
 }
 
 /// The bounds that a rate lies between with a confidence of 95 %, of so many events in so many
@@ -148,12 +164,12 @@ fn rate_interval(events: u32, hours: f64) -> (f64, f64) {
     (low / hours, high / hours)
 }
 
-/// A mill whose current, speed and hours are learned.
-fn learned(folder: &Path) -> Run {
+/// A mill whose current, speed and hours are learned from these runs.
+fn learned(folder: &Path, from: &[u32]) -> Run {
     let devices = BTreeMap::from([("mill", BTreeSet::from(["10.0.0.1".to_owned()]))]);
     let run = Run::over(&devices, "UTC");
     run.write_profile("bare", "mill", "active_hours: Mon-Fri 06:00-22:00\n");
-    let captures: Vec<_> = LEARNED
+    let captures: Vec<_> = from
         .iter()
         .map(|number| {
             let path = run.path(&format!("run-{number}.ndjson"));
@@ -166,61 +182,134 @@ fn learned(folder: &Path) -> Run {
     run
 }
 
+/// What was found of one fault.
+#[derive(Default)]
+struct Recall {
+    found: u32,
+    by: BTreeSet<String>,
+    delays_min: Vec<f64>,
+}
+
+impl Recall {
+    /// What the run as it is raises already is no finding of the fault.
+    fn count(&mut self, faulty: &[Finding], clean: &[Finding]) {
+        let (by, delay) = told(faulty);
+        let new: BTreeSet<_> = by.difference(&told(clean).0).copied().collect();
+        if !new.is_empty() {
+            self.found += 1;
+            self.by.extend(new.into_iter().map(str::to_owned));
+            self.delays_min.push(delay);
+        }
+    }
+
+    fn text(&self, runs: u32) -> String {
+        let (low, high) = interval(self.found, runs);
+        let mut delays = self.delays_min.clone();
+        delays.sort_by(f64::total_cmp);
+        let middle = delays.get(delays.len() / 2);
+        let after = middle.map_or(String::new(), |m| {
+            format!(", {m:.0} min after, in the middle")
+        });
+        let by = self.by.iter().map(String::as_str).collect::<Vec<_>>();
+        format!(
+            "{} of {runs} found (95 %: {low:.2} to {high:.2}) by [{}]{after}",
+            self.found,
+            by.join(", ")
+        )
+    }
+}
+
+/// What came of runs that nothing was learned from.
+#[derive(Default)]
+struct Tally {
+    runs: u32,
+    false_alarms: u32,
+    faults: [Recall; FAULTS.len()],
+    night: u32,
+}
+
+impl Tally {
+    fn hours(&self) -> f64 {
+        f64::from(self.runs) * f64::from(u32::try_from(SHIFT_S).unwrap()) / 3_600.0
+    }
+
+    fn add(&mut self, run: &Run, folder: &Path, number: u32) {
+        let path = run.path("tried.ndjson");
+        let all = samples(folder, number);
+        let shift = shift(&all);
+        capture(&path, SHIFT_AT, 1, &shift);
+        let clean = run.backtest(&path, "learned");
+        let cried: BTreeMap<_, _> = clean.iter().map(|one| (&one.verdict, one)).collect();
+        for one in cried.values() {
+            eprintln!(
+                "  run {number} as it is: {}: {}",
+                one.detector, one.sentence
+            );
+        }
+        self.false_alarms += u32::try_from(cried.len()).unwrap();
+        for ((_, fault), recall) in FAULTS.iter().zip(&mut self.faults) {
+            let mut faulty = shift.clone();
+            fault(&mut faulty[FAULT_S..]);
+            capture(&path, SHIFT_AT, 1, &faulty);
+            recall.count(&run.backtest(&path, "learned"), &clean);
+        }
+        capture(&path, "2025-12-11T03:00:00Z", 10, &all);
+        self.night += u32::from(!told(&run.backtest(&path, "learned")).0.is_empty());
+        self.runs += 1;
+    }
+
+    fn print(&self) {
+        let (hours, runs) = (self.hours(), self.runs);
+        let (low, high) = rate_interval(self.false_alarms, hours);
+        eprintln!(
+            "  false alarms: {} in {hours} h (of {runs} runs repeated), {:.3} an hour (95 %: \
+             {low:.3} to {high:.3})",
+            self.false_alarms,
+            f64::from(self.false_alarms) / hours
+        );
+        for ((name, _), recall) in FAULTS.iter().zip(&self.faults) {
+            eprintln!("  {name}: {}", recall.text(runs));
+        }
+        let (low, high) = interval(self.night, runs);
+        eprintln!(
+            "  (e) a run at 03:00: {} of {runs} found (95 %: {low:.2} to {high:.2})",
+            self.night
+        );
+    }
+}
+
 #[test]
 fn faults_of_a_real_mill_are_counted_against_false_alarms() {
     let Some(folder) = corpus("06-cnc-mill") else {
         return;
     };
-    let run = learned(&folder);
-    let profile = fs::read_to_string(run.path("learned").join("mill.yaml")).unwrap();
-    let said = |key: &str| profile.lines().find(|line| line.starts_with(key)).unwrap();
-    eprintln!("folder 06: learned from runs {LEARNED:?}, tried on runs {TRIED:?}");
-    eprintln!("  {}; {}", said("current:"), said("spindle:"));
-    let longest = |turns| TRIED.map(|number| stretch(&samples(&folder, number), turns));
-    eprintln!(
-        "  longest stretches, tenths of a second: turning {:?}, standing {:?}; (a) and (b) count \
-         after 30 s of contradiction without a break; for (c) and (d) there is no detector of load \
-         at a speed, nor of a sensor that repeats itself",
-        longest(true),
-        longest(false)
-    );
-    let path = run.path("tried.ndjson");
-    let mut false_alarms = 0;
-    let mut recall = [0; FAULTS.len()];
-    let mut night = 0;
-    for number in TRIED {
-        let all = samples(&folder, number);
-        let clean = shift(&all);
-        capture(&path, "2025-12-11T08:00:00Z", 1, &clean);
-        let found = run.backtest(&path, "learned");
-        let cried: BTreeSet<_> = found.iter().map(|one| &one.verdict).collect();
-        false_alarms += u32::try_from(cried.len()).unwrap();
-        for ((_, fault), recall) in FAULTS.iter().zip(&mut recall) {
-            let mut faulty = clean.clone();
-            fault(&mut faulty[FAULT_S..]);
-            capture(&path, "2025-12-11T08:00:00Z", 1, &faulty);
-            // What the run as it is raises already is no finding of the fault.
-            *recall += u32::from(is_told(&run.backtest(&path, "learned")) && !is_told(&found));
+    let mut all = Tally::default();
+    for (from, tried) in SPLITS {
+        let run = learned(&folder, &from);
+        let profile = fs::read_to_string(run.path("learned").join("mill.yaml")).unwrap();
+        eprintln!("folder 06: learned from runs {from:?}, tried on runs {tried:?}");
+        let sections = ["current:", "spindle:", "load:", "  - { speed", "frozen:"];
+        for line in profile.lines() {
+            if sections.iter().any(|section| line.starts_with(section)) {
+                eprintln!("  | {line}");
+            }
         }
-        capture(&path, "2025-12-11T03:00:00Z", 10, &all);
-        night += u32::from(is_told(&run.backtest(&path, "learned")));
+        for number in tried {
+            all.add(&run, &folder, number);
+        }
+        all.print();
     }
-    let runs = u32::try_from(TRIED.len()).unwrap();
-    let hours = f64::from(runs) * f64::from(u32::try_from(SHIFT_S).unwrap()) / 3_600.0;
-    let (low, high) = rate_interval(false_alarms, hours);
-    eprintln!(
-        "  false alarms: {false_alarms} in {hours} h (of {runs} runs repeated), {:.3} an hour \
-         (95 %: {low:.3} to {high:.3})",
-        f64::from(false_alarms) / hours
-    );
-    let names = FAULTS.iter().map(|(name, _)| *name);
-    let counts = names.zip(recall).chain([("(e) a run at 03:00", night)]);
-    for (name, count) in counts {
-        let (low, high) = interval(count, runs);
-        eprintln!("  {name}: {count} of {runs} found (95 %: {low:.2} to {high:.2})");
+    assert_eq!(all.night, all.runs, "work at night is a rule");
+    assert!(all.false_alarms <= 1, "{}", all.false_alarms);
+    // Run 5, sampled once a second, turns for one sample at a time, so that (b) and (c) have none.
+    for ((name, _), recall) in FAULTS.iter().zip(&all.faults) {
+        let due = match name.get(..3) {
+            Some("(a)" | "(d)") => all.runs,
+            Some("(b)" | "(c)") => all.runs - 1,
+            _ => 0,
+        };
+        assert!(recall.found >= due, "{name}: {}", recall.found);
     }
-    assert_eq!(night, runs, "work at night is a rule");
-    assert!(false_alarms <= runs, "{false_alarms}");
 }
 
 #[test]

@@ -6,6 +6,8 @@ use serde_json::Value;
 use super::commands::COMMANDS;
 use super::learned::LEARNED;
 use super::learned_shares::LEARNED_SHARES;
+use super::sensors::{FROZEN, LOAD};
+use super::state::FIRMWARE;
 use crate::grade::Grade;
 use crate::inventory::ROLES;
 use crate::yaml::{Key, Section, Shape, schema};
@@ -17,13 +19,13 @@ const GRADES: &[&str] = &[
     Grade::Critical.as_str(),
 ];
 const BYTE_RANGE: Shape = Shape::Text(&["50-150 MB", "1.44 MB"]);
-const PERIOD: Shape = Shape::Text(&["5 s", "15 min"]);
-const AMPERES: Shape = Shape::Text(&["0.5-1.0 A", "2.0-8.0 A"]);
+pub(super) const PERIOD: Shape = Shape::Text(&["5 s", "15 min"]);
+pub(super) const AMPERES: Shape = Shape::Text(&["0.5-1.0 A", "2.0-8.0 A"]);
 const SHARE: Shape = Shape::Text(&["95 %"]);
 const COUNT: Shape = Shape::Text(&["10"]);
 const PORTS: Shape = Shape::Any(&[PORT, Shape::List(&PORT)]);
 const PORT: Shape = Shape::Text(&["tcp/502", "icmp"]);
-const COVERAGE: Key = Key::new(
+pub(super) const COVERAGE: Key = Key::new(
     "coverage",
     SHARE,
     "the share of honest values inside the range, 95 % unless written",
@@ -103,6 +105,16 @@ pub(crate) const PROFILE: Section = Section {
             "spindle",
             Shape::Any(&[Shape::Text(&["0-12000 rpm"]), Shape::Fields(&SPINDLE)]),
             "the speed of its spindle",
+        ),
+        Key::new(
+            "load",
+            Shape::List(&Shape::Fields(&LOAD)),
+            "the current it draws at speeds of its spindle",
+        ),
+        Key::new(
+            "frozen",
+            Shape::Fields(&FROZEN),
+            "how long a sensor may show exactly the same value, for ever where nothing is written",
         ),
         Key::new(
             "firmware",
@@ -320,26 +332,6 @@ pub(crate) const SPINDLE: Section = Section {
             "limit",
             Shape::Text(&["12500 rpm"]),
             "the speed it must never exceed, the upper end unless written",
-        ),
-    ],
-};
-
-pub(crate) const FIRMWARE: Section = Section {
-    keys: &[
-        Key::must(
-            "version",
-            Shape::Text(&["31i-B5-Plus"]),
-            "the version as the vendor writes it",
-        ),
-        Key::new(
-            "sha256",
-            Shape::Any(&[Shape::Text(&[]), Shape::List(&Shape::Text(&[]))]),
-            "the SHA-256 digest of the image in hex, or several",
-        ),
-        Key::must(
-            "released",
-            Shape::Text(&["2025-09-15"]),
-            "when it was released or installed",
         ),
     ],
 };

@@ -11,6 +11,7 @@ mod learned;
 mod learned_shares;
 mod parse;
 mod read;
+mod sensors;
 mod state;
 mod talk;
 mod write;
@@ -21,6 +22,7 @@ pub use learned::{HOURS_OF_WEEK, LEARNERS, LearnedNull, LearnedSpike, LearnedSte
 pub use learned_shares::{LearnedCell, LearnedShares, SHARE_LEARNERS};
 pub(crate) use parse::type_name;
 pub use parse::{ProfileSet, SourceFile, parse};
+pub use sensors::{Frozen, Load};
 pub(crate) use talk::{host_name, network, role};
 
 use std::collections::BTreeMap;
@@ -310,6 +312,12 @@ pub struct Profile {
     pub current: Option<Current>,
     /// Spindle speed.
     pub spindle: Option<Spindle>,
+    /// The current at speeds of the spindle, in their order; left out of the hash if there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub load: Vec<Load>,
+    /// How long a sensor may show the same value; left out of the hash if nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<Frozen>,
     /// Known good firmware, in order of release.
     pub firmware: Vec<Firmware>,
     /// Fan-out that is still normal.

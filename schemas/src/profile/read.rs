@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::contract::{CALIBRATION, DETECTOR, SCAN};
 use super::{
     Calibration, DetectorSetting, Profile, ScanLimits, behaviour, commands, learned,
-    learned_shares, state, talk,
+    learned_shares, sensors, state, talk,
 };
 use crate::grade::Grade;
 use crate::problems::{Refusal, quoted, suggestion};
@@ -104,6 +104,8 @@ pub(crate) fn profile(
         cadence,
         current: state::current(layers, report),
         spindle: state::spindle(layers, report),
+        load: sensors::load(layers.get("load"), report),
+        frozen: sensors::frozen(layers, report),
         firmware: state::firmware(layers.get("firmware"), report),
         scan: scan(layers, report),
         silence: silence(layers, report),

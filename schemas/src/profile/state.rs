@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::contract::{CURRENT, FIRMWARE, SPINDLE};
+use super::contract::{CURRENT, SPINDLE};
 use super::read::{Layers, coverage, covered, positive};
 use super::{COVERAGE_DEFAULT, Current, Firmware, Spindle};
 use crate::problems::{Refusal, quoted};
 use crate::quantity::{Dimension, day_number};
-use crate::yaml::{Node, Report};
+use crate::yaml::{Key, Node, Report, Section, Shape};
 
 /// Current draw by state.
 pub(crate) fn current(layers: &Layers<'_>, report: &mut Report) -> Option<Current> {
@@ -75,6 +75,26 @@ pub(crate) fn spindle(layers: &Layers<'_>, report: &mut Report) -> Option<Spindl
         limit: limit.unwrap_or(range.hi),
     })
 }
+
+pub(super) const FIRMWARE: Section = Section {
+    keys: &[
+        Key::must(
+            "version",
+            Shape::Text(&["31i-B5-Plus"]),
+            "the version as the vendor writes it",
+        ),
+        Key::new(
+            "sha256",
+            Shape::Any(&[Shape::Text(&[]), Shape::List(&Shape::Text(&[]))]),
+            "the SHA-256 digest of the image in hex, or several",
+        ),
+        Key::must(
+            "released",
+            Shape::Text(&["2025-09-15"]),
+            "when it was released or installed",
+        ),
+    ],
+};
 
 /// Known good firmware, in order of release.
 pub(crate) fn firmware(node: Option<Node<'_>>, report: &mut Report) -> Vec<Firmware> {

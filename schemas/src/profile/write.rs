@@ -2,9 +2,10 @@
 //! is written reads back as the same profile, with the same hash.
 
 use super::commands;
+use super::sensors::duration;
 use super::{
-    COVERAGE_DEFAULT, Cadence, Calibration, Current, Destination, DetectorSetting, Firmware, Hours,
-    HoursSpan, Profile, Protocol, ProtocolMatch, Range, Spindle, Target, Volume,
+    COVERAGE_DEFAULT, Cadence, Calibration, Current, Destination, DetectorSetting, Firmware,
+    Frozen, Hours, HoursSpan, Profile, Protocol, ProtocolMatch, Range, Spindle, Target, Volume,
 };
 use crate::observation::{ByteKind, Role};
 use crate::protocol::{by_name, write_port};
@@ -113,6 +114,8 @@ pub(crate) fn fields(profile: &Profile) -> Vec<Field> {
     fields.extend(line("cadence", profile.cadence.as_ref().map(cadence)));
     fields.extend(line("current", profile.current.as_ref().map(current)));
     fields.extend(line("spindle", profile.spindle.as_ref().map(spindle)));
+    fields.extend(items("load", &profile.load, |load| load.to_text()));
+    fields.extend(line("frozen", profile.frozen.map(Frozen::to_text)));
     fields.extend(items("firmware", &profile.firmware, firmware));
     let scan = &profile.scan;
     let scan = [
@@ -122,9 +125,7 @@ pub(crate) fn fields(profile: &Profile) -> Vec<Field> {
     ];
     let scan = scan.map(|(key, limit)| format!("{key}: {limit}"));
     fields.extend(line("scan", Some(flow(&scan))));
-    let silence = profile
-        .silence
-        .map(|span| write_amount(span.as_secs_f64(), Dimension::Seconds));
+    let silence = profile.silence.map(duration);
     fields.extend(line("silence", silence));
     fields.extend(profile.detectors.iter().map(|(name, setting)| Field {
         key: "detectors",
@@ -209,7 +210,7 @@ fn short(mut rest: Vec<String>, range: &Range, dimension: Dimension) -> String {
     flow(&rest)
 }
 
-fn coverage(range: &Range) -> Option<String> {
+pub(super) fn coverage(range: &Range) -> Option<String> {
     let share = write_amount(range.coverage, Dimension::Share);
     (!same(range.coverage, COVERAGE_DEFAULT)).then(|| format!("coverage: {share}"))
 }

@@ -277,7 +277,7 @@ impl Draft<'_> {
 }
 
 /// Ends to two digits, the lower one down and the upper one up.
-fn outward(lo: f64, hi: f64) -> (f64, f64) {
+pub(super) fn outward(lo: f64, hi: f64) -> (f64, f64) {
     let lo = two_digits(lo, f64::floor);
     (lo, two_digits(hi, f64::ceil).max(lo))
 }

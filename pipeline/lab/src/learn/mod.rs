@@ -13,6 +13,7 @@ mod law;
 mod peers;
 mod sample;
 mod screen;
+mod sensors;
 mod states;
 mod tally;
 mod week;

@@ -16,6 +16,7 @@ use andon_schemas::time::{EventTime, Span};
 use super::cadence::Streams;
 use super::commands::Told;
 use super::sample::Sample;
+use super::sensors::Sensors;
 
 /// Most different peers, protocols and firmwares counted of one type, and names of one plant.
 const KINDS_MAX: usize = 4_096;
@@ -97,6 +98,7 @@ pub(super) struct Tally {
     pub(super) quarters: BTreeMap<u16, u64>,
     pub(super) current: Sample,
     pub(super) spindle: Sample,
+    pub(super) sensors: Sensors,
     pub(super) firmware: BTreeMap<(String, Option<String>), BTreeSet<u32>>,
     pub(super) streams: Streams,
     pub(super) gaps: Vec<Gap>,
@@ -178,10 +180,12 @@ impl Tally {
         self.silence(device, at);
         match &row.body {
             Body::Flow(flow) => self.flow(device, at, flow, names, inventory),
-            Body::Reading(Reading {
-                current_a,
-                spindle_rpm,
-            }) => {
+            Body::Reading(reading) => {
+                let Reading {
+                    current_a,
+                    spindle_rpm,
+                } = reading;
+                self.sensors.take(device, at, reading);
                 if let Some(value) = current_a {
                     self.current.push(*value);
                 }

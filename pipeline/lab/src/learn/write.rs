@@ -120,6 +120,9 @@ impl Draft<'_> {
             .filter(|h| self.is_in(activity.as_ref(), h.number))
             .collect();
         let cadence = self.cadence();
+        let (current, spindle) = (self.current(), self.spindle());
+        let load = self.load(spindle.as_ref());
+        let frozen = self.frozen(current.as_ref(), spindle.as_ref());
         let mut profile = Profile {
             name: name.to_owned(),
             version: "1".to_owned(),
@@ -138,8 +141,10 @@ impl Draft<'_> {
             connections: self.connections(&active),
             hours: self.hours(activity.as_ref()),
             cadence,
-            current: self.current(),
-            spindle: self.spindle(),
+            current,
+            spindle,
+            load,
+            frozen,
             firmware: self.firmware(),
             scan: self.scan(),
             silence: Some(self.silence(activity.as_ref())),

@@ -170,6 +170,10 @@ pub(super) fn of(finding: &Finding) -> Vec<Gauge> {
                 .line("absolute limit", "limit_a")
         })],
         "spindle_speed" => spindle(finding),
+        "frozen_sensor" => vec![
+            seen("without a change", Unit::Seconds, "same_s")
+                .map(|draft| draft.at_most("expected", "same_s_max")),
+        ],
         "cadence" => vec![
             seen("message size", Unit::Bytes, "message_bytes")
                 .map(|draft| draft.within("expected", "message_bytes")),
@@ -207,6 +211,8 @@ fn spindle(finding: &Finding) -> Vec<Option<Draft<'_>>> {
     let speed = Draft::seen(finding, "spindle speed", Unit::Rpm, "spindle_rpm");
     let current = Draft::seen(finding, "current", Unit::Amperes, "current_a").map(|draft| {
         draft
+            .within("at rest", "standing_a")
+            .within("while it turns", "turning_a")
             .line("turns above", "turning_above_a")
             .line("stands below", "standing_below_a")
     });

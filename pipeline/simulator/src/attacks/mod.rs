@@ -18,6 +18,7 @@ mod scene;
 mod silent_sensor;
 mod spindle_overspeed;
 mod spoofed_device;
+mod stuck_sensor;
 mod talk;
 mod volume_3x;
 mod volume_ladder;
@@ -75,6 +76,7 @@ pub const ATTACKS: &[AttackKind] = &[
     spoofed_device::KIND,
     volume_3x::KIND,
     idle_current_mining::KIND,
+    stuck_sensor::KIND,
     silent_sensor::KIND,
     off_hours_maintenance::KIND,
     low_and_slow_exfil::KIND,
