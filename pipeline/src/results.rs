@@ -18,6 +18,9 @@ use serde::Serialize;
 use crate::blueprint::Blueprint;
 use crate::ledger::Ledger;
 
+/// Name of the file of verdicts.
+pub const VERDICTS: &str = "verdicts.jsonl";
+
 /// The files of a run; without a folder, only counted.
 #[derive(Debug)]
 pub struct Results {
@@ -93,7 +96,7 @@ impl Results {
             fresh: Vec::new(),
             folder: Some(folder.to_owned()),
             files: Some(Files {
-                verdicts: create("verdicts.jsonl")?,
+                verdicts: create(VERDICTS)?,
                 commands: create("commands.jsonl")?,
                 risks: create("risk.jsonl")?,
                 rejects: create("rejects.jsonl")?,

@@ -12,7 +12,7 @@ use crate::truth::{Detection, Found, Recall};
 
 mod comparison;
 
-pub use comparison::comparison;
+pub use comparison::{comparison, shadow};
 
 /// Most verdicts listed one by one; the rest is in `verdicts.jsonl`.
 const LISTED_MAX: usize = 20;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use andon_engine::Plant;
+use andon_engine::{Input, Plant};
 use andon_ingest::endpoint::Refusal;
 use andon_ingest::files::CaptureWriter;
 use andon_ingest::refused::Refused;
@@ -20,6 +20,7 @@ use crate::blueprint::Blueprint;
 use crate::intake::{Intake, Recorded};
 use crate::live::message::turned_away;
 use crate::live::outlet::{Outgoing, Outlet};
+use crate::live::shadow::Beside;
 use crate::live::state::State;
 use crate::results::Results;
 use crate::shards::Shards;
@@ -33,6 +34,8 @@ pub struct Core {
     /// What came out.
     pub results: Results,
     outlet: Outlet,
+    /// What measures the same input against other profiles.
+    pub beside: Beside,
     capture: Option<CaptureWriter>,
     /// When the oldest row that waits came in, by the monotonic clock.
     waiting_since: Option<Instant>,
@@ -60,6 +63,7 @@ impl Core {
             shards: Shards::new(plant, shards)?,
             results,
             outlet,
+            beside: Beside::default(),
             capture: None,
             waiting_since: None,
             // Up to a minute, three digits.
@@ -115,6 +119,7 @@ impl Core {
         }
         self.results.measured_against(&blueprint, &plant)?;
         self.intake.change(&plant);
+        self.beside.follow(&blueprint);
         self.blueprint = blueprint;
         Ok(())
     }
@@ -222,9 +227,12 @@ impl Core {
         let rejects = self.intake.take_rejects();
         self.results.rejects(&rejects)?;
         if inputs.is_empty() {
+            self.beside.settle();
             return Ok(());
         }
-        let output = self.shards.run(inputs)?;
+        let inputs: Arc<[Input]> = inputs.into();
+        self.shards.begin(&inputs)?;
+        let output = self.shards.settled()?;
         let site = &self.intake.plant().inventory().site;
         let mut outgoing = Vec::new();
         for (_, item) in &output.items {
@@ -242,6 +250,7 @@ impl Core {
         for message in outgoing {
             self.outlet.publish(message)?;
         }
+        self.beside.take(&inputs);
         if let Some(since) = waited.filter(|_| verdicts > 0) {
             let micros = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.latency.saturating_record_n(micros, verdicts);
