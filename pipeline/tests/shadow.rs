@@ -163,7 +163,7 @@ fn a_shadow_goes_on_where_it_stood_when_its_run_is_killed() {
     live.publish(&scene.captures[1]);
     live.run.kill();
     let mut live = scene.shadowed("data", &["--shards", "2"]);
-    live.run.said("which goes on where it stood");
+    live.run.said("goes on where it stood");
     live.publish(&scene.captures[2]);
     live.end();
     let data = scene.path("data");

@@ -286,6 +286,7 @@ impl Run<'_> {
                 let clock = &self.core.plant().inventory().clock;
                 text::summary(&summary, &self.core.results.ledger, clock, out)?;
                 if let Some(found) = compared {
+                    writeln!(out)?;
                     text::shadow(&found, folder, "in its compare.json", out)?;
                 }
             }

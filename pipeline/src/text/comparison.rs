@@ -23,7 +23,7 @@ pub fn shadow(found: &Compared, data: &Path, all: &str, out: &mut impl Write) ->
     let folder = data.join(shadow::FOLDER);
     writeln!(
         out,
-        "\n{:<14} {} since {since}; its verdicts are in {}",
+        "{:<14} {} since {since}; its verdicts are in {}",
         "in shadow",
         printable(&about.profiles),
         folder.display()

@@ -68,13 +68,13 @@ impl Run<'_> {
             return Ok(None);
         }
         let how = if goes_on {
-            "goes on where it stood"
+            "it goes on where it stood"
         } else {
-            "begins now, from what the run remembers"
+            "it begins now, from what the run remembers"
         };
         let results = self.config.data.join(FOLDER);
         Ok(Some(format!(
-            "in shadow     {}, which {how}; its verdicts are in {}",
+            "in shadow     {}: {how}; its verdicts are in {}",
             self.profiles_of_shadow(),
             results.display()
         )))
