@@ -16,6 +16,7 @@ use andon_schemas::time::PlantClock;
 use anyhow::{Context as _, anyhow};
 use serde::{Deserialize, Serialize};
 
+use crate::alerts;
 use crate::args::PlantArgs;
 use crate::exit::{usage, words};
 use crate::setting::{gather, lists, read, read_profiles};
@@ -104,6 +105,7 @@ impl Blueprint {
             Some(page) => inventory::parse(page.file()).map_err(usage)?,
             None => nobody()?,
         };
+        alerts::check(&inventory)?;
         let profiles = self.profiles()?;
         let lists: Vec<SourceFile> = self.indicators.iter().map(Page::file).collect();
         let indicators = Arc::new(indicator::parse(&lists).map_err(usage)?);
@@ -332,6 +334,7 @@ fn nobody() -> anyhow::Result<Inventory> {
         devices: Vec::new(),
         holidays: Vec::new(),
         maintenance: Vec::new(),
+        alert_budget: None,
         hash: String::new(),
         lookup: Lookup::default(),
     })

@@ -69,7 +69,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         .map_err(usage)?;
     source.keep_token(&config.data)?;
     let log = past.log(&config.data, source.settle.clone())?;
-    let results = Results::go_on(&config.data)?;
+    let mut results = Results::go_on(&config.data)?;
     results.measured_against(&blueprint, &plant)?;
     let outlet = source.outlet();
     let mut run = Run {

@@ -247,6 +247,13 @@ impl Core {
         for command in self.results.take_commands() {
             outgoing.extend(order_of(&command)?);
         }
+        for alert in self.results.take_alerts() {
+            outgoing.push(Outgoing {
+                topic: topic(&alert.site, alert.device_id.as_str(), "alert"),
+                payload: serde_json::to_vec(&alert)?,
+                retain: false,
+            });
+        }
         for message in outgoing {
             self.outlet.publish(message)?;
         }
@@ -331,16 +338,18 @@ impl Core {
     }
 }
 
+/// Where something about a device is published.
+fn topic(site: &str, device: &str, what: &str) -> String {
+    format!("andon/v1/out/{site}/{device}/{what}")
+}
+
 /// What a command tells its device and the enforcement points; nothing in monitor mode.
 fn order_of(command: &Command) -> anyhow::Result<Option<Outgoing>> {
     let Some(order) = device_view(command) else {
         return Ok(None);
     };
     Ok(Some(Outgoing {
-        topic: format!(
-            "andon/v1/out/{}/{}/enforcement",
-            command.site, command.device_id
-        ),
+        topic: topic(&command.site, command.device_id.as_str(), "enforcement"),
         payload: serde_json::to_vec(&order)?,
         retain: false,
     }))
@@ -348,15 +357,14 @@ fn order_of(command: &Command) -> anyhow::Result<Option<Outgoing>> {
 
 /// The messages of one thing that came out.
 fn message_of(item: &andon_engine::Item, site: &str) -> anyhow::Result<Option<Outgoing>> {
-    let topic = |device: &str, what: &str| format!("andon/v1/out/{site}/{device}/{what}");
     Ok(match item {
         andon_engine::Item::Verdict(verdict) => Some(Outgoing {
-            topic: topic(verdict.device_id.as_str(), "verdict"),
+            topic: topic(site, verdict.device_id.as_str(), "verdict"),
             payload: serde_json::to_vec(verdict)?,
             retain: false,
         }),
         andon_engine::Item::Risk(update) => Some(Outgoing {
-            topic: topic(update.device_id.as_str(), "risk"),
+            topic: topic(site, update.device_id.as_str(), "risk"),
             payload: serde_json::to_vec(update)?,
             retain: true,
         }),

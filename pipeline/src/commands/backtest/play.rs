@@ -70,8 +70,8 @@ impl Side {
     fn take(&mut self, output: Output) -> anyhow::Result<Vec<(u64, Reject)>> {
         let history = &mut self.history;
         let refused = self.results.take(output, |verdict| history.take(verdict))?;
-        // They are in `commands.jsonl`; a backtest orders nobody about.
-        drop(self.results.take_commands());
+        // They are in its files; a backtest orders nobody about, and tells nobody.
+        drop((self.results.take_commands(), self.results.take_alerts()));
         Ok(refused)
     }
 

@@ -205,8 +205,8 @@ impl Shadow {
         let output = self.engines.settled()?;
         // The run refuses the same rows, and counts them: that depends on the inventory alone.
         drop(self.results.take(output, |_| {})?);
-        // They are in `commands.jsonl`; a shadow orders nobody about.
-        drop(self.results.take_commands());
+        // They are in its files; a shadow orders nobody about, and tells nobody.
+        drop((self.results.take_commands(), self.results.take_alerts()));
         self.results.flush()
     }
 
