@@ -85,3 +85,10 @@ fn a_folder_without_verdicts_keeps_no_plant() {
     let folder = tempfile::tempdir().unwrap();
     assert!(Blueprint::kept(folder.path()).unwrap().is_empty());
 }
+
+#[test]
+fn whoever_only_watches_orders_nothing_and_measures_against_the_same() {
+    let read = |mode| Blueprint::read(&PlantArgs::default(), mode).unwrap();
+    assert_ne!(read(Mode::Enforce), read(Mode::Monitor));
+    assert_eq!(read(Mode::Enforce).monitored(), read(Mode::Monitor));
+}

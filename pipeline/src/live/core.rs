@@ -257,14 +257,16 @@ impl Core {
         for message in outgoing {
             self.outlet.publish(message)?;
         }
-        self.beside.take(&inputs);
         if let Some(since) = waited.filter(|_| verdicts > 0) {
             let micros = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.latency.saturating_record_n(micros, verdicts);
         }
         self.intake.settle(refused);
         let rejects = self.intake.take_rejects();
-        self.results.rejects(&rejects)
+        self.results.rejects(&rejects)?;
+        // Last of all: nothing of the run waits for it.
+        self.beside.take(&inputs);
+        Ok(())
     }
 
     /// The source ended: the last tick.
