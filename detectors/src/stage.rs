@@ -238,6 +238,7 @@ fn inventory() -> Inventory {
         ],
         holidays: vec![day_number("2025-12-25").unwrap()],
         maintenance: Vec::new(),
+        alert_budget: None,
         hash: String::new(),
         lookup: Lookup::default(),
     };

@@ -87,6 +87,8 @@ pub enum Command {
     Devices(StateArgs),
     /// Show the risk of one device and what it rests on.
     Risk(RiskArgs),
+    /// Say which verdicts of a run its shadow raises, does not raise or grades otherwise, and why.
+    Shadow(StateArgs),
     /// Work on profiles.
     #[command(subcommand)]
     Profile(ProfileCommand),
@@ -160,6 +162,10 @@ pub struct RunArgs {
     /// Record the input, so that a backtest of it repeats this run byte for byte.
     #[arg(long, value_name = "FILE")]
     pub capture: Option<PathBuf>,
+    /// Measure against this folder of profiles as well, beside the run: nothing that comes of it
+    /// leaves the data folder, and `andon shadow` says which verdicts would change, and why.
+    #[arg(long, value_name = "DIR")]
+    pub shadow: Option<PathBuf>,
     /// Read the source to its end, make no clock ticks, and exit. One process does it alone.
     #[arg(long)]
     pub drain: bool,
@@ -330,7 +336,7 @@ pub struct ExplainArgs {
     pub plant: PlantArgs,
 }
 
-/// `andon devices`.
+/// `andon devices`, `andon shadow`.
 #[derive(Debug, Args)]
 pub struct StateArgs {
     /// Folder that a run, demo or backtest wrote.

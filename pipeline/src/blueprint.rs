@@ -16,6 +16,7 @@ use andon_schemas::time::PlantClock;
 use anyhow::{Context as _, anyhow};
 use serde::{Deserialize, Serialize};
 
+use crate::alerts;
 use crate::args::PlantArgs;
 use crate::exit::{usage, words};
 use crate::setting::{gather, lists, read, read_profiles};
@@ -104,6 +105,7 @@ impl Blueprint {
             Some(page) => inventory::parse(page.file()).map_err(usage)?,
             None => nobody()?,
         };
+        alerts::check(&inventory)?;
         let profiles = self.profiles()?;
         let lists: Vec<SourceFile> = self.indicators.iter().map(Page::file).collect();
         let indicators = Arc::new(indicator::parse(&lists).map_err(usage)?);
@@ -182,12 +184,36 @@ impl Blueprint {
     /// # Errors
     /// If it cannot be read.
     pub fn newest(folder: &Path) -> anyhow::Result<Option<Self>> {
-        let written = |path: &PathBuf| path.metadata().and_then(|about| about.modified()).ok();
-        let paths = kept_files(folder)?;
-        let newest = paths.iter().max_by_key(|path| written(path));
+        let paths = by_age(kept_files(folder)?);
+        let newest = paths.last();
         newest
             .map(|path| Self::opened(path).with_context(|| format!("`{}`", path.display())))
             .transpose()
+    }
+
+    /// Everything that verdicts in a folder were measured against, what came into force last as
+    /// the last. What cannot be read is passed over with a warning.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn in_turn(folder: &Path) -> anyhow::Result<Vec<Self>> {
+        let mut found = Vec::new();
+        for path in by_age(kept_files(folder)?) {
+            match Self::opened(&path) {
+                Ok(blueprint) => found.push(blueprint),
+                Err(error) => tracing::warn!("`{}`: {}", path.display(), words(&error)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The same for whoever only watches: nothing is ever ordered because of it.
+    #[must_use]
+    pub fn monitored(self) -> Self {
+        Self {
+            mode: Mode::Monitor,
+            ..self
+        }
     }
 
     fn opened(path: &Path) -> anyhow::Result<Self> {
@@ -213,6 +239,13 @@ fn kept_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Those files, the one that was written last as the last: whatever comes into force is written
+/// anew.
+fn by_age(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    paths.sort_by_key(|path| path.metadata().and_then(|about| about.modified()).ok());
+    paths
+}
+
 /// The half of a plant that somebody names, to be measured against instead of what a recorded run
 /// was measured against.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -223,6 +256,20 @@ pub struct Named {
 }
 
 impl Named {
+    /// A folder of profiles, or a single file, checked.
+    ///
+    /// # Errors
+    /// Every problem of every file at once.
+    pub fn profiles(path: &Path) -> anyhow::Result<Self> {
+        let args = PlantArgs {
+            profiles: Some(path.to_owned()),
+            ..PlantArgs::default()
+        };
+        let read = Blueprint::read(&args, Mode::Monitor)?;
+        read.profiles()?;
+        Ok(Self::of(&args, &read))
+    }
+
     /// What the arguments name, of what was read for them.
     pub fn of(args: &PlantArgs, read: &Blueprint) -> Self {
         let profiles = args.profiles.as_ref().map(|_| read.profiles.clone());
@@ -287,96 +334,11 @@ fn nobody() -> anyhow::Result<Inventory> {
         devices: Vec::new(),
         holidays: Vec::new(),
         maintenance: Vec::new(),
+        alert_budget: None,
         hash: String::new(),
         lookup: Lookup::default(),
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_kept_compiles_to_the_same_plant() {
-        let folder = tempfile::tempdir().unwrap();
-        let blueprint = Blueprint::read(&PlantArgs::default(), Mode::Monitor).unwrap();
-        let plant = blueprint.compile().unwrap();
-        blueprint.keep(folder.path(), &plant).unwrap();
-        let undescribed = Blueprint::undescribed(&PlantArgs::default()).unwrap();
-        undescribed
-            .keep(folder.path(), &undescribed.compile().unwrap())
-            .unwrap();
-        let kept = Blueprint::kept(folder.path()).unwrap();
-        let hashes = |plant: &Plant| {
-            let hashes = (plant.profile_hash(), plant.inventory_hash());
-            (hashes.0.to_owned(), hashes.1.to_owned())
-        };
-        assert_eq!(kept.len(), 2);
-        assert!(kept.iter().any(|kept| hashes(kept) == hashes(&plant)));
-    }
-
-    #[test]
-    fn what_is_not_named_stays_as_it_was_recorded() {
-        let recorded = Blueprint::undescribed(&PlantArgs::default()).unwrap();
-        let profiles = Some(concat!(env!("CARGO_MANIFEST_DIR"), "/../profiles").into());
-        let args = PlantArgs {
-            profiles,
-            ..PlantArgs::default()
-        };
-        let read = Blueprint::read(&args, Mode::Monitor).unwrap();
-        let over = Named::of(&args, &read).over(&recorded);
-        assert_eq!(over.inventory, recorded.inventory);
-        assert_eq!(over.profiles, read.profiles);
-        assert_ne!(over.profiles, recorded.profiles);
-        let nothing = Named::of(&PlantArgs::default(), &read);
-        assert_eq!(nothing.over(&recorded), recorded);
-    }
-
-    #[test]
-    fn lists_of_hostile_destinations_are_part_of_it_and_older_ones_have_none() {
-        let folder = tempfile::tempdir().unwrap();
-        let list = |name: &str, text: &str| {
-            std::fs::create_dir_all(folder.path().join("feeds")).unwrap();
-            std::fs::write(folder.path().join("feeds").join(name), text).unwrap();
-        };
-        list("b.csv", "ioc,name\nc2.example.net,rat\n");
-        list("a.txt", "203.0.113.77\n");
-        list(".hidden", "what an editor left");
-        let args = PlantArgs {
-            indicators: vec![folder.path().join("feeds")],
-            ..PlantArgs::default()
-        };
-        let blueprint = Blueprint::read(&args, Mode::Monitor).unwrap();
-        let plant = blueprint.compile().unwrap();
-        assert_eq!(plant.indicators().len(), 2);
-        let without = Blueprint::read(&PlantArgs::default(), Mode::Monitor).unwrap();
-        let older = serde_json::to_string(&without).unwrap();
-        let older = older.replace(r#","indicators":[]"#, "");
-        assert!(!older.contains("indicators"));
-        assert_eq!(serde_json::from_str::<Blueprint>(&older).unwrap(), without);
-        let text = serde_json::to_string(&blueprint).unwrap();
-        assert_eq!(serde_json::from_str::<Blueprint>(&text).unwrap(), blueprint);
-
-        // Both are kept beside each other, and what is not named stays as it was recorded.
-        blueprint.keep(folder.path(), &plant).unwrap();
-        without
-            .keep(folder.path(), &without.compile().unwrap())
-            .unwrap();
-        assert_eq!(Blueprint::kept(folder.path()).unwrap().len(), 2);
-        let named = Named::of(&args, &blueprint).over(&without);
-        assert_eq!(named, blueprint);
-        let nothing = Named::of(&PlantArgs::default(), &without);
-        assert_eq!(nothing.over(&blueprint), blueprint);
-
-        list("a.txt", "10.0.0.1\nnonsense\n");
-        let wrong = Blueprint::read(&args, Mode::Monitor).unwrap();
-        let told = format!("{:#}", wrong.compile().unwrap_err());
-        assert!(told.contains("a.txt cannot be used: 2 problems"), "{told}");
-    }
-
-    #[test]
-    fn a_folder_without_verdicts_keeps_no_plant() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(Blueprint::kept(folder.path()).unwrap().is_empty());
-    }
-}
+mod tests;

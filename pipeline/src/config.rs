@@ -6,6 +6,7 @@
 //! inventory = "profiles/inventory/precision-parts.yaml"
 //! profiles = "profiles"
 //! indicators = ["feeds/c2.txt"]        # lists of hostile destinations, or folders of them
+//! shadow = "candidate"                 # profiles that are tried out beside; not on Kafka
 //! shards = 1
 //! http = "127.0.0.1:8080"              # health and metrics; on none unless said
 //!
@@ -43,6 +44,10 @@ const LISTEN: &str = "127.0.0.1:1883";
 /// Where a run keeps everything unless it is told.
 const DATA: &str = "andon-data";
 
+/// What a run on Kafka that shall have a shadow is told.
+const NO_SHADOW_ON_KAFKA: &str = "a shadow runs beside a run on MQTT only, and this one reads from \
+     Kafka. Over captured traffic, `andon backtest --compare` says the same.";
+
 /// What a live run is told.
 #[derive(Debug)]
 pub struct Config {
@@ -52,6 +57,8 @@ pub struct Config {
     pub data: PathBuf,
     /// What to measure against.
     pub plant: PlantArgs,
+    /// Profiles that the same traffic is measured against beside.
+    pub shadow: Option<PathBuf>,
     /// Threads of the engine.
     pub shards: usize,
     /// Where messages come from.
@@ -94,6 +101,7 @@ struct File {
     inventory: Option<PathBuf>,
     profiles: Option<PathBuf>,
     indicators: Vec<PathBuf>,
+    shadow: Option<PathBuf>,
     shards: Option<usize>,
     http: Option<String>,
     mqtt: MqttFile,
@@ -157,6 +165,11 @@ impl Config {
                 args.plant.indicators.clone()
             },
         };
+        let kafka = file.kafka.check(args.kafka.as_deref()).map_err(usage)?;
+        let shadow = args.shadow.clone().or(file.shadow);
+        if kafka.is_some() && shadow.is_some() {
+            return Err(usage(anyhow!(NO_SHADOW_ON_KAFKA)));
+        }
         Ok(Self {
             mode,
             data: args
@@ -165,11 +178,12 @@ impl Config {
                 .or(file.data)
                 .unwrap_or_else(|| PathBuf::from(DATA)),
             plant,
+            shadow,
             shards: args.shards.or(shards).unwrap_or(1),
             mqtt: source(args.mqtt.as_deref(), &file.mqtt)?,
             principals,
             http: args.http.clone().or(file.http),
-            kafka: file.kafka.check(args.kafka.as_deref()).map_err(usage)?,
+            kafka,
         })
     }
 }
@@ -346,6 +360,23 @@ mod tests {
             panic!("the bridge reads from a broker");
         };
         assert!(!mosquitto.trusted_topics, "nobody proves himself there");
+    }
+
+    #[test]
+    fn a_shadow_is_named_in_the_file_or_on_the_command_line_and_not_on_kafka() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("andon.toml");
+        std::fs::write(&path, "shadow = \"theirs\"\n").unwrap();
+        let shadow = |extra: &[&str]| loaded(&path, extra).shadow.unwrap();
+        assert_eq!(shadow(&[]), Path::new("theirs"));
+        assert_eq!(shadow(&["--shadow", "ours"]), Path::new("ours"));
+        let args = RunArgs {
+            config: Some(path),
+            kafka: Some("localhost:9092".to_owned()),
+            ..RunArgs::default()
+        };
+        let refused = Config::load(&args).unwrap_err().to_string();
+        assert!(refused.contains("`andon backtest --compare`"), "{refused}");
     }
 
     #[test]

@@ -73,3 +73,17 @@ impl Engines {
         Ok(())
     }
 }
+
+/// The same input for engines that measure against something else: each change of the plant brings
+/// theirs, in order.
+pub fn with_plants(inputs: &Arc<[Input]>, plants: Vec<Arc<Plant>>) -> Arc<[Input]> {
+    if plants.is_empty() {
+        return inputs.clone();
+    }
+    let mut plants = plants.into_iter();
+    let swap = |input: &Input| match input {
+        Input::Control(plant) => Input::Control(plants.next().unwrap_or_else(|| plant.clone())),
+        other => other.clone(),
+    };
+    inputs.iter().map(swap).collect()
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use andon_respond::Alerts;
 use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::time::EventTime;
@@ -28,6 +29,9 @@ pub struct Ledger {
     pub revisions: u64,
     /// Risk updates.
     pub risk_updates: u64,
+    /// Which verdicts are worth a person's time. States of before there were any have none.
+    #[serde(default)]
+    pub alerts: Alerts,
     /// Episodes that are over are only counted: a live run goes on for ever.
     forgets: bool,
     /// Of forgotten episodes, how many were of which worst grade.

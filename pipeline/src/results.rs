@@ -1,4 +1,4 @@
-//! What a run leaves behind: `verdicts.jsonl`, `commands.jsonl`, `risk.jsonl`, `rejects.jsonl`,
+//! What a run leaves behind: `verdicts.jsonl`, `commands.jsonl`, `alerts.jsonl`, `risk.jsonl`, `rejects.jsonl`,
 //! `late.jsonl`, `duplicates.jsonl`, and `summary.json`.
 
 use std::fs::File;
@@ -9,14 +9,19 @@ use std::path::{Path, PathBuf};
 use andon_engine::{Item, Output, Plant, Refusal};
 use andon_lab::whole_file;
 use andon_respond::Commands;
+use andon_schemas::alert::Alert;
 use andon_schemas::command::Command;
 use andon_schemas::reject::Reject;
 use andon_schemas::verdict::{RiskUpdate, Verdict};
 use anyhow::Context as _;
 use serde::Serialize;
 
+use crate::alerts;
 use crate::blueprint::Blueprint;
 use crate::ledger::Ledger;
+
+/// Name of the file of verdicts.
+pub const VERDICTS: &str = "verdicts.jsonl";
 
 /// The files of a run; without a folder, only counted.
 #[derive(Debug)]
@@ -27,6 +32,8 @@ pub struct Results {
     pub commands: Commands,
     /// Commands that nobody has taken yet.
     fresh: Vec<Command>,
+    /// Alerts that nobody has taken yet.
+    fresh_alerts: Vec<Alert>,
     folder: Option<PathBuf>,
     files: Option<Files>,
 }
@@ -35,6 +42,7 @@ pub struct Results {
 struct Files {
     verdicts: BufWriter<File>,
     commands: BufWriter<File>,
+    alerts: BufWriter<File>,
     risks: BufWriter<File>,
     rejects: BufWriter<File>,
     late: BufWriter<File>,
@@ -66,6 +74,7 @@ impl Results {
                 ledger: Ledger::default(),
                 commands: Commands::new(),
                 fresh: Vec::new(),
+                fresh_alerts: Vec::new(),
                 folder: None,
                 files: None,
             });
@@ -91,10 +100,12 @@ impl Results {
             ledger: Ledger::default(),
             commands: Commands::new(),
             fresh: Vec::new(),
+            fresh_alerts: Vec::new(),
             folder: Some(folder.to_owned()),
             files: Some(Files {
-                verdicts: create("verdicts.jsonl")?,
+                verdicts: create(VERDICTS)?,
                 commands: create("commands.jsonl")?,
+                alerts: create("alerts.jsonl")?,
                 risks: create("risk.jsonl")?,
                 rejects: create("rejects.jsonl")?,
                 late: create("late.jsonl")?,
@@ -103,11 +114,13 @@ impl Results {
         })
     }
 
-    /// Keeps what the verdicts from here on are measured against beside them.
+    /// Keeps what the verdicts from here on are measured against beside them; the plant's budget of
+    /// alerts counts from here on.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn measured_against(&self, blueprint: &Blueprint, plant: &Plant) -> anyhow::Result<()> {
+    pub fn measured_against(&mut self, blueprint: &Blueprint, plant: &Plant) -> anyhow::Result<()> {
+        self.ledger.alerts.set(alerts::budget(plant.inventory()));
         match &self.folder {
             Some(folder) => blueprint.keep(folder, plant),
             None => Ok(()),
@@ -132,6 +145,7 @@ impl Results {
                     each(&verdict);
                     self.write(|files| &mut files.verdicts, &verdict)?;
                     self.command(&verdict)?;
+                    self.alert(&verdict)?;
                 }
                 Item::Risk(update) => self.risk(&update)?,
                 Item::Late(row) => self.write(|files| &mut files.late, &row)?,
@@ -150,6 +164,19 @@ impl Results {
             self.fresh.push(command);
         }
         Ok(())
+    }
+
+    fn alert(&mut self, verdict: &Verdict) -> anyhow::Result<()> {
+        if let Some(alert) = self.ledger.alerts.take(verdict) {
+            self.write(|files| &mut files.alerts, &alert)?;
+            self.fresh_alerts.push(alert);
+        }
+        Ok(())
+    }
+
+    /// The alerts that followed since the last time.
+    pub fn take_alerts(&mut self) -> Vec<Alert> {
+        std::mem::take(&mut self.fresh_alerts)
     }
 
     /// The commands that followed since the last time.
@@ -194,6 +221,7 @@ impl Results {
         if let Some(files) = &mut self.files {
             files.verdicts.flush()?;
             files.commands.flush()?;
+            files.alerts.flush()?;
             files.risks.flush()?;
             files.rejects.flush()?;
             files.late.flush()?;
@@ -212,6 +240,7 @@ impl Results {
             for file in [
                 &files.verdicts,
                 &files.commands,
+                &files.alerts,
                 &files.risks,
                 &files.rejects,
                 &files.late,

@@ -9,6 +9,7 @@ use andon_schemas::inventory::{self, Inventory};
 use andon_schemas::profile::{self, ProfileSet, SourceFile};
 use anyhow::{Context as _, anyhow};
 
+use crate::alerts;
 use crate::exit::usage;
 
 /// Names of all detectors, for checking profiles.
@@ -125,8 +126,8 @@ pub(crate) fn read(path: &Path, what: &str) -> anyhow::Result<String> {
 /// # Errors
 /// Every problem of the file at once.
 pub fn inventory(path: Option<&Path>) -> anyhow::Result<Inventory> {
-    match path {
-        None => builtin::inventory().map_err(usage),
+    let inventory = match path {
+        None => builtin::inventory().map_err(usage)?,
         Some(path) => {
             let text = read(path, "inventory")?;
             let path = path.display().to_string();
@@ -134,7 +135,9 @@ pub fn inventory(path: Option<&Path>) -> anyhow::Result<Inventory> {
                 path: &path,
                 text: &text,
             })
-            .map_err(usage)
+            .map_err(usage)?
         }
-    }
+    };
+    alerts::check(&inventory)?;
+    Ok(inventory)
 }

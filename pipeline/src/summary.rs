@@ -10,6 +10,7 @@ use andon_schemas::time::EventTime;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::alerts::{self, AlertSummary};
 use crate::intake::Tally;
 use crate::ledger::Ledger;
 use crate::truth::Detection;
@@ -91,6 +92,9 @@ pub struct Summary {
     pub inventory_hash: String,
     /// Of this program.
     pub version: String,
+    /// Alerts against their budget, where the inventory names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alerts: Option<AlertSummary>,
     /// Against the ground truth, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detection: Option<Detection>,
@@ -156,6 +160,7 @@ impl Summary {
             profile_hash: parts.plant.profile_hash().to_owned(),
             inventory_hash: parts.plant.inventory_hash().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            alerts: alerts::summary(ledger, counts.device_hours),
             detection: None,
             comparison: None,
         }

@@ -6,13 +6,14 @@ use andon_emit::terminal::{detector_names, graded, printable};
 use andon_schemas::grade::Grade;
 use andon_schemas::time::{EventTime, PlantClock};
 
+use crate::alerts::AlertSummary;
 use crate::ledger::Ledger;
 use crate::summary::Summary;
 use crate::truth::{Detection, Found, Recall};
 
 mod comparison;
 
-pub use comparison::comparison;
+pub use comparison::{comparison, shadow};
 
 /// Most verdicts listed one by one; the rest is in `verdicts.jsonl`.
 const LISTED_MAX: usize = 20;
@@ -107,6 +108,9 @@ pub fn summary(
             count(summary.revisions)
         ),
     )?;
+    if let Some(found) = &summary.alerts {
+        row("alerts", alerts(found))?;
+    }
     row(
         "time",
         format!(
@@ -120,6 +124,24 @@ pub fn summary(
         Some(found) => detection(found, out),
         None => Ok(()),
     }
+}
+
+/// Alerts against their budget.
+fn alerts(found: &AlertSummary) -> String {
+    let AlertSummary { budget, counts, .. } = found;
+    let rate = found.evidence_per_day.map_or_else(String::new, |rate| {
+        format!(
+            " ({rate:.2} a day with the true ones, {} false ones are borne)",
+            budget.per_day
+        )
+    });
+    format!(
+        "{} by rules, {} by evidence of {:.0} device-days or more{rate}; {} held back",
+        count(counts.rule),
+        count(counts.evidence),
+        budget.level,
+        count(counts.held)
+    )
 }
 
 /// A rate as a whole number.

@@ -14,26 +14,9 @@ use std::process::Output;
 use serde_json::Value;
 use tempfile::TempDir;
 
-const PROFILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../profiles");
-
 /// The product's profiles, but that the PLC may talk to the address that the attack reaches.
 fn lenient(folder: &Path) -> PathBuf {
-    let profiles = folder.join("lenient");
-    fs::create_dir(&profiles).unwrap();
-    for entry in fs::read_dir(PROFILES).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file() {
-            let text = fs::read_to_string(&path).unwrap();
-            let text = if path.ends_with("plc_assembly.yaml") {
-                let more = "destinations:\n  - { address: 203.0.113.77 }\n";
-                text.replacen("destinations:\n", more, 1)
-            } else {
-                text
-            };
-            fs::write(profiles.join(path.file_name().unwrap()), text).unwrap();
-        }
-    }
-    profiles
+    plant::permitting(folder, "lenient", "plc_assembly", "203.0.113.77")
 }
 
 /// A capture of two hours, and a folder for everything.
@@ -173,7 +156,7 @@ fn devices_that_go_by_their_address_have_no_profiles_to_compare() {
     fs::write(&capture, format!("{row}\n")).unwrap();
     let ended = plant::andon()
         .arg("backtest")
-        .args([&capture, Path::new("--compare"), Path::new(PROFILES)])
+        .args([&capture, Path::new("--compare"), Path::new(plant::PROFILES)])
         .output()
         .unwrap();
     let said = String::from_utf8(ended.stderr).unwrap();

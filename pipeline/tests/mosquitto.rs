@@ -13,11 +13,12 @@ mod watched;
 
 use std::fs;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use self::broker::{Broker, tool};
-use self::watched::Watched;
+use self::watched::{PATIENCE, Watched};
 
 const SHA256_OF_SECRET: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
 
@@ -329,4 +330,55 @@ fn the_embedded_endpoint_serves_clients_that_are_not_ours() {
     assert!(run.terminate().success());
     let summary: Value = serde_json::from_slice(&plant::read(&data, "summary.json")).unwrap();
     assert_eq!(summary["records"], 1, "the guess was let in: {summary}");
+}
+
+/// Profiles in the shadow of a run raise what the run permits, and nobody but who asks hears of it.
+#[test]
+fn a_broker_hears_nothing_of_a_shadow() {
+    let Some(mut broker) = Broker::running() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let active = plant::permitting(folder.path(), "active", "cnc_controller", "203.0.113.7");
+    let active = active.to_string_lossy();
+    let mut reader = broker.reader();
+    let extra = ["--profiles", &*active, "--shadow", plant::PROFILES];
+    let mut run = broker.andon_with(&data, true, &extra);
+    broker.wait_for_andon();
+    broker.publish(CONTROLLER, &to_unknown("10.1.10.1", 1));
+    let since = Instant::now();
+    // Asked while the run goes on: it looks after its shadow once a second, if nothing comes.
+    let change = loop {
+        let folder = data.to_string_lossy();
+        let told = plant::run(&["shadow", "--data", &*folder, "-o", "json"]);
+        let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+        let changes = told["changes"].as_array().unwrap().clone();
+        let mut both = changes.iter().filter(|change| !change["after"].is_null());
+        if let Some(change) = both.next() {
+            break change.clone();
+        }
+        assert!(since.elapsed() < PATIENCE, "{told}");
+    };
+    assert_eq!(
+        (&change["device_id"], &change["change"]),
+        (&json!(CONTROLLER), &json!("worse"))
+    );
+    assert_eq!(change["after"]["grade"], "CRITICAL");
+    let why = change["reasons"].to_string();
+    assert!(why.contains("destinations: 203.0.113.7"), "{why}");
+
+    // The policy of the segment forbids it, too: that is all that is heard.
+    broker.publish(OTHER, &flow("10.1.10.2", "203.0.113.8:4444", 1));
+    let mut about_it = String::new();
+    loop {
+        let line = reader.find(|_| true).unwrap();
+        if line.contains("/verdict {") && line.contains(OTHER) {
+            break;
+        }
+        about_it += &line.to_lowercase();
+    }
+    assert!(about_it.contains(CONTROLLER) && about_it.contains("high"));
+    assert!(!about_it.contains("critical"), "{about_it}");
+    assert!(run.terminate().success());
 }

@@ -1,10 +1,11 @@
 //! The nouns of Andon, in the order in which they flow: record, observation, profile, inventory,
-//! finding, verdict, risk, command. Everything else in the workspace shares these and nothing
+//! finding, verdict, risk, command, alert. Everything else in the workspace shares these and nothing
 //! more.
 //!
 //! Pure: no clock, no I/O.
 #![warn(clippy::disallowed_methods)]
 
+pub mod alert;
 pub mod builtin;
 pub mod bundle;
 pub mod columns;

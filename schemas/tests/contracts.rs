@@ -4,13 +4,14 @@
 use std::fs;
 use std::path::PathBuf;
 
+use andon_schemas::alert::Alert;
 use andon_schemas::command::{Command, DeviceCommand};
 use andon_schemas::reject::{Reject, SetAside};
 use andon_schemas::verdict::{RiskUpdate, Verdict};
 use andon_schemas::wire::{DecodeOptions, WireRecord, decode};
 use schemars::{Schema, schema_for};
 
-fn contracts() -> [(&'static str, &'static str, Schema); 7] {
+fn contracts() -> [(&'static str, &'static str, Schema); 8] {
     [
         (
             "record",
@@ -20,6 +21,7 @@ fn contracts() -> [(&'static str, &'static str, Schema); 7] {
         ("verdict", "andon.verdict.v1", schema_for!(Verdict)),
         ("risk", "andon.risk.v1", schema_for!(RiskUpdate)),
         ("command", "andon.command.v1", schema_for!(Command)),
+        ("alert", "andon.alert.v1", schema_for!(Alert)),
         ("reject", "andon.reject.v1", schema_for!(Reject)),
         ("set_aside", "andon.set_aside.v1", schema_for!(SetAside)),
         (

@@ -30,6 +30,20 @@ fn read(text: &str) -> Result<Inventory, String> {
 }
 
 #[test]
+fn a_budget_of_alerts_is_written_back_and_is_no_part_of_the_hash() {
+    let without = read(SMALL).unwrap();
+    assert_eq!(without.alert_budget, None);
+    let with = read(&format!("{SMALL}alert_budget: 0.5\n")).unwrap();
+    assert_eq!(with.alert_budget, Some(0.5));
+    assert_eq!(with.hash, without.hash);
+    assert_eq!(read(&with.to_yaml()).unwrap().alert_budget, Some(0.5));
+    for wrong in ["0", "-2", "inf", "NaN", "some"] {
+        let told = read(&format!("{SMALL}alert_budget: {wrong}\n")).unwrap_err();
+        assert!(told.contains("is no number above 0"), "{told}");
+    }
+}
+
+#[test]
 fn a_small_plant_reads_as_written() {
     let inventory = read(SMALL).unwrap();
     assert_eq!(inventory.site, "works");

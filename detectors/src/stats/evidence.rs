@@ -29,6 +29,14 @@ const EVIDENCE_MIN: f32 = 1e-30;
 /// How far evidence must fall below a level before that level can alarm again.
 pub const HYSTERESIS: f32 = 10.0;
 
+/// The level at which the alarms of a fleet stay within a number of false ones a day, in
+/// device-days: `h/(h-1) * devices / alarms` (stats.md §8), under any dependence.
+#[expect(clippy::cast_precision_loss, reason = "no fleet has 2^53 devices")]
+pub fn level_for(devices: u64, alarms_per_day: f64) -> f64 {
+    let h = f64::from(HYSTERESIS);
+    h / (h - 1.0) * devices as f64 / alarms_per_day
+}
+
 /// The evidence of one detector: K bets on different sizes of the same deviation, in device-days
 /// of stake (how long one would wait to see as much by chance).
 #[derive(Clone, Copy, Debug, PartialEq)]

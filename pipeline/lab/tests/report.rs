@@ -39,6 +39,8 @@ fn the_facts_are_there_without_a_script() {
         "day of the fleet</td><td class=\"number\">2.1000</td>",
         "2 of 10</td><td class=\"number\">20 %</td><td class=\"number\">2.52 % – 55.6 %",
         "half of the attacks that were due were found: 10 s; until nine in ten were: not reached",
+        "from 1333 device-days on: 12 alerts by evidence, 3.6 on a day of the whole fleet",
+        "5 verdicts of MEDIUM or worse stayed below",
         "rejected: malformed",
         "1 verdict would disappear; 29 stay as they are.",
         "It moved 21 MB this hour.",

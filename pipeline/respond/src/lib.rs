@@ -1,20 +1,24 @@
-//! The life cycle of commands, pure: from the revisions of verdicts to what enforcement points
-//! are told, and to the little of it that the device itself may see.
+//! What follows from verdicts, pure: the life cycle of commands, from the revisions of verdicts to
+//! what enforcement points are told, and to the little of it that the device itself may see; and
+//! the alerts that people are told, within what they bear in a day.
 //!
 //! ```text
 //! Verdict (revisions, in order) ──▶ Commands ──▶ Command ──▶ enforcement points, audit
-//!                                                   └──▶ DeviceCommand ──▶ the device
+//!                          │                        └──▶ DeviceCommand ──▶ the device
+//!                          └───────────▶ Alerts ──▶ Alert ──▶ people
 //! ```
 //!
 //! No clock: a command is issued at the event time its revision speaks of, and says itself when
 //! it lapses.
 #![warn(clippy::disallowed_methods)]
 
+mod alerts;
 mod commands;
 mod device;
 #[cfg(test)]
 mod tests;
 
+pub use alerts::{AlertCounts, Alerts, Budget, evidence};
 pub use commands::{Commands, Standing};
 pub use device::device_view;
 

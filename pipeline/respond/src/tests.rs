@@ -23,7 +23,7 @@ fn flow(peer: &str) -> FlowMatch {
 }
 
 /// A revision at this hour that asks for this action.
-fn revision(id: &str, revision: u32, at: i64, action: Action) -> Verdict {
+pub(crate) fn revision(id: &str, revision: u32, at: i64, action: Action) -> Verdict {
     Verdict {
         schema: VERDICT_SCHEMA.to_owned(),
         verdict_id: id.to_owned(),

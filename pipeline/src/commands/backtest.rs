@@ -206,7 +206,7 @@ fn tell(
             let clock = &play.intake.plant().inventory().clock;
             text::summary(summary, &play.side.results.ledger, clock, out)?;
             if let Some(comparison) = comparison {
-                text::comparison(comparison, clock, out)?;
+                text::comparison(comparison, clock, "in compare.json, with --out", out)?;
             }
             unread::tell(files, out)?;
         }

@@ -63,7 +63,7 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         ))
         .with_context(|| format!("cannot listen on `{}`", args.mqtt))
         .map_err(usage)?;
-    let results = Results::create(args.out.as_deref())?;
+    let mut results = Results::create(args.out.as_deref())?;
     results.measured_against(&blueprint, &plant)?;
     let core = Core::new(
         blueprint,

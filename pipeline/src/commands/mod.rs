@@ -12,6 +12,7 @@ pub mod profile;
 pub mod publish;
 pub mod query;
 pub mod run;
+pub mod shadow;
 pub mod simulate;
 pub mod topics;
 pub mod tune;

@@ -5,6 +5,7 @@
 //! is kept until the state covers it.
 
 mod history;
+mod shadow;
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::args::{Format, RunArgs};
-use crate::blueprint::Blueprint;
+use crate::blueprint::{Blueprint, Named};
 use crate::config::Config;
 use crate::exit::{Outcome, usage};
 use crate::live::core::Core;
@@ -54,6 +55,8 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     }
     let blueprint = Blueprint::read(&config.plant, config.mode)?;
     let plant = blueprint.compile()?;
+    let shadow = config.shadow.as_deref();
+    let shadow = shadow.map(Named::profiles).transpose()?;
     let mut past = Past::of(&config.data, args.capture.is_some(), &plant)?;
     let runtime = Runtime::new().context("cannot start the runtime")?;
     let stop = Stop {
@@ -66,7 +69,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         .map_err(usage)?;
     source.keep_token(&config.data)?;
     let log = past.log(&config.data, source.settle.clone())?;
-    let results = Results::go_on(&config.data)?;
+    let mut results = Results::go_on(&config.data)?;
     results.measured_against(&blueprint, &plant)?;
     let outlet = source.outlet();
     let mut run = Run {
@@ -82,33 +85,17 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     if let Some(path) = &args.capture {
         run.core.record_to(path)?;
     }
-    run.recover(past.state.take())?;
+    run.recover(past.state.take(), shadow.as_ref())?;
     run.adopt(blueprint)?;
-    for line in &source.welcome {
+    let in_shadow = run.begin_shadow(shadow)?;
+    for line in source.welcome.iter().chain(&in_shadow) {
         writeln!(out, "{line}")?;
     }
     run.print(out)?;
     run.serve(&runtime, &mut source, out)?;
-    if args.drain {
-        run.collect(|core, each| core.end(each))?;
-        run.print(out)?;
-    }
-    run.save()?;
-    let summary = run.summary(began)?;
-    run.core.finish()?;
-    run.core.close_outlet();
-    let never_reached = source.never_reached();
-    source.close(&runtime);
-    write_json(&config.data.join("summary.json"), &summary)?;
-    match format {
-        Format::Json => writeln!(out, "{}", serde_json::to_string(&summary)?)?,
-        Format::Text => {
-            let clock = &run.core.plant().inventory().clock;
-            text::summary(&summary, &run.core.results.ledger, clock, out)?;
-        }
-    }
+    let ended = run.end(source, &runtime, began, out);
     runtime.shutdown_timeout(Duration::from_secs(5));
-    match never_reached.filter(|_| args.duration.is_some()) {
+    match ended?.filter(|_| args.duration.is_some()) {
         Some(cause) => Err(anyhow!("the broker was never reached: {cause}")),
         None => Ok(Outcome::Done),
     }
@@ -143,6 +130,7 @@ impl Run<'_> {
             });
             if source.wants_reload() {
                 self.reload()?;
+                self.reload_shadow()?;
             }
             while let Some(refusal) = source.next_refusal() {
                 self.core.refusal(&refusal, wall::now())?;
@@ -267,6 +255,43 @@ impl Run<'_> {
         }
         out.flush()?;
         Ok(())
+    }
+
+    /// Ends in order, and tells what it came to. Returns why the broker has never been reached, if
+    /// it has not.
+    fn end(
+        mut self,
+        source: Source,
+        runtime: &Runtime,
+        began: Instant,
+        out: &mut impl Write,
+    ) -> anyhow::Result<Option<String>> {
+        if self.drain {
+            self.collect(|core, each| core.end(each))?;
+            self.print(out)?;
+        }
+        self.save()?;
+        let mut summary = self.summary(began)?;
+        self.core.finish()?;
+        self.core.close_outlet();
+        let never_reached = source.never_reached();
+        source.close(runtime);
+        let compared = self.compared();
+        summary.comparison = compared.as_ref().map(|found| found.comparison.gist.clone());
+        let folder = &self.config.data;
+        write_json(&folder.join("summary.json"), &summary)?;
+        match self.format {
+            Format::Json => writeln!(out, "{}", serde_json::to_string(&summary)?)?,
+            Format::Text => {
+                let clock = &self.core.plant().inventory().clock;
+                text::summary(&summary, &self.core.results.ledger, clock, out)?;
+                if let Some(found) = compared {
+                    writeln!(out)?;
+                    text::shadow(&found, folder, "in its compare.json", out)?;
+                }
+            }
+        }
+        Ok(never_reached)
     }
 
     fn summary(&self, began: Instant) -> anyhow::Result<Summary> {

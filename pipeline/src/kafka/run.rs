@@ -53,6 +53,12 @@ pub fn run(
 ) -> anyhow::Result<Outcome> {
     let runtime = Runtime::new().context("cannot start the runtime")?;
     let measure = Measure::of(Blueprint::read(&config.plant, config.mode)?, -1)?;
+    if measure.plant.inventory().alert_budget.is_some() {
+        tracing::warn!(
+            "the inventory has an alert_budget, which a run on Kafka does not look at: of its \
+             verdicts none is held back, and it writes no alerts"
+        );
+    }
     let mut running = prepare(args, config, settings, measure, &runtime)?;
     running.copy.format = format;
     if let Some(address) = running.pulse.address() {

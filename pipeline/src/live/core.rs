@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use andon_engine::Plant;
+use andon_engine::{Input, Plant};
 use andon_ingest::endpoint::Refusal;
 use andon_ingest::files::CaptureWriter;
 use andon_ingest::refused::Refused;
@@ -20,6 +20,7 @@ use crate::blueprint::Blueprint;
 use crate::intake::{Intake, Recorded};
 use crate::live::message::turned_away;
 use crate::live::outlet::{Outgoing, Outlet};
+use crate::live::shadow::Beside;
 use crate::live::state::State;
 use crate::results::Results;
 use crate::shards::Shards;
@@ -33,6 +34,8 @@ pub struct Core {
     /// What came out.
     pub results: Results,
     outlet: Outlet,
+    /// What measures the same input against other profiles.
+    pub beside: Beside,
     capture: Option<CaptureWriter>,
     /// When the oldest row that waits came in, by the monotonic clock.
     waiting_since: Option<Instant>,
@@ -60,6 +63,7 @@ impl Core {
             shards: Shards::new(plant, shards)?,
             results,
             outlet,
+            beside: Beside::default(),
             capture: None,
             waiting_since: None,
             // Up to a minute, three digits.
@@ -115,6 +119,7 @@ impl Core {
         }
         self.results.measured_against(&blueprint, &plant)?;
         self.intake.change(&plant);
+        self.beside.follow(&blueprint);
         self.blueprint = blueprint;
         Ok(())
     }
@@ -222,9 +227,12 @@ impl Core {
         let rejects = self.intake.take_rejects();
         self.results.rejects(&rejects)?;
         if inputs.is_empty() {
+            self.beside.settle();
             return Ok(());
         }
-        let output = self.shards.run(inputs)?;
+        let inputs: Arc<[Input]> = inputs.into();
+        self.shards.begin(&inputs)?;
+        let output = self.shards.settled()?;
         let site = &self.intake.plant().inventory().site;
         let mut outgoing = Vec::new();
         for (_, item) in &output.items {
@@ -239,6 +247,13 @@ impl Core {
         for command in self.results.take_commands() {
             outgoing.extend(order_of(&command)?);
         }
+        for alert in self.results.take_alerts() {
+            outgoing.push(Outgoing {
+                topic: topic(&alert.site, alert.device_id.as_str(), "alert"),
+                payload: serde_json::to_vec(&alert)?,
+                retain: false,
+            });
+        }
         for message in outgoing {
             self.outlet.publish(message)?;
         }
@@ -248,7 +263,10 @@ impl Core {
         }
         self.intake.settle(refused);
         let rejects = self.intake.take_rejects();
-        self.results.rejects(&rejects)
+        self.results.rejects(&rejects)?;
+        // Last of all: nothing of the run waits for it.
+        self.beside.take(&inputs);
+        Ok(())
     }
 
     /// The source ended: the last tick.
@@ -322,16 +340,18 @@ impl Core {
     }
 }
 
+/// Where something about a device is published.
+fn topic(site: &str, device: &str, what: &str) -> String {
+    format!("andon/v1/out/{site}/{device}/{what}")
+}
+
 /// What a command tells its device and the enforcement points; nothing in monitor mode.
 fn order_of(command: &Command) -> anyhow::Result<Option<Outgoing>> {
     let Some(order) = device_view(command) else {
         return Ok(None);
     };
     Ok(Some(Outgoing {
-        topic: format!(
-            "andon/v1/out/{}/{}/enforcement",
-            command.site, command.device_id
-        ),
+        topic: topic(&command.site, command.device_id.as_str(), "enforcement"),
         payload: serde_json::to_vec(&order)?,
         retain: false,
     }))
@@ -339,15 +359,14 @@ fn order_of(command: &Command) -> anyhow::Result<Option<Outgoing>> {
 
 /// The messages of one thing that came out.
 fn message_of(item: &andon_engine::Item, site: &str) -> anyhow::Result<Option<Outgoing>> {
-    let topic = |device: &str, what: &str| format!("andon/v1/out/{site}/{device}/{what}");
     Ok(match item {
         andon_engine::Item::Verdict(verdict) => Some(Outgoing {
-            topic: topic(verdict.device_id.as_str(), "verdict"),
+            topic: topic(site, verdict.device_id.as_str(), "verdict"),
             payload: serde_json::to_vec(verdict)?,
             retain: false,
         }),
         andon_engine::Item::Risk(update) => Some(Outgoing {
-            topic: topic(update.device_id.as_str(), "risk"),
+            topic: topic(site, update.device_id.as_str(), "risk"),
             payload: serde_json::to_vec(update)?,
             retain: true,
         }),

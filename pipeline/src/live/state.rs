@@ -9,6 +9,7 @@ use std::sync::Arc;
 use andon_engine::{Engine, FeedState, Plant};
 use andon_respond::Commands;
 use anyhow::Context as _;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::blueprint::Blueprint;
@@ -39,12 +40,25 @@ pub struct State {
     pub shards: Vec<Vec<u8>>,
 }
 
-/// Saves the state: written beside the old one, synced, then put in its place.
+/// Saves the state.
 ///
 /// # Errors
 /// If it cannot be written.
 pub fn save(folder: &Path, state: &State) -> anyhow::Result<()> {
-    let bytes = seal(MAGIC, state).context("cannot write the state")?;
+    put(folder, MAGIC, state)
+}
+
+/// Loads the state; `None` if there is none yet.
+///
+/// # Errors
+/// If the file is damaged.
+pub fn load(folder: &Path) -> anyhow::Result<Option<State>> {
+    get(folder, MAGIC).with_context(|| useless(folder))
+}
+
+/// Puts a state into a folder: written beside the old one, synced, then put in its place.
+pub(super) fn put(folder: &Path, magic: [u8; 8], state: &impl Serialize) -> anyhow::Result<()> {
+    let bytes = seal(magic, state).context("cannot write the state")?;
     let beside = folder.join("state.new");
     let mut file =
         File::create(&beside).with_context(|| format!("cannot write `{}`", beside.display()))?;
@@ -55,22 +69,14 @@ pub fn save(folder: &Path, state: &State) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Loads the state; `None` if there is none yet.
-///
-/// # Errors
-/// If the file is damaged.
-pub fn load(folder: &Path) -> anyhow::Result<Option<State>> {
+/// The state that was put into a folder; `None` if there is none yet.
+pub(super) fn get<T: DeserializeOwned>(folder: &Path, magic: [u8; 8]) -> anyhow::Result<Option<T>> {
     let path = folder.join(FILE);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
-        }
-    };
-    open(MAGIC, &bytes)
-        .with_context(|| useless(folder))
-        .map(Some)
+    match fs::read(&path) {
+        Ok(bytes) => open(magic, &bytes).map(Some),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+    }
 }
 
 /// What to do about a state that nothing can go on from.

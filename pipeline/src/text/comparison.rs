@@ -1,21 +1,56 @@
 //! Two sets of profiles held against each other, for people.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use andon_emit::terminal::{graded, printable};
 use andon_lab::compare::{Comparison, Detected, Kind, SideFigures};
 use andon_schemas::grade::Grade;
 use andon_schemas::time::PlantClock;
 
+use crate::live::shadow::{self, Compared};
+
 use super::{LISTED_MAX, colour, count, plant_date};
 
-/// What changes, and why.
+/// What the shadow of a run would change, and why. `all` says where every change is told.
+///
+/// # Errors
+/// If it cannot be printed.
+pub fn shadow(found: &Compared, data: &Path, all: &str, out: &mut impl Write) -> io::Result<()> {
+    let about = &found.shadow;
+    let at = |at| plant_date(&found.clock, at);
+    let since = at(about.began_at);
+    let folder = data.join(shadow::FOLDER);
+    writeln!(
+        out,
+        "{:<14} {} since {since}; its verdicts are in {}",
+        "in shadow",
+        printable(&about.profiles),
+        folder.display()
+    )?;
+    if let Some(ended) = &about.ended {
+        let cause = printable(&ended.cause);
+        writeln!(out, "{:<14} {}: {cause}", "ended", at(ended.at))?;
+    }
+    if let Some(opened) = found.opened_since {
+        let opened = at(opened);
+        writeln!(
+            out,
+            "{:<14} verdicts that opened since {opened}; earlier ones are too many",
+            "compared are"
+        )?;
+    }
+    comparison(&found.comparison, &found.clock, all, out)
+}
+
+/// What changes, and why. `all` says where every change is told.
 ///
 /// # Errors
 /// If it cannot be printed.
 pub fn comparison(
     comparison: &Comparison,
     clock: &PlantClock,
+    all: &str,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let gist = &comparison.gist;
@@ -68,7 +103,7 @@ pub fn comparison(
             writeln!(out, "{:<14} {}", "profile", printable(&text))?;
         }
     }
-    changes(comparison, clock, out)
+    changes(comparison, clock, all, out)
 }
 
 fn verdicts(side: &SideFigures) -> String {
@@ -99,7 +134,12 @@ fn cried(detected: &Detected) -> String {
 }
 
 /// Each change in three lines: what, about whom, why.
-fn changes(comparison: &Comparison, clock: &PlantClock, out: &mut impl Write) -> io::Result<()> {
+fn changes(
+    comparison: &Comparison,
+    clock: &PlantClock,
+    all: &str,
+    out: &mut impl Write,
+) -> io::Result<()> {
     if !comparison.changes.is_empty() {
         writeln!(out)?;
     }
@@ -125,7 +165,7 @@ fn changes(comparison: &Comparison, clock: &PlantClock, out: &mut impl Write) ->
     if comparison.changes.len() > LISTED_MAX {
         writeln!(
             out,
-            "… and {} more in compare.json, with --out",
+            "… and {} more {all}",
             count((comparison.changes.len() - LISTED_MAX) as u64)
         )?;
     }

@@ -134,6 +134,11 @@ impl Broker {
 
     /// `andon run` on this broker, which may not run yet.
     pub(crate) fn andon(&self, data: &Path, is_trusted: bool) -> Watched {
+        self.andon_with(data, is_trusted, &[])
+    }
+
+    /// The same, told more.
+    pub(crate) fn andon_with(&self, data: &Path, is_trusted: bool, extra: &[&str]) -> Watched {
         let config = self.folder.path().join("andon.toml");
         fs::write(&config, format!("[mqtt]\ntrusted_topics = {is_trusted}\n")).unwrap();
         let address = format!("mqtt://127.0.0.1:{}", self.port);
@@ -141,7 +146,7 @@ impl Broker {
         command
             .args(["run", "--mqtt", &address, "--config"])
             .arg(config);
-        command.arg("--data").arg(data);
+        command.arg("--data").arg(data).args(extra);
         let mut run = Watched::start("andon", &mut command);
         let said = run.wait_for("reading andon/v1/in/precision-parts/#");
         assert!(said.ends_with(&address), "{said}");

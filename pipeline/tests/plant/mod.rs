@@ -49,6 +49,34 @@ pub(crate) fn simulate(folder: &Path, hours: &str, limit: &str, attacks: &[&str]
     capture
 }
 
+/// Where the product's profiles lie.
+pub(crate) const PROFILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../profiles");
+
+/// The product's profiles, but that devices of some types may talk to one more address.
+pub(crate) fn permitting(folder: &Path, name: &str, types: &str, address: &str) -> PathBuf {
+    let profiles = folder.join(name);
+    fs::create_dir(&profiles).expect("it can be read");
+    for entry in fs::read_dir(PROFILES).expect("it can be read") {
+        let path = entry.expect("it can be read").path();
+        let file = path
+            .file_name()
+            .expect("it can be read")
+            .to_str()
+            .expect("it can be read");
+        if path.is_file() {
+            let text = fs::read_to_string(&path).expect("it can be read");
+            let more = format!("destinations:\n  - {{ address: {address} }}\n");
+            let text = if file.starts_with(types) {
+                text.replacen("destinations:\n", &more, 1)
+            } else {
+                text
+            };
+            fs::write(profiles.join(file), text).expect("it can be read");
+        }
+    }
+    profiles
+}
+
 /// The bytes of a file of a run.
 pub(crate) fn read(folder: &Path, file: &str) -> Vec<u8> {
     fs::read(folder.join(file)).expect("the run wrote it")

@@ -86,6 +86,11 @@ pub(crate) const INVENTORY: Section = Section {
             "devices, single or in groups",
         ),
         Key::new(
+            "alert_budget",
+            Shape::Text(&["0.5"]),
+            "the false alarms by statistics, of all devices together, that people bear in a day",
+        ),
+        Key::new(
             "holidays",
             Shape::List(&Shape::Text(&["2025-12-25"])),
             "the days without production",

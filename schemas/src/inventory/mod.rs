@@ -225,6 +225,10 @@ pub struct Inventory {
     pub holidays: Vec<i32>,
     /// Declared maintenance.
     pub maintenance: Vec<Maintenance>,
+    /// False alarms by statistics, of all devices together, that people bear in a day. No verdict
+    /// depends on it, and neither does the hash.
+    #[serde(skip)]
+    pub alert_budget: Option<f64>,
     /// SHA-256 over the checked form, lower-case hex.
     #[serde(skip)]
     pub hash: String,

@@ -3,7 +3,7 @@
 
 use super::contract::INVENTORY;
 use super::{Inventory, Lookup, calendar, members, rules, segments};
-use crate::problems::{Problems, Refusal};
+use crate::problems::{Problems, Refusal, quoted};
 use crate::profile::{SourceFile, host_name, network};
 use crate::time::PlantClock;
 use crate::yaml::{Limits, Node, Report, load};
@@ -67,6 +67,7 @@ fn inventory(top: Node<'_>, report: &mut Report) -> Option<Inventory> {
     let roll = members::read(top, &segments, report);
     rules::read(top, &mut segments, &roll, &networks, report);
     let holidays = calendar::holidays(top.get("holidays"), report);
+    let alert_budget = report.read_if(top.get("alert_budget"), alert_budget);
     // Without the plant's own clock the rest is still checked, on another.
     let clock = clock.or_else(|| PlantClock::new("UTC").ok())?;
     let known = calendar::Known {
@@ -84,12 +85,24 @@ fn inventory(top: Node<'_>, report: &mut Report) -> Option<Inventory> {
         devices: roll.into_devices(),
         holidays,
         maintenance,
+        alert_budget,
         hash: String::new(),
         lookup: Lookup::default(),
     };
     inventory.hash = inventory.content_hash();
     inventory.index();
     Some(inventory)
+}
+
+/// False alarms a day.
+fn alert_budget(text: &str) -> Result<f64, Refusal> {
+    let written: Option<f64> = text.parse().ok();
+    written
+        .filter(|per_day| per_day.is_finite() && *per_day > 0.0)
+        .ok_or_else(|| {
+            Refusal::new(format!("{} is no number above 0", quoted(text)))
+                .hint("Write how many false alarms a day people bear, such as `0.5`.")
+        })
 }
 
 /// A site is a level of a topic.

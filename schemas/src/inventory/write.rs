@@ -37,6 +37,9 @@ impl Inventory {
             let written: Vec<_> = devices.map(|device| self.member(device)).collect();
             section(key, written, &mut lines);
         }
+        if let Some(per_day) = self.alert_budget {
+            lines.push(format!("alert_budget: {per_day}"));
+        }
         let days = self.holidays.iter().map(|day| write_day(*day)).collect();
         section("holidays", days, &mut lines);
         let windows = self

@@ -36,6 +36,7 @@ fn inventory() -> Inventory {
         devices: vec![device("plc-1", "10.0.0.1"), device("plc-2", "10.0.0.2")],
         holidays: Vec::new(),
         maintenance: Vec::new(),
+        alert_budget: None,
         hash: String::new(),
         lookup: Lookup::default(),
     };

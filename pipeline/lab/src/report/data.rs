@@ -41,6 +41,23 @@ pub struct Report<'a> {
     pub comparison: Option<&'a Comparison>,
 }
 
+/// Alerts against what people bear in a day.
+#[derive(Clone, Copy, Debug)]
+pub struct AlertLoad {
+    /// False alarms by statistics that are borne, of all devices together, a day.
+    pub per_day: f64,
+    /// What evidence has to reach for it, device-days per false alarm.
+    pub level: f64,
+    /// Alerts by rules.
+    pub rule: u64,
+    /// Alerts by evidence.
+    pub evidence: u64,
+    /// The same on a day of the whole fleet; `None` if no device-hour has passed.
+    pub evidence_per_day: Option<f64>,
+    /// Verdicts of MEDIUM or worse whose evidence stayed below.
+    pub held: u64,
+}
+
 /// What went in. No wall time: the same input gives the same report.
 #[derive(Clone, Debug, Default)]
 pub struct Played {
@@ -68,6 +85,8 @@ pub struct Played {
     pub device_hours: u64,
     /// Lines of verdicts.
     pub revisions: u64,
+    /// Alerts against what the plant's people bear; `None` if the inventory does not say.
+    pub alerts: Option<AlertLoad>,
     /// The first and the last event time of a record that was observed.
     pub stretch: Option<(EventTime, EventTime)>,
     /// Hours of event time in which anything was observed.

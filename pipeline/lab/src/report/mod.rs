@@ -28,7 +28,9 @@ mod timeline;
 mod truth;
 mod versus;
 
-pub use data::{Attack, Cause, Device, Episode, Leak, Played, Promise, Report, Rung, Truth};
+pub use data::{
+    AlertLoad, Attack, Cause, Device, Episode, Leak, Played, Promise, Report, Rung, Truth,
+};
 pub use embed::{VERDICT_BYTES_MAX, VERDICTS_MAX};
 pub use history::{History, Step};
 pub use stretch::Stretch;

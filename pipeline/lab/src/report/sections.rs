@@ -4,7 +4,7 @@
 use andon_detectors::words::three_digits;
 use andon_schemas::grade::Grade;
 
-use super::data::{Cause, Episode, Report};
+use super::data::{AlertLoad, Cause, Episode, Report};
 use super::escape::html;
 use super::figures::{self, Load};
 use super::table::{Cell, Table, mark, number, words};
@@ -69,6 +69,28 @@ pub(super) fn load(report: &Report) -> String {
              played: hours in which anything was observed, over 24.</p>\n",
             three_digits(figures::days_played(report))
         )
+        + &report.played.alerts.map_or_else(String::new, budget)
+}
+
+/// What of the load is an alert within the plant's budget.
+fn budget(load: AlertLoad) -> String {
+    let rate = load.evidence_per_day.map_or_else(String::new, |rate| {
+        format!(
+            ", {} on a day of the whole fleet, true ones included",
+            three_digits(rate)
+        )
+    });
+    format!(
+        "<p class=\"note\">The plant bears {} false alarms by statistics a day, so evidence is an \
+         alert from {} device-days on: {} alerts by evidence{rate}; {} verdicts of MEDIUM or worse \
+         stayed below and wait for whoever has time; {} alerts by rules, which no budget holds \
+         back. They are in <code>alerts.jsonl</code>.</p>\n",
+        three_digits(load.per_day),
+        three_digits(load.level),
+        count(load.evidence),
+        count(load.held),
+        count(load.rule)
+    )
 }
 
 /// Device types.

@@ -5,7 +5,8 @@
 use andon_ingest::files::FileReport;
 use andon_lab::compare::{self, Comparison, Raised, Side};
 use andon_lab::report::{
-    Attack, Cause, Device, Episode, History, Leak, Played, Promise, Report, Rung, Stretch, Truth,
+    AlertLoad, Attack, Cause, Device, Episode, History, Leak, Played, Promise, Report, Rung,
+    Stretch, Truth,
 };
 use andon_schemas::grade::{Grade, RiskClass};
 use andon_schemas::identity::DeviceId;
@@ -208,6 +209,14 @@ impl Made {
                 rejects: [(RejectReason::Malformed, 1)].into(),
                 devices: 600,
                 device_hours: 48_000,
+                alerts: is_labelled.then_some(AlertLoad {
+                    per_day: 0.5,
+                    level: 1_333.0,
+                    rule: 70,
+                    evidence: 12,
+                    evidence_per_day: Some(3.6),
+                    held: 5,
+                }),
                 stretch: stretch.ends(),
                 hours: stretch.hours(),
                 profile_hash: "9bf739e4".to_owned(),

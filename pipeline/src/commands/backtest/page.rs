@@ -6,7 +6,7 @@ use std::path::Path;
 use andon_ingest::files::{FileReport, Order};
 use andon_lab::compare::{self, Comparison, Detected, Raised};
 use andon_lab::report::{
-    Attack, Cause, Device, Episode, Leak, Played, Promise, Report, Rung, Truth,
+    AlertLoad, Attack, Cause, Device, Episode, Leak, Played, Promise, Report, Rung, Truth,
 };
 use andon_schemas::verdict::ProfileRef;
 use andon_simulator::Label;
@@ -146,6 +146,14 @@ fn played(play: &Play, summary: &Summary) -> Played {
         devices: summary.devices as u64,
         device_hours: summary.device_hours,
         revisions: summary.revisions,
+        alerts: summary.alerts.as_ref().map(|found| AlertLoad {
+            per_day: found.budget.per_day,
+            level: found.budget.level,
+            rule: found.counts.rule,
+            evidence: found.counts.evidence,
+            evidence_per_day: found.evidence_per_day,
+            held: found.counts.held,
+        }),
         stretch: play.stretch.ends(),
         hours: play.stretch.hours(),
         // Captures of ours say when everything was received.

@@ -7,15 +7,14 @@ use std::sync::Arc;
 use andon_engine::{Input, Output, Plant};
 use andon_ingest::files::{Captures, FileReport, Item, Order, Piece, ReadAhead};
 use andon_lab::report::{History, Stretch};
-use andon_schemas::command::Mode;
 use andon_schemas::profile::Profile;
 use andon_schemas::reject::Reject;
 use andon_schemas::time::{EventTime, Interval};
 use anyhow::anyhow;
 
-use crate::args::{BacktestArgs, PlantArgs};
+use crate::args::BacktestArgs;
 use crate::blueprint::{Blueprint, Named};
-use crate::engines::Engines;
+use crate::engines::{Engines, with_plants};
 use crate::exit::usage;
 use crate::intake::{CHUNK, Intake};
 use crate::progress::Progress;
@@ -71,8 +70,8 @@ impl Side {
     fn take(&mut self, output: Output) -> anyhow::Result<Vec<(u64, Reject)>> {
         let history = &mut self.history;
         let refused = self.results.take(output, |verdict| history.take(verdict))?;
-        // They are in `commands.jsonl`; a backtest orders nobody about.
-        drop(self.results.take_commands());
+        // They are in its files; a backtest orders nobody about, and tells nobody.
+        drop((self.results.take_commands(), self.results.take_alerts()));
         Ok(refused)
     }
 
@@ -298,19 +297,6 @@ impl<'a> Play<'a> {
     }
 }
 
-/// The same input, with other plants where it changes them.
-fn with_plants(inputs: &Arc<[Input]>, plants: Vec<Arc<Plant>>) -> Arc<[Input]> {
-    if plants.is_empty() {
-        return inputs.clone();
-    }
-    let mut plants = plants.into_iter();
-    let swap = |input: &Input| match input {
-        Input::Control(plant) => Input::Control(plants.next().unwrap_or_else(|| plant.clone())),
-        other => other.clone(),
-    };
-    inputs.iter().map(swap).collect()
-}
-
 fn other_side(
     args: &BacktestArgs,
     profiles: &Path,
@@ -323,13 +309,7 @@ fn other_side(
              to them. Name the plant with --inventory."
         )));
     }
-    let plant_args = PlantArgs {
-        inventory: None,
-        profiles: Some(profiles.to_owned()),
-        indicators: Vec::new(),
-    };
-    let read = Blueprint::read(&plant_args, Mode::Monitor)?;
-    let named = Named::of(&plant_args, &read);
+    let named = Named::profiles(profiles)?;
     let blueprint = named.over(blueprint);
     let plant = blueprint.compile()?;
     let folder = args.out.as_ref().map(|folder| folder.join(COMPARED));

@@ -13,7 +13,7 @@ use andon_schemas::time::EventTime;
 use anyhow::{Context as _, anyhow};
 
 use super::{IDLE_EVERY, Run};
-use crate::blueprint::Blueprint;
+use crate::blueprint::{Blueprint, Named};
 use crate::exit::{usage, words};
 use crate::live::message::Message;
 use crate::live::state::{self, State};
@@ -137,16 +137,25 @@ fn change_of(kind: &str, payload: &[u8]) -> anyhow::Result<Blueprint> {
 }
 
 impl Run<'_> {
-    /// Goes on where the last run stood: its saved state, then the log from there.
-    pub(super) fn recover(&mut self, state: Option<State>) -> anyhow::Result<()> {
+    /// Goes on where the last run stood: its saved state, then the log from there. A shadow comes
+    /// in where it stood, which is never before the run.
+    pub(super) fn recover(
+        &mut self,
+        state: Option<State>,
+        shadow: Option<&Named>,
+    ) -> anyhow::Result<()> {
         if let Some(state) = state {
             self.saved = state.through;
             self.core.resume(state, self.config.shards)?;
         }
+        let mut shadow = shadow.and_then(|named| self.saved_shadow(named));
         let came = Instant::now();
         let mut waiting = 0;
         for entry in self.log.replay(self.saved + 1)? {
             let entry = entry?;
+            if let Some(saved) = shadow.take_if(|saved| saved.through < entry.sequence) {
+                self.let_in(saved)?;
+            }
             let received_at = EventTime::from_micros(entry.received_at);
             match entry.body {
                 Body::Message {
@@ -179,6 +188,9 @@ impl Run<'_> {
                 self.collect(|core, each| core.flush(each))?;
                 waiting = 0;
             }
+        }
+        if let Some(saved) = shadow {
+            self.let_in(saved)?;
         }
         self.collect(|core, each| core.flush(each))
     }
@@ -267,6 +279,8 @@ impl Run<'_> {
             return Ok(());
         }
         let state = self.core.state(through)?;
+        // It may stand further than the run does, never less far.
+        self.core.beside.save(through);
         let folder = &self.config.data;
         state::save(folder, &state)?;
         self.saved = through;
