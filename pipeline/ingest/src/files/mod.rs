@@ -1,6 +1,7 @@
 //! Captured traffic from files: Zeek, Suricata, packets (pcap, pcapng), exports of flow meters
 //! (`NetFlow`, IPFIX), CSV with a mapping, and our own captures, plain, gzip or zstd, single files,
-//! folders of rotated logs, or standard input (`-`).
+//! folders of rotated logs, standard input (`-`), or the objects of an object store
+//! (`s3://BUCKET/KEY`).
 //!
 //! Everything a file holds comes out as an [`Item`]: a record or a reject with its position, and,
 //! from captures of live runs, the ticks and control inputs between them. Captures of ours keep
@@ -22,8 +23,10 @@ mod mappings;
 pub(crate) mod message;
 mod native;
 mod number;
+mod origin;
 mod packets;
 mod rows;
+mod store;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -173,8 +176,8 @@ struct Current {
     rows: Rows,
 }
 
-/// Opens captures: files, folders (all files below, in the order of their first event), or `-`
-/// for standard input. Every file is looked at now; what cannot be read as any format becomes one
+/// Opens captures: files, folders (all files below, in the order of their first event), `-` for
+/// standard input, or objects by their names or by what their names begin with. Every file is looked at now; what cannot be read as any format becomes one
 /// reject.
 ///
 /// # Errors
