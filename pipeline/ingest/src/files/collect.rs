@@ -10,7 +10,6 @@ use andon_schemas::mapping::Mapping;
 use andon_schemas::reject::RejectReason;
 use andon_schemas::time::EventTime;
 
-use super::CaptureError;
 use super::bytes::Bytes;
 use super::columnar::IpcRows;
 use super::detect::{Format, detect, may_be_rows};
@@ -21,6 +20,7 @@ use super::origin::{Given, Origin, is_lost};
 use super::packets::{self, PacketRows};
 use super::rows::{Content, LineRows, Rows};
 use super::store::{self, Buckets};
+use super::{CaptureError, OpenOptions};
 use crate::refused::{Refused, excerpt};
 
 /// How deep folders are searched.
@@ -207,8 +207,9 @@ fn first_event(
 /// A path that does not exist or cannot be read.
 pub(super) fn collect(
     paths: &[PathBuf],
-    mapping: Option<&Arc<Mapping>>,
+    options: &OpenOptions,
 ) -> Result<VecDeque<Candidate>, CaptureError> {
+    let mapping = options.mapping.as_ref();
     let mut candidates = VecDeque::new();
     let mut buckets = Buckets::default();
     for path in paths {
@@ -230,6 +231,7 @@ pub(super) fn collect(
     }
     let is_csv = |candidate: &Candidate| candidate.mapping.is_some();
     if let Some(mapping) = mapping
+        && !options.is_mapping_spare
         && !candidates.iter().any(is_csv)
     {
         let file = &mapping.file;
@@ -243,7 +245,7 @@ fn given(path: &Path, buckets: &mut Buckets) -> io::Result<Given> {
     if path == Path::new("-") {
         return Ok(Given::One(Origin::StandardInput));
     }
-    if store::is_meant_by(path) {
+    if store::names_objects(path) {
         return store::find(path, buckets);
     }
     if !path.is_dir() {

@@ -52,6 +52,7 @@ pub use columnar::RecordColumns;
 pub use detect::Format;
 pub use mappings::read_mapping;
 pub use packets::PacketCounts;
+pub use store::names_objects;
 pub use told::FileReport;
 pub use writer::{CaptureWriter, WriteError};
 
@@ -72,6 +73,8 @@ pub struct OpenOptions {
     pub sorted_records_max: usize,
     /// What the columns of CSV mean; without it, what is written beside each file.
     pub mapping: Option<Arc<Mapping>>,
+    /// That a mapping was not needed is no news.
+    pub is_mapping_spare: bool,
 }
 
 impl OpenOptions {
@@ -81,6 +84,7 @@ impl OpenOptions {
             as_of,
             sorted_records_max: SORTED_RECORDS_MAX,
             mapping: None,
+            is_mapping_spare: false,
         }
     }
 
@@ -186,7 +190,7 @@ pub fn open(paths: &[PathBuf], options: OpenOptions) -> Result<Captures, Capture
     if paths.is_empty() {
         return Err(CaptureError::Nothing);
     }
-    let waiting = collect(paths, options.mapping.as_ref())?;
+    let waiting = collect(paths, &options)?;
     let foreign = |candidate: &Candidate| matches!(candidate.format, Ok(Some(f)) if !f.is_native());
     let order = if waiting.iter().any(foreign) {
         Order::Sorted

@@ -29,7 +29,7 @@ use super::origin::Given;
 const SCHEME: &str = "s3://";
 
 /// Whether a path is the name of an object or of a place in an object store.
-pub(super) fn is_meant_by(path: &Path) -> bool {
+pub fn names_objects(path: &Path) -> bool {
     path.to_str().is_some_and(|path| path.starts_with(SCHEME))
 }
 

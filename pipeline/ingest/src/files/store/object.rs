@@ -63,13 +63,21 @@ impl Object {
         let key = key.and_then(|(_, key)| Key::parse(key).ok());
         let key = key.ok_or(io::ErrorKind::NotFound)?;
         let client = self.bucket.client.clone();
-        let text = self.bucket.wait(&self.bucket.ask(async move {
+        let asked = self.bucket.ask(async move {
             let got = client.get(&key).await?;
             if got.meta.size > TEXT_BYTES_MAX {
                 return Ok(None);
             }
             got.bytes().await.map(Some)
-        }))?;
+        });
+        let text = self
+            .bucket
+            .wait(&asked)
+            .map_err(|error| match error.kind() {
+                // To those who may not list a bucket S3 does not say what is not there.
+                io::ErrorKind::PermissionDenied => io::ErrorKind::NotFound.into(),
+                _ => error,
+            })?;
         let text = text
             .ok_or_else(|| io::Error::other(format!("it is longer than {TEXT_BYTES_MAX} bytes")))?;
         String::from_utf8(text.into())

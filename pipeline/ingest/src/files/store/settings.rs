@@ -1,15 +1,20 @@
 //! How a store is reached, from the environment variables that its other clients read too.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::{BackoffConfig, ClientConfigKey, RetryConfig};
+use object_store::{BackoffConfig, Certificate, ClientConfigKey, ClientOptions, RetryConfig};
 
 /// How often a request is made again before its failure counts.
 pub(super) const RETRIES: usize = 4;
+
+/// Names a file with the certificates of a plant's own authorities.
+const AUTHORITIES: &str = "AWS_CA_BUNDLE";
 
 /// Where S3 itself lies, unless an endpoint is named.
 const REGION: &str = "us-east-1";
@@ -29,6 +34,11 @@ impl Settings {
     /// text.
     pub(super) fn of(variables: impl Iterator<Item = (OsString, OsString)>) -> io::Result<Self> {
         let mut builder = AmazonS3Builder::new().with_retry(retry());
+        let variables: Vec<_> = variables.collect();
+        let bundle = variables.iter().find(|(name, _)| name == AUTHORITIES);
+        if let Some((_, path)) = bundle.filter(|(_, path)| !path.is_empty()) {
+            builder = builder.with_client_options(trusting(Path::new(path))?);
+        }
         for (name, value) in variables {
             let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else {
                 continue;
@@ -67,6 +77,18 @@ impl Settings {
         }
         Ok(Self { builder, endpoint })
     }
+}
+
+/// A client that trusts the authorities of a file besides those of the system.
+fn trusting(path: &Path) -> io::Result<ClientOptions> {
+    let unread = |error: &dyn std::fmt::Display| {
+        invalid(format!("{AUTHORITIES} `{}`: {error}", path.display()))
+    };
+    let bundle = fs::read(path).map_err(|error| unread(&error))?;
+    let authorities = Certificate::from_pem_bundle(&bundle).map_err(|error| unread(&error))?;
+    Ok(authorities
+        .into_iter()
+        .fold(ClientOptions::new(), ClientOptions::with_root_certificate))
 }
 
 fn retry() -> RetryConfig {
@@ -232,5 +254,18 @@ mod tests {
         assert!(half.starts_with("AWS_ACCESS_KEY_ID is not set"), "{half}");
         assert!(!half.contains(KEY[1].1));
         assert!(endpoint(&[("AWS_SKIP_SIGNATURE", "true")]).is_ok());
+    }
+
+    #[test]
+    fn authorities_that_cannot_be_read_are_told() {
+        let told = with_key(&[(AUTHORITIES, "/nowhere/ca.pem")]).unwrap_err();
+        assert!(
+            told.starts_with("AWS_CA_BUNDLE `/nowhere/ca.pem`"),
+            "{told}"
+        );
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "-----BEGIN CERTIFICATE-----\nrubbish\n").unwrap();
+        let path = file.path().to_str().unwrap();
+        assert!(with_key(&[(AUTHORITIES, path)]).unwrap_err().contains(path));
     }
 }
