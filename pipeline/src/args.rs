@@ -218,7 +218,8 @@ pub struct BridgeArgs {
 /// `andon backtest`.
 #[derive(Debug, Args)]
 pub struct BacktestArgs {
-    /// Captures: files, folders of rotated logs, or `-` for standard input.
+    /// Captures: files, folders of rotated logs, `s3://BUCKET/KEY` for an object or all below, or `-`
+    /// for standard input.
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
     /// What the columns of CSV captures mean [default: FILE.map.yaml beside each].

@@ -99,3 +99,40 @@ fn everything_wrong_with_a_mapping_is_told_before_a_row_is_read() {
     }
     assert!(!folder.join("a.ndjson").exists());
 }
+
+#[cfg(feature = "query")]
+#[test]
+fn a_csv_is_asked_with_the_mapping_that_was_handed_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("night.csv"), rows()).unwrap();
+    fs::write(
+        folder.join("m.yaml"),
+        MAPPING.to_owned() + "delimiter: ';'\n",
+    )
+    .unwrap();
+    let line = "capture convert night.csv --map m.yaml --out night.ndjson";
+    assert!(andon(folder, line).status.success());
+    let ask = |captures: &[&str]| {
+        let captures = captures.iter().flat_map(|path| ["--capture", path]);
+        let output = Command::new(env!("CARGO_BIN_EXE_andon"))
+            .current_dir(folder)
+            .args(["query", "--csv", "--map", "m.yaml"])
+            .args(captures)
+            .arg("SELECT count(*) AS n, max(current_a) AS most FROM captures")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let (answer, said) = ask(&["night.csv"]);
+    assert_eq!(answer, "n,most\n180,60.0\n");
+    assert_eq!(said, "");
+    // It may be needed for some of them only, or for none.
+    let (answer, said) = ask(&["night.csv", "night.ndjson"]);
+    assert_eq!(answer, "n,most\n360,60.0\n");
+    assert_eq!(said, "");
+    let (answer, said) = ask(&["night.ndjson"]);
+    assert_eq!(answer, "n,most\n180,60.0\n");
+    assert_eq!(said.matches("was not needed").count(), 1, "{said}");
+}

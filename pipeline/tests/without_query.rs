@@ -1,4 +1,4 @@
-//! A build without SQL, or without a cluster, knows the commands and says how to get them.
+//! A build without SQL, a cluster or object stores knows what is asked for and says how to get it.
 #![cfg(not(feature = "query"))]
 
 mod plant;
@@ -29,5 +29,19 @@ fn it_says_how_to_get_a_cluster() {
     ] {
         let told = complaint(args);
         assert!(told.contains("--features cluster"), "{told}");
+    }
+}
+
+#[cfg(not(feature = "object-store"))]
+#[test]
+fn it_says_how_to_get_object_stores() {
+    for args in [
+        &["backtest", "s3://plant/month/"][..],
+        &["learn", "s3://plant/month/"],
+        &["capture", "convert", "s3://plant/a", "--out", "a.ndjson"],
+    ] {
+        let told = complaint(args);
+        assert!(told.contains("--features object-store"), "{told}");
+        assert!(told.contains("s3://plant/"), "{told}");
     }
 }

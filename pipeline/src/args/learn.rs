@@ -9,7 +9,8 @@ use super::PlantArgs;
 /// `andon learn`.
 #[derive(Debug, Args)]
 pub struct LearnArgs {
-    /// Clean captures: files, folders of rotated logs, or `-` for standard input.
+    /// Clean captures: files, folders of rotated logs, `s3://BUCKET/KEY` for an object or all below, or `-`
+    /// for standard input.
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
     /// What the columns of CSV captures mean [default: FILE.map.yaml beside each].

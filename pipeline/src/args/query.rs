@@ -25,10 +25,13 @@ pub struct QueryArgs {
     /// Folder that a run, demo or backtest wrote [default: andon-data, if it is there].
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// A capture of any format, or a folder of captures. May be repeated [default: our own
+    /// A capture of any format, a folder of captures, or `s3://BUCKET/KEY`. May be repeated [default: our own
     /// captures in the data folder].
     #[arg(long, value_name = "PATH")]
     pub capture: Vec<PathBuf>,
+    /// What the columns of CSV captures mean [default: FILE.map.yaml beside each].
+    #[arg(long = "map", value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
     /// What to measure windows against [default: what the data folder keeps].
     #[command(flatten)]
     pub plant: PlantArgs,
@@ -41,7 +44,8 @@ pub struct QueryArgs {
     /// Write the answer there instead: `.parquet`, `.csv`, `.json` or `.ndjson`.
     #[arg(long, value_name = "FILE", conflicts_with = "csv")]
     pub out: Option<PathBuf>,
-    /// Most memory that an answer may take, MiB; what does not fit goes to a temporary folder.
+    /// Most memory that sorting, grouping and joining take, MiB; what does not fit goes to a temporary
+    /// folder. Captures take theirs besides while they are read.
     #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = parse_some::<usize>)]
     pub memory_mib: usize,
 }

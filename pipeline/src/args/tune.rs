@@ -10,7 +10,7 @@ use super::values::parse_share;
 /// `andon tune`.
 #[derive(Debug, Args)]
 pub struct TuneArgs {
-    /// Clean captures: files or folders of rotated logs.
+    /// Clean captures: files, folders of rotated logs, or `s3://BUCKET/KEY` for an object or all below.
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
     /// What the columns of CSV captures mean [default: FILE.map.yaml beside each].

@@ -4,6 +4,7 @@ use std::io::{self, BufReader, Read};
 
 use andon_schemas::reject::RejectReason;
 
+use super::origin::is_lost;
 use super::unpack;
 use crate::refused::Refused;
 
@@ -50,6 +51,7 @@ impl Bytes {
                 Ok(0) => return Ok(Some(Short::Broken(cut(of)))),
                 Ok(read) => at += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_lost(&error) => return Ok(Some(Short::Broken(lost(&error)))),
                 Err(error) if self.packed && unpack::is_of_file(&error) => {
                     return Ok(Some(Short::Broken(damaged(&error))));
                 }
@@ -65,6 +67,13 @@ pub(super) fn cut(of: &str) -> Refused {
     Refused::new(
         RejectReason::Truncated,
         format!("file ends in the middle of a {of}; what is before it is kept"),
+    )
+}
+
+fn lost(error: &io::Error) -> Refused {
+    Refused::new(
+        RejectReason::Truncated,
+        format!("{error}; what is before is kept"),
     )
 }
 

@@ -32,9 +32,9 @@ struct Current {
     rows: Rows,
 }
 
-/// Opens captures: files, folders (all files below, in the order of their first event), or `-`
-/// for standard input. Every file is looked at now; what cannot be read as any format becomes one
-/// reject.
+/// Opens captures: files, folders (all files below, in the order of their first event), `-` for
+/// standard input, or objects by their names or by what their names begin with. Every file is looked
+/// at now; what cannot be read as any format becomes one reject.
 ///
 /// # Errors
 /// A path that does not exist or cannot be opened.
@@ -42,7 +42,7 @@ pub fn open(paths: &[PathBuf], options: OpenOptions) -> Result<Captures, Capture
     if paths.is_empty() {
         return Err(CaptureError::Nothing);
     }
-    let waiting = collect(paths, options.mapping.as_ref())?;
+    let waiting = collect(paths, &options)?;
     let foreign = |candidate: &Candidate| matches!(candidate.format, Ok(Some(f)) if !f.is_native());
     let order = if waiting.iter().any(foreign) {
         Order::Sorted

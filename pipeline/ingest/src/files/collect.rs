@@ -1,8 +1,8 @@
-//! Which files there are to read, what each is, and in which order they come.
+//! Which files and objects there are to read, what each is, and in which order they come.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,15 +10,17 @@ use andon_schemas::mapping::Mapping;
 use andon_schemas::reject::RejectReason;
 use andon_schemas::time::EventTime;
 
-use super::CaptureError;
 use super::bytes::Bytes;
-use super::columnar::{ColumnRows, IpcRows};
+use super::columnar::IpcRows;
 use super::detect::{Format, detect, may_be_rows};
 use super::exports::{self, ExportRows};
 use super::lines::{Lines, Stream};
 use super::mappings::{beside, is_mapping};
+use super::origin::{Given, Origin, is_lost};
 use super::packets::{self, PacketRows};
 use super::rows::{Content, LineRows, Rows};
+use super::store::{self, Buckets};
+use super::{CaptureError, OpenOptions};
 use crate::refused::{Refused, excerpt};
 
 /// How deep folders are searched.
@@ -34,7 +36,7 @@ pub(super) struct Candidate {
     pub(super) path: Arc<str>,
     /// What it is, nothing if there is nothing in it, or why it is not read.
     pub(super) format: Result<Option<Format>, Refused>,
-    file: PathBuf,
+    origin: Origin,
     /// Its first event, for the order.
     first: Option<EventTime>,
     /// The beginning, for the reject of a file that is not read.
@@ -46,16 +48,17 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    fn look(file: &Path, given: Option<&Arc<Mapping>>) -> Result<Self, CaptureError> {
-        let path: Arc<str> = file.to_string_lossy().into();
-        let standard_input = &*path == "-";
+    fn look(origin: Origin, given: Option<&Arc<Mapping>>) -> Result<Self, CaptureError> {
+        let path: Arc<str> = origin.path().to_string_lossy().into();
+        let standard_input = matches!(origin, Origin::StandardInput);
         let failed = |source| CaptureError::Read {
             path: path.to_string(),
             source,
         };
-        let mut stream = stream(file).map_err(failed)?;
-        if !stream.packed
-            && let Some(error) = stream.broken.take()
+        let mut stream = origin.stream().map_err(failed)?;
+        if let Some(error) = stream
+            .broken
+            .take_if(|error| !stream.packed || is_lost(error))
         {
             return Err(failed(error));
         }
@@ -74,20 +77,20 @@ impl Candidate {
         if format.is_err() && may_be_rows(&stream.head) && !stream.head.is_empty() {
             mapping = match given {
                 Some(given) => Some(Arc::clone(given)),
-                None => beside(file)?,
+                None => beside(&origin)?,
             };
             if mapping.is_some() {
                 format = Ok(Some(Format::Csv));
             }
         }
         let first = match format {
-            Ok(Some(format)) => first_event(&stream.head, format, file, mapping.as_ref()),
+            Ok(Some(format)) => first_event(&stream.head, format, &origin, mapping.as_ref()),
             _ => None,
         };
         Ok(Self {
             path,
             format,
-            file: file.to_owned(),
+            origin,
             first,
             excerpt: excerpt(&stream.head),
             mapping,
@@ -111,14 +114,14 @@ impl Candidate {
             Err(refused) => return Ok(Err((refused, self.excerpt))),
         };
         if format == Format::Parquet {
-            let rows = ColumnRows::open(&self.file).map_err(failed)?;
+            let rows = self.origin.columns().map_err(failed)?;
             return Ok(rows
                 .map(|rows| Some(Rows::Columns(Box::new(rows))))
                 .map_err(|refused| (refused, String::new())));
         }
         let stream = match self.stream {
             Some(stream) => stream,
-            None => stream(&self.file).map_err(failed)?,
+            None => self.origin.stream().map_err(failed)?,
         };
         if format == Format::Arrow {
             let packed = stream.packed;
@@ -135,7 +138,7 @@ impl Candidate {
             let rows = ExportRows::new(stream.bytes(), packed);
             return Ok(Ok(Some(Rows::Exports(Box::new(rows)))));
         }
-        let rows = LineRows::new(stream.lines(), format, &self.file, self.mapping);
+        let rows = LineRows::new(stream.lines(), format, self.origin.path(), self.mapping);
         Ok(Ok(Some(Rows::Lines(Box::new(rows)))))
     }
 }
@@ -155,20 +158,11 @@ fn no_row(error: &io::Error) -> Refused {
     }
 }
 
-fn stream(file: &Path) -> io::Result<Stream> {
-    let raw: Box<dyn Read + Send> = if file == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(file)?)
-    };
-    Stream::open(raw)
-}
-
 /// Event time of the first record that a file holds, if it stands at the beginning.
 fn first_event(
     head: &[u8],
     format: Format,
-    file: &Path,
+    origin: &Origin,
     mapping: Option<&Arc<Mapping>>,
 ) -> Option<EventTime> {
     if format.is_packets() {
@@ -178,12 +172,13 @@ fn first_event(
         return exports::first_time(head);
     }
     let mut rows = if format == Format::Parquet {
-        Rows::Columns(Box::new(ColumnRows::open(file).ok()?.ok()?))
+        Rows::Columns(Box::new(origin.columns().ok()?.ok()?))
     } else if format == Format::Arrow {
         // Its first batch may be longer than the beginning; standard input cannot be read twice.
-        let stream = (file != Path::new("-"))
-            .then(|| stream(file).ok())
-            .flatten()?;
+        if matches!(origin, Origin::StandardInput) {
+            return None;
+        }
+        let stream = origin.stream().ok()?;
         let packed = stream.packed;
         Rows::Arrow(Box::new(IpcRows::new(Bytes::new(stream.bytes(), packed))))
     } else {
@@ -191,7 +186,7 @@ fn first_event(
         Rows::Lines(Box::new(LineRows::new(
             Lines::of(head),
             format,
-            file,
+            origin.path(),
             mapping,
         )))
     };
@@ -205,42 +200,61 @@ fn first_event(
     None
 }
 
-/// Looks at every file given and every file below the folders given. Those of one folder come in
+/// Looks at every file given and every file below the folders given, and so at objects. Those of one folder come in
 /// the order of their first events, files without any first: rotation names sort in many ways.
 ///
 /// # Errors
 /// A path that does not exist or cannot be read.
 pub(super) fn collect(
     paths: &[PathBuf],
-    mapping: Option<&Arc<Mapping>>,
+    options: &OpenOptions,
 ) -> Result<VecDeque<Candidate>, CaptureError> {
+    let mapping = options.mapping.as_ref();
     let mut candidates = VecDeque::new();
+    let mut buckets = Buckets::default();
     for path in paths {
-        if path != Path::new("-") && path.is_dir() {
-            let mut files = Vec::new();
-            walk(path, 0, &mut files).map_err(|source| CaptureError::Read {
-                path: path.to_string_lossy().into_owned(),
-                source,
-            })?;
-            files.sort();
-            let mut found: Vec<Candidate> = files
-                .iter()
-                .map(|file| Candidate::look(file, mapping))
-                .collect::<Result<_, _>>()?;
-            found.sort_by_key(|candidate| candidate.first);
-            candidates.extend(found);
-        } else {
-            candidates.push_back(Candidate::look(path, mapping)?);
+        let given = given(path, &mut buckets).map_err(|source| CaptureError::Read {
+            path: path.to_string_lossy().into_owned(),
+            source,
+        })?;
+        match given {
+            Given::One(origin) => candidates.push_back(Candidate::look(origin, mapping)?),
+            Given::Folder(origins) => {
+                let mut found: Vec<Candidate> = origins
+                    .into_iter()
+                    .map(|origin| Candidate::look(origin, mapping))
+                    .collect::<Result<_, _>>()?;
+                found.sort_by_key(|candidate| candidate.first);
+                candidates.extend(found);
+            }
         }
     }
     let is_csv = |candidate: &Candidate| candidate.mapping.is_some();
     if let Some(mapping) = mapping
+        && !options.is_mapping_spare
         && !candidates.iter().any(is_csv)
     {
         let file = &mapping.file;
         tracing::warn!("mapping `{file}` was not needed: no capture given is CSV");
     }
     Ok(candidates)
+}
+
+/// What a path stands for.
+fn given(path: &Path, buckets: &mut Buckets) -> io::Result<Given> {
+    if path == Path::new("-") {
+        return Ok(Given::One(Origin::StandardInput));
+    }
+    if store::names_objects(path) {
+        return store::find(path, buckets);
+    }
+    if !path.is_dir() {
+        return Ok(Given::One(Origin::File(path.to_owned())));
+    }
+    let mut files = Vec::new();
+    walk(path, 0, &mut files)?;
+    files.sort();
+    Ok(Given::Folder(files.into_iter().map(Origin::File).collect()))
 }
 
 /// Lists the files below a folder. Hidden ones are passed over; so are links to folders, which may

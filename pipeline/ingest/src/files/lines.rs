@@ -3,6 +3,7 @@
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
+use super::origin::is_lost;
 use super::unpack;
 
 /// Longest line that is read; longer ones are skipped and rejected as oversized.
@@ -111,6 +112,8 @@ pub(super) enum LineEnd {
     Cut(io::Error),
     /// The packed stream is damaged; the buffer holds what came of the line.
     Damaged(io::Error),
+    /// The place of the file went away; the buffer holds what came of the line.
+    Lost(io::Error),
 }
 
 /// The lines of a stream.
@@ -137,7 +140,8 @@ impl Lines {
     /// Reads the next line into `line`, without its line end; `None` at the end of the stream.
     ///
     /// # Errors
-    /// Only what the operating system says; damage to a packed stream is a [`LineEnd`].
+    /// Only what the operating system says; damage to a packed stream is a [`LineEnd`], and so is the
+    /// loss of the file.
     pub(super) fn read(&mut self, line: &mut Vec<u8>) -> io::Result<Option<LineEnd>> {
         line.clear();
         let limit = LINE_BYTES_MAX as u64 + 1;
@@ -157,14 +161,18 @@ impl Lines {
         }
     }
 
-    /// An error of the unpacker is a property of the file, any other one stops the reading.
+    /// An error of the unpacker is a property of the file, and so is that the file went away; any
+    /// other one stops the reading.
     fn stopped(&mut self, error: io::Error) -> io::Result<LineEnd> {
-        if !self.packed || !unpack::is_of_file(&error) {
+        let is_lost = is_lost(&error);
+        if !is_lost && (!self.packed || !unpack::is_of_file(&error)) {
             return Err(error);
         }
         // Whatever follows the damage cannot be trusted to begin at a line.
         self.reader = BufReader::new(Box::new(io::empty()));
-        Ok(if error.kind() == io::ErrorKind::UnexpectedEof {
+        Ok(if is_lost {
+            LineEnd::Lost(error)
+        } else if error.kind() == io::ErrorKind::UnexpectedEof {
             LineEnd::Cut(error)
         } else {
             LineEnd::Damaged(error)

@@ -9,6 +9,7 @@ use andon_schemas::mapping::{Mapping, parse};
 use andon_schemas::profile::SourceFile;
 
 use super::CaptureError;
+use super::origin::Origin;
 
 /// How the name of a mapping ends.
 const ENDING: &str = ".map.yaml";
@@ -24,8 +25,12 @@ const PACKED: [&str; 3] = ["gz", "zst", "zstd"];
 /// # Errors
 /// A file that cannot be read, or every problem in it.
 pub fn read_mapping(path: &Path) -> Result<Arc<Mapping>, CaptureError> {
+    parsed(path, fs::read_to_string(path))
+}
+
+fn parsed(path: &Path, text: io::Result<String>) -> Result<Arc<Mapping>, CaptureError> {
     let name = path.to_string_lossy();
-    let text = fs::read_to_string(path).map_err(|source| CaptureError::Read {
+    let text = text.map_err(|source| CaptureError::Read {
         path: name.to_string(),
         source,
     })?;
@@ -47,9 +52,9 @@ pub(super) fn is_mapping(path: &Path) -> bool {
 ///
 /// # Errors
 /// One that is there and cannot be used.
-pub(super) fn beside(file: &Path) -> Result<Option<Arc<Mapping>>, CaptureError> {
-    for path in names(file) {
-        match read_mapping(&path) {
+pub(super) fn beside(origin: &Origin) -> Result<Option<Arc<Mapping>>, CaptureError> {
+    for path in names(origin.path()) {
+        match parsed(&path, origin.text_beside(&path)) {
             Err(CaptureError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
             read => return read.map(Some),
         }

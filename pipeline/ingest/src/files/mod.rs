@@ -1,6 +1,7 @@
 //! Captured traffic from files: Zeek, Suricata, packets (pcap, pcapng), exports of flow meters
 //! (`NetFlow`, IPFIX), CSV with a mapping, and our own captures, plain, gzip or zstd, single files,
-//! folders of rotated logs, or standard input (`-`).
+//! folders of rotated logs, standard input (`-`), or the objects of an object store
+//! (`s3://BUCKET/KEY`).
 //!
 //! Everything a file holds comes out as an [`Item`]: a record or a reject with its position, and,
 //! from captures of live runs, the ticks and control inputs between them. Captures of ours keep
@@ -23,8 +24,10 @@ mod mappings;
 pub(crate) mod message;
 mod native;
 mod number;
+mod origin;
 mod packets;
 mod rows;
+mod store;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -50,6 +53,7 @@ pub use columnar::{FlowBlock, RecordColumns};
 pub use detect::Format;
 pub use mappings::read_mapping;
 pub use packets::PacketCounts;
+pub use store::names_objects;
 pub use told::FileReport;
 pub use writer::{CaptureWriter, WriteError};
 
@@ -65,6 +69,8 @@ pub struct OpenOptions {
     pub sorted_records_max: usize,
     /// What the columns of CSV mean; without it, what is written beside each file.
     pub mapping: Option<Arc<Mapping>>,
+    /// That a mapping was not needed is no news.
+    pub is_mapping_spare: bool,
 }
 
 impl OpenOptions {
@@ -74,6 +80,7 @@ impl OpenOptions {
             as_of,
             sorted_records_max: SORTED_RECORDS_MAX,
             mapping: None,
+            is_mapping_spare: false,
         }
     }
 

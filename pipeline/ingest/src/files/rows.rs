@@ -213,6 +213,10 @@ impl LineRows {
                     RejectReason::Truncated,
                     format!("compressed file breaks off {error}; the rows before are kept"),
                 ),
+                LineEnd::Lost(error) => Refused::new(
+                    RejectReason::Truncated,
+                    format!("{error}; the rows before are kept"),
+                ),
                 LineEnd::Damaged(error) => Refused::new(
                     RejectReason::Malformed,
                     format!(

@@ -6,6 +6,8 @@ use std::io::{self, BufReader, Read};
 use flate2::read::MultiGzDecoder;
 use zstd::stream::read::Decoder;
 
+use super::origin::is_lost;
+
 /// How many bytes tell how a file is packed.
 pub(super) const MAGIC_BYTES: usize = 4;
 
@@ -77,7 +79,7 @@ impl<R: Read> Read for Placed<R> {
                 Ok(read)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) if error.raw_os_error().is_some() => Err(error),
+            Err(error) if error.raw_os_error().is_some() || is_lost(&error) => Err(error),
             Err(error) => {
                 let place = format!("after {} unpacked bytes", self.unpacked);
                 Err(if error.kind() == io::ErrorKind::UnexpectedEof {

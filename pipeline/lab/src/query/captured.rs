@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use andon_ingest::files::{self, Item, OpenOptions, RecordColumns};
+use andon_schemas::mapping::Mapping;
 use andon_schemas::time::EventTime;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
@@ -135,13 +136,22 @@ pub(super) fn words() -> impl Iterator<Item = (&'static str, &'static str)> {
 #[derive(Debug)]
 pub(super) struct Captured {
     path: PathBuf,
+    mapping: Option<Arc<Mapping>>,
     unread: Arc<AtomicU64>,
 }
 
 impl Captured {
     /// Rejects are counted in `unread`.
-    pub(super) fn new(path: PathBuf, unread: Arc<AtomicU64>) -> Self {
-        Self { path, unread }
+    pub(super) fn new(
+        path: PathBuf,
+        mapping: Option<Arc<Mapping>>,
+        unread: Arc<AtomicU64>,
+    ) -> Self {
+        Self {
+            path,
+            mapping,
+            unread,
+        }
     }
 }
 
@@ -152,7 +162,10 @@ impl Rows for Captured {
 
     fn read(&self, give: &mut dyn FnMut(RecordBatch) -> bool) -> io::Result<()> {
         // Stands for a receive time that nobody recorded.
-        let options = OpenOptions::as_of(EventTime::MIN);
+        let options = OpenOptions {
+            is_mapping_spare: true,
+            ..OpenOptions::as_of(EventTime::MIN).with_mapping(self.mapping.clone())
+        };
         let paths = std::slice::from_ref(&self.path);
         let captures = files::open(paths, options).map_err(io::Error::other)?;
         let mut captures = captures.as_they_lie();

@@ -21,6 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use andon_engine::Plant;
+use andon_ingest::files::OpenOptions;
+use andon_schemas::mapping::Mapping;
 use andon_schemas::time::EventTime;
 use datafusion::arrow::datatypes::{Field, SchemaRef};
 use datafusion::catalog::TableProvider;
@@ -61,6 +63,8 @@ pub struct Sources {
     pub folder: Option<PathBuf>,
     /// Captures: files, or folders of them.
     pub captures: Vec<PathBuf>,
+    /// What the columns of CSV captures mean; without it, what is written beside each.
+    pub mapping: Option<Arc<Mapping>>,
     /// What windows are measured against, and whose inventory is told.
     pub plant: Option<Arc<Plant>>,
     /// Receive time of records that do not tell theirs.
@@ -171,7 +175,7 @@ impl Desk {
         }
         let part = |path: &PathBuf| {
             let unread = self.unread(path.display().to_string(), "records cannot be read");
-            Arc::new(Captured::new(path.clone(), unread)) as Arc<dyn Rows>
+            Arc::new(Captured::new(path.clone(), sources.mapping.clone(), unread)) as Arc<dyn Rows>
         };
         let parts = sources.captures.iter().map(part).collect();
         let words: Vec<_> = captured::words().collect();
@@ -188,12 +192,9 @@ impl Desk {
             return Ok(());
         };
         let refused = self.unread("windows".to_owned(), "records are of no device");
-        let windows = Windows::new(
-            sources.captures.clone(),
-            plant.clone(),
-            sources.as_of,
-            refused,
-        );
+        let options = OpenOptions::as_of(sources.as_of).with_mapping(sources.mapping.clone());
+        let captures = sources.captures.clone();
+        let windows = Windows::new(captures, options, plant.clone(), refused);
         let words: Vec<_> = windows::COLUMNS.iter().map(|c| (c.name, c.words)).collect();
         let rows = feed::table(windows.schema().clone(), vec![Arc::new(windows)])?;
         let what = "what every device did in every hour of the captures, as the engine counts it";

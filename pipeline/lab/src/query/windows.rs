@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use andon_engine::{Engine, Input, Item, Plant, Window};
 use andon_ingest::files::{self, OpenOptions};
-use andon_schemas::time::{EventTime, Span};
+use andon_schemas::time::Span;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use serde_json::{Value, json};
@@ -66,8 +66,8 @@ pub(super) const COLUMNS: &[Column] = &[
 #[derive(Debug)]
 pub(super) struct Windows {
     captures: Vec<PathBuf>,
+    options: OpenOptions,
     plant: Arc<Plant>,
-    as_of: EventTime,
     schema: SchemaRef,
     refused: Arc<AtomicU64>,
 }
@@ -76,14 +76,14 @@ impl Windows {
     /// Records that give no observation are counted in `refused`.
     pub(super) fn new(
         captures: Vec<PathBuf>,
+        options: OpenOptions,
         plant: Arc<Plant>,
-        as_of: EventTime,
         refused: Arc<AtomicU64>,
     ) -> Self {
         Self {
             captures,
+            options,
             plant,
-            as_of,
             schema: schema(COLUMNS),
             refused,
         }
@@ -122,10 +122,13 @@ impl Rows for Windows {
     }
 
     fn read(&self, give: &mut dyn FnMut(RecordBatch) -> bool) -> io::Result<()> {
-        let options = OpenOptions::as_of(self.as_of);
+        let options = OpenOptions {
+            is_mapping_spare: true,
+            ..self.options.clone()
+        };
+        let as_of = options.as_of;
         let captures = files::open(&self.captures, options).map_err(io::Error::other)?;
-        let mut player =
-            Player::new(captures, &self.plant, self.as_of).map_err(io::Error::other)?;
+        let mut player = Player::new(captures, &self.plant, as_of).map_err(io::Error::other)?;
         let mut engine = Engine::new(self.plant.clone());
         engine.tell_windows();
         let mut gathered = Gathered::new(self);

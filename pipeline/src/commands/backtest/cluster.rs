@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use andon_engine::Plant;
+use andon_ingest::files::names_objects;
 use andon_schemas::time::EventTime;
 use anyhow::anyhow;
 
@@ -28,6 +29,9 @@ pub(super) fn check(args: &BacktestArgs) -> anyhow::Result<()> {
     }
     if args.captures.iter().any(|path| path == Path::new("-")) {
         return refuse("standard input");
+    }
+    if args.captures.iter().any(|path| names_objects(path)) {
+        return refuse("a capture in an object store");
     }
     Ok(())
 }

@@ -98,10 +98,21 @@ fn sources(args: &QueryArgs) -> anyhow::Result<Sources> {
             .map_err(usage)?,
         _ => args.capture.clone(),
     };
+    let mapping = super::super::mapping(args.mapping.as_deref())?;
+    let options = OpenOptions::as_of(as_of).with_mapping(mapping.clone());
+    if mapping.is_some() && !captures.is_empty() {
+        // Looked at together, they say whether it is needed at all.
+        files::open(&captures, options.clone()).map_err(usage)?;
+    }
+    let options = OpenOptions {
+        is_mapping_spare: true,
+        ..options
+    };
     Ok(Sources {
-        plant: plant(args, folder.as_deref(), &captures, as_of)?,
+        plant: plant(args, folder.as_deref(), &captures, options)?,
         folder,
         captures,
+        mapping,
         as_of,
         memory_bytes: args.memory_mib.saturating_mul(1 << 20),
     })
@@ -131,7 +142,7 @@ fn plant(
     args: &QueryArgs,
     folder: Option<&Path>,
     captures: &[PathBuf],
-    as_of: EventTime,
+    options: OpenOptions,
 ) -> anyhow::Result<Option<Arc<Plant>>> {
     let kept = folder.map(Blueprint::newest).transpose()?.flatten();
     let blueprint = match kept {
@@ -142,7 +153,7 @@ fn plant(
         None if args.plant.inventory.is_some() => Blueprint::read(&args.plant, Mode::Monitor)?,
         None if captures.is_empty() => return Ok(None),
         None => {
-            let opened = files::open(captures, OpenOptions::as_of(as_of)).map_err(usage)?;
+            let opened = files::open(captures, options).map_err(usage)?;
             if opened.order() == Order::Sorted {
                 return Ok(None);
             }

@@ -19,6 +19,7 @@ use andon_schemas::wire::{CURRENT_A_MAX, SPINDLE_RPM_MAX};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::reader::ChunkReader;
 
 use super::BATCH_ROWS;
 use super::block::FlowBlock;
@@ -56,26 +57,30 @@ impl ColumnRows {
     /// # Errors
     /// What the operating system says.
     pub(in crate::files) fn open(path: &Path) -> io::Result<Result<Self, Refused>> {
-        let file = File::open(path)?;
+        Ok(Self::over(File::open(path)?))
+    }
+
+    /// The same for what is read like a file.
+    pub(in crate::files) fn over(file: impl ChunkReader + 'static) -> Result<Self, Refused> {
         let reader = guarded(|| {
             let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
             check_places(builder.metadata())?;
             fit(builder.schema()).map_err(ParquetError::General)?;
             builder.with_batch_size(BATCH_ROWS).build()
         });
-        Ok(match reader {
-            Ok(reader) => Ok(Self {
-                reader,
-                batch: None,
-                row: 0,
-                number: 0,
-                broken: None,
-                ended: false,
-            }),
-            Err(e) => Err(Refused::new(
+        let reader = reader.map_err(|e| {
+            Refused::new(
                 RejectReason::Malformed,
                 format!("parquet file cannot be read, perhaps it was not finished: {e}"),
-            )),
+            )
+        })?;
+        Ok(Self {
+            reader,
+            batch: None,
+            row: 0,
+            number: 0,
+            broken: None,
+            ended: false,
         })
     }
 
