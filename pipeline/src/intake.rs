@@ -107,7 +107,9 @@ impl Intake {
     /// As [`item`](Self::item).
     pub fn piece(&mut self, piece: Piece, as_of: EventTime) -> anyhow::Result<()> {
         match piece {
-            Piece::Item(item) => self.item(item, as_of),
+            Piece::Items(items) => items
+                .into_iter()
+                .try_for_each(|item| self.item(item, as_of)),
             Piece::Flows(block) => {
                 self.flows(&block, as_of);
                 Ok(())

@@ -9,7 +9,7 @@ use andon_schemas::reject::{Reject, RejectReason};
 
 use super::collect::{Candidate, collect};
 use super::rows::{Content, Numbered, Rows};
-use super::{CaptureError, FileReport, Item, OpenOptions, Order, Piece};
+use super::{CaptureError, FileReport, FlowBlock, Item, OpenOptions, Order, Piece};
 use crate::refused::Refused;
 
 /// Captures being read.
@@ -23,6 +23,12 @@ pub struct Captures {
     /// Records gathered for sorting, with the order in which they were read.
     gathered: Vec<(Record, Source)>,
     sorted: Option<std::vec::IntoIter<(Record, Source)>>,
+}
+
+/// What comes before the next row of a file.
+enum Next {
+    Flows(FlowBlock),
+    Item(Box<Item>),
 }
 
 /// The file that is being read.
@@ -104,24 +110,29 @@ impl Captures {
         let mut pieces = Vec::new();
         let mut items = 0;
         while items < max {
-            let piece = match self.block()? {
-                Some(piece) => piece,
+            let item = match self.block()? {
+                Some(Next::Flows(block)) => {
+                    items += block.len();
+                    pieces.push(Piece::Flows(block));
+                    continue;
+                }
+                Some(Next::Item(item)) => *item,
                 None => match self.next()? {
-                    Some(item) => Piece::Item(item),
+                    Some(item) => item,
                     None => break,
                 },
             };
-            items += match &piece {
-                Piece::Flows(block) => block.len(),
-                Piece::Item(_) => 1,
-            };
-            pieces.push(piece);
+            items += 1;
+            match pieces.last_mut() {
+                Some(Piece::Items(before)) => before.push(item),
+                _ => pieces.push(Piece::Items(vec![item])),
+            }
         }
         Ok(pieces)
     }
 
-    /// The next piece, if it is a block or tells of a file that is not read.
-    fn block(&mut self) -> Result<Option<Piece>, CaptureError> {
+    /// What comes next, if it is a block or tells of a file that is not read.
+    fn block(&mut self) -> Result<Option<Next>, CaptureError> {
         if self.order == Order::Sorted {
             return Ok(None);
         }
@@ -130,7 +141,7 @@ impl Captures {
                 return Ok(None);
             };
             if let Some(reject) = self.begin(candidate)? {
-                return Ok(Some(Piece::Item(Item::Reject(reject))));
+                return Ok(Some(Next::Item(Box::new(Item::Reject(reject)))));
             }
         }
         let Some(current) = &mut self.current else {
@@ -140,7 +151,7 @@ impl Captures {
         if let (Some(block), Some(report)) = (&block, self.reports.last_mut()) {
             report.records += block.len() as u64;
         }
-        Ok(block.map(Piece::Flows))
+        Ok(block.map(Next::Flows))
     }
 
     #[inline]

@@ -129,7 +129,7 @@ pub enum Item {
 #[derive(Debug)]
 pub enum Piece {
     /// Anything, one by one.
-    Item(Item),
+    Items(Vec<Item>),
     /// Records of flows, in their place among the items.
     Flows(FlowBlock),
 }

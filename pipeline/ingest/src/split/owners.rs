@@ -32,7 +32,6 @@ impl Spot {
     }
 
     /// The place of a device that the inventory lists.
-
     #[inline]
     pub(super) fn place(self) -> Option<u32> {
         (self.0 & Self::STRANGER == 0).then_some(self.0)

@@ -216,7 +216,9 @@ impl<'a> Play<'a> {
 
     fn piece(&mut self, piece: Piece) -> anyhow::Result<()> {
         let block = match piece {
-            Piece::Item(item) => return self.item(item),
+            Piece::Items(items) => {
+                return items.into_iter().try_for_each(|item| self.item(item));
+            }
             Piece::Flows(block) => block,
         };
         self.watch();

@@ -84,7 +84,7 @@ impl Texts {
         _former: Option<&Self>,
     ) -> Result<Self, String> {
         let column = batch.column_by_name(name);
-        let Some(column) = column.filter(|column| has_values(column)) else {
+        let Some(column) = column.filter(has_values) else {
             return Ok(Self { name, column: None });
         };
         let (texts, keys) = match column.as_dictionary_opt::<Int32Type>() {
@@ -234,7 +234,7 @@ impl<T: Word> Words<T> {
         former: Option<&Self>,
     ) -> Result<Self, String> {
         let column = batch.column_by_name(name);
-        let Some(column) = column.filter(|column| has_values(column)) else {
+        let Some(column) = column.filter(has_values) else {
             let (keys, values) = (None, Values::of(None, Vec::new()));
             return Ok(Self { name, keys, values });
         };
