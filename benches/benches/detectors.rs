@@ -36,9 +36,10 @@ fn main() -> Result<(), String> {
     let inputs = stage.inputs(ROWS)?;
     let bundles: Vec<&Bundle> = inputs
         .iter()
-        .filter_map(|input| match input {
-            Input::Bundle(bundle) => Some(bundle.as_ref()),
-            Input::Tick { .. } | Input::EndOfInput { .. } | Input::Control(_) => None,
+        .flat_map(|input| match input {
+            Input::Bundle(bundle) => vec![bundle.as_ref()],
+            Input::Batch(batch) => batch.bundles.iter().map(|(_, bundle)| bundle).collect(),
+            Input::Tick { .. } | Input::EndOfInput { .. } | Input::Control(_) => Vec::new(),
         })
         .collect();
     let inventory = stage.plant.inventory();

@@ -115,6 +115,7 @@ fn bytes_per_device(file: &Path) -> Result<u64, String> {
 fn rows(input: &Input) -> usize {
     match input {
         Input::Bundle(bundle) => bundle.len(),
+        Input::Batch(batch) => batch.bundles.iter().map(|(_, bundle)| bundle.len()).sum(),
         Input::Tick { .. } | Input::EndOfInput { .. } | Input::Control(_) => 0,
     }
 }

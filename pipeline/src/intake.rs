@@ -10,7 +10,7 @@ use andon_ingest::refused::{Refused, excerpt};
 use andon_ingest::split::Splitter;
 use andon_schemas::observation::{Observation, Record, Source};
 use andon_schemas::reject::{Reject, RejectReason};
-use andon_schemas::time::{EventTime, Interval};
+use andon_schemas::time::EventTime;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +111,7 @@ impl Intake {
                 .into_iter()
                 .try_for_each(|item| self.item(item, as_of)),
             Piece::Flows(block) => {
-                self.flows(&block, as_of);
+                self.flows(&block, as_of, |_| ());
                 Ok(())
             }
         }
@@ -236,10 +236,13 @@ impl Intake {
             .push_views(ends.views(&record, source, received_at));
     }
 
-    /// Takes the flows of a block. Returns the first and the last event time of those that were
-    /// observed.
-    pub fn flows(&mut self, block: &FlowBlock, as_of: EventTime) -> Option<Interval> {
-        let mut observed: Option<Interval> = None;
+    /// Takes the flows of a block; `observed` is told the event time of each that was observed.
+    pub fn flows(
+        &mut self,
+        block: &FlowBlock,
+        as_of: EventTime,
+        mut observed: impl FnMut(EventTime),
+    ) {
         let mut source = block.source(0);
         let first = source.offset;
         for row in 0..block.len() {
@@ -263,11 +266,8 @@ impl Intake {
                 let device = (&*owner.device, owner.place);
                 block.view(row, role, device, &source, received_at)
             }));
-            let stretch = observed.get_or_insert(Interval { start: at, end: at });
-            stretch.start = stretch.start.min(at);
-            stretch.end = stretch.end.max(at);
+            observed(at);
         }
-        observed
     }
 
     /// Takes a record that is one row.

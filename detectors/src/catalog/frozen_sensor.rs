@@ -48,13 +48,11 @@ pub(crate) struct Plan {
     grade: Grade,
 }
 
-/// What it remembers: 24 bytes.
+/// What it remembers: 32 bytes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct State {
     current: Held,
     speed: Held,
-    /// When the last reading came, in seconds since the epoch.
-    seen_s: u32,
 }
 
 /// A value and how long it has been shown.
@@ -63,6 +61,8 @@ struct Held {
     /// The value's bits: what is the same to a sensor is the same to the bit.
     bits: u32,
     since_s: u32,
+    /// When it was last shown, in seconds since the epoch: current and speed need not come together.
+    seen_s: u32,
     samples: u8,
     /// It is told again once it has lasted twice as long as the limit, so many times over.
     told: u8,
@@ -118,15 +118,18 @@ impl Held {
     fn step(
         &mut self,
         value: f32,
-        (seen_s, now_s): (u32, u32),
+        now_s: u32,
         may: Option<(Shown, Span)>,
+        may_tell: bool,
     ) -> Option<Inputs> {
+        let seen_s = std::mem::replace(&mut self.seen_s, self.seen_s.max(now_s));
         let limit = may.map(|(_, limit)| limit);
         let apart = limit.unwrap_or_default().max(Frozen::APART);
         if self.samples == 0 || value.to_bits() != self.bits || lasted(seen_s, now_s) > apart {
             *self = Self {
                 bits: value.to_bits(),
                 since_s: now_s,
+                seen_s: self.seen_s,
                 samples: 1,
                 told: 0,
             };
@@ -136,7 +139,7 @@ impl Held {
         let (shown, limit) = may?;
         let lasted = lasted(self.since_s, now_s);
         let due = |told: u8| limit.times(1 << i64::from(told));
-        if self.samples < SAMPLES_MIN || lasted < due(self.told) {
+        if !may_tell || self.samples < SAMPLES_MIN || lasted < due(self.told) {
             return None;
         }
         while self.told < TOLD_MAX && lasted >= due(self.told) {
@@ -186,18 +189,17 @@ impl Detector for FrozenSensor {
             return Signal::Quiet;
         }
         let now_s = seconds(facts.at);
-        let times = (state.seen_s, now_s);
-        state.seen_s = state.seen_s.max(now_s);
         let stood = state.stands();
         // A reading that says nothing of one value leaves it as it was.
         let said = |value: Option<f32>| value.filter(|v| v.is_finite()).map(f32::abs);
-        let current = said(facts.reading.current_a).and_then(|value| {
-            let may = plan.of_current(f64::from(value));
-            state.current.step(value, times, may)
-        });
         let speed = said(facts.reading.spindle_rpm).and_then(|value| {
             let may = plan.of_speed(f64::from(value));
-            state.speed.step(value, times, may)
+            state.speed.step(value, now_s, may, true)
+        });
+        // One is told at a time; the other is due again with the next reading.
+        let current = said(facts.reading.current_a).and_then(|value| {
+            let may = plan.of_current(f64::from(value));
+            state.current.step(value, now_s, may, speed.is_none())
         });
         match speed.or(current) {
             Some(inputs) => rule::broken_state(plan.grade, inputs.magnitude(), inputs),

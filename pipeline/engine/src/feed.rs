@@ -18,8 +18,11 @@ use crate::plant::Plant;
 use crate::tick::{Seen, Ticker, TickerState};
 use crate::vnode::{VNODES, vnode_of};
 
-/// Ticks in one batch at most: an hour and more of them for every second of a day.
+/// Ticks in one batch at most: of our own, a month of them.
 const TICKS_MAX: usize = 1 << 18;
+
+/// Rows in one batch at most, of all parts together: some 80 MB.
+const BATCH_ROWS_MAX: u64 = 64 * BUNDLE_ROWS_MAX as u64;
 
 /// Where a feed stands, to go on from after a restart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -156,12 +159,14 @@ impl Feed {
             let part = self.part(&row.header, honest);
             if self.builders[part].len() >= self.rows_max {
                 self.flush();
+                full = false;
             }
             let ordinal = self.number();
             let builder = &mut self.builders[part];
             builder.go_on_at(ordinal);
             builder.push_view(&row);
-            full |= builder.len() >= self.rows_max;
+            full |=
+                builder.len() >= self.rows_max || self.next - self.ready_below() >= BATCH_ROWS_MAX;
             if honest {
                 tick = self.pass(&row.header).or(tick);
             }

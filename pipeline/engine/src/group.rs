@@ -205,14 +205,15 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Makes room for the slots of a dictionary that is larger than the bundle: it is there to be
-    /// shared.
+    /// Makes room for the slots of a dictionary that holds more than the rows it serves: it is there
+    /// to be shared.
     fn begin(&mut self, bundle: &Bundle) {
         let Some(row) = bundle.order.first() else {
             return;
         };
-        let names = bundle.header(row.kind).device_names();
-        if names.len() > bundle.len() && !self.is_of(names) {
+        let columns = bundle.header(row.kind);
+        let names = columns.device_names();
+        if names.len() > columns.len() && !self.is_of(names) {
             self.slots.clear();
             self.slots.resize(names.len(), NO_SLOT);
             self.names = Some(names.clone());

@@ -5,7 +5,7 @@
 //! (stats.md §8). A verdict whose evidence stays below stands as it is, is listed by its evidence
 //! for whoever has time, and disturbs nobody. Rules are policy: they are told always.
 //!
-//! An episode is one alert by evidence at most, and none if anything of it has been told. It is
+//! An episode is one alert by evidence at most, and none if something as grave has been told. It is
 //! over when all its evidence has fallen below one device-day, which is further than the promise
 //! asks for before a level may alarm again.
 
@@ -59,6 +59,10 @@ struct Told {
     revision: u32,
     /// The worst grade of an alert.
     grade: Option<Grade>,
+    /// The worst grade of an alert by a rule.
+    rule: Option<Grade>,
+    /// Whether its evidence has been an alert.
+    by_evidence: bool,
     held: bool,
 }
 
@@ -68,6 +72,8 @@ impl Told {
             verdict_id: verdict.verdict_id.clone(),
             revision: 0,
             grade: None,
+            rule: None,
+            by_evidence: false,
             held: false,
         }
     }
@@ -111,6 +117,7 @@ impl Alerts {
         }
         told.revision = verdict.revision;
         if verdict.state == State::Cleared {
+            told.held = false;
             return None;
         }
         let found = told.found(verdict, budget.level);
@@ -124,10 +131,12 @@ impl Alerts {
         if std::mem::take(&mut told.held) {
             self.counts.held = self.counts.held.saturating_sub(1);
         }
-        told.grade = Some(grade);
+        told.grade = told.grade.max(Some(grade));
         if evidence.is_some() {
+            told.by_evidence = true;
             self.counts.evidence += 1;
         } else {
+            told.rule = Some(grade);
             self.counts.rule += 1;
         }
         Some(alert(verdict, finding, grade, evidence, budget.level))
@@ -135,8 +144,8 @@ impl Alerts {
 }
 
 impl Told {
-    /// What makes a revision an alert: a rule at a worse grade than was told, or, if nothing was,
-    /// the statistic with the most evidence.
+    /// What makes a revision an alert: a rule at a worse grade than a rule was told at, or, once, the
+    /// statistic with the most evidence among those of a worse grade than anything was told at.
     fn found<'a>(
         &self,
         verdict: &'a Verdict,
@@ -149,14 +158,14 @@ impl Told {
         let rules = standing.clone().filter(|(finding, _)| finding.rule);
         // Of several that are equal, the first: findings stand in order.
         let worst = rules.rev().max_by_key(|(_, grade)| *grade);
-        if let Some((finding, grade)) = worst.filter(|(_, grade)| Some(*grade) > self.grade) {
+        if let Some((finding, grade)) = worst.filter(|(_, grade)| Some(*grade) > self.rule) {
             return Some((finding, grade, None));
         }
-        if self.grade.is_some() {
+        if self.by_evidence {
             return None;
         }
         let reached = standing
-            .filter(|(finding, _)| !finding.rule)
+            .filter(|(finding, grade)| !finding.rule && Some(*grade) > self.grade)
             .map(|(finding, grade)| (finding, grade, evidence(finding)))
             .filter(|(_, _, evidence)| *evidence >= level);
         let most = reached.rev().max_by(|(.., a), (.., b)| a.total_cmp(b));

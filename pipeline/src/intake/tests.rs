@@ -150,7 +150,8 @@ fn flows_in_blocks_come_to_the_same_as_one_by_one() {
     let blueprint = Blueprint::read(&PlantArgs::default(), Mode::Monitor).unwrap();
     let plant = blueprint.compile().unwrap();
     let as_of = EventTime::parse("2026-01-01T00:00:00Z").unwrap();
-    let open = || files::open(&[path.clone()], files::OpenOptions::as_of(as_of)).unwrap();
+    let options = || files::OpenOptions::as_of(as_of);
+    let open = || files::open(std::slice::from_ref(&path), options()).unwrap();
     for by_address in [false, true] {
         let (mut one_by_one, mut in_blocks) = (open(), open());
         let mut intakes = [0, 1].map(|_| Intake::new(&plant, 4_096, by_address));

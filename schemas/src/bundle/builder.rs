@@ -26,15 +26,17 @@ struct HeaderBuilder {
     partition: Vec<u32>,
     offset: Vec<u64>,
     rows: u32,
-    /// The dictionary that places are in.
+    /// The dictionary that places are in, and how many there are.
     shared: Option<ArrayRef>,
+    places: u32,
 }
 
 impl HeaderBuilder {
     #[inline]
     fn push(&mut self, header: &ViewHeader) {
         let sender = header.sender;
-        self.device.push(header.device.as_str(), header.place);
+        self.device
+            .push(header.device.as_str(), header.place, self.places);
         self.event_time.push(header.event_time.micros());
         self.received_at.push(header.received_at.micros());
         self.sender.push(sender.map(|s| s.name.as_str().as_bytes()));
@@ -247,6 +249,7 @@ impl BundleBuilder {
             &mut self.resolutions.header,
         ] {
             header.shared = Some(names.clone());
+            header.places = u32::try_from(names.len()).unwrap_or(0);
         }
     }
 

@@ -232,9 +232,10 @@ pub(super) struct Devices {
 const TEXT: u32 = 1 << 31;
 
 impl Devices {
-    /// Takes a device: by its place in the shared dictionary, if it has one there.
+    /// Takes a device: by its place among so many of the shared dictionary, if it has one there.
     #[inline]
-    pub(super) fn push(&mut self, id: &str, place: Option<u32>) {
+    pub(super) fn push(&mut self, id: &str, place: Option<u32>, shared: u32) {
+        let place = place.filter(|place| *place < shared);
         let key = place.unwrap_or_else(|| {
             self.texts.push(Some(id.as_bytes()));
             self.own += 1;
@@ -343,7 +344,9 @@ mod tests {
                 for usual in [false, true] {
                     let given: Vec<bool> =
                         (0..length).map(|row| (Some(row) == at) != usual).collect();
-                    given.iter().for_each(|bit| bits.push(*bit));
+                    for bit in &given {
+                        bits.push(*bit);
+                    }
                     let back: Vec<bool> = bits.finish().iter().collect();
                     assert_eq!(back, given);
                 }

@@ -92,13 +92,13 @@ pub(crate) fn load(node: Option<Node<'_>>, report: &mut Report) -> Vec<Load> {
         let (Some((from_rpm, to_rpm)), Some(current)) = (speed, current) else {
             continue;
         };
-        let overlaps = |other: &&Load| from_rpm <= other.to_rpm && other.from_rpm <= to_rpm;
+        let overlaps = |other: &&Load| from_rpm < other.to_rpm && other.from_rpm < to_rpm;
         if let Some(other) = loads.iter().find(overlaps) {
             let cause = format!(
                 "these speeds overlap with {}-{} rpm",
                 other.from_rpm, other.to_rpm
             );
-            let hint = "A speed goes with one current: let each begin above the one before.";
+            let hint = "A speed goes with one current: let each begin where the one before ends, or above.";
             report.value(item, Refusal::new(cause).hint(hint));
             continue;
         }

@@ -272,10 +272,10 @@ impl Quarter {
         (standing > turning, standing.max(turning))
     }
 
-    /// A machine that only rests, as it should, is no chance for a contradiction and must not buy
-    /// any.
+    /// Whether there were enough samples to weigh. What they showed must not decide it: of quarters
+    /// of which only those with misfits are weighed, honest ones add up to evidence.
     fn says_something(&self) -> bool {
-        self.turning.share().is_some() || self.standing.misfits > 0
+        self.turning.share().is_some() || self.standing.share().is_some()
     }
 }
 

@@ -190,7 +190,7 @@ impl Run {
     }
 
     fn push(&mut self, number: usize, record: &Record) {
-        let with_places = self.places && number % 3 > 0;
+        let with_places = self.places && !number.is_multiple_of(3);
         let views = record.iter().map(|row| {
             let mut view = row.view();
             let place = self.given.inventory().position(row.header.device.as_str());

@@ -136,22 +136,26 @@ impl Captures {
         if self.order == Order::Sorted {
             return Ok(None);
         }
-        while self.current.is_none() {
-            let Some(candidate) = self.waiting.pop_front() else {
-                return Ok(None);
+        loop {
+            let Some(current) = &mut self.current else {
+                let Some(candidate) = self.waiting.pop_front() else {
+                    return Ok(None);
+                };
+                if let Some(reject) = self.begin(candidate)? {
+                    return Ok(Some(Next::Item(Box::new(Item::Reject(reject)))));
+                }
+                continue;
             };
-            if let Some(reject) = self.begin(candidate)? {
-                return Ok(Some(Next::Item(Box::new(Item::Reject(reject)))));
+            let block = current.rows.block(&current.path);
+            if let (Some(block), Some(report)) = (&block, self.reports.last_mut()) {
+                report.records += block.len() as u64;
             }
+            // The first rows of the next file may be a block again.
+            if block.is_some() || !current.rows.is_over() {
+                return Ok(block.map(Next::Flows));
+            }
+            self.current = None;
         }
-        let Some(current) = &mut self.current else {
-            return Ok(None);
-        };
-        let block = current.rows.block(&current.path);
-        if let (Some(block), Some(report)) = (&block, self.reports.last_mut()) {
-            report.records += block.len() as u64;
-        }
-        Ok(block.map(Next::Flows))
     }
 
     #[inline]

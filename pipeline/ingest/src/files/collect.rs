@@ -84,7 +84,9 @@ impl Candidate {
             }
         }
         let first = match format {
-            Ok(Some(format)) => first_event(&stream.head, format, &origin, mapping.as_ref()),
+            Ok(Some(format)) => {
+                first_event(&stream.head, format, &origin, mapping.as_ref()).map_err(failed)?
+            }
             _ => None,
         };
         Ok(Self {
@@ -159,26 +161,32 @@ fn no_row(error: &io::Error) -> Refused {
 }
 
 /// Event time of the first record that a file holds, if it stands at the beginning.
+///
+/// # Errors
+/// What the operating system or the store says: without it the order of files would be chance.
 fn first_event(
     head: &[u8],
     format: Format,
     origin: &Origin,
     mapping: Option<&Arc<Mapping>>,
-) -> Option<EventTime> {
+) -> io::Result<Option<EventTime>> {
     if format.is_packets() {
-        return packets::first_time(head);
+        return Ok(packets::first_time(head));
     }
     if format == Format::Netflow {
-        return exports::first_time(head);
+        return Ok(exports::first_time(head));
     }
     let mut rows = if format == Format::Parquet {
-        Rows::Columns(Box::new(origin.columns().ok()?.ok()?))
+        let Ok(rows) = origin.columns()? else {
+            return Ok(None);
+        };
+        Rows::Columns(Box::new(rows))
     } else if format == Format::Arrow {
         // Its first batch may be longer than the beginning; standard input cannot be read twice.
         if matches!(origin, Origin::StandardInput) {
-            return None;
+            return Ok(None);
         }
-        let stream = origin.stream().ok()?;
+        let stream = origin.stream()?;
         let packed = stream.packed;
         Rows::Arrow(Box::new(IpcRows::new(Bytes::new(stream.bytes(), packed))))
     } else {
@@ -191,17 +199,18 @@ fn first_event(
         )))
     };
     for _ in 0..FIRST_ROWS_TRIED {
-        match rows.next().ok()??.content {
-            Ok(Content::Record(record, _)) => return Some(record.event_time),
-            Ok(Content::Tick(at)) => return Some(at),
-            _ => {}
+        match rows.next()?.map(|row| row.content) {
+            None => break,
+            Some(Ok(Content::Record(record, _))) => return Ok(Some(record.event_time)),
+            Some(Ok(Content::Tick(at))) => return Ok(Some(at)),
+            Some(_) => {}
         }
     }
-    None
+    Ok(None)
 }
 
-/// Looks at every file given and every file below the folders given, and so at objects. Those of one folder come in
-/// the order of their first events, files without any first: rotation names sort in many ways.
+/// Looks at every file given and every file below the folders given, and so at objects. Those of one
+/// folder come in the order of their first events, files without any first: rotation names sort in many ways.
 ///
 /// # Errors
 /// A path that does not exist or cannot be read.

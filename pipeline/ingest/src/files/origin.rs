@@ -64,7 +64,14 @@ impl Origin {
         match self {
             Self::StandardInput | Self::File(_) => ColumnRows::open(self.path()),
             #[cfg(feature = "object-store")]
-            Self::Object(object) => Ok(ColumnRows::over(object.blocks())),
+            Self::Object(object) => {
+                let blocks = object.blocks();
+                let rows = ColumnRows::over(blocks.clone());
+                match blocks.take_lost() {
+                    Some(error) => Err(error),
+                    None => Ok(rows),
+                }
+            }
         }
     }
 

@@ -110,6 +110,14 @@ impl Rows {
         }
     }
 
+    /// Whether it is known that nothing follows in a format that has blocks.
+    pub(super) fn is_over(&self) -> bool {
+        match self {
+            Self::Columns(columns) => columns.is_over(),
+            Self::Lines(_) | Self::Arrow(_) | Self::Packets(_) | Self::Exports(_) => false,
+        }
+    }
+
     /// Rows of logs, or frames of kinds, that are not observed, beyond the one reject of each.
     pub(super) fn unread(&self) -> u64 {
         match self {

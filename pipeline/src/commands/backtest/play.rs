@@ -9,7 +9,7 @@ use andon_ingest::files::{Captures, FileReport, Item, Order, Piece, ReadAhead};
 use andon_lab::report::{History, Stretch};
 use andon_schemas::profile::Profile;
 use andon_schemas::reject::Reject;
-use andon_schemas::time::{EventTime, Interval};
+use andon_schemas::time::EventTime;
 use anyhow::anyhow;
 
 use crate::args::BacktestArgs;
@@ -185,6 +185,8 @@ impl<'a> Play<'a> {
             chunks += 1;
             let every = self.args.restart_every;
             if every.is_some_and(|every| chunks.is_multiple_of(every)) {
+                self.intake.feed().flush();
+                self.run()?;
                 self.settle()?;
                 self.sides()
                     .try_for_each(|(side, shards)| side.restart(shards))?;
@@ -225,10 +227,8 @@ impl<'a> Play<'a> {
         if self.leaks.is_any_watched() {
             return block.items(self.as_of).try_for_each(|item| self.item(item));
         }
-        if let Some(Interval { start, end }) = self.intake.flows(&block, self.as_of) {
-            self.stretch.see(start);
-            self.stretch.see(end);
-        }
+        let stretch = &mut self.stretch;
+        self.intake.flows(&block, self.as_of, |at| stretch.see(at));
         Ok(())
     }
 

@@ -1,4 +1,5 @@
-//! Parquet captures back to records. Each different text of a column is read once per batch.
+//! Parquet captures back to records. Each different text of a dictionary is read once, for as long as
+//! batches share it.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -120,6 +121,11 @@ impl ColumnRows {
         self.row = batch.rows;
         self.number += batch.rows as u64;
         Some(block)
+    }
+
+    /// Whether it is known that nothing follows.
+    pub(in crate::files) fn is_over(&self) -> bool {
+        self.ended && self.batch.is_none() && self.broken.is_none()
     }
 
     /// Goes on to the next rows; `None` at the end.

@@ -113,6 +113,9 @@ impl Texts {
         if at >= texts.len() {
             return Err(wrong(self.name, "its dictionary has no such entry"));
         }
+        if texts.is_null(at) {
+            return Ok(None);
+        }
         let text = texts.value(at);
         match too_long(text) {
             Some(refusal) => Err(wrong(self.name, &refusal)),

@@ -29,6 +29,8 @@ struct Kept {
     /// By number, with the moment of its last use.
     blocks: BTreeMap<u64, (Bytes, u64)>,
     uses: u64,
+    /// Why a block did not come: to who reads Parquet it would look like damage of the object.
+    lost: Option<io::Error>,
 }
 
 impl Kept {
@@ -51,6 +53,12 @@ impl Kept {
 }
 
 impl Blocks {
+    /// Why a block did not come, if one did not since this was last asked.
+    pub(in crate::files) fn take_lost(&self) -> Option<io::Error> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.lost.take()
+    }
+
     pub(super) fn new(object: Object) -> Self {
         Self {
             object,
@@ -70,7 +78,10 @@ impl Blocks {
             block
         } else {
             let end = self.object.size.min(start + BLOCK_BYTES);
-            let block = self.object.wait(&self.object.ask(start..end))?;
+            let block = self.object.wait(&self.object.ask(start..end));
+            let block = block.inspect_err(|error| {
+                kept.lost = Some(io::Error::new(error.kind(), error.to_string()));
+            })?;
             kept.keep(number, block.clone());
             block
         };

@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures::TryStreamExt as _;
 use object_store::path::Path as Key;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore as _, ObjectStoreExt as _};
 
@@ -90,11 +91,25 @@ impl Object {
         let key = self.key.clone();
         let options = GetOptions {
             if_match: self.version.clone(),
-            range: Some(GetRange::Bounded(part)),
+            range: Some(GetRange::Bounded(part.clone())),
             ..GetOptions::default()
         };
-        self.bucket
-            .ask(async move { client.get_opts(&key, options).await?.bytes().await })
+        let length = usize::try_from(part.end - part.start).unwrap_or(usize::MAX);
+        self.bucket.ask(async move {
+            let mut coming = client.get_opts(&key, options).await?.into_stream();
+            let mut bytes = BytesMut::with_capacity(length);
+            // What a store sends is not always what it says it sends.
+            while let Some(more) = coming.try_next().await? {
+                if more.len() > length - bytes.len() {
+                    return Err(wrong_length(&key, "more", length));
+                }
+                bytes.extend_from_slice(&more);
+            }
+            if bytes.len() < length {
+                return Err(wrong_length(&key, "fewer", length));
+            }
+            Ok(bytes.freeze())
+        })
     }
 
     /// Waits for a part.
@@ -103,5 +118,12 @@ impl Object {
     /// What the store says.
     pub(super) fn wait(&self, asked: &Asked<Bytes>) -> io::Result<Bytes> {
         self.bucket.wait(asked)
+    }
+}
+
+fn wrong_length(key: &Key, than: &str, length: usize) -> object_store::Error {
+    object_store::Error::Generic {
+        store: "S3",
+        source: format!("`{key}`: {than} bytes came than the {length} that were asked for").into(),
     }
 }

@@ -47,6 +47,12 @@ impl Settings {
                 && name.starts_with("AWS_")
                 && let Ok(key) = name.to_ascii_lowercase().parse()
             {
+                if key == AmazonS3ConfigKey::Client(ClientConfigKey::AllowInvalidCertificates) {
+                    return Err(invalid(format!(
+                        "{name} would take anybody for the store: name the authority that it is \
+                         certified by in AWS_CA_BUNDLE"
+                    )));
+                }
                 builder = builder.with_config(key, value);
             }
         }
