@@ -122,7 +122,8 @@ impl Held {
         may: Option<(Shown, Span)>,
         may_tell: bool,
     ) -> Option<Inputs> {
-        let seen_s = std::mem::replace(&mut self.seen_s, self.seen_s.max(now_s));
+        let seen_s = self.seen_s;
+        self.seen_s = seen_s.max(now_s);
         let limit = may.map(|(_, limit)| limit);
         let apart = limit.unwrap_or_default().max(Frozen::APART);
         if self.samples == 0 || value.to_bits() != self.bits || lasted(seen_s, now_s) > apart {
