@@ -192,6 +192,13 @@ load:
   - { current: 2-8 A }
 frozen: { idle: 0 s, standing: 1 min }
 ";
+    // As `learn` writes them: each class begins where the one before ends.
+    let adjacent = "load:
+  - { speed: 0-100 rpm, current: 0-1 A }
+  - { speed: 101-3000 rpm, current: 2-8 A }
+  - { speed: 3000-6000 rpm, current: 4-9 A }
+";
+    assert_eq!(one(adjacent).load.len(), 3);
     let problems = read(&[wrong]).unwrap_err();
     for said in [
         "these speeds overlap with 0-100 rpm",

@@ -3,6 +3,7 @@
 use andon_ingest::files;
 use andon_schemas::command::Mode;
 use andon_schemas::observation::Kind;
+use andon_schemas::time::Span;
 use andon_schemas::wire::{DecodeOptions, decode};
 
 use super::*;
@@ -63,7 +64,8 @@ fn a_record_is_a_reject_once_and_only_if_nothing_of_it_is_left() {
 
 /// A flow with whatever is given instead of what it usually says.
 fn flow_with(number: u64, changes: &[(&str, serde_json::Value)]) -> Record {
-    let at = EventTime::parse("2025-12-12T09:00:00Z").unwrap();
+    let began = EventTime::parse("2025-12-12T09:00:00Z").unwrap();
+    let at = began + Span::from_secs(3 * i64::try_from(number).unwrap());
     let mut flow = serde_json::json!({
         "kind": "flow", "orig": "10.1.10.1:40000", "resp": "10.1.10.250:44818",
         "transport": "udp", "state": "answered", "seq": number,
@@ -141,17 +143,18 @@ fn came_to(intake: &mut Intake) -> (Vec<String>, Tally, Vec<Reject>) {
 #[test]
 fn flows_in_blocks_come_to_the_same_as_one_by_one() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("flows.parquet");
-    let mut writer = files::CaptureWriter::create(&path).unwrap();
-    for record in records() {
-        writer.record(&record, None).unwrap();
+    let paths = ["a.parquet", "b.parquet"].map(|name| folder.path().join(name));
+    for path in &paths {
+        let mut writer = files::CaptureWriter::create(path).unwrap();
+        for record in records() {
+            writer.record(&record, None).unwrap();
+        }
+        writer.finish().unwrap();
     }
-    writer.finish().unwrap();
     let blueprint = Blueprint::read(&PlantArgs::default(), Mode::Monitor).unwrap();
     let plant = blueprint.compile().unwrap();
     let as_of = EventTime::parse("2026-01-01T00:00:00Z").unwrap();
-    let options = || files::OpenOptions::as_of(as_of);
-    let open = || files::open(std::slice::from_ref(&path), options()).unwrap();
+    let open = || files::open(&paths, files::OpenOptions::as_of(as_of)).unwrap();
     for by_address in [false, true] {
         let (mut one_by_one, mut in_blocks) = (open(), open());
         let mut intakes = [0, 1].map(|_| Intake::new(&plant, 4_096, by_address));
@@ -165,12 +168,18 @@ fn flows_in_blocks_come_to_the_same_as_one_by_one() {
                 break;
             }
             for piece in pieces {
-                blocks += usize::from(matches!(piece, Piece::Flows(_)));
-                intakes[1].piece(piece, as_of).unwrap();
+                let Piece::Flows(block) = piece else {
+                    intakes[1].piece(piece, as_of).unwrap();
+                    continue;
+                };
+                blocks += 1;
+                let (mut told, before) = (0, intakes[1].tally().observed);
+                intakes[1].flows(&block, as_of, |at| told += u64::from(at < as_of));
+                assert_eq!(told, intakes[1].tally().observed - before);
             }
         }
-        // The second batch of the file and the last hold something else.
-        assert_eq!(blocks, 1);
+        // The second batch of each file and the last hold something else.
+        assert_eq!(blocks, 2);
         assert!(one_by_one.next_batch(1).unwrap().is_empty());
         assert_eq!(one_by_one.files(), in_blocks.files());
         let [left, right] = intakes.each_mut().map(came_to);
@@ -180,7 +189,7 @@ fn flows_in_blocks_come_to_the_same_as_one_by_one() {
         }
         assert_eq!((&left.1, &left.2), (&right.1, &right.2));
         assert!(
-            left.1.observed > 19_000 && !left.2.is_empty(),
+            left.1.observed > 38_000 && !left.2.is_empty(),
             "{:?}",
             left.1
         );

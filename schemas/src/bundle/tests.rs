@@ -248,5 +248,7 @@ fn devices_are_named_by_a_dictionary_that_bundles_share_where_they_can_be() {
     let mixed = bundle_of(&[Some(2), None, None]);
     assert_eq!(names(&mixed), ["agv-1", own(1), own(2)]);
     assert_eq!(names(&bundle_of(&[None])), [own(0)]);
+    // A place outside of the dictionary is none.
+    assert_eq!(names(&bundle_of(&[Some(3), Some(0)])), [own(0), "cnc-1"]);
     assert_eq!(names(&bundle_of(&[Some(0)])), ["cnc-1"]);
 }
