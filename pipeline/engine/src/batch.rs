@@ -22,7 +22,9 @@ pub struct Tick {
     pub at: EventTime,
 }
 
-/// Rows and ticks whose numbers follow one another without a gap.
+/// Rows and ticks whose numbers follow one another without a gap. Not for an engine of a
+/// [partition](Engine::of_partition), where strangers of all virtual nodes share one room and who
+/// comes first decides who gets it.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// Into how many parts the virtual nodes are divided.

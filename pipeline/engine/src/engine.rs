@@ -130,7 +130,7 @@ impl Engine {
         self.devices.len()
     }
 
-    /// The devices it has seen, in the order in which it first did.
+    /// The devices it has seen; of each virtual node in the order in which it first did.
     pub fn devices(&self) -> &[DeviceId] {
         &self.devices.ids
     }

@@ -101,8 +101,8 @@ impl Captures {
         Ok(batch)
     }
 
-    /// The same, with flows in blocks wherever a capture is recorded in columns. A block holds as many
-    /// items as it has rows.
+    /// The same, with flows in blocks wherever a capture is recorded in columns. A block counts as many
+    /// items as it has rows and is not cut, so there may be up to a block more than `max`.
     ///
     /// # Errors
     /// As [`next_batch`](Self::next_batch).
