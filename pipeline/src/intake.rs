@@ -8,9 +8,10 @@ use andon_engine::{Batch, FAR_FUTURE, Feed, FeedState, Input, Plant};
 use andon_ingest::files::{FlowBlock, Item, Piece};
 use andon_ingest::refused::{Refused, excerpt};
 use andon_ingest::split::Splitter;
-use andon_schemas::observation::{Observation, Record, Source};
+use andon_schemas::observation::{Record, Source};
 use andon_schemas::reject::{Reject, RejectReason};
 use andon_schemas::time::EventTime;
+use andon_schemas::view::View;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
@@ -271,7 +272,7 @@ impl Intake {
     }
 
     /// Takes a record that is one row.
-    pub fn row(&mut self, row: &Observation) {
+    pub fn row(&mut self, row: View) {
         let header = &row.header;
         if let Err(refused) = is_of_now(header.event_time, header.received_at) {
             self.reject(Reject {
@@ -286,7 +287,7 @@ impl Intake {
         }
         self.tally.records += 1;
         self.tally.observed += 1;
-        self.feed.push(std::slice::from_ref(row));
+        self.feed.push_views([row]);
     }
 
     /// Goes on where another intake stood.

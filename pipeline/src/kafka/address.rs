@@ -40,6 +40,14 @@ impl Addressee<'_> {
         }
     }
 
+    /// Its place in the inventory, if it is listed.
+    pub fn place(&self) -> Option<u32> {
+        match self {
+            Self::Listed(at, _) => u32::try_from(*at).ok(),
+            Self::Stranger(_) => None,
+        }
+    }
+
     fn is_at(&self, wanted: IpAddr, inventory: &Inventory) -> bool {
         if let Self::Listed(at, listed) = self {
             let wanted = address_key(wanted);

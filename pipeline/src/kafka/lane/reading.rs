@@ -5,10 +5,9 @@ use std::time::Instant;
 use andon_ingest::kafka::Message;
 use andon_ingest::kafka::payload::Payloads;
 use andon_ingest::refused::Refused;
-use andon_ingest::split::own_view;
-use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::Inventory;
 use andon_schemas::observation::{Record, Source};
+use andon_schemas::view::View;
 
 use super::Lane;
 use crate::kafka::address::{About, Addressee, about, addressees};
@@ -63,7 +62,7 @@ impl Lane {
                 Err(refused) => return self.refuse(refused, message),
             };
             match about(&mut record, addressee, self.producers.trusted, inventory) {
-                Ok(about) => self.record(record, about, addressee.id(), message, came),
+                Ok(about) => self.record(record, about, addressee, message, came),
                 Err(refused) => self.refuse(refused, message),
             }
         });
@@ -87,7 +86,7 @@ impl Lane {
         &mut self,
         mut record: Record,
         about: About,
-        device: &DeviceId,
+        addressee: &Addressee<'_>,
         message: &Message<'_>,
         came: Instant,
     ) {
@@ -97,8 +96,9 @@ impl Lane {
         record.received_at = None;
         match about {
             About::Addressee(role) => {
-                let row = own_view(record, device.clone(), role, source, received_at);
-                self.intake.row(&row);
+                let device = (addressee.id(), addressee.place());
+                self.intake
+                    .row(View::of(&record, device, role, &source, received_at));
             }
             About::Other => self.intake.record(record, &source, received_at),
         }
