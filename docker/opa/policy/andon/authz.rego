@@ -57,16 +57,16 @@ known_risk := risk if {
 rules := data.andon.plant.segments[device.segment].rules
 
 matching contains at if {
-	some at, rule in rules
-	some network in rule.to
+	some at, candidate in rules
+	some network in candidate.to
 	net.cidr_contains(network, input.request.address)
-	carried(rule)
+	carried(candidate)
 }
 
-carried(rule) if count(rule.over) == 0
+carried(candidate) if count(candidate.over) == 0
 
-carried(rule) if {
-	some over in rule.over
+carried(candidate) if {
+	some over in candidate.over
 	over.transport == input.request.transport
 	on_port(over)
 }
@@ -113,8 +113,9 @@ is_within(hours) if {
 	[hour, minute, _] := time.clock([now_ns, data.andon.plant.zone])
 	some span in hours
 	day in span.days
-	span.from <= (hour * 60) + minute
-	(hour * 60) + minute < span.to
+	at := (hour * 60) + minute
+	span.from <= at
+	at < span.to
 }
 
 parts["device"] := known_risk.score
