@@ -3,6 +3,7 @@
 mod capture;
 mod cluster;
 mod learn;
+mod pdp;
 mod query;
 mod topics;
 mod tune;
@@ -21,6 +22,7 @@ use self::values::{parse_devices, parse_shards, parse_some, parse_speed};
 pub use capture::{CaptureCommand, ConvertArgs};
 pub use cluster::{ClusterCommand, ExecutorArgs, SchedulerArgs};
 pub use learn::LearnArgs;
+pub use pdp::{AskArgs, PdpCommand};
 pub use query::QueryArgs;
 pub use topics::{ClusterArgs, TopicsCommand};
 pub use tune::{Per, TuneArgs};
@@ -89,6 +91,9 @@ pub enum Command {
     Risk(RiskArgs),
     /// Say which verdicts of a run its shadow raises, does not raise or grades otherwise, and why.
     Shadow(StateArgs),
+    /// Decide requests by policy and risk.
+    #[command(subcommand)]
+    Pdp(PdpCommand),
     /// Work on profiles.
     #[command(subcommand)]
     Profile(ProfileCommand),

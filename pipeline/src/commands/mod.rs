@@ -8,6 +8,7 @@ pub mod demo;
 pub mod devices;
 pub mod explain;
 pub mod learn;
+pub mod pdp;
 pub mod profile;
 pub mod publish;
 pub mod query;

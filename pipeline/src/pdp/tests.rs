@@ -1,0 +1,123 @@
+//! What the embedded decision point answers; that Open Policy Agent answers the same is shown with
+//! a real one, in `tests/opa.rs`.
+
+use andon_schemas::builtin;
+use andon_schemas::inventory::{self, Device, Function};
+
+use super::*;
+use crate::setting::read_profiles;
+
+fn decider() -> Decider {
+    let inventory = inventory::parse(builtin::INVENTORY).unwrap();
+    let profiles = read_profiles(builtin::PROFILES).unwrap();
+    Decider::new(&Policies::builtin().unwrap(), inventory, &profiles).unwrap()
+}
+
+fn at(text: &str) -> andon_schemas::time::EventTime {
+    andon_schemas::time::EventTime::parse(text).unwrap()
+}
+
+fn known(score: u8) -> Known {
+    let risk = andon_schemas::verdict::Risk::of_score(score);
+    Known {
+        score: risk.score,
+        trust: risk.trust,
+        band: risk.band,
+        expires: at("2025-12-16T13:50:00Z"),
+    }
+}
+
+const NORMAL: &str = r#"{"device":{"id":"Temp-Sensor-042","authenticated":true,"address":"10.2.50.42"},
+  "attestation":{"state":"good"},
+  "request":{"resource":"telemetry","action":"write","address":"10.6.0.13","transport":"tcp","port":8883}}"#;
+
+#[test]
+fn the_normal_request_of_the_requirements_is_allowed() {
+    let mut decider = decider();
+    let now = at("2025-12-16T13:45:00Z");
+    let answer = decider.answer(NORMAL, Some(&known(25)), now);
+    assert_eq!(answer.decision, Decision::Allow, "{answer:?}");
+    assert_eq!(answer.monitoring.as_deref(), Some("standard"));
+    assert_eq!(answer.request_risk, Some(30.0));
+    // The same engine, asked again, remembers nothing of it.
+    let answer = decider.answer(NORMAL, Some(&known(96)), now);
+    assert_eq!(answer.decision, Decision::Deny);
+    assert!(answer.reasons[0].contains("96 of 100"), "{answer:?}");
+    assert_eq!(
+        decider.answer(NORMAL, None, now).decision,
+        Decision::Constrain
+    );
+}
+
+#[test]
+fn a_question_cannot_say_what_time_it_is() {
+    let mut decider = decider();
+    let late = at("2025-12-16T13:50:01Z");
+    let lie = NORMAL.replacen('{', r#"{"now":"2025-12-16T13:45:00Z","#, 1);
+    let answer = decider.answer(&lie, Some(&known(0)), late);
+    assert_eq!(answer.device_risk, None, "{answer:?}");
+}
+
+#[test]
+fn what_cannot_be_read_is_denied_with_the_reason() {
+    let mut decider = decider();
+    let now = at("2025-12-16T13:45:00Z");
+    let long = format!(r#"{{"x":"{}"}}"#, "y".repeat(70_000));
+    for (question, reason) in [
+        ("", "no JSON"),
+        ("[]", "no JSON object"),
+        ("{}", "not proven"),
+        (
+            r#"{"device":7,"request":[],"attestation":null}"#,
+            "not proven",
+        ),
+        (
+            r#"{"device":{"id":{"a":1},"authenticated":true}}"#,
+            "not in the inventory",
+        ),
+        (&long, "longer"),
+    ] {
+        let answer = decider.answer(question, None, now);
+        assert_eq!(answer.decision, Decision::Deny, "{question}");
+        let reasons = answer.reasons.join("; ");
+        assert!(reasons.contains(reason), "{question}: {reasons}");
+    }
+}
+
+#[test]
+fn the_safety_flow_of_every_safety_critical_device_stays_open() {
+    let mut decider = decider();
+    let inventory = inventory::parse(builtin::INVENTORY).unwrap();
+    let now = at("2025-12-16T13:45:00Z");
+    let mut tried = 0;
+    for device in inventory
+        .devices
+        .iter()
+        .filter(|device| device.safety_critical)
+    {
+        let Some(rule) = inventory.segments[device.segment]
+            .allowed
+            .iter()
+            .find(|r| r.safety)
+        else {
+            continue;
+        };
+        let question = serde_json::json!({
+            "device": {"id": device.id, "authenticated": true, "address": device.addresses[0]},
+            "attestation": {"state": "failed"},
+            "request": {
+                "resource": "safety-plc", "action": "write", "transport": rule.transport,
+                "address": rule.networks[0].addr(), "port": rule.ports[0],
+            },
+        });
+        let answer = decider.answer(&question.to_string(), Some(&known(100)), now);
+        assert_eq!(
+            answer.decision,
+            Decision::Allow,
+            "{}: {answer:?}",
+            device.id
+        );
+        tried += 1;
+    }
+    assert_eq!(tried, 170);
+}
