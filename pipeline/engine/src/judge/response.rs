@@ -12,7 +12,7 @@
 //! Every finding asks for a rung of its own, and the highest is taken: a safety flow among the
 //! offending ones spares that flow, not the device.
 
-use andon_schemas::command::{Action, Approval, FlowMatch, Response};
+use andon_schemas::command::{Action, Approval, FlowMatch, MAINTENANCE, Response};
 use andon_schemas::grade::Grade;
 use andon_schemas::inventory::Function;
 use andon_schemas::time::{EventTime, Span};
@@ -188,7 +188,7 @@ fn waits_for_a_person(subject: &Subject, action: Action) -> Option<&'static str>
             );
         }
     }
-    (maintained && action > Action::Log).then_some("declared maintenance: it waits for a person")
+    (maintained && action > Action::Log).then_some(MAINTENANCE)
 }
 
 /// Only `restrict` names flows; the other rungs are about the whole device, and so is a

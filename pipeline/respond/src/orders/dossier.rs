@@ -187,9 +187,7 @@ impl Dossier {
     /// Whether something in force cuts the device in this mode.
     pub(super) fn is_cut(&self, mode: Mode) -> bool {
         self.entries.iter().any(|entry| {
-            entry.state().is_in_force()
-                && entry.response().mode == mode
-                && is_cut(entry.response())
+            entry.state().is_in_force() && entry.response().mode == mode && is_cut(entry.response())
         })
     }
 

@@ -12,13 +12,17 @@
 
 mod acks;
 mod acts;
-mod answer;
 mod dossier;
 mod hold;
 mod issue;
 mod settle;
 mod time;
 mod turns;
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -6,7 +6,8 @@ use andon_schemas::identity::DeviceId;
 use andon_schemas::order::OrderState;
 use andon_schemas::time::EventTime;
 
-use super::dossier::{Dossier, Entry, Hold, Slot};
+use super::dossier::{Dossier, Entry, Hold};
+use super::issue::Place;
 use super::{Orders, Output, Work};
 use crate::policy::Policy;
 
@@ -69,14 +70,16 @@ impl Dossier {
             } else if entry.expires() <= now {
                 self.lapse(device, &id, work);
             } else if matches!(entry.hold, Some(Hold::Maintenance(until)) if until <= now) {
-                self.admit(device, &id, work);
+                self.admit(device, &id, "maintenance is over", work);
             } else if entry.ack_by.is_some_and(|due| due <= now) {
-                self.unanswered(device, &id, work);
+                self.unanswered(&id, work);
             }
         }
         if self.suppressed_until.is_some_and(|until| until <= now) {
             self.suppressed_until = None;
-            self.settle(device, work);
+            if let Some(asked) = self.asked.clone() {
+                self.settle(device, now, &asked.reason, work);
+            }
         }
     }
 
@@ -87,7 +90,7 @@ impl Dossier {
             return;
         };
         let was_in_force = entry.state().is_in_force();
-        let response = entry.response().clone();
+        let (response, grade) = (entry.response().clone(), entry.grade);
         let watches = was_in_force && response.action > Action::Watch && probation.micros() > 0;
         let why = match (was_in_force, watches) {
             (true, true) => "its time is over: released on probation, the device is watched",
@@ -97,33 +100,30 @@ impl Dossier {
         entry.end(work.now, OrderState::Expired, None, why);
         let order = entry.order.clone();
         work.moved(&order);
-        let is = |slot: &Option<Slot>| slot.as_ref().is_some_and(|slot| slot.command_id == id);
-        if is(&self.next) {
-            self.next = None;
+        let answered_verdict = self
+            .in_force
+            .as_ref()
+            .is_some_and(|slot| slot.command_id == id);
+        for place in [Place::InForce, Place::Next, Place::Manual] {
+            self.empty(place, id);
         }
-        if is(&self.manual) {
-            self.manual = None;
-        }
-        if is(&self.in_force) {
-            self.in_force = None;
-            if watches && self.asked.is_some() {
-                let watch = Response {
-                    action: Action::Watch,
-                    scope: Vec::new(),
-                    expires: Some(work.now + probation),
-                    approval: Approval::Automatic,
-                    note: "probation".to_owned(),
-                    ..response
-                };
-                let reason = format!("{}: released on probation", order.command.reason);
-                self.give_at_once(device, watch, &reason, work);
-            }
+        if answered_verdict && watches && self.asked.is_some() {
+            let watch = Response {
+                action: Action::Watch,
+                scope: Vec::new(),
+                expires: Some(work.now + probation),
+                approval: Approval::Automatic,
+                note: "probation".to_owned(),
+                ..response
+            };
+            let reason = format!("{}: released on probation", order.command.reason);
+            self.give_at_once(device, watch, grade, &reason, work);
         }
         self.tell_others(&order.command, work);
     }
 
     /// Nobody answered in time: they are told again, and in the end that is what stands.
-    fn unanswered(&mut self, device: &DeviceId, id: &str, work: &mut Work<'_>) {
+    fn unanswered(&mut self, id: &str, work: &mut Work<'_>) {
         let within = work.policy.rules(&self.segment).acknowledge_within;
         let Some(entry) = self.entry_mut(id) else {
             return;
@@ -135,7 +135,7 @@ impl Dossier {
             let why = format!("nobody answered: told again, {} of {TOLD_MAX}", entry.told);
             entry.step(work.now, OrderState::Issued, None, &why);
             work.moved(&entry.order.clone());
-            self.tell(device, id, work);
+            self.tell(id, work);
             return;
         }
         let why = format!("no enforcement point answered, told {TOLD_MAX} times");

@@ -36,14 +36,7 @@ pub(super) struct Turns {
 impl Turns {
     /// Takes down what the dossier of a device says of it.
     pub(super) fn know(&mut self, device: &DeviceId, dossier: &Dossier) {
-        for (lane, place) in self.places.remove(device).unwrap_or_default() {
-            if let Some(waiting) = self.waiting.get_mut(&lane) {
-                waiting.remove(&place);
-                if waiting.is_empty() {
-                    self.waiting.remove(&lane);
-                }
-            }
-        }
+        self.step_out(device);
         let mut places = Vec::new();
         for entry in &dossier.entries {
             let (false, Some(Hold::Turn(since))) = (entry.state().is_over(), entry.hold) else {
@@ -71,6 +64,18 @@ impl Turns {
         }
     }
 
+    /// Takes a device out of the rows it waits in.
+    pub(super) fn step_out(&mut self, device: &DeviceId) {
+        for (lane, place) in self.places.remove(device).unwrap_or_default() {
+            if let Some(waiting) = self.waiting.get_mut(&lane) {
+                waiting.remove(&place);
+                if waiting.is_empty() {
+                    self.waiting.remove(&lane);
+                }
+            }
+        }
+    }
+
     /// Forgets who was cut more than a minute ago.
     pub(super) fn forget(&mut self, now: EventTime) {
         self.cut.retain(|_, cut| {
@@ -79,7 +84,8 @@ impl Turns {
         });
     }
 
-    /// Whether a device may be cut now.
+    /// Whether a device may be cut now: nobody waits before it, and the cap is not reached. One that
+    /// was cut within the minute counts already.
     pub(super) fn has_room(
         &self,
         segment: &str,
@@ -90,11 +96,19 @@ impl Turns {
         let lane = (segment.to_owned(), by_force);
         let cut = self.cut.get(&lane);
         let known = cut.is_some_and(|cut| cut.contains_key(device));
-        known || cut.map_or(0, BTreeMap::len) < policy.rules(segment).cuts_per_minute
+        let is_first = self.waiting.get(&lane).is_none_or(BTreeSet::is_empty);
+        let cap = policy.rules(segment).cuts_per_minute;
+        known || is_first && cut.map_or(0, BTreeMap::len) < cap
     }
 
     /// Takes down that a device was cut.
-    pub(super) fn count(&mut self, segment: &str, by_force: bool, device: &DeviceId, at: EventTime) {
+    pub(super) fn count(
+        &mut self,
+        segment: &str,
+        by_force: bool,
+        device: &DeviceId,
+        at: EventTime,
+    ) {
         let cut = self.cut.entry((segment.to_owned(), by_force)).or_default();
         cut.insert(device.clone(), at);
     }
