@@ -37,8 +37,8 @@ pub struct Dossier {
     /// A person decided against this and anything milder, for as long as the verdict lasts.
     pub(super) declined: Option<Action>,
     pub(super) suppressed_until: Option<EventTime>,
-    /// When the device was last cut, where, and whether by force: it counts against the cap.
-    pub(super) last_cut: Option<LastCut>,
+    /// When the device was cut of late: it counts against the cap. One of a segment and a mode.
+    pub(super) cuts: Vec<LastCut>,
     /// Oldest first.
     pub(super) entries: Vec<Entry>,
 }

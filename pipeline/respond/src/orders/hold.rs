@@ -74,6 +74,17 @@ impl Dossier {
 
     /// Lets an order that waited go on: it is issued, or waits for the next thing.
     pub(super) fn admit(&mut self, device: &DeviceId, id: &str, why: &str, work: &mut Work<'_>) {
+        self.pass(device, id, why, false, work);
+    }
+
+    fn pass(
+        &mut self,
+        device: &DeviceId,
+        id: &str,
+        why: &str,
+        has_turn: bool,
+        work: &mut Work<'_>,
+    ) {
         let Some(entry) = self.entry(id) else {
             return;
         };
@@ -88,6 +99,8 @@ impl Dossier {
             && !by_person
         {
             Some(hold)
+        } else if has_turn {
+            None
         } else {
             self.turn(device, &response, work)
         };
@@ -117,9 +130,7 @@ impl Dossier {
         if !is_here {
             return;
         }
-        // Its own place in the row is no reason to wait.
-        work.turns.step_out(device);
-        self.admit(device, id, "its turn has come", work);
+        self.pass(device, id, "its turn has come", true, work);
     }
 
     pub(super) fn is_by_person(&self, id: &str) -> bool {

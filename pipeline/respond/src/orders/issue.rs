@@ -1,10 +1,10 @@
 //! Giving orders and ending them, and what enforcement points are told of it.
 
-use andon_schemas::command::{Action, Approval, Command, Mode, Response};
+use andon_schemas::command::{Approval, Command, Mode, Response};
 use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::order::{Order, OrderState};
-use andon_schemas::time::EventTime;
+use andon_schemas::time::{EventTime, Span};
 
 use super::Work;
 use super::dossier::{Asked, Dossier, Entry, Hold, LastCut, Release, Slot, is_cut, numbered};
@@ -216,9 +216,14 @@ impl Dossier {
         work.moved(&entry.order.clone());
         if cuts && !was_cut {
             work.turns.count(&self.segment, by_force, device, now);
-            self.last_cut = Some(LastCut {
+            let segment = self.segment.clone();
+            self.cuts.retain(|last| {
+                last.at + Span::MINUTE > now
+                    && (last.by_force != by_force || last.segment != segment)
+            });
+            self.cuts.push(LastCut {
                 at: now,
-                segment: self.segment.clone(),
+                segment,
                 by_force,
             });
         }
@@ -369,45 +374,5 @@ impl Dossier {
         if slot.as_ref().is_some_and(|slot| slot.command_id == id) {
             *slot = None;
         }
-    }
-
-    /// Tells enforcement points of an order in force. The newest of a key is the one that counts
-    /// to them: if another order of the same action stands for longer, that comes last.
-    pub(super) fn tell(&self, id: &str, work: &mut Work<'_>) {
-        let Some(command) = self.entry(id).map(|entry| &entry.order.command) else {
-            return;
-        };
-        if device_view(command).is_none() {
-            return;
-        }
-        work.out.issued.push(command.clone());
-        let longest = self.binding(command.response.action);
-        if let Some(longest) = longest.filter(|longest| longest.command_id != command.command_id) {
-            work.out.issued.push(longest.clone());
-        }
-    }
-
-    /// Tells that an order is lifted, unless another one of the same action stands.
-    pub(super) fn tell_release(&self, release: &Command, work: &mut Work<'_>) {
-        if device_view(release).is_none() {
-            return;
-        }
-        let stands = self.binding(release.response.action);
-        work.out.issued.push(stands.unwrap_or(release).clone());
-    }
-
-    /// An order has lapsed: if another one of the same action stands, that is told again.
-    pub(super) fn tell_others(&self, lapsed: &Command, work: &mut Work<'_>) {
-        if device_view(lapsed).is_some() {
-            let stands = self.binding(lapsed.response.action);
-            work.out.issued.extend(stands.cloned());
-        }
-    }
-
-    /// Of the orders of this action that enforcement points obey, the one that stands longest.
-    fn binding(&self, action: Action) -> Option<&Command> {
-        let bind = |entry: &&Entry| entry.binds() && entry.response().action == action;
-        let longest = self.entries.iter().filter(bind).max_by_key(|e| e.expires());
-        longest.map(|entry| &entry.order.command)
     }
 }

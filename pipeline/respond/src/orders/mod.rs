@@ -16,11 +16,14 @@ mod dossier;
 mod hold;
 mod issue;
 mod settle;
+mod tell;
 mod time;
 mod turns;
 
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod play;
 #[cfg(test)]
 mod tests;
 
@@ -292,7 +295,7 @@ impl Orders {
         for name in names(&device, &dossier) {
             self.owners.insert(name, device.clone());
         }
-        self.turns.know(&device, &dossier);
+        self.turns.know(&device, &dossier, self.now);
         self.changed.insert(device.clone());
         self.dossiers.insert(device, dossier);
     }

@@ -35,7 +35,7 @@ pub(super) struct Turns {
 
 impl Turns {
     /// Takes down what the dossier of a device says of it.
-    pub(super) fn know(&mut self, device: &DeviceId, dossier: &Dossier) {
+    pub(super) fn know(&mut self, device: &DeviceId, dossier: &Dossier, now: EventTime) {
         self.step_out(device);
         let mut places = Vec::new();
         for entry in &dossier.entries {
@@ -57,7 +57,11 @@ impl Turns {
         if !places.is_empty() {
             self.places.insert(device.clone(), places);
         }
-        if let Some(last) = &dossier.last_cut {
+        for last in dossier
+            .cuts
+            .iter()
+            .filter(|last| last.at + Span::MINUTE > now)
+        {
             let lane = (last.segment.clone(), last.by_force);
             let cut = self.cut.entry(lane).or_default();
             cut.insert(device.clone(), last.at);
@@ -65,7 +69,7 @@ impl Turns {
     }
 
     /// Takes a device out of the rows it waits in.
-    pub(super) fn step_out(&mut self, device: &DeviceId) {
+    fn step_out(&mut self, device: &DeviceId) {
         for (lane, place) in self.places.remove(device).unwrap_or_default() {
             if let Some(waiting) = self.waiting.get_mut(&lane) {
                 waiting.remove(&place);
