@@ -335,7 +335,7 @@ fn nobody() -> anyhow::Result<Inventory> {
         holidays: Vec::new(),
         maintenance: Vec::new(),
         alert_budget: None,
-        enforcement: andon_schemas::inventory::Enforcement::default(),
+        enforcement: inventory::Enforcement::default(),
         hash: String::new(),
         lookup: Lookup::default(),
     })

@@ -16,6 +16,7 @@ pub mod intake;
 pub mod kafka;
 pub mod ledger;
 pub mod live;
+pub mod policy;
 pub mod progress;
 pub mod readme;
 pub mod results;
