@@ -199,6 +199,6 @@ fn what_is_enforced_where_is_read_and_written_and_changes_no_hash() {
         ("enforced: all", "enforce"),
     ] {
         let told = read(&format!("{SMALL}enforcement:\n  {wrong}\n")).unwrap_err();
-        assert!(told.to_string().contains(hint), "{wrong}: {told}");
+        assert!(told.contains(hint), "{wrong}: {told}");
     }
 }

@@ -198,8 +198,8 @@ impl Dossier {
     fn approve(&mut self, device: &DeviceId, id: &str, act: &Act, work: &mut Work<'_>) -> Outcome {
         let conflict = |why: String| Err(refused(Refusal::Conflict, why));
         match self.state(id) {
-            Some((OrderState::Proposed, _)) => {}
-            Some((OrderState::Waiting, Some(Hold::Maintenance(_)))) => {}
+            Some((OrderState::Proposed, _) | (OrderState::Waiting, Some(Hold::Maintenance(_)))) => {
+            }
             Some((OrderState::Waiting, _)) => {
                 return conflict("nobody has to agree to it: it waits for its turn".to_owned());
             }

@@ -67,7 +67,7 @@ pub(super) fn events() -> impl Strategy<Value = Vec<(i64, Event)>> {
                 pick,
             }
         });
-    let acks = (0..8_usize, any::<bool>()).prop_map(|(pick, done)| Event::Ack { pick, done });
+    let answers = (0..8_usize, any::<bool>()).prop_map(|(pick, done)| Event::Ack { pick, done });
     let policy = (
         0..=DEVICES.len(),
         0..5_u8,
@@ -81,7 +81,7 @@ pub(super) fn events() -> impl Strategy<Value = Vec<(i64, Event)>> {
             maintained,
         });
     let event = prop_oneof![
-        8 => verdict, 4 => acts, 3 => acks, 3 => Just(Event::Tick), 1 => policy
+        8 => verdict, 4 => acts, 3 => answers, 3 => Just(Event::Tick), 1 => policy
     ];
     let later = prop_oneof![6 => 0..20_i64, 2 => 20..90_i64, 1 => 90..5_000_i64];
     prop::collection::vec((later, event), 1..60)
