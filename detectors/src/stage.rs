@@ -239,6 +239,7 @@ fn inventory() -> Inventory {
         holidays: vec![day_number("2025-12-25").unwrap()],
         maintenance: Vec::new(),
         alert_budget: None,
+        enforcement: andon_schemas::inventory::Enforcement::default(),
         hash: String::new(),
         lookup: Lookup::default(),
     };

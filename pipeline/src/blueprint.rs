@@ -335,6 +335,7 @@ fn nobody() -> anyhow::Result<Inventory> {
         holidays: Vec::new(),
         maintenance: Vec::new(),
         alert_budget: None,
+        enforcement: inventory::Enforcement::default(),
         hash: String::new(),
         lookup: Lookup::default(),
     })

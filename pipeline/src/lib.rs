@@ -17,6 +17,7 @@ pub mod kafka;
 pub mod ledger;
 pub mod live;
 pub mod pdp;
+pub mod policy;
 pub mod progress;
 pub mod readme;
 pub mod results;

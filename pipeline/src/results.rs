@@ -1,15 +1,17 @@
-//! What a run leaves behind: `verdicts.jsonl`, `commands.jsonl`, `alerts.jsonl`, `risk.jsonl`, `rejects.jsonl`,
-//! `late.jsonl`, `duplicates.jsonl`, and `summary.json`.
+//! What a run leaves behind: `verdicts.jsonl`, `commands.jsonl`, `audit.jsonl`, `alerts.jsonl`,
+//! `risk.jsonl`, `rejects.jsonl`, `late.jsonl`, `duplicates.jsonl`, and `summary.json`.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use andon_engine::{Item, Output, Plant, Refusal};
 use andon_lab::whole_file;
-use andon_respond::Commands;
+use andon_respond::{Input, Orders, Output as Said};
 use andon_schemas::alert::Alert;
+use andon_schemas::audit::AuditChain;
 use andon_schemas::command::Command;
 use andon_schemas::reject::Reject;
 use andon_schemas::verdict::{RiskUpdate, Verdict};
@@ -19,6 +21,7 @@ use serde::Serialize;
 use crate::alerts;
 use crate::blueprint::Blueprint;
 use crate::ledger::Ledger;
+use crate::policy::PlantPolicy;
 
 /// Name of the file of verdicts.
 pub const VERDICTS: &str = "verdicts.jsonl";
@@ -29,8 +32,12 @@ pub struct Results {
     /// What came out.
     pub ledger: Ledger,
     /// What follows from the verdicts.
-    pub commands: Commands,
-    /// Commands that nobody has taken yet.
+    pub orders: Orders,
+    /// The end of the audit trail.
+    pub chain: AuditChain,
+    /// What the plant allows of it; until it is told, nothing follows.
+    policy: Option<PlantPolicy>,
+    /// Commands for enforcement points that nobody has taken yet.
     fresh: Vec<Command>,
     /// Alerts that nobody has taken yet.
     fresh_alerts: Vec<Alert>,
@@ -42,6 +49,7 @@ pub struct Results {
 struct Files {
     verdicts: BufWriter<File>,
     commands: BufWriter<File>,
+    audit: BufWriter<File>,
     alerts: BufWriter<File>,
     risks: BufWriter<File>,
     rejects: BufWriter<File>,
@@ -72,7 +80,9 @@ impl Results {
         let Some(folder) = folder else {
             return Ok(Self {
                 ledger: Ledger::default(),
-                commands: Commands::new(),
+                orders: Orders::new(),
+                chain: AuditChain::default(),
+                policy: None,
                 fresh: Vec::new(),
                 fresh_alerts: Vec::new(),
                 folder: None,
@@ -98,13 +108,16 @@ impl Results {
         };
         Ok(Self {
             ledger: Ledger::default(),
-            commands: Commands::new(),
+            orders: Orders::new(),
+            chain: AuditChain::default(),
+            policy: None,
             fresh: Vec::new(),
             fresh_alerts: Vec::new(),
             folder: Some(folder.to_owned()),
             files: Some(Files {
                 verdicts: create(VERDICTS)?,
                 commands: create("commands.jsonl")?,
+                audit: create("audit.jsonl")?,
                 alerts: create("alerts.jsonl")?,
                 risks: create("risk.jsonl")?,
                 rejects: create("rejects.jsonl")?,
@@ -119,7 +132,13 @@ impl Results {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn measured_against(&mut self, blueprint: &Blueprint, plant: &Plant) -> anyhow::Result<()> {
+    pub fn measured_against(
+        &mut self,
+        blueprint: &Blueprint,
+        plant: &Arc<Plant>,
+    ) -> anyhow::Result<()> {
+        self.policy = Some(PlantPolicy(plant.clone()));
+        self.step(Input::Policy)?;
         self.ledger.alerts.set(alerts::budget(plant.inventory()));
         match &self.folder {
             Some(folder) => blueprint.keep(folder, plant),
@@ -159,11 +178,34 @@ impl Results {
     }
 
     fn command(&mut self, verdict: &Verdict) -> anyhow::Result<()> {
-        for command in self.commands.take(verdict) {
-            self.write(|files| &mut files.commands, &command)?;
-            self.fresh.push(command);
+        self.step(Input::Verdict(verdict)).map(drop)
+    }
+
+    /// Takes an input of the life of commands: what comes of it is written, and what enforcement
+    /// points are to be told is kept until it is taken.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn step(&mut self, input: Input<'_>) -> anyhow::Result<Said> {
+        let Some(policy) = &self.policy else {
+            return Ok(Said::default());
+        };
+        let mut said = self.orders.step(policy, input);
+        for command in &said.commands {
+            self.write(|files| &mut files.commands, command)?;
         }
-        Ok(())
+        for entry in std::mem::take(&mut said.audit) {
+            let entry = self.chain.append(entry);
+            self.write(|files| &mut files.audit, &entry)?;
+            said.audit.push(entry);
+        }
+        self.fresh.extend(said.issued.iter().cloned());
+        Ok(said)
+    }
+
+    /// The life of commands asks this plant from here on, and has been asking it.
+    pub fn measures_against(&mut self, plant: &Arc<Plant>) {
+        self.policy = Some(PlantPolicy(plant.clone()));
     }
 
     fn alert(&mut self, verdict: &Verdict) -> anyhow::Result<()> {
@@ -179,7 +221,7 @@ impl Results {
         std::mem::take(&mut self.fresh_alerts)
     }
 
-    /// The commands that followed since the last time.
+    /// What enforcement points are to be told since the last time.
     pub fn take_commands(&mut self) -> Vec<Command> {
         std::mem::take(&mut self.fresh)
     }
@@ -221,6 +263,7 @@ impl Results {
         if let Some(files) = &mut self.files {
             files.verdicts.flush()?;
             files.commands.flush()?;
+            files.audit.flush()?;
             files.alerts.flush()?;
             files.risks.flush()?;
             files.rejects.flush()?;
@@ -240,6 +283,7 @@ impl Results {
             for file in [
                 &files.verdicts,
                 &files.commands,
+                &files.audit,
                 &files.alerts,
                 &files.risks,
                 &files.rejects,

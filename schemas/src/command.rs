@@ -102,6 +102,10 @@ pub struct Response {
     pub notify: Vec<String>,
 }
 
+/// The note of a response that has to wait because its device is being maintained, and for nothing
+/// else.
+pub const MAINTENANCE: &str = "declared maintenance: it waits for a person";
+
 /// Version of the command's wire form.
 pub const COMMAND_SCHEMA: &str = "andon.command.v1";
 

@@ -169,3 +169,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_enforced_where_is_read_and_written_and_changes_no_hash() {
+    let without = read(SMALL).unwrap();
+    let segment = &without.segments[0].name;
+    let written = format!(
+        "{SMALL}enforcement:\n  enforce: [HIGH, CRITICAL]\n  cuts_per_minute: 3\n  segments:\n    \
+         - segment: {segment}\n      enforce: none\n      probation: 2 h\n  enforcers:\n    - id: \
+         fw-north\n      segments: all\n"
+    );
+    let with = read(&written).unwrap();
+    assert_eq!(with.hash, without.hash);
+    let (usual, here) = (with.enforcement.of(None), with.enforcement.of(Some(0)));
+    assert_eq!((usual.grades.len(), usual.cuts_per_minute), (2, 3));
+    assert_eq!((here.grades.len(), here.cuts_per_minute), (0, 3));
+    assert!(with.enforcement.may_answer("fw-north", 0));
+    assert!(!with.enforcement.may_answer("fw-south", 0));
+    assert_eq!(read(&with.to_yaml()).unwrap().enforcement, with.enforcement);
+    for (wrong, hint) in [
+        ("enforce: [BAD]", "not a grade"),
+        ("cuts_per_minute: 0", "1 or more"),
+        ("acknowledge_within: 9 d", "out of bounds"),
+        ("segments: [{segment: nowhere}]", "nowhere"),
+        (
+            "enforcers: [{id: a, segments: all}, {id: a, segments: all}]",
+            "twice",
+        ),
+        ("enforced: all", "enforce"),
+    ] {
+        let told = read(&format!("{SMALL}enforcement:\n  {wrong}\n")).unwrap_err();
+        assert!(told.contains(hint), "{wrong}: {told}");
+    }
+}

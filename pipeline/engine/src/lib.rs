@@ -42,6 +42,7 @@ pub use group::routed_to;
 pub use judge::{keeps_grade, settled_confidence, settled_grade, settled_sentence};
 pub use output::{Cause, Counts, Item, Output, Refusal, Window};
 pub use plant::Plant;
+pub use protect::Guarded;
 pub use sign::graded;
 pub use snapshot::{SnapshotError, split_snapshot};
 pub use tick::TICK_EVERY;

@@ -2,7 +2,7 @@
 
 use andon_schemas::command::{Action, Approval, Command, DeviceCommand, Mode};
 
-use crate::digest;
+use crate::orders::key_of;
 
 /// The form of a command that its device may read. `None` where there is nothing for a device to
 /// see: in monitor mode, for what is only proposed, and for `log` and `watch`, which ask nothing
@@ -21,7 +21,7 @@ pub fn device_view(command: &Command) -> Option<DeviceCommand> {
         response.expires?
     };
     Some(DeviceCommand {
-        key: digest(&[command.device_id.as_str(), response.action.as_str()], 8),
+        key: key_of(&command.device_id, response.action),
         action: response.action,
         scope: response.scope.clone(),
         expiry,

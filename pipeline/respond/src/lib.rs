@@ -3,24 +3,29 @@
 //! the alerts that people are told, within what they bear in a day.
 //!
 //! ```text
-//! Verdict (revisions, in order) ──▶ Commands ──▶ Command ──▶ enforcement points, audit
-//!                          │                        └──▶ DeviceCommand ──▶ the device
-//!                          └───────────▶ Alerts ──▶ Alert ──▶ people
+//! Verdict ─┬─▶ Orders ─┬─▶ Command ──▶ enforcement points
+//! Act ─────┤           │      └──▶ DeviceCommand ──▶ the device
+//! Ack ─────┤           └─▶ AuditEntry ──▶ audit trail
+//! Tick ────┘
+//! Verdict ───▶ Alerts ───▶ Alert ──▶ people
 //! ```
 //!
-//! No clock: a command is issued at the event time its revision speaks of, and says itself when
-//! it lapses.
+//! No clock: time is what verdicts, ticks and acts say it is.
 #![warn(clippy::disallowed_methods)]
 
 mod alerts;
-mod commands;
 mod device;
+mod orders;
+#[cfg(test)]
+mod plant_of_tests;
+mod policy;
 #[cfg(test)]
 mod tests;
 
 pub use alerts::{AlertCounts, Alerts, Budget, evidence};
-pub use commands::{Commands, Standing};
 pub use device::device_view;
+pub use orders::{Answered, Dossier, Input, Orders, Output};
+pub use policy::{Policy, Rules, Shield};
 
 use sha2::{Digest, Sha256};
 

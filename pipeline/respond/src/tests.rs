@@ -8,7 +8,8 @@ use andon_schemas::time::{EventTime, Interval, Span};
 use andon_schemas::verdict::{ProfileRef, Risk, State, VERDICT_SCHEMA, Verdict};
 use proptest::prelude::*;
 
-use crate::{Commands, device_view};
+use crate::plant_of_tests::Lenient;
+use crate::{Input, Orders, device_view};
 
 fn hour(hours: i64) -> EventTime {
     EventTime::default() + Span::HOUR.times(hours)
@@ -88,11 +89,15 @@ fn cleared(id: &str, number: u32, at: i64) -> Verdict {
     }
 }
 
+fn take(orders: &mut Orders, verdict: &Verdict) -> Vec<Command> {
+    orders.step(&Lenient, Input::Verdict(verdict)).commands
+}
+
 fn played(revisions: &[Verdict]) -> Vec<Command> {
-    let mut commands = Commands::new();
+    let mut orders = Orders::new();
     revisions
         .iter()
-        .flat_map(|verdict| commands.take(verdict))
+        .flat_map(|v| take(&mut orders, v))
         .collect()
 }
 
@@ -171,12 +176,12 @@ fn a_proposal_does_not_touch_what_is_in_force() {
     let watch = revision("v", 1, 0, Action::Watch);
     let isolate = proposed(revision("v", 2, 1, Action::Isolate));
     let commands = played(&[watch, isolate, cleared("v", 3, 2)]);
-    let told: Vec<_> = commands
+    let was_told: Vec<_> = commands
         .iter()
         .map(|c| (c.release, c.response.action))
         .collect();
     assert_eq!(
-        told,
+        was_told,
         [
             (false, Action::Watch),
             (false, Action::Isolate),
@@ -184,14 +189,18 @@ fn a_proposal_does_not_touch_what_is_in_force() {
             (true, Action::Watch),
         ]
     );
-    let agreed = [
+    let doubted = [
         revision("v", 1, 0, Action::Isolate),
         proposed(revision("v", 2, 1, Action::Isolate)),
     ];
     assert_eq!(
-        played(&agreed).len(),
-        1,
-        "what is in force needs no agreement"
+        told(&doubted),
+        [
+            (1, false, Action::Isolate),
+            (2, false, Action::Isolate),
+            (3, true, Action::Isolate)
+        ],
+        "what only a person may do is not in force until one agrees"
     );
     let milder = [
         revision("v", 1, 0, Action::Quarantine),
@@ -330,23 +339,22 @@ proptest! {
     #[test]
     fn ids_are_unique_and_every_command_is_lifted_in_the_end(mut revisions in plays()) {
         revisions.push(cleared("the last", 1, 10_000));
-        let mut commands = Commands::new();
-        let out: Vec<Command> = revisions.iter().flat_map(|v| commands.take(v)).collect();
+        let mut orders = Orders::new();
+        let out: Vec<Command> = revisions.iter().flat_map(|v| take(&mut orders, v)).collect();
         let mut ids: Vec<&str> = out.iter().map(|command| command.command_id.as_str()).collect();
         ids.sort_unstable();
         ids.dedup();
         prop_assert_eq!(ids.len(), out.len());
-        prop_assert_eq!(commands.standing(), 0);
-        let given = out.iter().any(|command| !command.release);
-        prop_assert!(!given || out.last().unwrap().release);
+        prop_assert_eq!(orders.standing(), 0);
     }
 
     #[test]
     fn what_the_device_obeys_is_never_worse_than_the_verdict_asks_for(revisions in plays()) {
-        let mut commands = Commands::new();
+        let mut orders = Orders::new();
         let mut obeyed: Vec<(Action, EventTime)> = Vec::new();
         for verdict in &revisions {
-            for seen in commands.take(verdict).iter().filter_map(device_view) {
+            let out = orders.step(&Lenient, Input::Verdict(verdict));
+            for seen in out.issued.iter().filter_map(device_view) {
                 obeyed.retain(|(action, _)| *action != seen.action);
                 obeyed.push((seen.action, seen.expiry));
             }
@@ -364,11 +372,11 @@ proptest! {
     fn a_snapshot_goes_on_the_same(revisions in plays(), cut in any::<prop::sample::Index>()) {
         let whole = played(&revisions);
         let (before, after) = revisions.split_at(cut.index(revisions.len() + 1));
-        let mut commands = Commands::new();
-        let mut out: Vec<Command> = before.iter().flat_map(|v| commands.take(v)).collect();
-        let bytes = postcard::to_stdvec(&commands).unwrap();
-        let mut restored: Commands = postcard::from_bytes(&bytes).unwrap();
-        out.extend(after.iter().flat_map(|v| restored.take(v)));
+        let mut orders = Orders::new();
+        let mut out: Vec<Command> = before.iter().flat_map(|v| take(&mut orders, v)).collect();
+        let bytes = postcard::to_stdvec(&orders).unwrap();
+        let mut restored: Orders = postcard::from_bytes(&bytes).unwrap();
+        out.extend(after.iter().flat_map(|v| take(&mut restored, v)));
         prop_assert_eq!(whole, out);
     }
 }

@@ -14,6 +14,7 @@ use super::names::Names;
 use super::respond::Responder;
 use super::settings::{Protocol, Settings};
 use super::sink::Sink;
+use crate::policy::PlantPolicy;
 
 /// How long the client is given to leave the cluster.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
@@ -31,13 +32,18 @@ pub fn join(settings: &Settings, group: &str, topic: &str) -> anyhow::Result<Arc
 ///
 /// # Errors
 /// If the settings cannot work, or the system gives no thread.
-pub fn respond(settings: &Settings, names: &Names, run: u64) -> anyhow::Result<Responder> {
+pub fn respond(
+    settings: &Settings,
+    names: &Names,
+    run: u64,
+    policy: PlantPolicy,
+) -> anyhow::Result<Responder> {
     let group = format!("{}-respond", settings.group);
     let client = settings.client(&group);
     let reader = join(settings, &group, &names.verdicts)?;
     let sink = Sink::transactions(settings, client.clone(), &reader, &group)?;
     let epochs = Epochs::new(sink, names.verdicts.clone());
-    Responder::start(reader, client, group, names.clone(), epochs, run)
+    Responder::start(reader, client, group, names.clone(), epochs, run, policy)
 }
 
 fn consumer(settings: &Settings, group: &str, client: &ClientConfig) -> ClientConfig {

@@ -5,8 +5,8 @@
 mod desk;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use self::desk::{Desk, KEYS, end};
 use super::epochs::{Epochs, Settled};
 use super::names::Names;
 use super::recall::{Recall, Recalled, Restoring};
+use crate::policy::PlantPolicy;
 
 const CHUNK: usize = 1_024;
 const WAIT: Duration = Duration::from_millis(20);
@@ -38,6 +39,8 @@ const STOP: u8 = 2;
 pub struct Responder {
     thread: Option<JoinHandle<anyhow::Result<()>>>,
     wish: Arc<AtomicU8>,
+    /// What the plant allows from now on, until the stage has taken it up.
+    allowed: Arc<Mutex<Option<PlantPolicy>>>,
 }
 
 impl Responder {
@@ -52,9 +55,11 @@ impl Responder {
         names: Names,
         epochs: Epochs<()>,
         run: u64,
+        policy: PlantPolicy,
     ) -> anyhow::Result<Self> {
         let wish = Arc::new(AtomicU8::new(RUN));
         let told = wish.clone();
+        let allowed = Arc::new(Mutex::new(None));
         let mut stage = Stage {
             reader,
             recall: Recall {
@@ -71,6 +76,8 @@ impl Responder {
             restoring: Vec::new(),
             paused: false,
             draining: None,
+            policy,
+            allowed: allowed.clone(),
         };
         let thread = std::thread::Builder::new()
             .name("respond".to_owned())
@@ -79,7 +86,15 @@ impl Responder {
         Ok(Self {
             thread: Some(thread),
             wish,
+            allowed,
         })
+    }
+
+    /// The plant allows something else from now on.
+    pub fn allow(&self, policy: PlantPolicy) {
+        if let Ok(mut allowed) = self.allowed.lock() {
+            *allowed = Some(policy);
+        }
     }
 
     /// Whether it goes on.
@@ -130,6 +145,9 @@ struct Stage {
     paused: bool,
     /// Since when it is to end at the end of the verdicts, with nothing new since.
     draining: Option<Instant>,
+    /// What the plant allows.
+    policy: PlantPolicy,
+    allowed: Arc<Mutex<Option<PlantPolicy>>>,
 }
 
 impl Stage {
@@ -172,12 +190,12 @@ impl Stage {
     }
 
     fn chunk(&mut self) -> anyhow::Result<()> {
-        let (desks, names) = (&mut self.desks, &self.names);
+        let (desks, names, policy) = (&mut self.desks, &self.names, &self.policy);
         let mut failed = Ok(());
         let taken = self.reader.take(CHUNK, WAIT, OPEN, &mut |messages| {
             for message in messages {
                 let desk = desks.get_mut(&message.partition);
-                let done = desk.map_or(Ok(()), |desk| desk.take(message, names));
+                let done = desk.map_or(Ok(()), |desk| desk.take(message, names, policy));
                 if failed.is_ok() {
                     failed = done;
                 }
@@ -201,6 +219,17 @@ impl Stage {
                 if let Some(desk) = self.desks.get_mut(&part.partition) {
                     desk.note = Some(part.offset.note);
                 }
+            }
+        }
+        let allowed = self
+            .allowed
+            .lock()
+            .ok()
+            .and_then(|mut policy| policy.take());
+        if let Some(policy) = allowed {
+            self.policy = policy;
+            for desk in self.desks.values_mut() {
+                desk.reconsider(&self.policy, &self.names)?;
             }
         }
         self.take_up()?;
@@ -256,9 +285,10 @@ impl Stage {
                 if !restoring.partitions.contains(&partition) {
                     continue;
                 }
-                let desk = Desk::of(&recalled).with_context(|| {
+                let mut desk = Desk::of(&recalled).with_context(|| {
                     format!("cannot take up the commands of partition {partition}")
                 })?;
+                desk.reconsider(&self.policy, &self.names)?;
                 from.push((partition, desk.next));
                 self.desks.insert(partition, desk);
             }

@@ -29,6 +29,7 @@ use crate::args::{Format, RunArgs};
 use crate::blueprint::Blueprint;
 use crate::config::Config;
 use crate::exit::{Outcome, usage};
+use crate::policy::PlantPolicy;
 use crate::results::write_json;
 use crate::signals::{Stop, hangups, stopping};
 use crate::text;
@@ -187,9 +188,10 @@ impl Running<'_> {
                         Control::open(settings, &names, self.copy.measure.clone())?;
                     self.control = Some(control);
                     self.copy.measured_against(&measure)?;
+                    let policy = PlantPolicy(measure.plant.clone());
                     self.group.begin_with(measure, partitions.observations);
                     let run = clients::run_id()?;
-                    self.responder = Some(clients::respond(settings, &names, run)?);
+                    self.responder = Some(clients::respond(settings, &names, run, policy)?);
                     return Ok(true);
                 }
                 Err(error) if error.is::<Unreachable>() => {

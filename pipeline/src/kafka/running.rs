@@ -23,6 +23,7 @@ use super::strays::Strays;
 use crate::blueprint::Blueprint;
 use crate::config::Config;
 use crate::exit::{usage, words};
+use crate::policy::PlantPolicy;
 
 /// Most messages of one chunk.
 const CHUNK: usize = 8_192;
@@ -277,6 +278,9 @@ impl Running<'_> {
         let measure =
             Measure::of(blueprint, position).context("what the installation measures against")?;
         self.copy.measured_against(&measure)?;
+        if let Some(responder) = &self.responder {
+            responder.allow(PlantPolicy(measure.plant.clone()));
+        }
         tracing::info!(
             devices = measure.plant.inventory().devices.len(),
             profiles = measure.plant.profile_hash(),

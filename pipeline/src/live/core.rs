@@ -82,7 +82,9 @@ impl Core {
         self.intake.stand_on(&plant);
         self.blueprint = state.blueprint;
         self.results.ledger = serde_json::from_slice(&state.ledger)?;
-        self.results.commands = state.commands;
+        self.results.orders = state.orders;
+        self.results.chain = state.audit;
+        self.results.measures_against(&plant);
         self.intake.resume(state.feed, state.tally);
         // Should nothing come any more, time goes on from here.
         let newest = self.intake.feed().newest();
@@ -294,7 +296,8 @@ impl Core {
             feed: self.intake.feed().state(),
             tally: self.intake.tally().clone(),
             ledger: serde_json::to_vec(&self.results.ledger)?,
-            commands: self.results.commands.clone(),
+            orders: self.results.orders.clone(),
+            audit: self.results.chain.clone(),
             shards: self.shards.snapshot()?,
         })
     }

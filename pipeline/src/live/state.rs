@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use andon_engine::{Engine, FeedState, Plant};
-use andon_respond::Commands;
+use andon_respond::Orders;
+use andon_schemas::audit::AuditChain;
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use crate::sealed::{open, seal};
 
 /// Name of the file in the data folder.
 const FILE: &str = "state.bin";
-const MAGIC: [u8; 8] = *b"ANDONST3";
+const MAGIC: [u8; 8] = *b"ANDONST4";
 
 /// What is saved.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,8 +35,10 @@ pub struct State {
     /// What came out, as JSON: verdicts hold values that only a format which describes itself can
     /// hold.
     pub ledger: Vec<u8>,
-    /// The commands that stand.
-    pub commands: Commands,
+    /// The orders, and what is kept of those that are over.
+    pub orders: Orders,
+    /// The end of the audit trail.
+    pub audit: AuditChain,
     /// Snapshots of the shards, each with its own checksums.
     pub shards: Vec<Vec<u8>>,
 }

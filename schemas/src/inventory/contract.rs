@@ -91,6 +91,11 @@ pub(crate) const INVENTORY: Section = Section {
             "the false alarms by statistics, of all devices together, that people bear in a day",
         ),
         Key::new(
+            "enforcement",
+            Shape::Fields(&ENFORCEMENT),
+            "what is enforced where, how fast devices may be cut, and who answers",
+        ),
+        Key::new(
             "holidays",
             Shape::List(&Shape::Text(&["2025-12-25"])),
             "the days without production",
@@ -303,6 +308,66 @@ pub(crate) const MAINTENANCE: Section = Section {
         Key::new("segments", NAMES, "the segments it covers"),
         Key::new("firmware", TEXT, "the firmware version that may appear"),
         Key::must("reason", TEXT, "the reason, for people"),
+    ],
+};
+
+const GRADES: Shape = Shape::Any(&[GRADE, Shape::List(&GRADE)]);
+const GRADE: Shape = Shape::Text(&["CRITICAL", "all", "none"]);
+const ENFORCE: Key = Key::new(
+    "enforce",
+    GRADES,
+    "the grades of verdicts that are answered by force, or `all` or `none`; all unless written. A \
+     run in monitor mode enforces nothing",
+);
+const CUTS: Key = Key::new(
+    "cuts_per_minute",
+    Shape::Text(&["5"]),
+    "the most devices that are cut within a minute, 5 unless written; the others wait",
+);
+const ACKNOWLEDGE: Key = Key::new(
+    "acknowledge_within",
+    Shape::Text(&["30 s"]),
+    "how long an enforcement point is given to answer, 30 s unless written",
+);
+const PROBATION: Key = Key::new(
+    "probation",
+    Shape::Text(&["24 h"]),
+    "how long a device is watched after its cut has lapsed, 24 h unless written",
+);
+
+pub(crate) const ENFORCEMENT: Section = Section {
+    keys: &[
+        ENFORCE,
+        CUTS,
+        ACKNOWLEDGE,
+        PROBATION,
+        Key::new(
+            "segments",
+            Shape::List(&Shape::Fields(&ENFORCED_IN)),
+            "the segments where something else holds",
+        ),
+        Key::new(
+            "enforcers",
+            Shape::List(&Shape::Fields(&ENFORCER)),
+            "the enforcement points whose answers are believed",
+        ),
+    ],
+};
+
+pub(crate) const ENFORCED_IN: Section = Section {
+    keys: &[
+        Key::must("segment", NAME, "the segment"),
+        ENFORCE,
+        CUTS,
+        ACKNOWLEDGE,
+        PROBATION,
+    ],
+};
+
+pub(crate) const ENFORCER: Section = Section {
+    keys: &[
+        Key::must("id", Shape::Text(&["fw-north"]), "as whom it authenticates"),
+        Key::must("segments", NAMES, "the segments it answers for, or `all`"),
     ],
 };
 

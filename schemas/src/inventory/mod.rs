@@ -5,6 +5,7 @@
 
 mod calendar;
 mod contract;
+mod enforcement;
 mod fit;
 mod lookup;
 mod members;
@@ -16,6 +17,7 @@ mod segments;
 mod write;
 
 pub use contract::json_schema;
+pub use enforcement::{Enforced, Enforcement, Enforcer};
 pub use lookup::{Listed, Lookup};
 pub use parse::parse;
 
@@ -229,6 +231,9 @@ pub struct Inventory {
     /// depends on it, and neither does the hash.
     #[serde(skip)]
     pub alert_budget: Option<f64>,
+    /// What is enforced where. No verdict depends on it, and neither does the hash.
+    #[serde(skip)]
+    pub enforcement: Enforcement,
     /// SHA-256 over the checked form, lower-case hex.
     #[serde(skip)]
     pub hash: String,

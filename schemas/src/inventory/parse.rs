@@ -2,7 +2,7 @@
 //! then the rules and the calendar, which speak of both.
 
 use super::contract::INVENTORY;
-use super::{Inventory, Lookup, calendar, members, rules, segments};
+use super::{Inventory, Lookup, calendar, enforcement, members, rules, segments};
 use crate::problems::{Problems, Refusal, quoted};
 use crate::profile::{SourceFile, host_name, network};
 use crate::time::PlantClock;
@@ -68,6 +68,7 @@ fn inventory(top: Node<'_>, report: &mut Report) -> Option<Inventory> {
     rules::read(top, &mut segments, &roll, &networks, report);
     let holidays = calendar::holidays(top.get("holidays"), report);
     let alert_budget = report.read_if(top.get("alert_budget"), alert_budget);
+    let enforcement = enforcement::read(top.get("enforcement"), &segments, report);
     // Without the plant's own clock the rest is still checked, on another.
     let clock = clock.or_else(|| PlantClock::new("UTC").ok())?;
     let known = calendar::Known {
@@ -86,6 +87,7 @@ fn inventory(top: Node<'_>, report: &mut Report) -> Option<Inventory> {
         holidays,
         maintenance,
         alert_budget,
+        enforcement,
         hash: String::new(),
         lookup: Lookup::default(),
     };

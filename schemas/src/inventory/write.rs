@@ -5,7 +5,7 @@
 use ipnet::IpNet;
 
 use super::rules::internet;
-use super::{Device, FlowRule, Function, Inventory, Maintenance, Segment};
+use super::{Device, Enforcement, FlowRule, Function, Inventory, Maintenance, Segment};
 use crate::observation::Transport;
 use crate::quantity::{Dimension, write_amount, write_day};
 use crate::yaml::{flow, listed, scalar};
@@ -39,6 +39,10 @@ impl Inventory {
         }
         if let Some(per_day) = self.alert_budget {
             lines.push(format!("alert_budget: {per_day}"));
+        }
+        if self.enforcement != Enforcement::default() {
+            lines.push("enforcement:".to_owned());
+            lines.extend(self.enforced());
         }
         let days = self.holidays.iter().map(|day| write_day(*day)).collect();
         section("holidays", days, &mut lines);

@@ -12,13 +12,13 @@
 //! Every finding asks for a rung of its own, and the highest is taken: a safety flow among the
 //! offending ones spares that flow, not the device.
 
-use andon_schemas::command::{Action, Approval, FlowMatch, Response};
+use andon_schemas::command::{Action, Approval, FlowMatch, MAINTENANCE, Response};
 use andon_schemas::grade::Grade;
-use andon_schemas::inventory::Function;
 use andon_schemas::time::{EventTime, Span};
 
 use super::Subject;
 use super::held::Held;
+use crate::protect::needs_a_person;
 
 /// What one finding asks for.
 struct Rung<'a> {
@@ -165,30 +165,13 @@ pub(super) fn wants_renewal(told: &Response, at: EventTime) -> bool {
 
 /// Why a person has to agree first, if one has to.
 fn waits_for_a_person(subject: &Subject, action: Action) -> Option<&'static str> {
-    let is = |function| {
-        subject
-            .inventory
-            .is_some_and(|device| device.function == function)
-    };
-    let safety_critical = subject
-        .inventory
-        .is_some_and(|device| device.safety_critical);
     let maintained = subject.in_maintenance && action < Action::Quarantine;
-    if action >= Action::Isolate {
-        if is(Function::Gateway) && (safety_critical || !subject.protected.is_empty()) {
-            return Some("the gateway carries safety flows: only a person may cut it");
-        }
-        if is(Function::Server) {
-            return Some("others depend on the server: only a person may cut it");
-        }
-        if safety_critical && subject.protected.is_empty() {
-            return Some(
-                "the device is safety-critical and declares no safety flow to spare: only a \
-                 person may cut it",
-            );
-        }
+    if action >= Action::Isolate
+        && let Some(why) = needs_a_person(subject.inventory, subject.protected)
+    {
+        return Some(why);
     }
-    (maintained && action > Action::Log).then_some("declared maintenance: it waits for a person")
+    (maintained && action > Action::Log).then_some(MAINTENANCE)
 }
 
 /// Only `restrict` names flows; the other rungs are about the whole device, and so is a

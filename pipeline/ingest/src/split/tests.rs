@@ -37,6 +37,7 @@ fn inventory() -> Inventory {
         holidays: Vec::new(),
         maintenance: Vec::new(),
         alert_budget: None,
+        enforcement: andon_schemas::inventory::Enforcement::default(),
         hash: String::new(),
         lookup: Lookup::default(),
     };

@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use andon_emit::kafka::{NextOffset, Outgoing};
 use andon_ingest::kafka::Message;
-use andon_respond::{Commands, Standing, device_view};
-use andon_schemas::command::Command;
+use andon_respond::{Dossier, Input, Orders};
 use andon_schemas::identity::DeviceId;
 use andon_schemas::verdict::Verdict;
 use anyhow::bail;
+use serde::Serialize;
 
 use crate::kafka::epochs::Part;
 use crate::kafka::names::Names;
 use crate::kafka::recall::{Recalled, Values};
+use crate::policy::PlantPolicy;
 use crate::sealed::{open, seal};
 
-const STANDING: [u8; 8] = *b"ANDONCM1";
+const STANDING: [u8; 8] = *b"ANDONCM2";
 const END: [u8; 8] = *b"ANDONCE1";
 /// What the keys of this stage begin with, in the topic of the state; a device follows.
 pub(super) const KEYS: &[u8] = b"respond/";
@@ -25,7 +26,7 @@ pub(super) const KEYS: &[u8] = b"respond/";
 #[derive(Debug, Default)]
 pub(super) struct Desk {
     pub(super) next: i64,
-    pub(super) commands: Commands,
+    pub(super) orders: Orders,
     /// Devices about which something else stands than was last kept.
     pub(super) changed: BTreeSet<DeviceId>,
     pub(super) records: Vec<Outgoing>,
@@ -71,8 +72,8 @@ impl Desk {
             ..Self::default()
         };
         for (_, value) in kept.iter().filter(|(key, _)| key.as_slice() != KEYS) {
-            let (device, standing): (DeviceId, Standing) = open(STANDING, value)?;
-            desk.commands.resume(device, standing);
+            let (device, dossier): (DeviceId, Dossier) = open(STANDING, value)?;
+            desk.orders.resume(device, dossier);
         }
         Ok(desk)
     }
@@ -81,7 +82,12 @@ impl Desk {
     ///
     /// # Errors
     /// If a command cannot be written as JSON.
-    pub(super) fn take(&mut self, message: &Message<'_>, names: &Names) -> anyhow::Result<()> {
+    pub(super) fn take(
+        &mut self,
+        message: &Message<'_>,
+        names: &Names,
+        policy: &PlantPolicy,
+    ) -> anyhow::Result<()> {
         if message.offset < self.next {
             return Ok(());
         }
@@ -101,13 +107,39 @@ impl Desk {
                 return Ok(());
             }
         };
-        let before = self.commands.of(&verdict.device_id).cloned();
-        for command in self.commands.take(&verdict) {
-            self.issue(&command, names)?;
+        self.step(policy, Input::Verdict(&verdict), names)
+    }
+
+    /// The plant may allow something else now.
+    ///
+    /// # Errors
+    /// If what comes of it cannot be written as JSON.
+    pub(super) fn reconsider(&mut self, policy: &PlantPolicy, names: &Names) -> anyhow::Result<()> {
+        self.step(policy, Input::Policy, names)?;
+        self.touched |= !self.records.is_empty();
+        Ok(())
+    }
+
+    /// Takes an input of the life of commands.
+    ///
+    /// # Errors
+    /// If what comes of it cannot be written as JSON.
+    pub(super) fn step(
+        &mut self,
+        policy: &PlantPolicy,
+        input: Input<'_>,
+        names: &Names,
+    ) -> anyhow::Result<()> {
+        let said = self.orders.step(policy, input);
+        for command in &said.issued {
+            let device = &command.device_id;
+            self.tell(&names.enforcement, device, "command", command)?;
         }
-        if self.commands.of(&verdict.device_id) != before.as_ref() {
-            self.changed.insert(verdict.device_id);
+        for command in &said.commands {
+            let device = &command.device_id;
+            self.tell(&names.audit, device, "command", command)?;
         }
+        self.changed.extend(self.orders.take_changed());
         Ok(())
     }
 
@@ -139,23 +171,22 @@ impl Desk {
         }))
     }
 
-    /// Every command is in the audit trail; enforcement points are given only what they are to
-    /// obey, nothing that is proposed or says what would be done.
-    fn issue(&mut self, command: &Command, names: &Names) -> anyhow::Result<()> {
-        let payload = serde_json::to_vec(command)?;
-        let mut write = |topic: &Arc<str>| {
-            self.records.push(Outgoing {
-                topic: topic.clone(),
-                partition: None,
-                key: command.device_id.to_string().into_bytes(),
-                payload: Some(payload.clone()),
-                headers: vec![("andon.event", "command".to_owned())],
-            });
-        };
-        if device_view(command).is_some() {
-            write(&names.enforcement);
-        }
-        write(&names.audit);
+    /// Enforcement points are given only what they are to obey, nothing that is proposed or says
+    /// what would be done; every command is in the audit trail.
+    fn tell(
+        &mut self,
+        topic: &Arc<str>,
+        device: &DeviceId,
+        event: &str,
+        what: &impl Serialize,
+    ) -> anyhow::Result<()> {
+        self.records.push(Outgoing {
+            topic: topic.clone(),
+            partition: None,
+            key: device.to_string().into_bytes(),
+            payload: Some(serde_json::to_vec(what)?),
+            headers: vec![("andon.event", event.to_owned())],
+        });
         Ok(())
     }
 
@@ -169,8 +200,8 @@ impl Desk {
             headers: Vec::new(),
         };
         for device in std::mem::take(&mut self.changed) {
-            if let Some(standing) = self.commands.of(&device) {
-                let kept = seal(STANDING, &(&device, standing))?;
+            if let Some(dossier) = self.orders.of(&device) {
+                let kept = seal(STANDING, &(&device, dossier))?;
                 self.records.push(record(device.as_str(), kept));
             }
         }

@@ -131,7 +131,7 @@ impl Shadow {
         let plant = blueprint.compile()?;
         let folder = data.join(FOLDER);
         let mut results = Results::go_on(&folder)?;
-        results.commands = from.commands;
+        results.orders = from.orders;
         results.measured_against(&blueprint, &plant)?;
         about.write(&folder)?;
         let mut shadow = Self {
@@ -161,7 +161,9 @@ impl Shadow {
         let plant = saved.blueprint.compile()?;
         let mut results = Results::go_on(&folder)?;
         results.ledger = serde_json::from_slice(&saved.ledger)?;
-        results.commands = saved.commands;
+        results.orders = saved.orders;
+        results.chain = saved.audit;
+        results.measures_against(&plant);
         Ok(Self {
             data: data.to_owned(),
             named: saved.named,
@@ -220,7 +222,8 @@ impl Shadow {
             named: self.named.clone(),
             blueprint: self.blueprint.clone(),
             ledger: serde_json::to_vec(&self.results.ledger)?,
-            commands: self.results.commands.clone(),
+            orders: self.results.orders.clone(),
+            audit: self.results.chain.clone(),
             shards: self.engines.snapshot()?,
         };
         saved.put(&folder)

@@ -4,7 +4,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use andon_respond::Commands;
+use andon_respond::Orders;
+use andon_schemas::audit::AuditChain;
 use andon_schemas::time::EventTime;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use crate::wall;
 
 /// Name of the file that says since when a shadow runs.
 const ABOUT: &str = "shadow.json";
-const MAGIC: [u8; 8] = *b"ANDONSH1";
+const MAGIC: [u8; 8] = *b"ANDONSH2";
 
 /// Since when a shadow runs, and beside what. `shadow.json` is this.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,7 +152,9 @@ pub struct Saved {
     /// What came out, as JSON.
     pub ledger: Vec<u8>,
     /// What would have followed, and stands.
-    pub commands: Commands,
+    pub orders: Orders,
+    /// The end of its audit trail.
+    pub audit: AuditChain,
     /// Snapshots of its shards.
     pub shards: Vec<Vec<u8>>,
 }

@@ -1,0 +1,82 @@
+//! What a plant allows of what follows from its verdicts: its inventory and the safety flows of its
+//! profiles, as the life of commands asks for them.
+
+use std::sync::Arc;
+
+use andon_engine::Plant;
+use andon_respond::{Policy, Rules, Shield};
+use andon_schemas::command::Mode;
+use andon_schemas::grade::Grade;
+use andon_schemas::identity::DeviceId;
+use andon_schemas::time::EventTime;
+
+/// A plant, asked what it allows.
+#[derive(Clone, Debug)]
+pub struct PlantPolicy(pub Arc<Plant>);
+
+impl PlantPolicy {
+    fn index(&self, segment: &str) -> Option<usize> {
+        let segments = &self.0.inventory().segments;
+        segments.iter().position(|listed| listed.name == segment)
+    }
+}
+
+impl Policy for PlantPolicy {
+    fn site(&self) -> &str {
+        &self.0.inventory().site
+    }
+
+    fn segment_of(&self, device: &DeviceId) -> Option<&str> {
+        let inventory = self.0.inventory();
+        let listed = inventory.device(device.as_str())?;
+        let segment = inventory.segments.get(listed.segment)?;
+        Some(&segment.name)
+    }
+
+    fn shield(&self, device: &DeviceId) -> Shield {
+        let guarded = self.0.guarded(device.as_str());
+        Shield {
+            protected: guarded.protected,
+            person: guarded.person,
+        }
+    }
+
+    fn rules(&self, segment: &str) -> Rules {
+        let enforcement = &self.0.inventory().enforcement;
+        let at = self.index(segment);
+        let enforced = enforcement.of(at);
+        let answered = at.is_some_and(|at| enforcement.is_answered(at));
+        Rules {
+            cuts_per_minute: enforced.cuts_per_minute,
+            acknowledge_within: answered.then_some(enforced.acknowledge_within),
+            probation: enforced.probation,
+        }
+    }
+
+    fn enforces(&self, segment: &str, grade: Option<Grade>) -> bool {
+        if self.0.mode() == Mode::Monitor {
+            return false;
+        }
+        let grades = &self
+            .0
+            .inventory()
+            .enforcement
+            .of(self.index(segment))
+            .grades;
+        match grade {
+            Some(grade) => grades.contains(&grade),
+            // What a person asks for is done wherever anything is.
+            None => !grades.is_empty(),
+        }
+    }
+
+    fn maintenance_until(&self, device: &DeviceId, at: EventTime) -> Option<EventTime> {
+        self.0.maintained_until(device.as_str(), at)
+    }
+
+    fn may_answer(&self, enforcer: &str, segment: &str) -> bool {
+        let enforcement = &self.0.inventory().enforcement;
+        self.index(segment)
+            .is_some_and(|at| enforcement.may_answer(enforcer, at))
+    }
+}
