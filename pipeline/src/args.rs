@@ -4,6 +4,7 @@ mod capture;
 mod cluster;
 mod learn;
 mod query;
+mod siem;
 mod topics;
 mod tune;
 mod values;
@@ -22,6 +23,7 @@ pub use capture::{CaptureCommand, ConvertArgs};
 pub use cluster::{ClusterCommand, ExecutorArgs, SchedulerArgs};
 pub use learn::LearnArgs;
 pub use query::QueryArgs;
+pub use siem::{SiemCommand, SiemConvertArgs, SiemTestArgs};
 pub use topics::{ClusterArgs, TopicsCommand};
 pub use tune::{Per, TuneArgs};
 
@@ -95,6 +97,9 @@ pub enum Command {
     /// Make and check the topics of Kafka.
     #[command(subcommand)]
     Topics(TopicsCommand),
+    /// Write verdicts as a SIEM reads them, and try the ways to one.
+    #[command(subcommand)]
+    Siem(SiemCommand),
     /// Run the processes that a backtest on several machines is done by.
     #[command(subcommand)]
     Cluster(ClusterCommand),

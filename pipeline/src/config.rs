@@ -24,7 +24,10 @@
 //! password_sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 //! ```
 //!
-//! With a section `[kafka]` the run reads from Kafka instead: see [`crate::kafka::settings`].
+//! For `[[siem]]` see [`crate::siem::settings`]. With a section `[kafka]` the run reads from Kafka
+//! instead: see [`crate::kafka::settings`].
+
+mod digest;
 
 use std::path::{Path, PathBuf};
 
@@ -34,9 +37,11 @@ use andon_schemas::command::Mode;
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
 
+use self::digest::digest;
 use crate::args::{PlantArgs, RunArgs, check_shards};
 use crate::exit::usage;
 use crate::kafka::settings::{Section, Settings};
+use crate::siem;
 
 /// Where the embedded endpoint listens without a configuration.
 const LISTEN: &str = "127.0.0.1:1883";
@@ -69,6 +74,8 @@ pub struct Config {
     pub http: Option<String>,
     /// Kafka, if that is where records come from.
     pub kafka: Option<Settings>,
+    /// Who else is told of verdicts.
+    pub siem: Vec<siem::settings::Settings>,
 }
 
 /// Where messages come from.
@@ -106,6 +113,7 @@ struct File {
     http: Option<String>,
     mqtt: MqttFile,
     kafka: Section,
+    siem: Vec<siem::settings::Section>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -184,6 +192,7 @@ impl Config {
             principals,
             http: args.http.clone().or(file.http),
             kafka,
+            siem: siem::check(&file.siem).map_err(usage)?,
         })
     }
 }
@@ -201,6 +210,14 @@ pub fn kafka(path: Option<&Path>, brokers: Option<&str>) -> anyhow::Result<Setti
              `brokers` in its section `[kafka]`"
         ))
     })
+}
+
+/// Who else is told of verdicts, for commands that need nothing else of the configuration.
+///
+/// # Errors
+/// Says what cannot be read, or does not go together.
+pub fn siem(path: &Path) -> anyhow::Result<Vec<siem::settings::Settings>> {
+    siem::check(&read(path)?.siem).map_err(usage)
 }
 
 fn read(path: &Path) -> anyhow::Result<File> {
@@ -282,17 +299,6 @@ impl PrincipalFile {
             secret: Secret::from_digest(digest),
         })
     }
-}
-
-fn digest(text: &str) -> Option<[u8; 32]> {
-    let mut digest = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    Some(digest)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::alerts;
 use crate::blueprint::Blueprint;
 use crate::ledger::Ledger;
+use crate::siem::Siem;
 
 /// Name of the file of verdicts.
 pub const VERDICTS: &str = "verdicts.jsonl";
@@ -30,6 +31,8 @@ pub struct Results {
     pub ledger: Ledger,
     /// What follows from the verdicts.
     pub commands: Commands,
+    /// Who else is told of the verdicts.
+    pub siem: Siem,
     /// Commands that nobody has taken yet.
     fresh: Vec<Command>,
     /// Alerts that nobody has taken yet.
@@ -73,6 +76,7 @@ impl Results {
             return Ok(Self {
                 ledger: Ledger::default(),
                 commands: Commands::new(),
+                siem: Siem::default(),
                 fresh: Vec::new(),
                 fresh_alerts: Vec::new(),
                 folder: None,
@@ -99,6 +103,7 @@ impl Results {
         Ok(Self {
             ledger: Ledger::default(),
             commands: Commands::new(),
+            siem: Siem::default(),
             fresh: Vec::new(),
             fresh_alerts: Vec::new(),
             folder: Some(folder.to_owned()),
@@ -145,7 +150,9 @@ impl Results {
                     each(&verdict);
                     self.write(|files| &mut files.verdicts, &verdict)?;
                     self.command(&verdict)?;
-                    self.alert(&verdict)?;
+                    let is_alert = self.alert(&verdict)?;
+                    let is_alert = self.ledger.alerts.budget().map(|_| is_alert);
+                    self.siem.take(&verdict, is_alert)?;
                 }
                 Item::Risk(update) => self.risk(&update)?,
                 Item::Late(row) => self.write(|files| &mut files.late, &row)?,
@@ -166,12 +173,13 @@ impl Results {
         Ok(())
     }
 
-    fn alert(&mut self, verdict: &Verdict) -> anyhow::Result<()> {
-        if let Some(alert) = self.ledger.alerts.take(verdict) {
-            self.write(|files| &mut files.alerts, &alert)?;
-            self.fresh_alerts.push(alert);
-        }
-        Ok(())
+    fn alert(&mut self, verdict: &Verdict) -> anyhow::Result<bool> {
+        let Some(alert) = self.ledger.alerts.take(verdict) else {
+            return Ok(false);
+        };
+        self.write(|files| &mut files.alerts, &alert)?;
+        self.fresh_alerts.push(alert);
+        Ok(true)
     }
 
     /// The alerts that followed since the last time.
@@ -236,6 +244,7 @@ impl Results {
     /// If a file cannot be written.
     pub fn sync(&mut self) -> anyhow::Result<()> {
         self.flush()?;
+        self.siem.sync()?;
         if let Some(files) = &self.files {
             for file in [
                 &files.verdicts,

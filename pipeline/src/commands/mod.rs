@@ -13,6 +13,7 @@ pub mod publish;
 pub mod query;
 pub mod run;
 pub mod shadow;
+pub mod siem;
 pub mod simulate;
 pub mod topics;
 pub mod tune;

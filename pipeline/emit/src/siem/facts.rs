@@ -14,8 +14,8 @@ use crate::terminal::printable;
 /// Most findings that a form repeats; a verdict with more says so by its count.
 pub(super) const FINDINGS_MAX: usize = 32;
 
-/// The first and the last moment that all forms can write: 1970, and the last second of 9999.
-const WRITABLE: (i64, i64) = (0, 253_402_300_799_000_000);
+/// The first and the last moment that all forms can write: 1970, and one of the last days of 9999.
+const WRITABLE: (i64, i64) = (0, 253_402_200_000_000_000);
 
 /// A moment as the forms can write it.
 pub(super) fn moment(time: EventTime) -> EventTime {

@@ -14,6 +14,8 @@ pub mod spool;
 mod syslog;
 pub mod way;
 
+use std::str::FromStr;
+
 use andon_schemas::verdict::Verdict;
 
 pub use attack::{ATTACK_VERSION, Tactic, Technique, technique};
@@ -74,6 +76,18 @@ impl Form {
             // The texts and finite numbers of a verdict always become JSON.
             Self::Ndjson => serde_json::to_string(verdict).unwrap_or_default(),
         }
+    }
+}
+
+impl FromStr for Form {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = Self::ALL.iter().find(|form| form.as_str() == text);
+        named.copied().ok_or_else(|| {
+            let all: Vec<_> = Self::ALL.iter().map(|form| form.as_str()).collect();
+            format!("`{text}` is none of {}", all.join(", "))
+        })
     }
 }
 

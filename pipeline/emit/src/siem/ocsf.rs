@@ -9,7 +9,7 @@ use andon_schemas::observation::Role;
 use andon_schemas::verdict::{State, Verdict};
 use serde_json::{Map, Value, json};
 
-use super::facts::{self, Peer, millis};
+use super::facts::{self, Peer, millis, moment};
 use super::{ATTACK_VERSION, PRODUCT, VENDOR, Writer, scale, technique};
 use crate::terminal::printable;
 
@@ -41,7 +41,7 @@ pub fn ocsf(verdict: &Verdict, writer: &Writer) -> Value {
             "version": SCHEMA_VERSION,
             "product": { "name": PRODUCT, "vendor_name": VENDOR, "version": writer.version },
             "uid": facts::event_id(verdict), "log_name": "verdicts",
-            "original_time": verdict.window.end.to_string(),
+            "original_time": moment(verdict.window.end),
         },
         "finding_info": finding_info(verdict),
         "device": device(verdict),
