@@ -1,6 +1,8 @@
 //! The forms, held against readers that are written here from their specifications. Readers that
 //! others wrote are asked in `tests/siem_forms.rs`.
 
+mod judged;
+
 use std::collections::BTreeMap;
 
 use andon_schemas::identity::is_hidden;
