@@ -102,7 +102,7 @@ pub struct Broker {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct File {
+pub(crate) struct File {
     mode: Option<String>,
     data: Option<PathBuf>,
     inventory: Option<PathBuf>,
@@ -113,7 +113,7 @@ struct File {
     http: Option<String>,
     mqtt: MqttFile,
     kafka: Section,
-    siem: Vec<siem::settings::Section>,
+    pub(crate) siem: Vec<siem::settings::Section>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -178,6 +178,10 @@ impl Config {
         if kafka.is_some() && shadow.is_some() {
             return Err(usage(anyhow!(NO_SHADOW_ON_KAFKA)));
         }
+        let siem = siem::check(&file.siem).map_err(usage)?;
+        if kafka.is_some() && !siem.is_empty() {
+            return Err(usage(anyhow!(siem::NOT_ON_KAFKA)));
+        }
         Ok(Self {
             mode,
             data: args
@@ -192,7 +196,7 @@ impl Config {
             principals,
             http: args.http.clone().or(file.http),
             kafka,
-            siem: siem::check(&file.siem).map_err(usage)?,
+            siem,
         })
     }
 }
@@ -212,15 +216,7 @@ pub fn kafka(path: Option<&Path>, brokers: Option<&str>) -> anyhow::Result<Setti
     })
 }
 
-/// Who else is told of verdicts, for commands that need nothing else of the configuration.
-///
-/// # Errors
-/// Says what cannot be read, or does not go together.
-pub fn siem(path: &Path) -> anyhow::Result<Vec<siem::settings::Settings>> {
-    siem::check(&read(path)?.siem).map_err(usage)
-}
-
-fn read(path: &Path) -> anyhow::Result<File> {
+pub(crate) fn read(path: &Path) -> anyhow::Result<File> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read configuration `{}`", path.display()))
         .map_err(usage)?;

@@ -12,7 +12,14 @@ use andon_schemas::verdict::Verdict;
 use anyhow::{Context as _, anyhow};
 
 use self::settings::Settings;
+use crate::config;
 use crate::exit::usage;
+
+/// What a run on Kafka that shall tell a SIEM is told: it would lose what was committed right before
+/// a crash.
+pub const NOT_ON_KAFKA: &str = "`[[siem]]` works with a run on MQTT only so far, and this one reads \
+     from Kafka. Its verdicts are in the topic `andon.verdicts.v1`, and \
+     `andon siem convert verdicts.jsonl` writes them in every form.";
 
 /// Where outlets keep what waits, in the data folder.
 const FOLDER: &str = "siem";
@@ -97,6 +104,14 @@ impl Siem {
 pub fn writer() -> Writer {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     Writer::new(env!("CARGO_PKG_VERSION"), host.trim())
+}
+
+/// What a configuration says, for commands that need nothing else of it.
+///
+/// # Errors
+/// Says what cannot be read, or does not go together.
+pub fn configured(path: &Path) -> anyhow::Result<Vec<Settings>> {
+    check(&config::read(path)?.siem).map_err(usage)
 }
 
 /// Reads all sections; all that is wrong is told at once.

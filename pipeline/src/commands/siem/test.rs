@@ -8,9 +8,8 @@ use anyhow::{Context as _, anyhow};
 use serde_json::json;
 
 use crate::args::{Format, SiemTestArgs};
-use crate::config;
 use crate::exit::{Outcome, usage};
-use crate::siem::settings::Settings;
+use crate::siem::{self, settings::Settings};
 use crate::wall;
 
 /// Runs the command.
@@ -22,7 +21,7 @@ pub(super) fn run(
     format: Format,
     out: &mut impl Write,
 ) -> anyhow::Result<Outcome> {
-    let outlets = config::siem(&args.config)?;
+    let outlets = siem::configured(&args.config)?;
     if outlets.is_empty() {
         let path = args.config.display();
         return Err(usage(anyhow!("`{path}` has no section `[[siem]]`")));
