@@ -4,6 +4,7 @@
 //! everything has arrived. Both ends may be read by a person. A crash of the machine may take what
 //! was not synced; a crash of the process takes nothing.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -207,12 +208,10 @@ impl Spool {
         // What lies in parts that fell off has been counted as lost.
         let mut left = lines;
         for part in &mut state.parts {
-            let here = if part.number < place.part {
-                part.lines - part.arrived
-            } else if part.number == place.part {
-                left.min(part.lines - part.arrived)
-            } else {
-                0
+            let here = match part.number.cmp(&place.part) {
+                Ordering::Less => part.lines - part.arrived,
+                Ordering::Equal => left.min(part.lines - part.arrived),
+                Ordering::Greater => 0,
             };
             part.arrived += here;
             left = left.saturating_sub(here);
@@ -285,9 +284,9 @@ fn next_part(state: &State, from: Place) -> Option<(Place, u64)> {
     let mut parts = state.parts.iter();
     parts.find_map(|part| {
         let offset = match part.number.cmp(&from.part) {
-            std::cmp::Ordering::Less => return None,
-            std::cmp::Ordering::Equal => from.offset,
-            std::cmp::Ordering::Greater => 0,
+            Ordering::Less => return None,
+            Ordering::Equal => from.offset,
+            Ordering::Greater => 0,
         };
         let place = Place {
             part: part.number,

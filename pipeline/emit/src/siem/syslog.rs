@@ -145,11 +145,9 @@ impl Ends {
 
 /// The verdict as a message of syslog whose text is of a form.
 pub fn carried(form: Form, verdict: &Verdict, writer: &Writer) -> String {
-    match form {
-        Form::Syslog => syslog(verdict, writer),
-        _ => {
-            let header = header(verdict, writer);
-            format!("{header}- {}", form.line(verdict, writer))
-        }
+    if form == Form::Syslog {
+        return syslog(verdict, writer);
     }
+    let header = header(verdict, writer);
+    format!("{header}- {}", form.line(verdict, writer))
 }

@@ -42,6 +42,10 @@ pub enum Trouble {
 
 impl Trouble {
     /// It may be another time, whenever that is.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "it stands where a function of errors does"
+    )]
     pub fn later(why: impl ToString) -> Self {
         Self::Later {
             why: why.to_string(),

@@ -1,3 +1,5 @@
+//! Sections as people write them, right and wrong.
+
 use super::*;
 
 fn section(text: &str) -> anyhow::Result<Settings> {

@@ -59,8 +59,10 @@ impl Filter {
             return Ok(());
         }
         let draft = folder.join("open.new");
-        let lines: String = self.open.iter().map(|id| format!("{id}\n")).collect();
-        fs::write(&draft, lines)?;
+        let mut lines: Vec<&str> = self.open.iter().map(String::as_str).collect();
+        // Every line has its end.
+        lines.push("");
+        fs::write(&draft, lines.join("\n"))?;
         fs::rename(draft, folder.join(OPEN))?;
         self.is_changed = false;
         Ok(())

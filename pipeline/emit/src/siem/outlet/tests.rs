@@ -1,3 +1,5 @@
+//! Outlets whose receiver the test plays.
+
 use std::sync::Mutex;
 use std::time::Instant;
 

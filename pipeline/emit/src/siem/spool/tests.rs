@@ -1,3 +1,5 @@
+//! The spool across fullness, restarts and crashes.
+
 use std::io::Write as _;
 
 use super::*;

@@ -44,7 +44,7 @@ pub(crate) fn judged(form: &str, lines: &[String]) -> Option<Vec<Value>> {
         .spawn()
         .unwrap();
     let mut input = judge.stdin.take().unwrap();
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let text = lines.join("\n") + "\n";
     let writing = std::thread::spawn(move || input.write_all(text.as_bytes()));
     let said = judge.wait_with_output().unwrap();
     writing.join().unwrap().unwrap();

@@ -70,6 +70,10 @@ fn certificates(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, TlsError
     Ok(found)
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is called with errors and texts"
+)]
 fn wrong(path: &std::path::Path, why: impl ToString) -> TlsError {
     TlsError {
         path: path.display().to_string(),
