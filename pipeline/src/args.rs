@@ -5,6 +5,8 @@ mod cluster;
 mod learn;
 mod pdp;
 mod query;
+mod recorded;
+mod siem;
 mod topics;
 mod tune;
 mod values;
@@ -24,6 +26,8 @@ pub use cluster::{ClusterCommand, ExecutorArgs, SchedulerArgs};
 pub use learn::LearnArgs;
 pub use pdp::{AskArgs, PdpCommand};
 pub use query::QueryArgs;
+pub use recorded::{ExplainArgs, RiskArgs, StateArgs};
+pub use siem::{SiemCommand, SiemConvertArgs, SiemTestArgs};
 pub use topics::{ClusterArgs, TopicsCommand};
 pub use tune::{Per, TuneArgs};
 
@@ -100,6 +104,9 @@ pub enum Command {
     /// Make and check the topics of Kafka.
     #[command(subcommand)]
     Topics(TopicsCommand),
+    /// Write verdicts as a SIEM reads them, and try the ways to one.
+    #[command(subcommand)]
+    Siem(SiemCommand),
     /// Run the processes that a backtest on several machines is done by.
     #[command(subcommand)]
     Cluster(ClusterCommand),
@@ -327,37 +334,6 @@ pub struct PublishArgs {
     /// Names the site and the sensor.
     #[command(flatten)]
     pub plant: PlantArgs,
-}
-
-/// `andon explain`.
-#[derive(Debug, Args)]
-pub struct ExplainArgs {
-    /// Verdict id, or the beginning of one; `all` for every verdict.
-    pub id: String,
-    /// Folder that a run, demo or backtest wrote.
-    #[arg(long, value_name = "DIR", default_value = "andon-data")]
-    pub data: PathBuf,
-    /// What to measure against.
-    #[command(flatten)]
-    pub plant: PlantArgs,
-}
-
-/// `andon devices`, `andon shadow`.
-#[derive(Debug, Args)]
-pub struct StateArgs {
-    /// Folder that a run, demo or backtest wrote.
-    #[arg(long, value_name = "DIR", default_value = "andon-data")]
-    pub data: PathBuf,
-}
-
-/// `andon risk`.
-#[derive(Debug, Args)]
-pub struct RiskArgs {
-    /// The device.
-    pub device: String,
-    /// Folder that a run, demo or backtest wrote.
-    #[arg(long, value_name = "DIR", default_value = "andon-data")]
-    pub data: PathBuf,
 }
 
 /// `andon profile`.

@@ -24,7 +24,10 @@
 //! password_sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 //! ```
 //!
-//! With a section `[kafka]` the run reads from Kafka instead: see [`crate::kafka::settings`].
+//! For `[[siem]]` see [`crate::siem::settings`]. With a section `[kafka]` the run reads from Kafka
+//! instead: see [`crate::kafka::settings`].
+
+mod digest;
 
 use std::path::{Path, PathBuf};
 
@@ -34,9 +37,11 @@ use andon_schemas::command::Mode;
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
 
+use self::digest::digest;
 use crate::args::{PlantArgs, RunArgs, check_shards};
 use crate::exit::usage;
 use crate::kafka::settings::{Section, Settings};
+use crate::siem;
 
 /// Where the embedded endpoint listens without a configuration.
 const LISTEN: &str = "127.0.0.1:1883";
@@ -69,6 +74,8 @@ pub struct Config {
     pub http: Option<String>,
     /// Kafka, if that is where records come from.
     pub kafka: Option<Settings>,
+    /// Who else is told of verdicts.
+    pub siem: Vec<siem::settings::Settings>,
 }
 
 /// Where messages come from.
@@ -95,7 +102,7 @@ pub struct Broker {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct File {
+pub(crate) struct File {
     mode: Option<String>,
     data: Option<PathBuf>,
     inventory: Option<PathBuf>,
@@ -106,6 +113,7 @@ struct File {
     http: Option<String>,
     mqtt: MqttFile,
     kafka: Section,
+    pub(crate) siem: Vec<siem::settings::Section>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -170,6 +178,10 @@ impl Config {
         if kafka.is_some() && shadow.is_some() {
             return Err(usage(anyhow!(NO_SHADOW_ON_KAFKA)));
         }
+        let siem = siem::check(&file.siem).map_err(usage)?;
+        if kafka.is_some() && !siem.is_empty() {
+            return Err(usage(anyhow!(siem::NOT_ON_KAFKA)));
+        }
         Ok(Self {
             mode,
             data: args
@@ -184,6 +196,7 @@ impl Config {
             principals,
             http: args.http.clone().or(file.http),
             kafka,
+            siem,
         })
     }
 }
@@ -203,7 +216,7 @@ pub fn kafka(path: Option<&Path>, brokers: Option<&str>) -> anyhow::Result<Setti
     })
 }
 
-fn read(path: &Path) -> anyhow::Result<File> {
+pub(crate) fn read(path: &Path) -> anyhow::Result<File> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read configuration `{}`", path.display()))
         .map_err(usage)?;
@@ -282,17 +295,6 @@ impl PrincipalFile {
             secret: Secret::from_digest(digest),
         })
     }
-}
-
-fn digest(text: &str) -> Option<[u8; 32]> {
-    let mut digest = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    Some(digest)
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub mod results;
 pub mod sealed;
 pub mod setting;
 pub mod shards;
+pub mod siem;
 pub mod signals;
 pub mod summary;
 pub mod text;

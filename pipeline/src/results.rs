@@ -22,6 +22,7 @@ use crate::alerts;
 use crate::blueprint::Blueprint;
 use crate::ledger::Ledger;
 use crate::policy::PlantPolicy;
+use crate::siem::Siem;
 
 /// Name of the file of verdicts.
 pub const VERDICTS: &str = "verdicts.jsonl";
@@ -37,6 +38,8 @@ pub struct Results {
     pub chain: AuditChain,
     /// What the plant allows of it; until it is told, nothing follows.
     policy: Option<PlantPolicy>,
+    /// Who else is told of the verdicts.
+    pub siem: Siem,
     /// Commands for enforcement points that nobody has taken yet.
     fresh: Vec<Command>,
     /// Alerts that nobody has taken yet.
@@ -83,6 +86,7 @@ impl Results {
                 orders: Orders::new(),
                 chain: AuditChain::default(),
                 policy: None,
+                siem: Siem::default(),
                 fresh: Vec::new(),
                 fresh_alerts: Vec::new(),
                 folder: None,
@@ -111,6 +115,7 @@ impl Results {
             orders: Orders::new(),
             chain: AuditChain::default(),
             policy: None,
+            siem: Siem::default(),
             fresh: Vec::new(),
             fresh_alerts: Vec::new(),
             folder: Some(folder.to_owned()),
@@ -164,7 +169,9 @@ impl Results {
                     each(&verdict);
                     self.write(|files| &mut files.verdicts, &verdict)?;
                     self.command(&verdict)?;
-                    self.alert(&verdict)?;
+                    let is_alert = self.alert(&verdict)?;
+                    let is_alert = self.ledger.alerts.budget().map(|_| is_alert);
+                    self.siem.take(&verdict, is_alert)?;
                 }
                 Item::Risk(update) => self.risk(&update)?,
                 Item::Late(row) => self.write(|files| &mut files.late, &row)?,
@@ -208,12 +215,13 @@ impl Results {
         self.policy = Some(PlantPolicy(plant.clone()));
     }
 
-    fn alert(&mut self, verdict: &Verdict) -> anyhow::Result<()> {
-        if let Some(alert) = self.ledger.alerts.take(verdict) {
-            self.write(|files| &mut files.alerts, &alert)?;
-            self.fresh_alerts.push(alert);
-        }
-        Ok(())
+    fn alert(&mut self, verdict: &Verdict) -> anyhow::Result<bool> {
+        let Some(alert) = self.ledger.alerts.take(verdict) else {
+            return Ok(false);
+        };
+        self.write(|files| &mut files.alerts, &alert)?;
+        self.fresh_alerts.push(alert);
+        Ok(true)
     }
 
     /// The alerts that followed since the last time.
@@ -279,6 +287,7 @@ impl Results {
     /// If a file cannot be written.
     pub fn sync(&mut self) -> anyhow::Result<()> {
         self.flush()?;
+        self.siem.sync()?;
         if let Some(files) = &self.files {
             for file in [
                 &files.verdicts,

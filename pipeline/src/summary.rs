@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use andon_emit::siem::Status;
 use andon_engine::{Counts, Plant};
 use andon_lab::compare::Gist;
 use andon_schemas::grade::Grade;
@@ -101,6 +102,9 @@ pub struct Summary {
     /// Against another set of profiles, where one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comparison: Option<Gist>,
+    /// How the outlets to SIEMs stand; left out if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub siem: Vec<Status>,
 }
 
 /// What a summary is made from.
@@ -163,6 +167,7 @@ impl Summary {
             alerts: alerts::summary(ledger, counts.device_hours),
             detection: None,
             comparison: None,
+            siem: Vec::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Verdicts out: files, terminal, MQTT, Kafka.
+//! Verdicts out: files, terminal, MQTT, Kafka, SIEM.
 
 pub mod kafka;
 pub mod mqtt;
+pub mod siem;
 pub mod terminal;

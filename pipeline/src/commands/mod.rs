@@ -14,6 +14,7 @@ pub mod publish;
 pub mod query;
 pub mod run;
 pub mod shadow;
+pub mod siem;
 pub mod simulate;
 pub mod topics;
 pub mod tune;

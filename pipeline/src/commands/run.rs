@@ -26,6 +26,7 @@ use crate::live::core::Core;
 use crate::live::message::Message;
 use crate::live::source::Source;
 use crate::results::{Results, write_json};
+use crate::siem::Siem;
 use crate::signals::Stop;
 use crate::summary::{Latency, Parts, Summary};
 use crate::text;
@@ -71,6 +72,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     let log = past.log(&config.data, source.settle.clone())?;
     let mut results = Results::go_on(&config.data)?;
     results.measured_against(&blueprint, &plant)?;
+    results.siem = Siem::start(&config.data, &config.siem)?;
     let outlet = source.outlet();
     let mut run = Run {
         core: Core::new(blueprint.clone(), &plant, config.shards, results, outlet)?,
@@ -271,7 +273,9 @@ impl Run<'_> {
             self.print(out)?;
         }
         self.save()?;
+        self.core.results.siem.close();
         let mut summary = self.summary(began)?;
+        summary.siem = self.core.results.siem.status();
         self.core.finish()?;
         self.core.close_outlet();
         let never_reached = source.never_reached();

@@ -1,0 +1,197 @@
+//! The thread of an outlet: takes from the spool, sends, makes sure that it arrived, tries again.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use andon_schemas::verdict::Verdict;
+use serde_json::json;
+
+use super::counts::Counts;
+use crate::siem::facts::event_id;
+use crate::siem::spool::{Place, Spool};
+use crate::siem::way::{Event, Trouble, Way};
+
+/// Lines that are taken at once.
+const TAKEN_MAX: usize = 64;
+/// With nothing new for so long, what was sent is settled.
+const QUIET: Duration = Duration::from_millis(200);
+/// With something new all the time, after so long.
+const SETTLED_EVERY: Duration = Duration::from_secs(2);
+/// After the first failure it is tried again so soon, then after twice as long each time.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_LAST: Duration = Duration::from_secs(30);
+/// What a receiver refused for good.
+const DEAD: &str = "dead.jsonl";
+
+/// Carries what is in the spool to the receiver.
+pub(super) struct Carrier {
+    name: String,
+    dead: PathBuf,
+    spool: Arc<Spool>,
+    counts: Arc<Counts>,
+    way: Box<dyn Way>,
+    /// After the last line that was sent.
+    sent: Place,
+    /// Lines that were sent since the last time they were settled.
+    unsettled: u64,
+    since: Instant,
+    failures: u32,
+}
+
+impl Carrier {
+    pub(super) fn new(
+        name: String,
+        folder: &Path,
+        spool: &Arc<Spool>,
+        counts: &Arc<Counts>,
+        way: Box<dyn Way>,
+    ) -> Self {
+        Self {
+            name,
+            dead: folder.join(DEAD),
+            sent: spool.place(),
+            spool: spool.clone(),
+            counts: counts.clone(),
+            way,
+            unsettled: 0,
+            since: Instant::now(),
+            failures: 0,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        while !self.counts.is_over() {
+            let done = self.round();
+            let Err(trouble) = done else {
+                if self.counts.is_closing() && self.spool.waiting() == 0 {
+                    break;
+                }
+                continue;
+            };
+            self.fail(&trouble);
+            if self.counts.is_closing() {
+                break;
+            }
+        }
+    }
+
+    /// What was sent since it was last settled may not have arrived: it is sent again, later.
+    fn fail(&mut self, trouble: &Trouble) {
+        let (why, after) = match trouble {
+            Trouble::Later { why, after } => (why.clone(), *after),
+            Trouble::Never(why) => (why.clone(), None),
+        };
+        self.sent = self.spool.place();
+        self.unsettled = 0;
+        self.counts.retry();
+        if self.counts.trouble(Some(why.clone())).is_none() {
+            let waiting = self.spool.waiting();
+            tracing::warn!("siem {}: {why}; {waiting} verdicts wait", self.name);
+        }
+        let wait = RETRY_FIRST
+            .saturating_mul(1 << self.failures.min(16))
+            .min(RETRY_LAST);
+        self.failures = self.failures.saturating_add(1);
+        self.counts
+            .rest(after.map_or(wait, |after| after.max(wait)));
+    }
+
+    fn round(&mut self) -> Result<(), Trouble> {
+        let quiet = if self.counts.is_closing() {
+            Duration::ZERO
+        } else {
+            QUIET
+        };
+        let lines = self.spool.take(self.sent, TAKEN_MAX, quiet).map_err(disk)?;
+        if lines.is_empty() {
+            return self.settle();
+        }
+        for (line, place) in lines {
+            if self.counts.is_over() {
+                return Ok(());
+            }
+            self.carry(&line, place)?;
+            let is_due =
+                self.unsettled >= self.way.window() || self.since.elapsed() > SETTLED_EVERY;
+            if is_due {
+                self.settle()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn carry(&mut self, line: &[u8], place: Place) -> Result<(), Trouble> {
+        let sent = match serde_json::from_slice::<Verdict>(line) {
+            Ok(verdict) => self.way.send(&Event {
+                id: event_id(&verdict),
+                verdict: &verdict,
+            }),
+            // Somebody wrote into the spool, or its disk is failing.
+            Err(error) => Err(Trouble::Never(format!("no verdict: {error}"))),
+        };
+        match sent {
+            Ok(()) => {
+                if self.unsettled == 0 {
+                    self.since = Instant::now();
+                }
+                self.unsettled += 1;
+                self.sent = place;
+                Ok(())
+            }
+            Err(Trouble::Never(why)) => self.bury(line, place, &why),
+            Err(later) => Err(later),
+        }
+    }
+
+    /// Puts a line that the receiver will never take aside, once all before it have arrived.
+    fn bury(&mut self, line: &[u8], place: Place, why: &str) -> Result<(), Trouble> {
+        self.settle()?;
+        let verdict = String::from_utf8_lossy(line);
+        write_line(
+            &self.dead,
+            &json!({ "why": why, "verdict": verdict }).to_string(),
+        )
+        .map_err(disk)?;
+        tracing::error!(
+            "siem {}: {why}; the verdict is put aside in {DEAD}",
+            self.name
+        );
+        self.counts.refused(1);
+        self.sent = place;
+        self.spool.arrived(place, 1).map_err(disk)
+    }
+
+    fn settle(&mut self) -> Result<(), Trouble> {
+        if self.unsettled == 0 {
+            return Ok(());
+        }
+        self.way.settle()?;
+        self.spool
+            .arrived(self.sent, self.unsettled)
+            .map_err(disk)?;
+        self.counts.arrived(self.unsettled);
+        self.unsettled = 0;
+        self.failures = 0;
+        if self.counts.trouble(None).is_some() {
+            tracing::info!("siem {}: it takes verdicts again", self.name);
+        }
+        Ok(())
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it stands where a function of errors does"
+)]
+fn disk(error: io::Error) -> Trouble {
+    Trouble::later(format!("the spool cannot be used: {error}"))
+}
+
+fn write_line(path: &Path, line: &str) -> io::Result<()> {
+    let mut file = File::options().create(true).append(true).open(path)?;
+    file.write_all(format!("{line}\n").as_bytes())?;
+    file.sync_data()
+}

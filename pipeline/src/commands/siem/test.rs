@@ -1,0 +1,83 @@
+//! `andon siem test`: one verdict that says it is a test, through every outlet.
+
+use std::io::Write;
+
+use andon_emit::siem::way::{Event, Trouble, Way};
+use andon_schemas::verdict::Verdict;
+use anyhow::{Context as _, anyhow};
+use serde_json::json;
+
+use crate::args::{Format, SiemTestArgs};
+use crate::exit::{Outcome, usage};
+use crate::siem::{self, settings::Settings};
+use crate::wall;
+
+/// Runs the command.
+///
+/// # Errors
+/// If the configuration cannot be used, or names no outlet.
+pub(super) fn run(
+    args: &SiemTestArgs,
+    format: Format,
+    out: &mut impl Write,
+) -> anyhow::Result<Outcome> {
+    let outlets = siem::configured(&args.config)?;
+    if outlets.is_empty() {
+        let path = args.config.display();
+        return Err(usage(anyhow!("`{path}` has no section `[[siem]]`")));
+    }
+    let mut all_well = true;
+    for outlet in &outlets {
+        let name = &outlet.options.name;
+        let why = tried(outlet)?;
+        all_well &= why.is_none();
+        match (format, &why) {
+            (Format::Json, _) => {
+                let told = json!({ "outlet": name, "arrived": why.is_none(), "why": why });
+                writeln!(out, "{told}")?;
+            }
+            (Format::Text, None) => writeln!(out, "{name}: it arrived")?,
+            (Format::Text, Some(why)) => writeln!(out, "{name}: it did not arrive: {why}")?,
+        }
+    }
+    Ok(if all_well {
+        Outcome::Done
+    } else {
+        Outcome::Failed
+    })
+}
+
+/// Why it did not arrive, if it did not.
+fn tried(outlet: &Settings) -> anyhow::Result<Option<String>> {
+    let mut way: Box<dyn Way> = outlet.way().map_err(usage)?;
+    let verdict = verdict(&outlet.options.name)?;
+    let event = Event {
+        id: format!("{}-1", verdict.verdict_id),
+        verdict: &verdict,
+    };
+    let done = way.send(&event).and_then(|()| way.settle());
+    Ok(done.err().map(|trouble| match trouble {
+        Trouble::Later { why, .. } | Trouble::Never(why) => why,
+    }))
+}
+
+/// A verdict about nothing; it opens no episode, as its first revision clears it.
+fn verdict(outlet: &str) -> anyhow::Result<Verdict> {
+    let now = wall::now();
+    let made = serde_json::from_value(json!({
+        "schema": "andon.verdict.v1", "verdict_id": format!("test-{}", now.micros()),
+        "revision": 1, "state": "cleared", "device_id": "andon-test", "device_type": "",
+        "segment": "", "risk_class": null, "site": "andon-test", "event_time": now,
+        "window": { "start": now, "end": now }, "grade": "LOW",
+        "confidence": { "basis": "policy", "n": 0 },
+        "risk": { "score": 0, "trust": 100, "band": "low" },
+        "sentence": format!("This is a test of the outlet {outlet}; nothing has happened."),
+        "findings": [],
+        "response": {
+            "action": "log", "mode": "monitor", "scope": [], "exceptions": [], "expires": null,
+            "approval": "automatic", "note": "", "notify": [],
+        },
+        "profile": { "name": "", "version": "", "hash": "" },
+    }));
+    made.context("cannot make a verdict")
+}
