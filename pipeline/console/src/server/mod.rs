@@ -4,8 +4,11 @@
 //! taken here and given to hyper one by one. There are [`Limits::places`]; whoever comes when all
 //! are taken waits in the listener's queue, and the others are asked to leave after their current
 //! answer. A client that is silent, slow, or does not read what it asked for keeps a place only
-//! until somebody else wants it.
+//! until somebody else wants it. Streams of events have places of their own, so that however many
+//! listen, requests are answered.
 
+mod api;
+mod body;
 mod connection;
 mod problem;
 mod routes;
@@ -24,7 +27,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use self::connection::Asked;
+use self::api::{Feed, Streams};
+use self::connection::{Asked, Lease};
+use crate::board::Board;
 use crate::health::Health;
 use crate::metrics::Metrics;
 
@@ -44,6 +49,8 @@ struct Limits {
     patience: Duration,
     /// How long it may then take to end.
     end_within: Duration,
+    /// How long a listener may leave what it is sent.
+    deaf_after: Duration,
 }
 
 impl Default for Limits {
@@ -54,6 +61,7 @@ impl Default for Limits {
             request_bytes: 16 << 10,
             patience: Duration::from_millis(250),
             end_within: Duration::from_secs(1),
+            deaf_after: Duration::from_secs(30),
         }
     }
 }
@@ -74,6 +82,8 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
+    feed: Option<Feed>,
+    health: Health,
     limits: Limits,
 }
 
@@ -99,9 +109,28 @@ impl Server {
         Ok(Self {
             listener,
             address: local,
-            router: routes::router(health, metrics),
+            router: routes::router(health.clone(), metrics),
+            feed: None,
+            health,
             limits: Limits::default(),
         })
+    }
+
+    /// Tells of a plant as well, under `/v1`.
+    #[must_use]
+    pub fn telling(self, board: Board) -> Self {
+        self.with_streams(board, api::STREAMS_MAX)
+    }
+
+    fn with_streams(mut self, board: Board, streams: usize) -> Self {
+        let feed = Feed {
+            board,
+            health: self.health.clone(),
+            streams: Streams::new(streams),
+        };
+        self.router = self.router.merge(api::router(feed.clone()));
+        self.feed = Some(feed);
+        self
     }
 
     /// The address that is listened on.
@@ -119,7 +148,11 @@ impl Server {
             let _within = runtime.enter();
             tokio::net::TcpListener::from_std(self.listener)?
         };
-        let serving = runtime.spawn(serve(listener, self.router, self.limits, stopping));
+        if let Some(feed) = self.feed.clone() {
+            runtime.spawn(api::tick(feed, stopping.clone()));
+        }
+        let (router, board) = (self.router, self.feed.map(|feed| feed.board));
+        let serving = runtime.spawn(serve(listener, router, board, self.limits, stopping));
         Ok(Running {
             address: self.address,
             stop,
@@ -165,6 +198,7 @@ impl Drop for Running {
 async fn serve(
     listener: tokio::net::TcpListener,
     router: Router,
+    board: Option<Board>,
     limits: Limits,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -174,6 +208,7 @@ async fn serve(
     loop {
         let next = async {
             let stream = take(&listener).await;
+            let _immediate = stream.set_nodelay(true);
             if places.available_permits() == 0 {
                 crowd.send_replace(());
             }
@@ -185,14 +220,20 @@ async fn serve(
         };
         // Those that have ended; there are no more than there are places.
         while connections.try_join_next().is_some() {}
-        let router = router.clone();
+        let (router, board) = (router.clone(), board.clone());
+        let Ok(place) = place else {
+            break;
+        };
+        let lease = Lease::new(place, stopping.clone());
         let asked = Asked {
             stopping: stopping.clone(),
             crowded: crowd.subscribe(),
         };
         connections.spawn(async move {
-            connection::serve(stream, router, limits, asked).await;
-            drop(place);
+            let heard = connection::serve(stream, router, limits, asked, lease).await;
+            if let Some(board) = board.filter(|_| !heard) {
+                board.client_was_slow();
+            }
         });
     }
     drop(listener);
