@@ -133,6 +133,9 @@ pub struct DemoArgs {
     /// Address of the embedded MQTT endpoint; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     pub mqtt: String,
+    /// Serve the board, risk and verdicts on this address; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<String>,
     /// Seed of the simulated plant.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -175,7 +178,7 @@ pub struct RunArgs {
     /// Stop after this long.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<f64>,
-    /// Serve health and metrics on this address [default: on none].
+    /// Serve risk, verdicts, health and metrics on this address [default: on none].
     #[arg(long, value_name = "ADDR")]
     pub http: Option<String>,
     /// Take partitions up whose state is lost: what was learned of their devices begins anew.

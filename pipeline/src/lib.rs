@@ -24,6 +24,7 @@ pub mod setting;
 pub mod shards;
 pub mod signals;
 pub mod summary;
+pub mod telling;
 pub mod text;
 pub mod truth;
 pub mod wall;

@@ -30,6 +30,7 @@ use crate::live::message::Message;
 use crate::live::outlet::Outlet;
 use crate::results::{Results, write_json};
 use crate::summary::{Latency, Parts, Summary};
+use crate::telling::Teller;
 use crate::{devices, setting, text, truth};
 
 /// Sunday 02:20 plant time, ten minutes before the worked anomaly: days since 1970, minute.
@@ -63,15 +64,23 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         ))
         .with_context(|| format!("cannot listen on `{}`", args.mqtt))
         .map_err(usage)?;
+    let teller = args.http.as_deref().map(|address| {
+        Teller::open(address, &plant, Mode::Monitor, false, &runtime)
+    });
+    let teller = teller.transpose()?;
+    let told_at = teller.as_ref().and_then(Teller::address);
     let mut results = Results::create(args.out.as_deref())?;
     results.measured_against(&blueprint, &plant)?;
-    let core = Core::new(
+    let mut core = Core::new(
         blueprint,
         &plant,
         args.shards,
         results,
         Outlet::Endpoint(endpoint.publisher()),
     )?;
+    if let Some(teller) = teller {
+        core.tell_by(teller)?;
+    }
     let mut show = Show {
         plant: &plant,
         core,
@@ -89,8 +98,16 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         labels.len(),
         out,
     )?;
+    if let Some(address) = told_at {
+        match format {
+            Format::Text => writeln!(out, "serving on    http://{address}/v1/board")?,
+            Format::Json => tracing::info!("serving on http://{address}/v1/board"),
+        }
+        out.flush()?;
+    }
     let end = show.play(args, start, simulated, out)?;
     show.core.end(|_| {})?;
+    show.core.hush(&runtime);
     runtime.block_on(endpoint.shutdown());
     let due: Vec<Label> = labels
         .into_iter()
@@ -165,6 +182,7 @@ impl Show<'_> {
                 self.core.refusal(&refusal, now)?;
             }
             self.flush(now, out)?;
+            self.core.tell(true)?;
             if wall >= limit || rows.peek().is_none() {
                 return Ok(now);
             }

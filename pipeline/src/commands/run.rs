@@ -28,6 +28,7 @@ use crate::live::source::Source;
 use crate::results::{Results, write_json};
 use crate::signals::Stop;
 use crate::summary::{Latency, Parts, Summary};
+use crate::telling::Teller;
 use crate::text;
 use crate::wall;
 use crate::{descriptors, kafka};
@@ -63,6 +64,9 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         after: args.duration.map(Duration::from_secs_f64),
     };
     let mut source = Source::open(&runtime, &config, &plant, stop)?;
+    let http = config.http.as_deref();
+    let teller = http.map(|address| Teller::open(address, &plant, config.mode, true, &runtime));
+    let teller = teller.transpose()?;
     // Only now is anything made: a run that cannot listen leaves nothing behind.
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot make folder `{}`", config.data.display()))
@@ -88,7 +92,12 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     run.recover(past.state.take(), shadow.as_ref())?;
     run.adopt(blueprint)?;
     let in_shadow = run.begin_shadow(shadow)?;
-    for line in source.welcome.iter().chain(&in_shadow) {
+    let told = teller.as_ref().and_then(Teller::address);
+    let told = told.map(|address| format!("serving on    http://{address}/v1/board"));
+    if let Some(teller) = teller {
+        run.core.tell_by(teller)?;
+    }
+    for line in source.welcome.iter().chain(&told).chain(&in_shadow) {
         writeln!(out, "{line}")?;
     }
     run.print(out)?;
@@ -150,6 +159,7 @@ impl Run<'_> {
                 Err(_) => {}
             }
             self.flush(out)?;
+            self.core.tell(source.is_live())?;
             if last_save.elapsed() > self.save_every {
                 self.save()?;
                 last_save = Instant::now();
@@ -274,6 +284,7 @@ impl Run<'_> {
         let mut summary = self.summary(began)?;
         self.core.finish()?;
         self.core.close_outlet();
+        self.core.hush(runtime);
         let never_reached = source.never_reached();
         source.close(runtime);
         let compared = self.compared();
