@@ -5,7 +5,9 @@
 //! Pure: no clock, no I/O.
 #![warn(clippy::disallowed_methods)]
 
+pub mod act;
 pub mod alert;
+pub mod audit;
 pub mod builtin;
 pub mod bundle;
 pub mod columns;
@@ -17,6 +19,7 @@ pub mod indicator;
 pub mod inventory;
 pub mod mapping;
 pub mod observation;
+pub mod order;
 pub mod ot_command;
 pub mod problems;
 pub mod profile;

@@ -4,14 +4,17 @@
 use std::fs;
 use std::path::PathBuf;
 
+use andon_schemas::act::{Ack, Act};
 use andon_schemas::alert::Alert;
+use andon_schemas::audit::AuditEntry;
 use andon_schemas::command::{Command, DeviceCommand};
+use andon_schemas::order::Order;
 use andon_schemas::reject::{Reject, SetAside};
 use andon_schemas::verdict::{RiskUpdate, Verdict};
 use andon_schemas::wire::{DecodeOptions, WireRecord, decode};
 use schemars::{Schema, schema_for};
 
-fn contracts() -> [(&'static str, &'static str, Schema); 8] {
+fn contracts() -> [(&'static str, &'static str, Schema); 12] {
     [
         (
             "record",
@@ -21,6 +24,10 @@ fn contracts() -> [(&'static str, &'static str, Schema); 8] {
         ("verdict", "andon.verdict.v1", schema_for!(Verdict)),
         ("risk", "andon.risk.v1", schema_for!(RiskUpdate)),
         ("command", "andon.command.v1", schema_for!(Command)),
+        ("order", "andon.order.v1", schema_for!(Order)),
+        ("act", "andon.act.v1", schema_for!(Act)),
+        ("ack", "andon.ack.v1", schema_for!(Ack)),
+        ("audit", "andon.audit.v1", schema_for!(AuditEntry)),
         ("alert", "andon.alert.v1", schema_for!(Alert)),
         ("reject", "andon.reject.v1", schema_for!(Reject)),
         ("set_aside", "andon.set_aside.v1", schema_for!(SetAside)),

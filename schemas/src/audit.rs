@@ -1,0 +1,181 @@
+//! The audit trail: everything that was decided, by whom, chained so that nothing can be taken out
+//! or changed unseen.
+
+use serde::{Deserialize, Serialize};
+
+use crate::act::{Ack, Act};
+use crate::canonical;
+use crate::grade::text_scale;
+use crate::order::Order;
+use crate::time::EventTime;
+
+/// Version of the wire form of an entry.
+pub const AUDIT_SCHEMA: &str = "andon.audit.v1";
+
+/// What an entry is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditEvent {
+    /// An order stands somewhere else now.
+    Order,
+    /// A person did something.
+    Act,
+    /// A person asked for something that was not done.
+    ActRefused,
+    /// An enforcement point answered.
+    Ack,
+    /// An enforcement point answered something that was not taken.
+    AckRefused,
+}
+
+text_scale!(AuditEvent {
+    Order => "order", Act => "act", ActRefused => "act_refused", Ack => "ack",
+    AckRefused => "ack_refused",
+});
+
+/// One entry of the audit trail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct AuditEntry {
+    /// Always `andon.audit.v1`.
+    pub schema: String,
+    /// Counts the entries of one chain, from 1.
+    pub number: u64,
+    /// When, event time.
+    pub at: EventTime,
+    /// What it is about.
+    pub event: AuditEvent,
+    /// The person or enforcement point; null if the pipeline did it by itself.
+    pub by: Option<String>,
+    /// What happened, in plain words.
+    pub detail: String,
+    /// The order as it stands now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Box<Order>>,
+    /// The act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Box<Act>>,
+    /// The acknowledgement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ack: Option<Box<Ack>>,
+    /// Hash of the entry before; empty at the beginning of a chain.
+    pub previous: String,
+    /// SHA-256 over the canonical JSON of this entry with `hash` empty, lower-case hex.
+    pub hash: String,
+}
+
+impl AuditEntry {
+    /// An entry that stands in no chain yet.
+    pub fn new(event: AuditEvent, at: EventTime, by: Option<&str>, detail: String) -> Self {
+        Self {
+            schema: AUDIT_SCHEMA.to_owned(),
+            number: 0,
+            at,
+            event,
+            by: by.map(ToOwned::to_owned),
+            detail,
+            order: None,
+            act: None,
+            ack: None,
+            previous: String::new(),
+            hash: String::new(),
+        }
+    }
+
+    /// The hash that it should have.
+    pub fn digest(&self) -> String {
+        let bare = Self {
+            hash: String::new(),
+            ..self.clone()
+        };
+        canonical::digest(&bare)
+    }
+}
+
+/// The end of a chain of entries: what the next one hangs on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditChain {
+    /// Entries so far.
+    pub number: u64,
+    /// Hash of the last one; empty if there is none.
+    pub last: String,
+}
+
+impl AuditChain {
+    /// Hangs an entry on the end.
+    #[must_use]
+    pub fn append(&mut self, mut entry: AuditEntry) -> AuditEntry {
+        self.number += 1;
+        entry.number = self.number;
+        entry.previous = std::mem::take(&mut self.last);
+        entry.hash = entry.digest();
+        self.last.clone_from(&entry.hash);
+        entry
+    }
+
+    /// Follows a chain that was read back by one entry. One that was written twice, as after a
+    /// crash, is passed over.
+    ///
+    /// # Errors
+    /// Says what does not fit.
+    pub fn follow(&mut self, entry: &AuditEntry) -> Result<(), String> {
+        let number = entry.number;
+        if entry.hash != entry.digest() {
+            return Err(format!("entry {number} was changed after it was written"));
+        }
+        if number == self.number && entry.hash == self.last {
+            return Ok(());
+        }
+        if number != self.number + 1 || entry.previous != self.last {
+            let last = self.number;
+            return Err(format!("entry {number} does not follow entry {last}"));
+        }
+        self.number = number;
+        self.last.clone_from(&entry.hash);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain() -> Vec<AuditEntry> {
+        let mut chain = AuditChain::default();
+        ["one", "two", "three"]
+            .into_iter()
+            .map(|words| {
+                let at = EventTime::from_micros(7);
+                let entry = AuditEntry::new(AuditEvent::Order, at, Some("ada"), words.to_owned());
+                chain.append(entry)
+            })
+            .collect()
+    }
+
+    fn followed(entries: &[AuditEntry]) -> Result<(), String> {
+        let mut chain = AuditChain::default();
+        entries.iter().try_for_each(|entry| chain.follow(entry))
+    }
+
+    #[test]
+    fn a_chain_that_nobody_touched_holds_after_a_trip_through_json() {
+        let read: Vec<AuditEntry> = chain()
+            .iter()
+            .map(|entry| serde_json::from_str(&serde_json::to_string(entry).unwrap()).unwrap())
+            .collect();
+        assert_eq!(followed(&read), Ok(()));
+        assert_eq!(followed(&[read[0].clone(), read[0].clone()]), Ok(()));
+    }
+
+    #[test]
+    fn what_is_changed_or_taken_out_is_noticed() {
+        let mut changed = chain();
+        changed[1].detail = "Two".to_owned();
+        assert!(followed(&changed).unwrap_err().contains("entry 2"));
+        let mut missing = chain();
+        missing.remove(1);
+        assert!(followed(&missing).unwrap_err().contains("entry 3"));
+        let mut rehashed = changed.clone();
+        rehashed[1].hash = rehashed[1].digest();
+        assert!(followed(&rehashed).unwrap_err().contains("entry 3"));
+    }
+}
