@@ -7,12 +7,14 @@
 //! the [`Server`] answers orchestrators and Prometheus from them, and never asks the loop itself.
 //! Nobody listens unless an address is given.
 
+mod access;
 mod board;
 mod health;
 mod metrics;
 mod probe;
 mod server;
 
+pub use access::{Access, AccessError, Certificates, Client, Role, Token};
 pub use board::{Board, Freshness, Heard, Lamp, Pulse, Totals, wire};
 pub use health::{Availability, Clock, Health, Liveness, Unmet};
 pub use metrics::{Metrics, TransactionResult};

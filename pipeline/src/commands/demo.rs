@@ -64,9 +64,10 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         ))
         .with_context(|| format!("cannot listen on `{}`", args.mqtt))
         .map_err(usage)?;
-    let teller = args.http.as_deref().map(|address| {
-        Teller::open(address, &plant, Mode::Monitor, false, &runtime)
-    });
+    let teller = args
+        .http
+        .as_deref()
+        .map(|address| Teller::open(address, &plant, Mode::Monitor, false, &runtime));
     let teller = teller.transpose()?;
     let told_at = teller.as_ref().and_then(Teller::address);
     let mut results = Results::create(args.out.as_deref())?;

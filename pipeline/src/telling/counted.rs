@@ -38,7 +38,9 @@ impl Counted {
         let rejects = tally.rejects.iter();
         Totals {
             records: tally.records,
-            rejects: rejects.map(|(reason, n)| (reason.to_string(), *n)).collect(),
+            rejects: rejects
+                .map(|(reason, n)| (reason.to_string(), *n))
+                .collect(),
             late: counts.late,
             duplicates: counts.duplicates,
         }

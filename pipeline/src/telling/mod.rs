@@ -6,7 +6,7 @@ mod counted;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use andon_console::{Board, Health, Heard, Metrics, Pulse, Running, Server};
+use andon_console::{Access, Board, Health, Heard, Metrics, Pulse, Running, Server};
 use andon_engine::{Item, Plant, Standing};
 use andon_schemas::command::Mode;
 use andon_schemas::time::EventTime;
@@ -61,7 +61,8 @@ pub struct Progress {
 /// A name for this process that no earlier one had.
 fn boot() -> anyhow::Result<String> {
     let mut bytes = [0; 6];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow!("the system gives no randomness: {error}"))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow!("the system gives no randomness: {error}"))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -91,7 +92,10 @@ impl Teller {
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
         let board = board(plant, mode)?;
         let server = Server::bind(address, health.clone(), metrics.clone()).map_err(usage)?;
-        let server = server.telling(board.clone()).spawn(runtime.handle())?;
+        let server = server
+            .telling(board.clone(), Access::default())
+            .map_err(usage)?;
+        let server = server.spawn(runtime.handle())?;
         let now = Instant::now();
         Ok(Self {
             board,

@@ -19,10 +19,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
+use andon_schemas::act::Desk;
 use andon_schemas::command::Mode;
 use andon_schemas::inventory::Inventory;
 use andon_schemas::time::EventTime;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use self::book::Book;
 pub(crate) use self::book::{Cursor, Wanted};
@@ -60,9 +61,15 @@ struct Shared {
     recorded: AtomicBool,
     status: ArcSwap<Status>,
     totals: ArcSwap<Totals>,
+    desk: ArcSwapOption<Seat>,
+    /// Numbers acts.
+    acts: AtomicU64,
     pub(crate) clients: AtomicU64,
     pub(crate) slow_clients: AtomicU64,
 }
+
+/// Somebody who carries out what people decide.
+struct Seat(Arc<dyn Desk>);
 
 impl fmt::Debug for Board {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,6 +96,8 @@ impl Board {
             recorded: AtomicBool::new(false),
             status: ArcSwap::from_pointee(Status::default()),
             totals: ArcSwap::from_pointee(Totals::default()),
+            desk: ArcSwapOption::empty(),
+            acts: AtomicU64::new(1),
             clients: AtomicU64::new(0),
             slow_clients: AtomicU64::new(0),
         }))
@@ -99,6 +108,22 @@ impl Board {
         let before = self.0.floor.load_full();
         let floor = Floor::of(inventory, mode, Some(&before));
         self.0.floor.store(Arc::new(floor));
+    }
+
+    /// What people decide is handed in there from now on.
+    pub fn sit(&self, desk: Arc<dyn Desk>) {
+        self.0.desk.store(Some(Arc::new(Seat(desk))));
+    }
+
+    /// Where what people decide is handed in.
+    pub(crate) fn desk(&self) -> Option<Arc<dyn Desk>> {
+        self.0.desk.load().as_ref().map(|seat| seat.0.clone())
+    }
+
+    /// A name for an act that no other one has.
+    pub(crate) fn act_id(&self) -> String {
+        let number = self.0.acts.fetch_add(1, Ordering::Relaxed);
+        format!("{}-act-{number}", self.0.ring.boot())
     }
 
     pub(crate) fn floor(&self) -> Arc<Floor> {

@@ -1,5 +1,6 @@
 //! One connection: its requests, and how it is made to end.
 
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{sleep, timeout};
 
 use super::Limits;
+use crate::access::Named;
 
 /// A listener's socket is looked at this often.
 const LOOKED_EVERY: Duration = Duration::from_secs(5);
@@ -33,12 +35,22 @@ struct Leased {
     began: Instant,
     /// Milliseconds after the beginning at which the other side last took something.
     reads_ms: AtomicU64,
+    peer: IpAddr,
+    /// Who proved itself by a certificate.
+    named: Option<Named>,
     stopping: watch::Receiver<bool>,
 }
 
 impl Lease {
-    pub(super) fn new(place: OwnedSemaphorePermit, stopping: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(
+        place: OwnedSemaphorePermit,
+        peer: IpAddr,
+        named: Option<Named>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
         Self(Arc::new(Leased {
+            peer,
+            named,
             place: Mutex::new(Some(place)),
             is_stream: AtomicBool::new(false),
             began: Instant::now(),
@@ -69,6 +81,16 @@ impl Lease {
     /// True once the server stops.
     pub(super) fn stopping(&self) -> watch::Receiver<bool> {
         self.0.stopping.clone()
+    }
+
+    /// The address of the other side.
+    pub(super) fn peer(&self) -> IpAddr {
+        self.0.peer
+    }
+
+    /// Who proved itself by a certificate.
+    pub(super) fn named(&self) -> Option<&Named> {
+        self.0.named.as_ref()
     }
 
     fn is_stream(&self) -> bool {

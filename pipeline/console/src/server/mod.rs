@@ -10,6 +10,8 @@
 mod api;
 mod body;
 mod connection;
+mod guard;
+mod listening;
 mod problem;
 mod routes;
 #[cfg(test)]
@@ -21,20 +23,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::TcpStream;
+use axum::middleware::from_fn_with_state;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use self::api::{Feed, Streams};
-use self::connection::{Asked, Lease};
+use self::listening::Shop;
+use crate::access::{Access, AccessError, Gate, Tls};
 use crate::board::Board;
 use crate::health::Health;
 use crate::metrics::Metrics;
-
-/// Pause after a failure to take a connection, such as being out of file descriptors.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// What a client may take.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +83,7 @@ pub struct Server {
     address: SocketAddr,
     router: Router,
     feed: Option<Feed>,
+    tls: Option<Tls>,
     health: Health,
     limits: Limits,
 }
@@ -101,36 +102,54 @@ impl Server {
         let listener = TcpListener::bind(address).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
         let local = listener.local_addr().map_err(refused)?;
-        if !local.ip().is_loopback() {
-            tracing::warn!(
-                "health and metrics on {local} can be read by everybody who reaches that address"
-            );
-        }
         Ok(Self {
             listener,
             address: local,
             router: routes::router(health.clone(), metrics),
             feed: None,
+            tls: None,
             health,
             limits: Limits::default(),
         })
     }
 
-    /// Tells of a plant as well, under `/v1`.
-    #[must_use]
-    pub fn telling(self, board: Board) -> Self {
-        self.with_streams(board, api::STREAMS_MAX)
+    /// Tells of a plant as well, under `/v1`, to those who have access.
+    ///
+    /// # Errors
+    /// If others reach the address and could read and do everything, or a certificate cannot be
+    /// used.
+    pub fn telling(self, board: Board, access: Access) -> Result<Self, AccessError> {
+        self.with_streams(board, access, api::STREAMS_MAX)
     }
 
-    fn with_streams(mut self, board: Board, streams: usize) -> Self {
+    fn with_streams(
+        mut self,
+        board: Board,
+        access: Access,
+        streams: usize,
+    ) -> Result<Self, AccessError> {
+        self.tls = match &access.certificates {
+            None => None,
+            Some(files) => Some(Tls::read(files, &access.clients)?),
+        };
+        let gate = Arc::new(Gate::of(access, self.address)?);
         let feed = Feed {
             board,
             health: self.health.clone(),
             streams: Streams::new(streams),
         };
-        self.router = self.router.merge(api::router(feed.clone()));
+        let routes = self.router.merge(api::router(feed.clone()));
+        self.router = routes.layer(from_fn_with_state(gate, guard::guard));
         self.feed = Some(feed);
-        self
+        Ok(self)
+    }
+
+    /// How it is asked: `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        match self.tls {
+            None => "http",
+            Some(_) => "https",
+        }
     }
 
     /// The address that is listened on.
@@ -151,8 +170,19 @@ impl Server {
         if let Some(feed) = self.feed.clone() {
             runtime.spawn(api::tick(feed, stopping.clone()));
         }
-        let (router, board) = (self.router, self.feed.map(|feed| feed.board));
-        let serving = runtime.spawn(serve(listener, router, board, self.limits, stopping));
+        if self.feed.is_none() && !self.address.ip().is_loopback() {
+            let address = self.address;
+            tracing::warn!(
+                "health and metrics on {address} can be read by everybody who reaches that address"
+            );
+        }
+        let shop = Shop {
+            router: self.router,
+            tls: self.tls,
+            board: self.feed.map(|feed| feed.board),
+            limits: self.limits,
+        };
+        let serving = runtime.spawn(listening::serve(listener, shop, stopping));
         Ok(Running {
             address: self.address,
             stop,
@@ -192,74 +222,4 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.serving.abort();
     }
-}
-
-/// Takes connections until it is told to stop, then waits for those there are.
-async fn serve(
-    listener: tokio::net::TcpListener,
-    router: Router,
-    board: Option<Board>,
-    limits: Limits,
-    mut stopping: watch::Receiver<bool>,
-) {
-    let crowd = watch::Sender::new(());
-    let places = Arc::new(Semaphore::new(limits.places));
-    let mut connections = JoinSet::new();
-    loop {
-        let next = async {
-            let stream = take(&listener).await;
-            let _immediate = stream.set_nodelay(true);
-            if places.available_permits() == 0 {
-                crowd.send_replace(());
-            }
-            (stream, Arc::clone(&places).acquire_owned().await)
-        };
-        let (stream, place) = tokio::select! {
-            next = next => next,
-            () = connection::stopped(&mut stopping) => break,
-        };
-        // Those that have ended; there are no more than there are places.
-        while connections.try_join_next().is_some() {}
-        let (router, board) = (router.clone(), board.clone());
-        let Ok(place) = place else {
-            break;
-        };
-        let lease = Lease::new(place, stopping.clone());
-        let asked = Asked {
-            stopping: stopping.clone(),
-            crowded: crowd.subscribe(),
-        };
-        connections.spawn(async move {
-            let heard = connection::serve(stream, router, limits, asked, lease).await;
-            if let Some(board) = board.filter(|_| !heard) {
-                board.client_was_slow();
-            }
-        });
-    }
-    drop(listener);
-    while connections.join_next().await.is_some() {}
-}
-
-/// The next connection. A failure to take one is told once, and tried again.
-async fn take(listener: &tokio::net::TcpListener) -> TcpStream {
-    let mut is_news = true;
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return stream,
-            Err(error) if is_of_one_client(&error) => continue,
-            Err(error) if is_news => tracing::warn!("cannot take an HTTP connection: {error}"),
-            Err(error) => tracing::debug!("still cannot take an HTTP connection: {error}"),
-        }
-        is_news = false;
-        sleep(PAUSE).await;
-    }
-}
-
-/// The client gave up before its connection was taken: nothing that a pause would help.
-fn is_of_one_client(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset
-    )
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use andon_schemas::identity::DeviceId;
+use andon_schemas::order::Order;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use super::{Asked, Feed, answer, limit, not_found, with_part};
+use super::{Asked, Feed, answer, commands, limit, not_found, with_part};
 use crate::board::wire::{DeviceRow, RiskPoint, VerdictRow};
 use crate::board::{Lamp, Searched};
 use crate::server::problem::Problem;
@@ -56,7 +57,7 @@ struct Device {
     owner: Option<DeviceId>,
     risk_history: Vec<RiskPoint>,
     verdicts: Vec<Arc<VerdictRow>>,
-    commands: Vec<()>,
+    commands: Vec<Order>,
 }
 
 /// All about one device.
@@ -69,6 +70,7 @@ pub(super) async fn one(
     let Some((row, owner)) = board.device(&id, feed.is_silent()) else {
         return Err(not_found("device", &id));
     };
+    let commands = commands::of(&feed, &row.device_id).await?;
     let open = row.verdict_id.as_ref();
     let open = open.and_then(|id| board.whole_verdict(id));
     let device = Device {
@@ -77,7 +79,7 @@ pub(super) async fn one(
         owner,
         risk_history: board.risk_history(&id),
         verdicts: board.verdicts_of(&id),
-        commands: Vec::new(),
+        commands,
     };
     with_part(&device, "open", open.as_deref())
 }

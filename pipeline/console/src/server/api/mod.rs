@@ -1,9 +1,12 @@
 //! What is answered under `/v1`.
 
+mod commands;
 mod devices;
 mod events;
 mod plant;
 mod risk;
+#[cfg(test)]
+mod tests;
 mod verdicts;
 
 use axum::extract::rejection::QueryRejection;
@@ -11,7 +14,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use serde::Serialize;
@@ -53,10 +56,14 @@ pub(super) fn router(feed: Feed) -> Router {
         .route("/v1/devices/{id}", get(devices::one))
         .route("/v1/verdicts", get(verdicts::list))
         .route("/v1/verdicts/{id}", get(verdicts::one))
-        .route("/v1/risk", axum::routing::post(risk::many))
+        .route("/v1/risk", post(risk::many))
         .route("/v1/risk/{device}", get(risk::one))
         .route("/v1/segments/{id}/risk", get(risk::segment))
         .route("/v1/events", get(events::events))
+        .route("/v1/commands", get(commands::list))
+        .route("/v1/commands/{id}", get(commands::one))
+        .route("/v1/commands/{id}/{decision}", post(commands::decide))
+        .route("/v1/devices/{id}/{decision}", post(commands::decide_device))
         .with_state(feed)
 }
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
+use andon_schemas::order::Order;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use super::{Asked, Feed, answer, limit, not_found, with_part};
+use super::{Asked, Feed, answer, commands, limit, not_found, with_part};
 use crate::board::wire::{RevisionRow, VerdictRow};
 use crate::board::{Cursor, Wanted};
 use crate::server::problem::Problem;
@@ -62,7 +63,7 @@ pub(super) async fn list(
 #[derive(Serialize)]
 struct About {
     revisions: Vec<RevisionRow>,
-    commands: Vec<()>,
+    commands: Vec<Order>,
 }
 
 /// The newest revision of a verdict, whole.
@@ -73,9 +74,11 @@ pub(super) async fn one(
     let Some(entry) = feed.board.verdict_of(&id) else {
         return Err(not_found("verdict", &id));
     };
+    let mut commands = commands::of(&feed, &entry.row.device_id).await?;
+    commands.retain(|order| order.command.verdict_id == id);
     let about = About {
         revisions: entry.revisions,
-        commands: Vec::new(),
+        commands,
     };
     with_part(&about, "verdict", Some(&entry.whole))
 }
