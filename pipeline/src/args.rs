@@ -2,8 +2,10 @@
 
 mod capture;
 mod cluster;
+mod demo;
 mod learn;
 mod query;
+mod token;
 mod topics;
 mod tune;
 mod values;
@@ -20,8 +22,10 @@ use self::values::{parse_devices, parse_shards, parse_some, parse_speed};
 
 pub use capture::{CaptureCommand, ConvertArgs};
 pub use cluster::{ClusterCommand, ExecutorArgs, SchedulerArgs};
+pub use demo::DemoArgs;
 pub use learn::LearnArgs;
 pub use query::QueryArgs;
+pub use token::{TokenArgs, TokenCommand};
 pub use topics::{ClusterArgs, TopicsCommand};
 pub use tune::{Per, TuneArgs};
 
@@ -95,6 +99,9 @@ pub enum Command {
     /// Make and check the topics of Kafka.
     #[command(subcommand)]
     Topics(TopicsCommand),
+    /// Make tokens by which others may ask a run over HTTP.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Run the processes that a backtest on several machines is done by.
     #[command(subcommand)]
     Cluster(ClusterCommand),
@@ -113,35 +120,6 @@ pub struct PlantArgs {
     /// lists. May be repeated [default: none].
     #[arg(long, value_name = "PATH")]
     pub indicators: Vec<PathBuf>,
-}
-
-/// `andon demo`.
-#[derive(Debug, Args)]
-pub struct DemoArgs {
-    /// Stop after this long, for example `30s`.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    pub duration: Option<f64>,
-    /// Plant seconds per second.
-    #[arg(long, default_value_t = 600.0, value_parser = parse_speed)]
-    pub speed: f64,
-    /// Print no live view; for machines.
-    #[arg(long)]
-    pub headless: bool,
-    /// Write `verdicts.jsonl` and `summary.json` there.
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Address of the embedded MQTT endpoint; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:0")]
-    pub mqtt: String,
-    /// Serve the board, risk and verdicts on this address; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR")]
-    pub http: Option<String>,
-    /// Seed of the simulated plant.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// Threads of the engine.
-    #[arg(long, default_value_t = 1, value_parser = parse_shards)]
-    pub shards: usize,
 }
 
 /// `andon run`.

@@ -8,7 +8,7 @@
 //! indicators = ["feeds/c2.txt"]        # lists of hostile destinations, or folders of them
 //! shadow = "candidate"                 # profiles that are tried out beside; not on Kafka
 //! shards = 1
-//! http = "127.0.0.1:8080"              # health and metrics; on none unless said
+//! http = "127.0.0.1:8080"              # risk, health, metrics; on none unless said
 //!
 //! [mqtt]
 //! listen = "127.0.0.1:1883"            # the embedded endpoint; or:
@@ -24,6 +24,7 @@
 //! password_sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 //! ```
 //!
+//! Who may ask over HTTP is said in a section `[access]`: see [`crate::access`].
 //! With a section `[kafka]` the run reads from Kafka instead: see [`crate::kafka::settings`].
 
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ use andon_schemas::command::Mode;
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
 
+use crate::access::{self, digest};
 use crate::args::{PlantArgs, RunArgs, check_shards};
 use crate::exit::usage;
 use crate::kafka::settings::{Section, Settings};
@@ -65,8 +67,10 @@ pub struct Config {
     pub mqtt: Mqtt,
     /// Clients of the endpoint that can prove who they are.
     pub principals: Vec<Principal>,
-    /// Where health and metrics are served.
+    /// Where the console is served.
     pub http: Option<String>,
+    /// Who may ask it.
+    pub access: access::Settings,
     /// Kafka, if that is where records come from.
     pub kafka: Option<Settings>,
 }
@@ -104,6 +108,7 @@ struct File {
     shadow: Option<PathBuf>,
     shards: Option<usize>,
     http: Option<String>,
+    access: access::Section,
     mqtt: MqttFile,
     kafka: Section,
 }
@@ -183,6 +188,7 @@ impl Config {
             mqtt: source(args.mqtt.as_deref(), &file.mqtt)?,
             principals,
             http: args.http.clone().or(file.http),
+            access: file.access.check().map_err(usage)?,
             kafka,
         })
     }
@@ -282,17 +288,6 @@ impl PrincipalFile {
             secret: Secret::from_digest(digest),
         })
     }
-}
-
-fn digest(text: &str) -> Option<[u8; 32]> {
-    let mut digest = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    Some(digest)
 }
 
 #[cfg(test)]

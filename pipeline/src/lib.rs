@@ -1,6 +1,7 @@
 //! The wiring of Andon: command line, configuration, start and stop. Everything that decides
 //! anything lies in the crates below.
 
+pub mod access;
 pub mod alerts;
 pub mod args;
 pub mod blueprint;

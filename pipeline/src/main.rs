@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Command::Bridge(args) => commands::bridge::run(args, cli.output, &mut out),
         Command::Publish(args) => commands::publish::run(args, cli.output, &mut out),
         Command::Cluster(command) => commands::cluster::run(command, cli.output, &mut out),
+        Command::Token(command) => commands::token::run(command, cli.output, &mut out),
         Command::Topics(command) => commands::topics::run(command, cli.output, &mut out),
     };
     let flushed = out.flush();

@@ -1,5 +1,6 @@
 //! What an engine knows of its devices, for whoever looks without being told.
 
+use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Risk;
@@ -17,6 +18,19 @@ pub struct Standing {
     pub last_seen: EventTime,
     /// As of when, event time.
     pub at: EventTime,
+    /// The open episode, as its latest revision said it.
+    pub open: Option<OpenEpisode>,
+}
+
+/// An open episode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenEpisode {
+    /// The id of its verdict.
+    pub verdict_id: String,
+    /// Its grade.
+    pub grade: Grade,
+    /// Event time of the finding that opened it.
+    pub since: EventTime,
 }
 
 impl Engine {
@@ -25,12 +39,18 @@ impl Engine {
         let end = from.saturating_add(count).min(self.devices.len());
         (from..end)
             .map(|slot| {
+                let open = self.devices.cold[slot].case.told();
                 let last_seen = self.devices.hot[slot].last_seen();
                 Standing {
                     device_id: self.devices.ids[slot].clone(),
                     risk: self.risk_of(slot),
                     last_seen,
                     at: last_seen.max(self.last_tick),
+                    open: open.map(|(id, grade, since)| OpenEpisode {
+                        verdict_id: id.to_owned(),
+                        grade,
+                        since,
+                    }),
                 }
             })
             .collect()

@@ -22,6 +22,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
+use crate::access::{self, Operator};
 use crate::args::{DemoArgs, Format, PlantArgs};
 use crate::blueprint::Blueprint;
 use crate::exit::{Outcome, usage};
@@ -64,10 +65,13 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         ))
         .with_context(|| format!("cannot listen on `{}`", args.mqtt))
         .map_err(usage)?;
+    let operator = Operator::new()?;
+    let mut access = access::Settings::default();
+    access.access.operator = Some(operator.token.clone());
     let teller = args
         .http
         .as_deref()
-        .map(|address| Teller::open(address, &plant, Mode::Monitor, false, &runtime));
+        .map(|address| Teller::open(address, &access, &plant, Mode::Monitor, false, &runtime));
     let teller = teller.transpose()?;
     let told_at = teller.as_ref().and_then(Teller::address);
     let mut results = Results::create(args.out.as_deref())?;
@@ -101,8 +105,14 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
     )?;
     if let Some(address) = told_at {
         match format {
-            Format::Text => writeln!(out, "serving on    http://{address}/v1/board")?,
-            Format::Json => tracing::info!("serving on http://{address}/v1/board"),
+            Format::Text => {
+                writeln!(
+                    out,
+                    "serving on    http://{address}/#token={}",
+                    operator.text
+                )?;
+            }
+            Format::Json => tracing::info!("serving on http://{address}/"),
         }
         out.flush()?;
     }

@@ -14,6 +14,7 @@ pub mod query;
 pub mod run;
 pub mod shadow;
 pub mod simulate;
+pub mod token;
 pub mod topics;
 pub mod tune;
 mod unread;

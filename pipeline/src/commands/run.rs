@@ -18,6 +18,7 @@ use anyhow::{Context as _, anyhow};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
+use crate::access::Operator;
 use crate::args::{Format, RunArgs};
 use crate::blueprint::{Blueprint, Named};
 use crate::config::Config;
@@ -65,13 +66,17 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     };
     let mut source = Source::open(&runtime, &config, &plant, stop)?;
     let http = config.http.as_deref();
-    let teller = http.map(|address| Teller::open(address, &plant, config.mode, true, &runtime));
+    let operator = http.map(|_| Operator::of(&config.data)).transpose()?;
+    let mut access = config.access.clone();
+    access.access.operator = operator.as_ref().map(|operator| operator.token.clone());
+    let teller = http.map(|at| Teller::open(at, &access, &plant, config.mode, true, &runtime));
     let teller = teller.transpose()?;
     // Only now is anything made: a run that cannot listen leaves nothing behind.
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot make folder `{}`", config.data.display()))
         .map_err(usage)?;
     source.keep_token(&config.data)?;
+    operator.map(|operator| operator.keep()).transpose()?;
     let log = past.log(&config.data, source.settle.clone())?;
     let mut results = Results::go_on(&config.data)?;
     results.measured_against(&blueprint, &plant)?;

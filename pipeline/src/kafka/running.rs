@@ -277,6 +277,7 @@ impl Running<'_> {
         let measure =
             Measure::of(blueprint, position).context("what the installation measures against")?;
         self.copy.measured_against(&measure)?;
+        self.pulse.change(&measure);
         tracing::info!(
             devices = measure.plant.inventory().devices.len(),
             profiles = measure.plant.profile_hash(),

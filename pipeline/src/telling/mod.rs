@@ -6,7 +6,7 @@ mod counted;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use andon_console::{Access, Board, Health, Heard, Metrics, Pulse, Running, Server};
+use andon_console::{Board, Health, Heard, Metrics, Pulse, Running, Server};
 use andon_engine::{Item, Plant, Standing};
 use andon_schemas::command::Mode;
 use andon_schemas::time::EventTime;
@@ -14,7 +14,8 @@ use andon_schemas::verdict::Verdict;
 use anyhow::anyhow;
 use tokio::runtime::Runtime;
 
-use self::counted::Counted;
+pub use self::counted::Counted;
+use crate::access;
 use crate::exit::usage;
 use crate::intake::Tally;
 use crate::shards::{Look, Shards};
@@ -75,6 +76,40 @@ pub fn board(plant: &Plant, mode: Mode) -> anyhow::Result<Board> {
     Ok(Board::new(plant.inventory(), mode, version, &boot()?))
 }
 
+/// Serves health and metrics, and the board to those who have access.
+///
+/// # Errors
+/// If the address cannot be listened on, or others reach it and could do everything.
+pub fn serve(
+    address: &str,
+    access: &access::Settings,
+    health: &Health,
+    metrics: &Metrics,
+    board: &Board,
+    runtime: &Runtime,
+) -> anyhow::Result<Running> {
+    let server = Server::bind(address, health.clone(), metrics.clone()).map_err(usage)?;
+    let server = if access.health_only {
+        server
+    } else {
+        let access = access.access.clone();
+        server.telling(board.clone(), access).map_err(usage)?
+    };
+    Ok(server.spawn(runtime.handle())?)
+}
+
+/// What an engine knows of a device, as the board takes it.
+pub fn heard(standing: Standing) -> Heard {
+    let open = standing.open;
+    Heard {
+        device_id: standing.device_id,
+        risk: standing.risk,
+        last_seen: standing.last_seen,
+        at: standing.at,
+        open: open.map(|open| (open.verdict_id, open.grade, open.since)),
+    }
+}
+
 impl Teller {
     /// Listens on an address, and answers from now on.
     ///
@@ -82,6 +117,7 @@ impl Teller {
     /// If the address cannot be listened on.
     pub fn open(
         address: &str,
+        access: &access::Settings,
         plant: &Plant,
         mode: Mode,
         real_time: bool,
@@ -187,12 +223,7 @@ impl Teller {
     }
 
     fn hear(&self, standings: Vec<Standing>) {
-        self.board.hear(standings.into_iter().map(|standing| Heard {
-            device_id: standing.device_id,
-            risk: standing.risk,
-            last_seen: standing.last_seen,
-            at: standing.at,
-        }));
+        self.board.hear(standings.into_iter().map(heard));
     }
 
     fn tell(&mut self, look: &Look, tally: &Tally, progress: Progress) {

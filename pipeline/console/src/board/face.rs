@@ -95,7 +95,8 @@ pub(crate) struct Open {
     pub(crate) verdict_id: Arc<str>,
     pub(crate) grade: Grade,
     pub(crate) since: EventTime,
-    pub(crate) confidence: Confidence,
+    /// Not known of one that an earlier process told.
+    pub(crate) confidence: Option<Confidence>,
 }
 
 /// What is shown of a device.

@@ -44,7 +44,7 @@ impl Floor {
             risk_class: Some(station.risk_class),
             verdict_id: open.map(|open| &*open.verdict_id),
             freshness: face.freshness,
-            confidence: open.map(|open| open.confidence),
+            confidence: open.and_then(|open| open.confidence),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use andon_schemas::grade::Band;
+use andon_schemas::grade::{Band, Grade};
 use andon_schemas::identity::DeviceId;
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::{Risk, RiskUpdate, State, Verdict};
@@ -26,6 +26,8 @@ pub struct Heard {
     pub last_seen: EventTime,
     /// As of when, event time.
     pub at: EventTime,
+    /// The open verdict: its id, its grade, and since when.
+    pub open: Option<(String, Grade, EventTime)>,
 }
 
 /// A risk event: the document and the lamp.
@@ -67,7 +69,7 @@ impl Board {
                 verdict_id: row.verdict_id.clone(),
                 grade: verdict.grade,
                 since: verdict.event_time,
-                confidence: verdict.confidence,
+                confidence: Some(verdict.confidence),
             });
             let at = verdict.window.end;
             let before = station.cell.face();
@@ -95,6 +97,7 @@ impl Board {
             risk,
             last_seen,
             at,
+            open,
         } in heard
         {
             let Some(station) = floor.station(device_id.as_str()) else {
@@ -104,12 +107,22 @@ impl Board {
                 station.cell.seen(last_seen);
             }
             let before = station.cell.face();
-            if before.as_ref().is_some_and(|face| face.risk == risk) {
+            let known = before.as_ref().and_then(|face| face.open.as_ref());
+            let open = open.map(|(id, grade, since)| match known {
+                Some(known) if *known.verdict_id == *id && known.grade == grade => known.clone(),
+                _ => Open {
+                    verdict_id: id.into(),
+                    grade,
+                    since,
+                    confidence: None,
+                },
+            });
+            let is_known = |face: &Arc<Face>| face.risk == risk && face.open == open;
+            if before.as_ref().is_some_and(is_known) {
                 continue;
             }
             let lamp = station.cell.lamp();
             let band = before.as_ref().map(|face| face.risk.band);
-            let open = before.and_then(|face| face.open.clone());
             self.show(station, at, risk, open);
             if station.cell.lamp() != lamp || band != Some(risk.band) {
                 self.tell_risk(&floor, station);

@@ -147,7 +147,7 @@ fn device(place: usize) -> DeviceId {
     let mut devices = inventory
         .devices
         .iter()
-        .filter(|device| device.device_type == "cnc_controller");
+        .filter(|device| device.device_type.starts_with("cnc_controller"));
     devices.nth(place).unwrap().id.clone()
 }
 
@@ -169,6 +169,7 @@ fn heard(device: &DeviceId, minute: i64, risk: Risk) -> Heard {
         risk,
         last_seen: at(minute),
         at: at(minute),
+        open: None,
     }
 }
 
