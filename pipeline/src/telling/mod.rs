@@ -127,11 +127,7 @@ impl Teller {
         let health = Health::new(&conditions, Health::STALLED_AFTER);
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
         let board = board(plant, mode)?;
-        let server = Server::bind(address, health.clone(), metrics.clone()).map_err(usage)?;
-        let server = server
-            .telling(board.clone(), Access::default())
-            .map_err(usage)?;
-        let server = server.spawn(runtime.handle())?;
+        let server = serve(address, access, &health, &metrics, &board, runtime)?;
         let now = Instant::now();
         Ok(Self {
             board,
