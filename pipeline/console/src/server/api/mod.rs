@@ -21,6 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
+use super::routes::wrong_method;
 use crate::board::Board;
 use crate::health::Health;
 
@@ -64,6 +65,7 @@ pub(super) fn router(feed: Feed) -> Router {
         .route("/v1/commands/{id}", get(commands::one))
         .route("/v1/commands/{id}/{decision}", post(commands::decide))
         .route("/v1/devices/{id}/{decision}", post(commands::decide_device))
+        .method_not_allowed_fallback(wrong_method)
         .with_state(feed)
 }
 
