@@ -17,9 +17,9 @@ pub(crate) use self::tls::{Named, Tls};
 /// Requests of one client in a second, unless it is said otherwise.
 const REQUESTS_PER_SECOND: u32 = 20_000;
 /// Changes that one client may ask for in a second, after a burst.
-const CHANGES: Pace = Pace::of(5, 30);
+const CHANGES: (u32, u32) = (5, 30);
 /// Wrong tokens that one address may show in a second, after a burst.
-const FAILURES: Pace = Pace::of(2, 20);
+const FAILURES: (u32, u32) = (2, 20);
 /// Begins every token, so that one that was put somewhere by mistake is found.
 const PREFIX: &str = "andon_";
 
@@ -210,8 +210,8 @@ impl Gate {
         let rate = access.requests_per_second.unwrap_or(REQUESTS_PER_SECOND);
         Ok(Self {
             pace: Pace::of(rate, rate),
-            changes: CHANGES,
-            failures: FAILURES,
+            changes: Pace::of(CHANGES.0, CHANGES.1),
+            failures: Pace::of(FAILURES.0, FAILURES.1),
             is_loopback,
             access,
         })

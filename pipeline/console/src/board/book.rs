@@ -1,7 +1,7 @@
 //! The verdicts that are kept: every open one and the newest of those that are over.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ type Rank = (Reverse<Grade>, Reverse<EventTime>, Arc<str>);
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     entries: HashMap<Arc<str>, Entry>,
-    open: BTreeMap<Rank, ()>,
+    open: BTreeSet<Rank>,
     /// Those that are over, by when they came to be.
     closed: BTreeMap<u64, Arc<str>>,
     ended: u64,
@@ -141,7 +141,7 @@ impl Book {
         if row.is_open() {
             let id = row.verdict_id.clone();
             let rank = (Reverse(row.grade), Reverse(row.updated), id);
-            self.open.insert(rank.clone(), ());
+            self.open.insert(rank.clone());
             self.waiting += u64::from(row.waits());
             return Place::Open(rank);
         }
@@ -165,7 +165,7 @@ impl Book {
     /// Lets go of the mildest open and the oldest that are over.
     fn make_room(&mut self) {
         while self.open.len() > OPEN_MAX {
-            let mildest = self.open.last_key_value().map(|(rank, ())| rank.2.clone());
+            let mildest = self.open.last().map(|rank| rank.2.clone());
             if let Some(entry) = mildest.and_then(|id| self.entries.get(&id).cloned()) {
                 self.shed += 1;
                 self.leave(&entry);
@@ -226,7 +226,7 @@ impl Book {
         let open = begin
             .into_iter()
             .flat_map(|begin| self.open.range((begin, Bound::Unbounded)))
-            .map(|(rank, ())| (&rank.2, Cursor::Open(rank.clone())));
+            .map(|rank| (&rank.2, Cursor::Open(rank.clone())));
         let end = match &wanted.after {
             Some(Cursor::Closed(number)) => *number,
             _ => u64::MAX,

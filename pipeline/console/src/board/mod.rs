@@ -38,7 +38,7 @@ use self::wire::Status;
 pub use self::write::Heard;
 
 /// Nothing that came from the source for this long is trusted to be health.
-const SILENT_FOR: Duration = Duration::from_mins(15);
+const SILENT_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// What the pipeline last said of every device. Clones share it.
 #[derive(Clone)]

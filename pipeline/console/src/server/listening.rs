@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// What every connection is served with.
 #[derive(Clone, Debug)]
-pub(super) struct Shop {
+pub(super) struct Setting {
     pub(super) router: Router,
     pub(super) tls: Option<Tls>,
     pub(super) board: Option<Board>,
@@ -31,11 +31,11 @@ pub(super) struct Shop {
 /// Takes connections until it is told to stop, then waits for those there are.
 pub(super) async fn serve(
     listener: tokio::net::TcpListener,
-    shop: Shop,
+    setting: Setting,
     mut stopping: watch::Receiver<bool>,
 ) {
     let crowd = watch::Sender::new(());
-    let places = Arc::new(Semaphore::new(shop.limits.places));
+    let places = Arc::new(Semaphore::new(setting.limits.places));
     let mut connections = JoinSet::new();
     loop {
         let next = async {
@@ -58,10 +58,10 @@ pub(super) async fn serve(
             stopping: stopping.clone(),
             crowded: crowd.subscribe(),
         };
-        let shop = shop.clone();
+        let setting = setting.clone();
         connections.spawn(async move {
-            let board = shop.board.clone();
-            let heard = welcome(shop, stream, peer, place, asked).await;
+            let board = setting.board.clone();
+            let heard = welcome(setting, stream, peer, place, asked).await;
             if let Some(board) = board.filter(|_| !heard) {
                 board.client_was_slow();
             }
@@ -73,7 +73,7 @@ pub(super) async fn serve(
 
 /// Serves a connection, encrypted if that is how it is done here. `false` if it did not read.
 async fn welcome(
-    shop: Shop,
+    setting: Setting,
     stream: TcpStream,
     peer: SocketAddr,
     place: OwnedSemaphorePermit,
@@ -83,10 +83,10 @@ async fn welcome(
         tracing::debug!("answers may be held back for a moment: {error}");
     }
     let peer = peer.ip().to_canonical();
-    let limits = shop.limits;
-    let Some(tls) = &shop.tls else {
+    let limits = setting.limits;
+    let Some(tls) = &setting.tls else {
         let lease = Lease::new(place, peer, None, asked.stopping.clone());
-        return connection::serve(stream, shop.router, limits, asked, lease).await;
+        return connection::serve(stream, setting.router, limits, asked, lease).await;
     };
     let shaken = timeout(limits.request_within, tls.acceptor().accept(stream)).await;
     let stream = match shaken {
@@ -100,7 +100,7 @@ async fn welcome(
     let shown = stream.get_ref().1.peer_certificates();
     let named = shown.and_then(|chain| tls.named(chain.first()?));
     let lease = Lease::new(place, peer, named, asked.stopping.clone());
-    connection::serve(stream, shop.router, limits, asked, lease).await
+    connection::serve(stream, setting.router, limits, asked, lease).await
 }
 
 /// The next connection. A failure to take one is told once, and tried again.

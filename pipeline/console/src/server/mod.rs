@@ -30,7 +30,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use self::api::{Feed, Streams};
-use self::listening::Shop;
+use self::listening::Setting;
 use crate::access::{Access, AccessError, Gate, Tls};
 use crate::board::Board;
 use crate::health::Health;
@@ -176,13 +176,13 @@ impl Server {
                 "health and metrics on {address} can be read by everybody who reaches that address"
             );
         }
-        let shop = Shop {
+        let setting = Setting {
             router: self.router,
             tls: self.tls,
             board: self.feed.map(|feed| feed.board),
             limits: self.limits,
         };
-        let serving = runtime.spawn(listening::serve(listener, shop, stopping));
+        let serving = runtime.spawn(listening::serve(listener, setting, stopping));
         Ok(Running {
             address: self.address,
             stop,

@@ -130,13 +130,13 @@ pub(super) async fn events(
         return refused;
     };
     // A browser that comes back says what it has; that is newer than what it first asked for.
-    let last = headers
+    let known = headers
         .get("last-event-id")
         .and_then(|id| id.to_str().ok())
         .map(ToOwned::to_owned)
         .or(from.after);
     let ring = feed.board.ring();
-    let (next, lost) = match last.as_deref().map(|id| ring.resume(id)) {
+    let (next, lost) = match known.as_deref().map(|id| ring.resume(id)) {
         None => (ring.next(), false),
         Some(Resume::At(next)) => (next, false),
         Some(Resume::Lost) => (ring.next(), true),

@@ -29,8 +29,7 @@ const OPERATOR: &str = "andon_operator";
 struct Console {
     board: Board,
     running: Running,
-    /// Drives the server for as long as there is one.
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl Console {
@@ -50,7 +49,7 @@ impl Console {
         Self {
             board,
             running,
-            _runtime: runtime,
+            runtime,
         }
     }
 

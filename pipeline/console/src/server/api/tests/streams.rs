@@ -16,7 +16,7 @@ struct Listener {
 #[derive(Debug, Default, PartialEq)]
 struct Event {
     id: String,
-    event: String,
+    kind: String,
     data: Value,
 }
 
@@ -60,10 +60,10 @@ impl Listener {
             if let Some(id) = line.strip_prefix("id: ") {
                 id.clone_into(&mut event.id);
             } else if let Some(name) = line.strip_prefix("event: ") {
-                name.clone_into(&mut event.event);
+                name.clone_into(&mut event.kind);
             } else if let Some(data) = line.strip_prefix("data: ") {
                 event.data = serde_json::from_str(data).unwrap();
-                if event.event != "status" {
+                if event.kind != "status" {
                     return event;
                 }
                 event = Event::default();
@@ -95,13 +95,13 @@ fn changes_come_as_they_happen_with_what_a_row_shows() {
     console.board.risk(&risk(&id, 1, 80, Some("v1")));
     let first = listener.next();
     assert_eq!(
-        (first.event.as_str(), first.id.as_str()),
+        (first.kind.as_str(), first.id.as_str()),
         ("verdict", "boot-1")
     );
     assert_eq!(first.data["verdict_id"], "v1");
     let second = listener.next();
     assert_eq!(
-        (second.event.as_str(), second.id.as_str()),
+        (second.kind.as_str(), second.id.as_str()),
         ("risk", "boot-2")
     );
     assert_eq!(second.data["lamp"], "high");
@@ -145,12 +145,12 @@ fn who_asks_for_what_is_of_another_process_begins_anew() {
         let mut listener = Listener::of(&console, Some(lost));
         let reset = listener.next();
         assert_eq!(
-            (reset.event.as_str(), reset.id.as_str()),
+            (reset.kind.as_str(), reset.id.as_str()),
             ("reset", "boot-1")
         );
     }
     let mut listener = Listener::of(&console, Some("other-1"));
-    assert_eq!(listener.next().event, "reset");
+    assert_eq!(listener.next().kind, "reset");
     console.board.risk(&risk(&id, 2, 2, None));
     assert_eq!(listener.next().id, "boot-2");
 }
@@ -232,7 +232,7 @@ fn one_who_falls_behind_what_is_kept_is_told_to_begin_anew() {
     let mut last = 0;
     loop {
         let event = slow.next();
-        if event.event == "reset" {
+        if event.kind == "reset" {
             break;
         }
         let revision = event.data["revision"].as_u64().unwrap();
@@ -241,14 +241,14 @@ fn one_who_falls_behind_what_is_kept_is_told_to_begin_anew() {
     }
     assert!(last < 80);
     console.board.risk(&risk(&id, 2, 2, None));
-    assert_eq!(slow.next().event, "risk");
+    assert_eq!(slow.next().kind, "risk");
 }
 
 #[test]
 fn the_end_of_the_server_ends_streams() {
     let console = Console::new();
     let mut listener = Listener::of(&console, None);
-    let (board, runtime, running) = (console.board, console._runtime, console.running);
+    let (board, runtime, running) = (console.board, console.runtime, console.running);
     runtime.block_on(running.shutdown(LONG));
     let mut line = String::new();
     while listener.lines.read_line(&mut line).unwrap() > 0 {}
