@@ -65,15 +65,7 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         ))
         .with_context(|| format!("cannot listen on `{}`", args.mqtt))
         .map_err(usage)?;
-    let operator = Operator::new()?;
-    let mut access = access::Settings::default();
-    access.access.operator = Some(operator.token.clone());
-    let teller = args
-        .http
-        .as_deref()
-        .map(|address| Teller::open(address, &access, &plant, Mode::Monitor, false, &runtime));
-    let teller = teller.transpose()?;
-    let told_at = teller.as_ref().and_then(Teller::address);
+    let served = serve(args, &plant, &runtime)?;
     let mut results = Results::create(args.out.as_deref())?;
     results.measured_against(&blueprint, &plant)?;
     let mut core = Core::new(
@@ -83,8 +75,10 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         results,
         Outlet::Endpoint(endpoint.publisher()),
     )?;
-    if let Some(teller) = teller {
+    let mut link = None;
+    if let Some((teller, url)) = served {
         core.tell_by(teller)?;
+        link = Some(url);
     }
     let mut show = Show {
         plant: &plant,
@@ -103,19 +97,7 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         labels.len(),
         out,
     )?;
-    if let Some(address) = told_at {
-        match format {
-            Format::Text => {
-                writeln!(
-                    out,
-                    "serving on    http://{address}/#token={}",
-                    operator.text
-                )?;
-            }
-            Format::Json => tracing::info!("serving on http://{address}/"),
-        }
-        out.flush()?;
-    }
+    invite(link.as_deref(), format, out)?;
     let end = show.play(args, start, simulated, out)?;
     show.core.end(|_| {})?;
     show.core.hush(&runtime);
@@ -125,6 +107,34 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         .filter(|label| label.end <= end || label.start + GIVEN <= end)
         .collect();
     show.finish(args, format, began, start, &due, out)
+}
+
+/// Serves the board, if that is asked for; says where, with the token of whoever is at the machine.
+fn serve(
+    args: &DemoArgs,
+    plant: &Plant,
+    runtime: &Runtime,
+) -> anyhow::Result<Option<(Teller, String)>> {
+    let Some(address) = args.http.as_deref() else {
+        return Ok(None);
+    };
+    let operator = Operator::new()?;
+    let mut access = access::Settings::default();
+    access.access.operator = Some(operator.token);
+    let teller = Teller::open(address, &access, plant, Mode::Monitor, false, runtime)?;
+    let url = teller.url();
+    Ok(Some((teller, format!("{url}/#token={}", operator.text))))
+}
+
+/// Says where it is served; not among the results of a machine.
+fn invite(link: Option<&str>, format: Format, out: &mut impl Write) -> anyhow::Result<()> {
+    match (link, format) {
+        (Some(link), Format::Text) => writeln!(out, "serving on    {link}\n")?,
+        (Some(link), Format::Json) => tracing::info!("serving on {link}"),
+        (None, _) => {}
+    }
+    out.flush()?;
+    Ok(())
 }
 
 fn simulate(

@@ -97,8 +97,8 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     run.recover(past.state.take(), shadow.as_ref())?;
     run.adopt(blueprint)?;
     let in_shadow = run.begin_shadow(shadow)?;
-    let told = teller.as_ref().and_then(Teller::address);
-    let told = told.map(|address| format!("serving on    http://{address}/v1/board"));
+    let told = teller.as_ref().map(Teller::url);
+    let told = told.map(|url| format!("serving on    {url}/v1/board"));
     if let Some(teller) = teller {
         run.core.tell_by(teller)?;
     }

@@ -26,7 +26,7 @@ pub(super) struct Told {
     partition: i32,
     place: usize,
     looked: Instant,
-    told: Instant,
+    said: Instant,
 }
 
 impl Told {
@@ -36,7 +36,7 @@ impl Told {
             partition: i32::MIN,
             place: 0,
             looked: Instant::now(),
-            told: Instant::now(),
+            said: Instant::now(),
         }
     }
 
@@ -99,8 +99,8 @@ impl Told {
             connected,
             totals: Counted::totals(&tally, counts),
         };
-        let since = self.told.elapsed();
-        self.told = Instant::now();
+        let since = self.said.elapsed();
+        self.said = Instant::now();
         self.board.pulse(beat, since.as_secs_f64());
     }
 }

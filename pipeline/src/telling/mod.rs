@@ -3,7 +3,6 @@
 
 mod counted;
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use andon_console::{Board, Health, Heard, Metrics, Pulse, Running, Server};
@@ -61,10 +60,10 @@ pub struct Progress {
 
 /// A name for this process that no earlier one had.
 fn boot() -> anyhow::Result<String> {
-    let mut bytes = [0; 6];
+    let mut bytes = [0; 8];
     getrandom::fill(&mut bytes)
         .map_err(|error| anyhow!("the system gives no randomness: {error}"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:012x}", u64::from_be_bytes(bytes) >> 16))
 }
 
 /// A board of a plant on which nothing is known yet.
@@ -143,8 +142,8 @@ impl Teller {
     }
 
     /// Where it is served.
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.server.as_ref().map(Running::local_addr)
+    pub fn url(&self) -> String {
+        self.server.as_ref().map(Running::url).unwrap_or_default()
     }
 
     /// What an earlier run knew is known again.

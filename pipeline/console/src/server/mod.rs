@@ -144,14 +144,6 @@ impl Server {
         Ok(self)
     }
 
-    /// How it is asked: `http` or `https`.
-    pub fn scheme(&self) -> &'static str {
-        match self.tls {
-            None => "http",
-            Some(_) => "https",
-        }
-    }
-
     /// The address that is listened on.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
@@ -176,6 +168,7 @@ impl Server {
                 "health and metrics on {address} can be read by everybody who reaches that address"
             );
         }
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
         let setting = Setting {
             router: self.router,
             tls: self.tls,
@@ -184,6 +177,7 @@ impl Server {
         };
         let serving = runtime.spawn(listening::serve(listener, setting, stopping));
         Ok(Running {
+            scheme,
             address: self.address,
             stop,
             serving,
@@ -194,6 +188,8 @@ impl Server {
 /// A server that answers. Dropping it cuts every connection.
 #[derive(Debug)]
 pub struct Running {
+    /// How it is asked.
+    scheme: &'static str,
     address: SocketAddr,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
@@ -203,6 +199,11 @@ impl Running {
     /// The address that is listened on.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The same with how it is asked.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Stops listening, lets current answers out, and cuts what is left after the deadline.
