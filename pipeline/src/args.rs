@@ -2,11 +2,13 @@
 
 mod capture;
 mod cluster;
+mod demo;
 mod learn;
 mod pdp;
 mod query;
 mod recorded;
 mod siem;
+mod token;
 mod topics;
 mod tune;
 mod values;
@@ -23,11 +25,13 @@ use self::values::{parse_devices, parse_shards, parse_some, parse_speed};
 
 pub use capture::{CaptureCommand, ConvertArgs};
 pub use cluster::{ClusterCommand, ExecutorArgs, SchedulerArgs};
+pub use demo::DemoArgs;
 pub use learn::LearnArgs;
 pub use pdp::{AskArgs, PdpCommand};
 pub use query::QueryArgs;
 pub use recorded::{ExplainArgs, RiskArgs, StateArgs};
 pub use siem::{SiemCommand, SiemConvertArgs, SiemTestArgs};
+pub use token::{TokenArgs, TokenCommand};
 pub use topics::{ClusterArgs, TopicsCommand};
 pub use tune::{Per, TuneArgs};
 
@@ -107,6 +111,9 @@ pub enum Command {
     /// Write verdicts as a SIEM reads them, and try the ways to one.
     #[command(subcommand)]
     Siem(SiemCommand),
+    /// Make tokens by which others may ask a run over HTTP.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Run the processes that a backtest on several machines is done by.
     #[command(subcommand)]
     Cluster(ClusterCommand),
@@ -125,32 +132,6 @@ pub struct PlantArgs {
     /// lists. May be repeated [default: none].
     #[arg(long, value_name = "PATH")]
     pub indicators: Vec<PathBuf>,
-}
-
-/// `andon demo`.
-#[derive(Debug, Args)]
-pub struct DemoArgs {
-    /// Stop after this long, for example `30s`.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    pub duration: Option<f64>,
-    /// Plant seconds per second.
-    #[arg(long, default_value_t = 600.0, value_parser = parse_speed)]
-    pub speed: f64,
-    /// Print no live view; for machines.
-    #[arg(long)]
-    pub headless: bool,
-    /// Write `verdicts.jsonl` and `summary.json` there.
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Address of the embedded MQTT endpoint; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:0")]
-    pub mqtt: String,
-    /// Seed of the simulated plant.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// Threads of the engine.
-    #[arg(long, default_value_t = 1, value_parser = parse_shards)]
-    pub shards: usize,
 }
 
 /// `andon run`.
@@ -187,7 +168,7 @@ pub struct RunArgs {
     /// Stop after this long.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub duration: Option<f64>,
-    /// Serve health and metrics on this address [default: on none].
+    /// Serve risk, verdicts, health and metrics on this address [default: on none].
     #[arg(long, value_name = "ADDR")]
     pub http: Option<String>,
     /// Take partitions up whose state is lost: what was learned of their devices begins anew.

@@ -62,6 +62,11 @@ impl Page {
 }
 
 impl Blueprint {
+    /// Whether enforcement points act.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
     /// Reads what the arguments name; what they leave out is built in.
     ///
     /// # Errors

@@ -8,7 +8,7 @@
 //! indicators = ["feeds/c2.txt"]        # lists of hostile destinations, or folders of them
 //! shadow = "candidate"                 # profiles that are tried out beside; not on Kafka
 //! shards = 1
-//! http = "127.0.0.1:8080"              # health and metrics; on none unless said
+//! http = "127.0.0.1:8080"              # risk, health, metrics; on none unless said
 //!
 //! [mqtt]
 //! listen = "127.0.0.1:1883"            # the embedded endpoint; or:
@@ -24,10 +24,9 @@
 //! password_sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 //! ```
 //!
-//! For `[[siem]]` see [`crate::siem::settings`]. With a section `[kafka]` the run reads from Kafka
-//! instead: see [`crate::kafka::settings`].
-
-mod digest;
+//! For `[[siem]]` see [`crate::siem::settings`]; who may ask over HTTP is said in a section
+//! `[access]`: see [`crate::access`]. With a section `[kafka]` the run reads from Kafka instead: see
+//! [`crate::kafka::settings`].
 
 use std::path::{Path, PathBuf};
 
@@ -37,7 +36,7 @@ use andon_schemas::command::Mode;
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
 
-use self::digest::digest;
+use crate::access::{self, digest};
 use crate::args::{PlantArgs, RunArgs, check_shards};
 use crate::exit::usage;
 use crate::kafka::settings::{Section, Settings};
@@ -70,8 +69,10 @@ pub struct Config {
     pub mqtt: Mqtt,
     /// Clients of the endpoint that can prove who they are.
     pub principals: Vec<Principal>,
-    /// Where health and metrics are served.
+    /// Where the console is served.
     pub http: Option<String>,
+    /// Who may ask it.
+    pub access: access::Settings,
     /// Kafka, if that is where records come from.
     pub kafka: Option<Settings>,
     /// Who else is told of verdicts.
@@ -111,6 +112,7 @@ pub(crate) struct File {
     shadow: Option<PathBuf>,
     shards: Option<usize>,
     http: Option<String>,
+    access: access::Section,
     mqtt: MqttFile,
     kafka: Section,
     pub(crate) siem: Vec<siem::settings::Section>,
@@ -195,6 +197,7 @@ impl Config {
             mqtt: source(args.mqtt.as_deref(), &file.mqtt)?,
             principals,
             http: args.http.clone().or(file.http),
+            access: file.access.check().map_err(usage)?,
             kafka,
             siem,
         })

@@ -1,6 +1,7 @@
 //! The wiring of Andon: command line, configuration, start and stop. Everything that decides
 //! anything lies in the crates below.
 
+pub mod access;
 pub mod alerts;
 pub mod args;
 pub mod blueprint;
@@ -27,6 +28,7 @@ pub mod shards;
 pub mod siem;
 pub mod signals;
 pub mod summary;
+pub mod telling;
 pub mod text;
 pub mod truth;
 pub mod wall;

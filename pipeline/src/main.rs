@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Command::Publish(args) => commands::publish::run(args, cli.output, &mut out),
         Command::Siem(command) => commands::siem::run(command, cli.output, &mut out),
         Command::Cluster(command) => commands::cluster::run(command, cli.output, &mut out),
+        Command::Token(command) => commands::token::run(command, cli.output, &mut out),
         Command::Topics(command) => commands::topics::run(command, cli.output, &mut out),
     };
     let flushed = out.flush();

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use andon_engine::{
-    Batch, Counts, Engine, Input, Output, Plant, SnapshotError, routed_to, vnode_of,
+    Batch, Counts, Engine, Input, Output, Plant, SnapshotError, Standing, routed_to, vnode_of,
 };
 use andon_schemas::bundle::Bundle;
 use andon_schemas::identity::DeviceId;
@@ -23,6 +23,7 @@ enum Ask {
     Run(Arc<[Input]>),
     Snapshot,
     Status,
+    Look(usize, usize),
 }
 
 /// What it answers.
@@ -31,6 +32,36 @@ enum Answer {
     Ran(Output),
     Snapshot(Result<Vec<u8>, String>),
     Status(Box<Status>),
+    Look(Look),
+}
+
+/// What is known of some devices, and how much there is.
+#[derive(Clone, Debug, Default)]
+pub struct Look {
+    /// What is known of them.
+    pub standings: Vec<Standing>,
+    /// Counts of the engines.
+    pub counts: Counts,
+    /// The most devices that any of the engines has.
+    pub devices: usize,
+}
+
+impl Look {
+    /// Looks at so many devices of an engine, from a place on.
+    pub fn at(engine: &Engine, from: usize, count: usize) -> Self {
+        Self {
+            standings: engine.standings(from, count),
+            counts: engine.counts(),
+            devices: engine.device_count(),
+        }
+    }
+
+    /// Adds that of another engine.
+    pub fn add(&mut self, other: Self) {
+        self.standings.extend(other.standings);
+        self.counts.add(&other.counts);
+        self.devices = self.devices.max(other.devices);
+    }
 }
 
 /// What can be told about a shard without stopping it.
@@ -165,7 +196,7 @@ impl Shards {
         Ok(Output::merge(outputs.into_iter().filter_map(
             |answer| match answer {
                 Answer::Ran(output) => Some(output),
-                Answer::Snapshot(_) | Answer::Status(_) => None,
+                Answer::Snapshot(_) | Answer::Status(_) | Answer::Look(_) => None,
             },
         )))
     }
@@ -180,7 +211,9 @@ impl Shards {
             .into_iter()
             .map(|answer| match answer {
                 Answer::Snapshot(bytes) => bytes.map_err(|e| anyhow!(e)),
-                Answer::Ran(_) | Answer::Status(_) => Err(anyhow!("a shard answered out of turn")),
+                Answer::Ran(_) | Answer::Status(_) | Answer::Look(_) => {
+                    Err(anyhow!("a shard answered out of turn"))
+                }
             })
             .collect()
     }
@@ -197,6 +230,20 @@ impl Shards {
             }
         }
         all.sort();
+        Ok(all)
+    }
+
+    /// What is known of so many devices of each shard, from a place on.
+    ///
+    /// # Errors
+    /// If a shard's thread is gone.
+    pub fn look(&self, from: usize, count: usize) -> anyhow::Result<Look> {
+        let mut all = Look::default();
+        for answer in self.ask(|| Ask::Look(from, count))? {
+            if let Answer::Look(look) = answer {
+                all.add(look);
+            }
+        }
         Ok(all)
     }
 
@@ -247,6 +294,7 @@ fn serve(
             Ask::Run(inputs) => Answer::Ran(run(&mut engine, &inputs, at, count)),
             Ask::Snapshot => Answer::Snapshot(engine.snapshot()),
             Ask::Status => Answer::Status(Box::new(status(&engine))),
+            Ask::Look(from, count) => Answer::Look(Look::at(&engine, from, count)),
         };
         if outbox.send(answer).is_err() {
             return;

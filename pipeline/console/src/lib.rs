@@ -1,14 +1,21 @@
-//! HTTP: health and metrics of a running pipeline.
+//! HTTP: risk, verdicts, events, health and metrics of a running pipeline.
+//!
+//! The pipeline puts what it says of every device on the [`Board`]; policy decision points, the SOC
+//! and its page read it under `/v1`.
 //!
 //! The main loop tells [`Health`] and [`Metrics`] how it is doing, from whatever thread it runs on;
 //! the [`Server`] answers orchestrators and Prometheus from them, and never asks the loop itself.
 //! Nobody listens unless an address is given.
 
+mod access;
+mod board;
 mod health;
 mod metrics;
 mod probe;
 mod server;
 
+pub use access::{Access, AccessError, Certificates, Client, Role, Token};
+pub use board::{Board, Freshness, Heard, Lamp, Pulse, Totals, wire};
 pub use health::{Availability, Clock, Health, Liveness, Unmet};
 pub use metrics::{Metrics, TransactionResult};
 pub use probe::{NotReady, check_ready};

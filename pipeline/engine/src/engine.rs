@@ -162,17 +162,16 @@ impl Engine {
             .ids
             .iter()
             .enumerate()
-            .map(|(slot, id)| {
-                (
-                    id.clone(),
-                    self.devices.cold[slot]
-                        .case
-                        .risk(self.last_tick, self.is_stale(slot)),
-                )
-            })
+            .map(|(slot, id)| (id.clone(), self.risk_of(slot)))
             .collect();
         risks.sort_by(|a, b| a.0.cmp(&b.0));
         risks
+    }
+
+    /// The risk of the device in a slot.
+    pub(crate) fn risk_of(&self, slot: usize) -> Risk {
+        let case = &self.devices.cold[slot].case;
+        case.risk(self.last_tick, self.is_stale(slot))
     }
 
     /// Takes one row; `claim` if the slot's device spoke for somebody else in it.

@@ -31,6 +31,7 @@ mod scenes;
 mod sign;
 mod slots;
 mod snapshot;
+mod standing;
 mod tick;
 mod vnode;
 
@@ -45,6 +46,7 @@ pub use plant::Plant;
 pub use protect::Guarded;
 pub use sign::graded;
 pub use snapshot::{SnapshotError, split_snapshot};
+pub use standing::{OpenEpisode, Standing};
 pub use tick::TICK_EVERY;
 pub use vnode::{VNODES, vnode_of};
 pub(crate) use vnode::{fingerprint, hex};

@@ -22,6 +22,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
+use crate::access::{self, Operator};
 use crate::args::{DemoArgs, Format, PlantArgs};
 use crate::blueprint::Blueprint;
 use crate::exit::{Outcome, usage};
@@ -30,6 +31,7 @@ use crate::live::message::Message;
 use crate::live::outlet::Outlet;
 use crate::results::{Results, write_json};
 use crate::summary::{Latency, Parts, Summary};
+use crate::telling::Teller;
 use crate::{devices, setting, text, truth};
 
 /// Sunday 02:20 plant time, ten minutes before the worked anomaly: days since 1970, minute.
@@ -63,15 +65,21 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         ))
         .with_context(|| format!("cannot listen on `{}`", args.mqtt))
         .map_err(usage)?;
+    let served = serve(args, &plant, &runtime)?;
     let mut results = Results::create(args.out.as_deref())?;
     results.measured_against(&blueprint, &plant)?;
-    let core = Core::new(
+    let mut core = Core::new(
         blueprint,
         &plant,
         args.shards,
         results,
         Outlet::Endpoint(endpoint.publisher()),
     )?;
+    let mut link = None;
+    if let Some((teller, url)) = served {
+        core.tell_by(teller)?;
+        link = Some(url);
+    }
     let mut show = Show {
         plant: &plant,
         core,
@@ -89,14 +97,44 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         labels.len(),
         out,
     )?;
+    invite(link.as_deref(), format, out)?;
     let end = show.play(args, start, simulated, out)?;
     show.core.end(|_| {})?;
+    show.core.hush(&runtime);
     runtime.block_on(endpoint.shutdown());
     let due: Vec<Label> = labels
         .into_iter()
         .filter(|label| label.end <= end || label.start + GIVEN <= end)
         .collect();
     show.finish(args, format, began, start, &due, out)
+}
+
+/// Serves the board, if that is asked for; says where, with the token of whoever is at the machine.
+fn serve(
+    args: &DemoArgs,
+    plant: &Plant,
+    runtime: &Runtime,
+) -> anyhow::Result<Option<(Teller, String)>> {
+    let Some(address) = args.http.as_deref() else {
+        return Ok(None);
+    };
+    let operator = Operator::new()?;
+    let mut access = access::Settings::default();
+    access.access.operator = Some(operator.token);
+    let teller = Teller::open(address, &access, plant, Mode::Monitor, false, runtime)?;
+    let url = teller.url();
+    Ok(Some((teller, format!("{url}/#token={}", operator.text))))
+}
+
+/// Says where it is served; not among the results of a machine.
+fn invite(link: Option<&str>, format: Format, out: &mut impl Write) -> anyhow::Result<()> {
+    match (link, format) {
+        (Some(link), Format::Text) => writeln!(out, "serving on    {link}\n")?,
+        (Some(link), Format::Json) => tracing::info!("serving on {link}"),
+        (None, _) => {}
+    }
+    out.flush()?;
+    Ok(())
 }
 
 fn simulate(
@@ -165,6 +203,7 @@ impl Show<'_> {
                 self.core.refusal(&refusal, now)?;
             }
             self.flush(now, out)?;
+            self.core.tell(true)?;
             if wall >= limit || rows.peek().is_none() {
                 return Ok(now);
             }

@@ -16,6 +16,7 @@ pub mod run;
 pub mod shadow;
 pub mod siem;
 pub mod simulate;
+pub mod token;
 pub mod topics;
 pub mod tune;
 mod unread;

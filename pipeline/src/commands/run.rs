@@ -18,6 +18,7 @@ use anyhow::{Context as _, anyhow};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
+use crate::access::Operator;
 use crate::args::{Format, RunArgs};
 use crate::blueprint::{Blueprint, Named};
 use crate::config::Config;
@@ -29,6 +30,7 @@ use crate::results::{Results, write_json};
 use crate::siem::Siem;
 use crate::signals::Stop;
 use crate::summary::{Latency, Parts, Summary};
+use crate::telling::Teller;
 use crate::text;
 use crate::wall;
 use crate::{descriptors, kafka};
@@ -64,11 +66,18 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         after: args.duration.map(Duration::from_secs_f64),
     };
     let mut source = Source::open(&runtime, &config, &plant, stop)?;
+    let http = config.http.as_deref();
+    let operator = http.map(|_| Operator::of(&config.data)).transpose()?;
+    let mut access = config.access.clone();
+    access.access.operator = operator.as_ref().map(|operator| operator.token.clone());
+    let teller = http.map(|at| Teller::open(at, &access, &plant, config.mode, true, &runtime));
+    let teller = teller.transpose()?;
     // Only now is anything made: a run that cannot listen leaves nothing behind.
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot make folder `{}`", config.data.display()))
         .map_err(usage)?;
     source.keep_token(&config.data)?;
+    operator.map(|operator| operator.keep()).transpose()?;
     let log = past.log(&config.data, source.settle.clone())?;
     let mut results = Results::go_on(&config.data)?;
     results.measured_against(&blueprint, &plant)?;
@@ -90,7 +99,12 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     run.recover(past.state.take(), shadow.as_ref())?;
     run.adopt(blueprint)?;
     let in_shadow = run.begin_shadow(shadow)?;
-    for line in source.welcome.iter().chain(&in_shadow) {
+    let told = teller.as_ref().map(Teller::url);
+    let told = told.map(|url| format!("serving on    {url}/v1/board"));
+    if let Some(teller) = teller {
+        run.core.tell_by(teller)?;
+    }
+    for line in source.welcome.iter().chain(&told).chain(&in_shadow) {
         writeln!(out, "{line}")?;
     }
     run.print(out)?;
@@ -152,6 +166,7 @@ impl Run<'_> {
                 Err(_) => {}
             }
             self.flush(out)?;
+            self.core.tell(source.is_live())?;
             if last_save.elapsed() > self.save_every {
                 self.save()?;
                 last_save = Instant::now();
@@ -278,6 +293,7 @@ impl Run<'_> {
         summary.siem = self.core.results.siem.status();
         self.core.finish()?;
         self.core.close_outlet();
+        self.core.hush(runtime);
         let never_reached = source.never_reached();
         source.close(runtime);
         let compared = self.compared();

@@ -22,6 +22,8 @@ pub struct Draft {
     pub verdicts: Vec<Verdict>,
     /// How long verdicts took from the reader to here, and how many took so long.
     pub waits: Vec<(Duration, u64)>,
+    /// What came out, for whoever looks on; what came out before as well.
+    news: Vec<Item>,
     verdict_topic: Arc<str>,
     risk_topic: Arc<str>,
     reject_topic: Arc<str>,
@@ -34,6 +36,7 @@ impl Draft {
             records: Vec::new(),
             verdicts: Vec::new(),
             waits: Vec::new(),
+            news: Vec::new(),
             verdict_topic: names.verdicts.clone(),
             risk_topic: names.risk.clone(),
             reject_topic: names.rejects.clone(),
@@ -64,12 +67,14 @@ impl Draft {
                 Item::Verdict(verdict) => {
                     let key = verdict.segment.as_bytes();
                     self.write(&self.verdict_topic.clone(), key, &verdict, Vec::new())?;
+                    self.news.push(Item::Verdict(verdict.clone()));
                     self.verdicts.push(verdict);
                 }
                 Item::Risk(update) => {
                     let device = update.device_id.to_string();
                     let topic = self.risk_topic.clone();
                     self.write(&topic, device.as_bytes(), &update, Vec::new())?;
+                    self.news.push(Item::Risk(update));
                 }
                 Item::Late(row) => self.aside(&row, "late")?,
                 Item::Duplicate(row) => self.aside(&row, "duplicate")?,
@@ -83,6 +88,11 @@ impl Draft {
             self.waits.push((since.elapsed(), verdicts));
         }
         Ok(refused)
+    }
+
+    /// What came out since the last time.
+    pub fn take_news(&mut self) -> Vec<Item> {
+        std::mem::take(&mut self.news)
     }
 
     /// Takes rejects.

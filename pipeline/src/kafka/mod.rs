@@ -32,4 +32,5 @@ pub mod shelf;
 pub mod sink;
 pub mod snapshot;
 pub mod strays;
+mod told;
 pub mod topics;

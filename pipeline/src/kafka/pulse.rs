@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use andon_console::{Health, Metrics, Running, Server, TransactionResult};
+use andon_console::{Health, Metrics, Running, TransactionResult};
 use andon_engine::Counts;
 use andon_ingest::kafka::Reader;
 use andon_schemas::time::EventTime;
@@ -11,9 +11,10 @@ use tokio::runtime::Runtime;
 
 use super::group::{Done, Group};
 use super::lane::Lane;
-use crate::exit::usage;
+use super::measure::Measure;
+use super::told::Told;
 use crate::intake::Tally;
-use crate::wall;
+use crate::{access, telling, wall};
 
 /// An epoch that is not committed within this long is trouble.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(10);
@@ -24,6 +25,8 @@ pub struct Pulse {
     health: Health,
     metrics: Metrics,
     server: Option<Running>,
+    /// What is shown, if anybody can ask.
+    shown: Option<Told>,
     told: BTreeMap<i32, (Tally, Counts)>,
     last: Option<Instant>,
 }
@@ -39,7 +42,12 @@ impl Pulse {
     ///
     /// # Errors
     /// If the address cannot be listened on.
-    pub fn start(address: Option<&str>, runtime: &Runtime) -> anyhow::Result<Self> {
+    pub fn start(
+        address: Option<&str>,
+        access: &access::Settings,
+        measure: &Measure,
+        runtime: &Runtime,
+    ) -> anyhow::Result<Self> {
         let conditions = [
             ("kafka", "not reached yet"),
             ("partitions", "none are assigned yet"),
@@ -50,13 +58,12 @@ impl Pulse {
         // An epoch that is not needed is none that fails.
         health.ready("epochs");
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+        let board = telling::board(&measure.plant, measure.blueprint.mode())?;
         let server = address
-            .map(|address| -> anyhow::Result<Running> {
-                let server = Server::bind(address, health.clone(), metrics.clone());
-                Ok(server.map_err(usage)?.spawn(runtime.handle())?)
-            })
+            .map(|address| telling::serve(address, access, &health, &metrics, &board, runtime))
             .transpose()?;
         Ok(Self {
+            shown: server.is_some().then(|| Told::new(board)),
             health,
             metrics,
             server,
@@ -76,14 +83,32 @@ impl Pulse {
         self.health.not_ready("kafka", reason);
     }
 
+    /// What is measured against from now on.
+    pub fn change(&self, measure: &Measure) {
+        if let Some(shown) = &self.shown {
+            shown.change(measure);
+        }
+    }
+
     /// The loop goes on; once a second it tells how everything stands.
     pub fn beat(&mut self, reader: &Reader, group: &mut Group) {
         self.health.beat();
+        if let Some(shown) = &mut self.shown {
+            shown.take(group);
+            shown.look(group);
+        } else {
+            let lanes = group.lanes.values_mut();
+            lanes.for_each(|lane| drop(lane.draft().take_news()));
+        }
         if self.last.is_some_and(|last| last.elapsed() < TELL_EVERY) {
             return;
         }
         self.last = Some(Instant::now());
         self.conditions(reader, group);
+        if let Some(shown) = &mut self.shown {
+            let connected = reader.brokers().is_some_and(|brokers| brokers > 0);
+            shown.tell(group, connected && !group.lanes.is_empty());
+        }
         self.metrics.partitions_assigned(group.lanes.len() as u64);
         self.metrics.queue_depth("epoch", group.waiting() as u64);
         for partition in self.gone(group) {

@@ -25,6 +25,7 @@ use super::shelf::{Saving, Shelf};
 use super::sink::Sink;
 use super::strays::Strays;
 use super::topics;
+use crate::access::Operator;
 use crate::args::{Format, RunArgs};
 use crate::blueprint::Blueprint;
 use crate::config::Config;
@@ -127,13 +128,18 @@ fn prepare<'a>(
         ..payload::Options::default()
     })
     .map_err(usage)?;
-    let pulse = Pulse::start(config.http.as_deref(), runtime)?;
+    let http = config.http.as_deref();
+    let operator = http.map(|_| Operator::of(&config.data)).transpose()?;
+    let mut access = config.access.clone();
+    access.access.operator = operator.as_ref().map(|operator| operator.token.clone());
+    let pulse = Pulse::start(http, &access, &measure, runtime)?;
     let client = settings.client("run");
     let reader = clients::join(settings, &settings.group, &names.observations)?;
     let sink = Sink::open(settings, client.clone(), &reader)?;
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot make folder `{}`", config.data.display()))
         .map_err(usage)?;
+    operator.map(|operator| operator.keep()).transpose()?;
     let shelf = Shelf::within(&config.data);
     let copy = Copy::open(&config.data, &measure)?;
     let restorer = Restorer {
@@ -189,6 +195,7 @@ impl Running<'_> {
                     self.control = Some(control);
                     self.copy.measured_against(&measure)?;
                     let policy = PlantPolicy(measure.plant.clone());
+                    self.pulse.change(&measure);
                     self.group.begin_with(measure, partitions.observations);
                     let run = clients::run_id()?;
                     self.responder = Some(clients::respond(settings, &names, run, policy)?);

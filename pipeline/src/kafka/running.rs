@@ -281,6 +281,7 @@ impl Running<'_> {
         if let Some(responder) = &self.responder {
             responder.allow(PlantPolicy(measure.plant.clone()));
         }
+        self.pulse.change(&measure);
         tracing::info!(
             devices = measure.plant.inventory().devices.len(),
             profiles = measure.plant.profile_hash(),

@@ -24,13 +24,15 @@ use crate::live::shadow::Beside;
 use crate::live::state::State;
 use crate::results::Results;
 use crate::shards::Shards;
+use crate::telling::Teller;
 
 /// Everything between a message and what comes of it.
 #[derive(Debug)]
 pub struct Core {
     blueprint: Blueprint,
-    intake: Intake,
-    shards: Shards,
+    pub(super) intake: Intake,
+    pub(super) shards: Shards,
+    pub(super) teller: Option<Teller>,
     /// What came out.
     pub results: Results,
     outlet: Outlet,
@@ -61,6 +63,7 @@ impl Core {
             blueprint,
             intake: Intake::new(plant, andon_schemas::bundle::BUNDLE_ROWS_MAX, false),
             shards: Shards::new(plant, shards)?,
+            teller: None,
             results,
             outlet,
             beside: Beside::default(),
@@ -122,6 +125,9 @@ impl Core {
         self.results.measured_against(&blueprint, &plant)?;
         self.intake.change(&plant);
         self.beside.follow(&blueprint);
+        if let Some(teller) = &self.teller {
+            teller.change(&plant, blueprint.mode());
+        }
         self.blueprint = blueprint;
         Ok(())
     }
@@ -239,6 +245,9 @@ impl Core {
         let mut outgoing = Vec::new();
         for (_, item) in &output.items {
             outgoing.extend(message_of(item, site)?);
+            if let Some(teller) = &self.teller {
+                teller.item(item);
+            }
         }
         let waited = self.waiting_since.take();
         let mut verdicts = 0;
@@ -262,6 +271,9 @@ impl Core {
         if let Some(since) = waited.filter(|_| verdicts > 0) {
             let micros = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.latency.saturating_record_n(micros, verdicts);
+            if let Some(teller) = &self.teller {
+                teller.waited(since.elapsed(), verdicts);
+            }
         }
         self.intake.settle(refused);
         let rejects = self.intake.take_rejects();

@@ -9,3 +9,4 @@ pub mod outlet;
 pub mod shadow;
 pub mod source;
 pub mod state;
+mod told;

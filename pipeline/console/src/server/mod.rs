@@ -4,9 +4,14 @@
 //! taken here and given to hyper one by one. There are [`Limits::places`]; whoever comes when all
 //! are taken waits in the listener's queue, and the others are asked to leave after their current
 //! answer. A client that is silent, slow, or does not read what it asked for keeps a place only
-//! until somebody else wants it.
+//! until somebody else wants it. Streams of events have places of their own, so that however many
+//! listen, requests are answered.
 
+mod api;
+mod body;
 mod connection;
+mod guard;
+mod listening;
 mod problem;
 mod routes;
 #[cfg(test)]
@@ -18,18 +23,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::TcpStream;
+use axum::middleware::from_fn_with_state;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
-use self::connection::Asked;
+use self::api::{Feed, Streams};
+use self::listening::Setting;
+use crate::access::{Access, AccessError, Gate, Tls};
+use crate::board::Board;
 use crate::health::Health;
 use crate::metrics::Metrics;
-
-/// Pause after a failure to take a connection, such as being out of file descriptors.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// What a client may take.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +49,8 @@ struct Limits {
     patience: Duration,
     /// How long it may then take to end.
     end_within: Duration,
+    /// How long a listener may leave what it is sent.
+    deaf_after: Duration,
 }
 
 impl Default for Limits {
@@ -54,6 +61,7 @@ impl Default for Limits {
             request_bytes: 16 << 10,
             patience: Duration::from_millis(250),
             end_within: Duration::from_secs(1),
+            deaf_after: Duration::from_secs(30),
         }
     }
 }
@@ -74,6 +82,9 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
+    feed: Option<Feed>,
+    tls: Option<Tls>,
+    health: Health,
     limits: Limits,
 }
 
@@ -91,17 +102,46 @@ impl Server {
         let listener = TcpListener::bind(address).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
         let local = listener.local_addr().map_err(refused)?;
-        if !local.ip().is_loopback() {
-            tracing::warn!(
-                "health and metrics on {local} can be read by everybody who reaches that address"
-            );
-        }
         Ok(Self {
             listener,
             address: local,
-            router: routes::router(health, metrics),
+            router: routes::router(health.clone(), metrics),
+            feed: None,
+            tls: None,
+            health,
             limits: Limits::default(),
         })
+    }
+
+    /// Tells of a plant as well, under `/v1`, to those who have access.
+    ///
+    /// # Errors
+    /// If others reach the address and could read and do everything, or a certificate cannot be
+    /// used.
+    pub fn telling(self, board: Board, access: Access) -> Result<Self, AccessError> {
+        self.with_streams(board, access, api::STREAMS_MAX)
+    }
+
+    fn with_streams(
+        mut self,
+        board: Board,
+        access: Access,
+        streams: usize,
+    ) -> Result<Self, AccessError> {
+        self.tls = match &access.certificates {
+            None => None,
+            Some(files) => Some(Tls::read(files, &access.clients)?),
+        };
+        let gate = Arc::new(Gate::of(access, self.address)?);
+        let feed = Feed {
+            board,
+            health: self.health.clone(),
+            streams: Streams::new(streams),
+        };
+        let routes = self.router.merge(api::router(feed.clone()));
+        self.router = routes.layer(from_fn_with_state(gate, guard::guard));
+        self.feed = Some(feed);
+        Ok(self)
     }
 
     /// The address that is listened on.
@@ -119,8 +159,25 @@ impl Server {
             let _within = runtime.enter();
             tokio::net::TcpListener::from_std(self.listener)?
         };
-        let serving = runtime.spawn(serve(listener, self.router, self.limits, stopping));
+        if let Some(feed) = self.feed.clone() {
+            runtime.spawn(api::tick(feed, stopping.clone()));
+        }
+        if self.feed.is_none() && !self.address.ip().is_loopback() {
+            let address = self.address;
+            tracing::warn!(
+                "health and metrics on {address} can be read by everybody who reaches that address"
+            );
+        }
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let setting = Setting {
+            router: self.router,
+            tls: self.tls,
+            board: self.feed.map(|feed| feed.board),
+            limits: self.limits,
+        };
+        let serving = runtime.spawn(listening::serve(listener, setting, stopping));
         Ok(Running {
+            scheme,
             address: self.address,
             stop,
             serving,
@@ -131,6 +188,8 @@ impl Server {
 /// A server that answers. Dropping it cuts every connection.
 #[derive(Debug)]
 pub struct Running {
+    /// How it is asked.
+    scheme: &'static str,
     address: SocketAddr,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
@@ -140,6 +199,11 @@ impl Running {
     /// The address that is listened on.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The same with how it is asked.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Stops listening, lets current answers out, and cuts what is left after the deadline.
@@ -159,66 +223,4 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.serving.abort();
     }
-}
-
-/// Takes connections until it is told to stop, then waits for those there are.
-async fn serve(
-    listener: tokio::net::TcpListener,
-    router: Router,
-    limits: Limits,
-    mut stopping: watch::Receiver<bool>,
-) {
-    let crowd = watch::Sender::new(());
-    let places = Arc::new(Semaphore::new(limits.places));
-    let mut connections = JoinSet::new();
-    loop {
-        let next = async {
-            let stream = take(&listener).await;
-            if places.available_permits() == 0 {
-                crowd.send_replace(());
-            }
-            (stream, Arc::clone(&places).acquire_owned().await)
-        };
-        let (stream, place) = tokio::select! {
-            next = next => next,
-            () = connection::stopped(&mut stopping) => break,
-        };
-        // Those that have ended; there are no more than there are places.
-        while connections.try_join_next().is_some() {}
-        let router = router.clone();
-        let asked = Asked {
-            stopping: stopping.clone(),
-            crowded: crowd.subscribe(),
-        };
-        connections.spawn(async move {
-            connection::serve(stream, router, limits, asked).await;
-            drop(place);
-        });
-    }
-    drop(listener);
-    while connections.join_next().await.is_some() {}
-}
-
-/// The next connection. A failure to take one is told once, and tried again.
-async fn take(listener: &tokio::net::TcpListener) -> TcpStream {
-    let mut is_news = true;
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return stream,
-            Err(error) if is_of_one_client(&error) => continue,
-            Err(error) if is_news => tracing::warn!("cannot take an HTTP connection: {error}"),
-            Err(error) => tracing::debug!("still cannot take an HTTP connection: {error}"),
-        }
-        is_news = false;
-        sleep(PAUSE).await;
-    }
-}
-
-/// The client gave up before its connection was taken: nothing that a pause would help.
-fn is_of_one_client(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset
-    )
 }

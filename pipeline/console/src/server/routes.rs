@@ -101,7 +101,7 @@ async fn unknown_path(uri: Uri) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, detail)
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> Problem {
+pub(super) async fn wrong_method(method: Method, uri: Uri) -> Problem {
     let detail = format!("`{method}` is not possible at `{}`", uri.path());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }

@@ -92,6 +92,11 @@ impl Episode {
         }
     }
 
+    /// The grade that its latest revision said; `None` before the first.
+    pub(super) fn told_grade(&self) -> Option<Grade> {
+        self.told.as_ref().map(|told| told.grade)
+    }
+
     pub(super) fn past(&self) -> Past {
         Past {
             id: self.id.clone(),

@@ -94,6 +94,12 @@ impl Case {
         self.episode.as_ref().map(|episode| episode.score())
     }
 
+    /// The open episode as its latest revision said it: its id, its grade, and since when.
+    pub(crate) fn told(&self) -> Option<(&str, Grade, EventTime)> {
+        let episode = self.episode.as_ref()?;
+        Some((&episode.id, episode.told_grade()?, episode.opened))
+    }
+
     /// Whether [`Case::conclude`] may have something to write.
     pub(crate) fn is_due(&self, window_closed: bool) -> bool {
         self.lapsed.is_some()

@@ -1,0 +1,172 @@
+//! What the pipeline puts on the board. One thread does, so nothing here is done by two at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use andon_schemas::grade::{Band, Grade};
+use andon_schemas::identity::DeviceId;
+use andon_schemas::time::EventTime;
+use andon_schemas::verdict::{Risk, RiskUpdate, State, Verdict};
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::Board;
+use super::face::{Face, Freshness, Lamp, Open};
+use super::floor::{Floor, Station};
+use super::wire::{RiskDocument, VerdictRow};
+
+/// What the engine knows of a device without anything having been published.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// The device.
+    pub device_id: DeviceId,
+    /// Its risk now.
+    pub risk: Risk,
+    /// Event time of its last accepted row.
+    pub last_seen: EventTime,
+    /// As of when, event time.
+    pub at: EventTime,
+    /// The open verdict: its id, its grade, and since when.
+    pub open: Option<(String, Grade, EventTime)>,
+}
+
+/// A risk event: the document and the lamp.
+#[derive(Serialize)]
+struct RiskEvent<'a> {
+    #[serde(flatten)]
+    document: RiskDocument<'a>,
+    lamp: Lamp,
+}
+
+impl Board {
+    /// A risk was published. Of a device that the inventory does not list nothing is shown but its
+    /// verdicts.
+    pub fn risk(&self, update: &RiskUpdate) {
+        let floor = self.floor();
+        self.is_of(update.event_time);
+        let Some(station) = floor.station(update.device_id.as_str()) else {
+            return;
+        };
+        let before = station.cell.face();
+        // A new verdict of the same step follows, or has been told.
+        let open = before
+            .and_then(|face| face.open.clone())
+            .filter(|_| update.verdict_id.is_some());
+        self.show(station, update.event_time, update.risk, open);
+        self.tell_risk(&floor, station);
+        self.past_mut()
+            .note(&station.id, update.event_time, update.risk);
+    }
+
+    /// A verdict came out.
+    pub fn verdict(&self, verdict: &Verdict) {
+        self.is_of(verdict.window.end);
+        let row = Arc::new(VerdictRow::of(verdict));
+        let whole = serde_json::to_vec(verdict).unwrap_or_default();
+        let floor = self.floor();
+        if let Some(station) = floor.station(verdict.device_id.as_str()) {
+            let open = (verdict.state != State::Cleared).then(|| Open {
+                verdict_id: row.verdict_id.clone(),
+                grade: verdict.grade,
+                since: verdict.event_time,
+                confidence: Some(verdict.confidence),
+            });
+            let at = verdict.window.end;
+            let before = station.cell.face();
+            let of_another = open.is_none()
+                && before
+                    .as_ref()
+                    .and_then(|face| face.open.as_ref())
+                    .is_some_and(|open| open.verdict_id != row.verdict_id);
+            if !of_another {
+                self.show(station, at, verdict.risk, open);
+                self.past_mut().note(&station.id, at, verdict.risk);
+            }
+        }
+        self.book_mut().take(verdict, &row, Bytes::from(whole));
+        if let Ok(data) = serde_json::to_string(&*row) {
+            self.ring().push("verdict", &data);
+        }
+    }
+
+    /// What the engine knows of some devices; what it does not speak of stays as it is.
+    pub fn hear(&self, heard: impl IntoIterator<Item = Heard>) {
+        let floor = self.floor();
+        for Heard {
+            device_id,
+            risk,
+            last_seen,
+            at,
+            open,
+        } in heard
+        {
+            let Some(station) = floor.station(device_id.as_str()) else {
+                continue;
+            };
+            if last_seen > EventTime::MIN {
+                station.cell.seen(last_seen);
+            }
+            let before = station.cell.face();
+            let known = before.as_ref().and_then(|face| face.open.as_ref());
+            let open = open.map(|(id, grade, since)| match known {
+                Some(known) if *known.verdict_id == *id && known.grade == grade => known.clone(),
+                _ => Open {
+                    verdict_id: id.into(),
+                    grade,
+                    since,
+                    confidence: None,
+                },
+            });
+            let is_known = |face: &Arc<Face>| face.risk == risk && face.open == open;
+            if before.as_ref().is_some_and(is_known) {
+                continue;
+            }
+            let lamp = station.cell.lamp();
+            let band = before.as_ref().map(|face| face.risk.band);
+            self.show(station, at, risk, open);
+            if station.cell.lamp() != lamp || band != Some(risk.band) {
+                self.tell_risk(&floor, station);
+                self.past_mut().note(&station.id, at, risk);
+            }
+        }
+    }
+
+    /// Something happened to a command; `order` is its document.
+    pub fn order(&self, order: &impl Serialize) {
+        if let Ok(data) = serde_json::to_string(order) {
+            self.ring().push("command", &data);
+        }
+    }
+
+    fn is_of(&self, at: EventTime) {
+        self.0.newest.fetch_max(at.micros(), Ordering::Relaxed);
+    }
+
+    fn show(&self, station: &Station, at: EventTime, risk: Risk, open: Option<Open>) {
+        let freshness = if risk.band == Band::Unknown {
+            Freshness::Stale
+        } else {
+            Freshness::Fresh
+        };
+        station.cell.show(Face {
+            at,
+            risk,
+            freshness,
+            open,
+            version: self.0.faces.fetch_add(1, Ordering::Relaxed),
+        });
+    }
+
+    fn tell_risk(&self, floor: &Floor, station: &Station) {
+        let Some(face) = station.cell.face() else {
+            return;
+        };
+        let event = RiskEvent {
+            document: floor.document(station, &face),
+            lamp: face.lamp(),
+        };
+        if let Ok(data) = serde_json::to_string(&event) {
+            self.ring().push("risk", &data);
+        }
+    }
+}

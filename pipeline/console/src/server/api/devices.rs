@@ -1,0 +1,85 @@
+//! Devices.
+
+use std::sync::Arc;
+
+use andon_schemas::identity::DeviceId;
+use andon_schemas::order::Order;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+
+use super::{Asked, Feed, answer, commands, limit, not_found, with_part};
+use crate::board::wire::{DeviceRow, RiskPoint, VerdictRow};
+use crate::board::{Lamp, Searched};
+use crate::server::problem::Problem;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    segment: Option<String>,
+    r#type: Option<String>,
+    lamp: Option<Lamp>,
+    q: Option<String>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Page {
+    devices: Vec<DeviceRow>,
+    next: Option<DeviceId>,
+}
+
+/// A page of devices in order of id.
+pub(super) async fn list(
+    State(feed): State<Feed>,
+    Asked(asked): Asked<Wanted>,
+) -> Result<Response, Problem> {
+    let wanted = Searched {
+        segment: asked.segment,
+        device_type: asked.r#type,
+        lamp: asked.lamp,
+        text: asked.q.map(|text| text.to_lowercase()),
+        after: asked.after.map(|id| id.to_lowercase()),
+        limit: limit(asked.limit)?,
+    };
+    let (devices, is_more) = feed.board.devices(&wanted, feed.is_silent());
+    let last = devices.last().map(|device| device.device_id.clone());
+    let next = last.filter(|_| is_more);
+    Ok(answer(Page { devices, next }))
+}
+
+#[derive(Serialize)]
+struct Device {
+    #[serde(flatten)]
+    row: DeviceRow,
+    firmware: Option<String>,
+    owner: Option<DeviceId>,
+    risk_history: Vec<RiskPoint>,
+    verdicts: Vec<Arc<VerdictRow>>,
+    commands: Vec<Order>,
+}
+
+/// All about one device.
+pub(super) async fn one(
+    State(feed): State<Feed>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = id.to_lowercase();
+    let board = &feed.board;
+    let Some((row, owner)) = board.device(&id, feed.is_silent()) else {
+        return Err(not_found("device", &id));
+    };
+    let commands = commands::of(&feed, &row.device_id).await?;
+    let open = row.verdict_id.as_ref();
+    let open = open.and_then(|id| board.whole_verdict(id));
+    let device = Device {
+        row,
+        firmware: None,
+        owner,
+        risk_history: board.risk_history(&id),
+        verdicts: board.verdicts_of(&id),
+        commands,
+    };
+    with_part(&device, "open", open.as_deref())
+}

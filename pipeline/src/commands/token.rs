@@ -1,0 +1,52 @@
+//! `andon token`: makes tokens for the console of a run.
+
+use std::fmt::Write as _;
+use std::io::Write;
+
+use anyhow::anyhow;
+use serde_json::json;
+
+use crate::access;
+use crate::args::{Format, TokenCommand};
+use crate::exit::{Outcome, usage};
+
+/// Longest name of whoever has a token, bytes.
+const NAME_BYTES_MAX: usize = 64;
+
+/// Runs the command.
+///
+/// # Errors
+/// If the name cannot be one, or the system gives no randomness.
+pub fn run(
+    command: &TokenCommand,
+    format: Format,
+    out: &mut impl Write,
+) -> anyhow::Result<Outcome> {
+    let TokenCommand::Create(args) = command;
+    let name = &args.name;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(is_plain) {
+        return Err(usage(anyhow!(
+            "a name is 1 to {NAME_BYTES_MAX} letters, digits, `-`, `_`, `.` or `@`"
+        )));
+    }
+    let (text, token) = access::make(name, args.role)?;
+    let mut digest = String::new();
+    for byte in token.digest {
+        write!(digest, "{byte:02x}")?;
+    }
+    let role = args.role.as_str();
+    match format {
+        Format::Json => writeln!(
+            out,
+            "{}",
+            json!({ "token": text, "name": name, "role": role, "sha256": digest })
+        )?,
+        Format::Text => writeln!(
+            out,
+            "{text}\n\nIt is not shown again. The configuration of the run takes:\n\n\
+             [[access.tokens]]\nname = \"{name}\"\nrole = \"{role}\"\nsha256 = \"{digest}\""
+        )?,
+    }
+    Ok(Outcome::Done)
+}

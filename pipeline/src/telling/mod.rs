@@ -1,0 +1,251 @@
+//! Tells a run's console what the run does: the board, its health and its metrics, and the server
+//! that shows them.
+
+mod counted;
+
+use std::time::{Duration, Instant};
+
+use andon_console::{Board, Health, Heard, Metrics, Pulse, Running, Server};
+use andon_engine::{Item, Plant, Standing};
+use andon_schemas::command::Mode;
+use andon_schemas::time::EventTime;
+use andon_schemas::verdict::Verdict;
+use anyhow::anyhow;
+use tokio::runtime::Runtime;
+
+pub use self::counted::Counted;
+use crate::access;
+use crate::exit::usage;
+use crate::intake::Tally;
+use crate::shards::{Look, Shards};
+use crate::wall;
+
+/// The source must be there.
+pub const SOURCE: &str = "source";
+/// What was known must be known again.
+pub const STATE: &str = "state";
+/// Everything known is looked over in about this time.
+const LOOKED_OVER_IN: Duration = Duration::from_secs(1);
+/// So many devices of a shard at a time, so that no row waits for long.
+const LOOKED_AT: usize = 2_048;
+/// How the run is doing is told this often.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
+/// How long the current answers are given at the end.
+const GOODBYE_WITHIN: Duration = Duration::from_millis(500);
+
+/// Whoever asks over HTTP is told by it.
+#[derive(Debug)]
+pub struct Teller {
+    board: Board,
+    health: Health,
+    metrics: Metrics,
+    server: Option<Running>,
+    counted: Counted,
+    /// The device that is looked at next, and when.
+    place: usize,
+    look_at: Instant,
+    told_at: Instant,
+    /// Plant time is wall time.
+    real_time: bool,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Largest event time so far.
+    pub newest: EventTime,
+    /// Silence means that nothing happens.
+    pub connected: bool,
+}
+
+/// A name for this process that no earlier one had.
+fn boot() -> anyhow::Result<String> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow!("the system gives no randomness: {error}"))?;
+    Ok(format!("{:012x}", u64::from_be_bytes(bytes) >> 16))
+}
+
+/// A board of a plant on which nothing is known yet.
+///
+/// # Errors
+/// If the system gives no randomness.
+pub fn board(plant: &Plant, mode: Mode) -> anyhow::Result<Board> {
+    let version = env!("CARGO_PKG_VERSION");
+    Ok(Board::new(plant.inventory(), mode, version, &boot()?))
+}
+
+/// Serves health and metrics, and the board to those who have access.
+///
+/// # Errors
+/// If the address cannot be listened on, or others reach it and could do everything.
+pub fn serve(
+    address: &str,
+    access: &access::Settings,
+    health: &Health,
+    metrics: &Metrics,
+    board: &Board,
+    runtime: &Runtime,
+) -> anyhow::Result<Running> {
+    let server = Server::bind(address, health.clone(), metrics.clone()).map_err(usage)?;
+    let server = if access.health_only {
+        server
+    } else {
+        let access = access.access.clone();
+        server.telling(board.clone(), access).map_err(usage)?
+    };
+    Ok(server.spawn(runtime.handle())?)
+}
+
+/// What an engine knows of a device, as the board takes it.
+pub fn heard(standing: Standing) -> Heard {
+    let open = standing.open;
+    Heard {
+        device_id: standing.device_id,
+        risk: standing.risk,
+        last_seen: standing.last_seen,
+        at: standing.at,
+        open: open.map(|open| (open.verdict_id, open.grade, open.since)),
+    }
+}
+
+impl Teller {
+    /// Listens on an address, and answers from now on.
+    ///
+    /// # Errors
+    /// If the address cannot be listened on.
+    pub fn open(
+        address: &str,
+        access: &access::Settings,
+        plant: &Plant,
+        mode: Mode,
+        real_time: bool,
+        runtime: &Runtime,
+    ) -> anyhow::Result<Self> {
+        let conditions = [(SOURCE, "not there yet"), (STATE, "not restored yet")];
+        let health = Health::new(&conditions, Health::STALLED_AFTER);
+        let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
+        let board = board(plant, mode)?;
+        let server = serve(address, access, &health, &metrics, &board, runtime)?;
+        let now = Instant::now();
+        Ok(Self {
+            board,
+            health,
+            metrics,
+            server: Some(server),
+            counted: Counted::default(),
+            place: 0,
+            look_at: now,
+            told_at: now,
+            real_time,
+        })
+    }
+
+    /// Where it is served.
+    pub fn url(&self) -> String {
+        self.server.as_ref().map(Running::url).unwrap_or_default()
+    }
+
+    /// What an earlier run knew is known again.
+    ///
+    /// # Errors
+    /// If a shard's thread is gone.
+    pub fn restored<'a>(
+        &mut self,
+        shards: &Shards,
+        verdicts: impl Iterator<Item = &'a Verdict>,
+        tally: &Tally,
+    ) -> anyhow::Result<()> {
+        let look = shards.look(0, usize::MAX)?;
+        self.hear(look.standings);
+        verdicts.for_each(|verdict| self.board.verdict(verdict));
+        self.counted.begin(tally, look.counts);
+        self.health.ready(STATE);
+        Ok(())
+    }
+
+    /// The devices are others from here on.
+    pub fn change(&self, plant: &Plant, mode: Mode) {
+        self.board.change(plant.inventory(), mode);
+    }
+
+    /// Takes something that came out.
+    pub fn item(&self, item: &Item) {
+        match item {
+            Item::Verdict(verdict) => {
+                self.metrics.verdict(verdict.grade, verdict.revision);
+                self.board.verdict(verdict);
+            }
+            Item::Risk(update) => self.board.risk(update),
+            Item::Refusal(_) | Item::Late(_) | Item::Duplicate(_) | Item::Window(_) => {}
+        }
+    }
+
+    /// Verdicts took so long from the reader to the hand-over.
+    pub fn waited(&self, wait: Duration, verdicts: u64) {
+        for _ in 0..verdicts {
+            self.metrics.ingest_to_verdict(wait);
+        }
+    }
+
+    /// The loop goes on; now and then it looks over what is known, and tells how it is doing.
+    ///
+    /// # Errors
+    /// If a shard's thread is gone.
+    pub fn beat(
+        &mut self,
+        shards: &Shards,
+        tally: &Tally,
+        progress: Progress,
+    ) -> anyhow::Result<()> {
+        self.health.beat();
+        let now = Instant::now();
+        if now < self.look_at {
+            return Ok(());
+        }
+        let look = shards.look(self.place, LOOKED_AT)?;
+        let pieces = u32::try_from(look.devices.div_ceil(LOOKED_AT)).unwrap_or(u32::MAX);
+        self.look_at = now + LOOKED_OVER_IN / pieces.max(1);
+        self.place += LOOKED_AT;
+        if self.place >= look.devices {
+            self.place = 0;
+        }
+        if now >= self.told_at {
+            self.tell(&look, tally, progress);
+        }
+        self.hear(look.standings);
+        Ok(())
+    }
+
+    fn hear(&self, standings: Vec<Standing>) {
+        self.board.hear(standings.into_iter().map(heard));
+    }
+
+    fn tell(&mut self, look: &Look, tally: &Tally, progress: Progress) {
+        let now = Instant::now();
+        let since = now.saturating_duration_since(self.told_at) + TOLD_EVERY;
+        self.told_at = now + TOLD_EVERY;
+        if progress.connected {
+            self.health.ready(SOURCE);
+        } else {
+            self.health.not_ready(SOURCE, "the broker is not there");
+        }
+        let newest = (progress.newest > EventTime::MIN).then_some(progress.newest);
+        let lag = newest.filter(|_| self.real_time);
+        let pulse = Pulse {
+            newest,
+            lag_ms: lag.map(|newest| wall::now().since(newest).micros() / 1_000),
+            connected: progress.connected,
+            totals: Counted::totals(tally, look.counts),
+        };
+        self.board.pulse(pulse, since.as_secs_f64());
+        self.counted.grow(&self.metrics, tally, look.counts);
+    }
+
+    /// Serves nobody any more.
+    pub fn close(&mut self, runtime: &Runtime) {
+        if let Some(server) = self.server.take() {
+            runtime.block_on(server.shutdown(GOODBYE_WITHIN));
+        }
+    }
+}
