@@ -3,7 +3,7 @@ import type { Lamp } from "../wire";
 import { lampName } from "../words/names";
 
 /** The sign of a lamp: its shape says the same as its colour. */
-export function Sign({ lamp, size = "text" }: { lamp: Lamp; size?: "text" | "board" | "large" }) {
+export function Sign({ lamp, size = "text" }: { lamp: Lamp; size?: "text" | "middle" | "large" }) {
   return <i class={`sign ${lamp} ${size}`} aria-hidden="true" />;
 }
 

@@ -129,7 +129,7 @@ function LightLink({ light, stop, index, onFocus }: LinkProps) {
       data-lamp={light.lamp}
       onFocus={onFocus}
     >
-      <Sign lamp={light.lamp} size="board" />
+      <Sign lamp={light.lamp} size="middle" />
     </a>
   );
 }

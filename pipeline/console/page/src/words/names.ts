@@ -8,6 +8,11 @@ export const LAMPS: readonly Lamp[] = ["critical", "high", "medium", "low", "unk
 const RANKS: Record<Grade, number> = { CRITICAL: 3, HIGH: 2, MEDIUM: 1, LOW: 0 };
 const ACRONYMS = new Set(["cnc", "agv", "rfid", "cmm", "plc", "hmi", "ups", "io", "ntp", "it", "ot"]);
 
+const MAKERS = new Map([
+  ["fanuc", "Fanuc"],
+  ["siemens", "Siemens"],
+]);
+
 /** 3 for CRITICAL down to 0 for LOW. */
 export function rank(grade: Grade): number {
   return RANKS[grade] ?? -1;
@@ -22,10 +27,12 @@ export function lampName(lamp: Lamp): string {
   return lamp === "normal" || lamp === "unknown" ? lamp : lamp.toUpperCase();
 }
 
-/** `cnc_controller_fanuc` is a "CNC controller fanuc". */
+/** `cnc_controller_fanuc` is a "CNC controller Fanuc". */
 export function spoken(name: string): string {
   const words = name.split(/[_\s-]+/).filter((word) => word !== "");
-  const said = words.map((word) => (ACRONYMS.has(word.toLowerCase()) ? word.toUpperCase() : word));
+  const said = words.map((word) =>
+    ACRONYMS.has(word.toLowerCase()) ? word.toUpperCase() : (MAKERS.get(word) ?? word),
+  );
   const text = said.join(" ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
