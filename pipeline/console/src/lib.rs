@@ -6,6 +6,7 @@
 
 mod health;
 mod metrics;
+mod page;
 mod probe;
 mod server;
 
