@@ -101,10 +101,6 @@ fn tag(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::unwrap_used,
-    reason = "what these functions cannot do fails the test that calls them"
-)]
 mod tests {
     use super::*;
 
