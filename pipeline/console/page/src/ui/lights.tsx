@@ -3,6 +3,7 @@
  * walk within. Where there are very many, only the rows in sight are in the document.
  */
 
+import { Component, createRef } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { clock, open, orders } from "../state/session";
 import { to } from "../state/route";
@@ -81,7 +82,13 @@ export function Lights({ lights, version }: { lights: readonly Light[]; version:
           : undefined;
         return (
           <li key={light.id} style={place}>
-            <LightLink light={light} stop={at === focus} index={at} onFocus={() => setFocus(at)} />
+            <LightLink
+              light={light}
+              changes={light.changes}
+              stop={at === focus}
+              index={at}
+              onFocus={() => setFocus(at)}
+            />
           </li>
         );
       })}
@@ -103,35 +110,44 @@ function reveal(list: HTMLUListElement | null, index: number, columns: number, i
 
 interface LinkProps {
   light: Light;
+  changes: number;
   stop: boolean;
   index: number;
   onFocus: () => void;
 }
 
-function LightLink({ light, stop, index, onFocus }: LinkProps) {
-  const sign = useRef<HTMLAnchorElement>(null);
-  const shown = useRef(light.changes);
-  useEffect(() => {
-    if (shown.current === light.changes) return;
-    shown.current = light.changes;
-    pulse(sign.current);
-  }, [light.changes]);
-  const name = describe(light);
-  return (
-    <a
-      ref={sign}
-      href={to.device(light.id)}
-      class="light"
-      title={name}
-      aria-label={name}
-      tabIndex={stop ? 0 : -1}
-      data-index={index}
-      data-lamp={light.lamp}
-      onFocus={onFocus}
-    >
-      <Sign lamp={light.lamp} size="middle" />
-    </a>
-  );
+/** Drawn again only when its own lamp changed: a burst elsewhere must not cost it anything. */
+class LightLink extends Component<LinkProps> {
+  readonly #sign = createRef<HTMLAnchorElement>();
+
+  override shouldComponentUpdate(next: LinkProps): boolean {
+    const { light, changes, stop, index } = this.props;
+    return next.light !== light || next.changes !== changes || next.stop !== stop || next.index !== index;
+  }
+
+  override componentDidUpdate(before: LinkProps): void {
+    const { light, changes } = this.props;
+    if (before.light === light && before.changes !== changes) pulse(this.#sign.current);
+  }
+
+  render({ light, stop, index, onFocus }: LinkProps) {
+    const name = describe(light);
+    return (
+      <a
+        ref={this.#sign}
+        href={to.device(light.id)}
+        class="light"
+        title={name}
+        aria-label={name}
+        tabIndex={stop ? 0 : -1}
+        data-index={index}
+        data-lamp={light.lamp}
+        onFocus={onFocus}
+      >
+        <Sign lamp={light.lamp} size="middle" />
+      </a>
+    );
+  }
 }
 
 function describe(light: Light): string {
