@@ -27,7 +27,7 @@ function Counts() {
   void countsVersion.value;
   const counts = model.value?.counts;
   return (
-    <ul class="counts" aria-label="Devices by state">
+    <ul class={isLost.value ? "counts stale" : "counts"} aria-label="Devices by state">
       {BIG.map((lamp) => (
         <li key={lamp} class={counts?.[lamp] === 0 ? "none" : ""}>
           <a href={to.devices({ lamp })} class={lamp}>
