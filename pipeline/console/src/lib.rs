@@ -11,6 +11,7 @@ mod access;
 mod board;
 mod health;
 mod metrics;
+mod page;
 mod probe;
 mod server;
 

@@ -1,0 +1,193 @@
+import { useEffect, useState } from "preact/hooks";
+import { get, sentence } from "../../net/client";
+import { clock, latest, now, ordersVersion } from "../../state/session";
+import { to } from "../../state/route";
+import type { Device, Verdict, VerdictDetail, VerdictRow } from "../../wire";
+import { lampName, lampOf, spoken } from "../../words/names";
+import { ageText } from "../../words/time";
+import { Graded, Sign } from "../../ui/lamp";
+import { Findings } from "./findings";
+import { Orders } from "./orders";
+import { RiskLine } from "./risk";
+
+interface Loaded {
+  device: Device | null;
+  detail: VerdictDetail | null;
+}
+
+/** A device with the verdict that is open for it, or with the one that the address names. */
+export function DeviceView({ id, verdictId }: { id?: string; verdictId?: string }) {
+  const key = id ?? verdictId ?? "";
+  const [loaded, setLoaded] = useState<Loaded & { key: string }>({ key: "", device: null, detail: null });
+  const [problem, setProblem] = useState("");
+  const isCurrent = loaded.key === key;
+  const device = isCurrent ? loaded.device : null;
+  const detail = isCurrent ? loaded.detail : null;
+  const of = device?.device_id ?? id;
+  const news = latest.value?.device_id === of ? `${latest.value?.verdict_id}/${latest.value?.revision}` : "";
+
+  useEffect(() => {
+    const abort = new AbortController();
+    read(abort.signal, id, verdictId)
+      .then((found) => {
+        setLoaded({ key, ...found });
+        setProblem("");
+      })
+      .catch((error: unknown) => {
+        if (!abort.signal.aborted) setProblem(sentence(error));
+      });
+    return () => abort.abort();
+  }, [key, news, ordersVersion.value]);
+
+  if (device === null && detail === null) {
+    return (
+      <div class="page" aria-busy={problem === ""}>
+        <h1>{id ?? "Verdict"}</h1>
+        {problem === "" ? <div class="skeleton" aria-label="Reading" /> : <p role="alert">{problem}</p>}
+      </div>
+    );
+  }
+  const verdict = detail?.verdict ?? device?.open ?? null;
+  return (
+    <article class="page device">
+      {problem !== "" && <p role="alert">{problem} What is shown is older.</p>}
+      <Title device={device} verdict={verdict} />
+      {verdict === null ? (
+        <p class="headline">Nothing is open for this device.{lastOf(device?.verdicts ?? [])}</p>
+      ) : (
+        <Findings verdict={verdict} />
+      )}
+      <div class="columns">
+        <section>
+          <h2>Risk over time</h2>
+          <RiskLine history={device?.risk_history ?? []} />
+        </section>
+        <Orders orders={detail?.commands ?? device?.commands ?? []} response={verdict?.response ?? null} />
+      </div>
+      {detail !== null && detail.revisions.length > 1 && <Revisions detail={detail} />}
+      <Earlier rows={device?.verdicts ?? []} shown={verdict?.verdict_id ?? ""} />
+    </article>
+  );
+}
+
+async function read(signal: AbortSignal, id?: string, verdictId?: string): Promise<Loaded> {
+  if (verdictId === undefined) {
+    const device = await get<Device>(`v1/devices/${encodeURIComponent(id ?? "")}`, signal);
+    const open = device.open?.verdict_id;
+    const detail = open === undefined ? null : await verdictOf(open, signal);
+    return { device, detail };
+  }
+  const detail = await verdictOf(verdictId, signal);
+  // What is not in the inventory has verdicts, and no page of its own.
+  const path = `v1/devices/${encodeURIComponent(detail.verdict.device_id)}`;
+  const device = await get<Device>(path, signal).catch(() => null);
+  return { device, detail };
+}
+
+function verdictOf(id: string, signal: AbortSignal): Promise<VerdictDetail> {
+  return get<VerdictDetail>(`v1/verdicts/${encodeURIComponent(id)}`, signal);
+}
+
+function lastOf(rows: readonly VerdictRow[]): string {
+  const last = rows[0];
+  return last === undefined ? "" : ` The last verdict was ${ageText(last.updated, now.value)}.`;
+}
+
+function Title({ device, verdict }: { device: Device | null; verdict: Verdict | null }) {
+  const isOpen = verdict !== null && verdict.state !== "cleared";
+  const lamp = isOpen ? lampOf(verdict.grade) : (device?.lamp ?? "unknown");
+  const risk = device?.risk ?? verdict?.risk;
+  const type = device?.device_type ?? verdict?.device_type ?? "";
+  const since = verdict === null ? null : verdict.event_time;
+  const facts: [string, string][] = [
+    ["Type", type === "" ? "not in the inventory" : spoken(type)],
+    ["Segment", device?.segment ?? verdict?.segment ?? "–"],
+    ["Risk class", device?.risk_class ?? verdict?.risk_class ?? "–"],
+    ["Safety-critical", device === null ? "–" : device.safety_critical ? "yes" : "no"],
+    ["Owner", device?.owner ?? "–"],
+    ["Firmware", firmwareText(device?.firmware)],
+    ["Last seen", seenText(device)],
+  ];
+  return (
+    <header class="title">
+      <p class={`state ${lamp}`}>
+        <Sign lamp={lamp} size="large" />
+        <b>{lampName(lamp)}</b>
+        {since !== null && (
+          <span>
+            {isOpen ? "since" : "was open from"} {clock.value.day(since)} ({clock.value.zone}),{" "}
+            {ageText(since, now.value)}
+          </span>
+        )}
+      </p>
+      <h1>{device?.device_id ?? verdict?.device_id}</h1>
+      <dl class="facts">
+        {facts.map(([name, text]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{text}</dd>
+          </div>
+        ))}
+        <div>
+          <dt>Risk, trust</dt>
+          <dd>
+            {risk == null || risk.score === null ? "unknown" : `${risk.score}, ${risk.trust ?? "–"} of 100 (${risk.band})`}
+          </dd>
+        </div>
+      </dl>
+    </header>
+  );
+}
+
+function seenText(device: Device | null): string {
+  if (device === null || device.last_seen === null) return "never";
+  return `${clock.value.day(device.last_seen)}, ${ageText(device.last_seen, now.value)}`;
+}
+
+function firmwareText(firmware: unknown): string {
+  if (typeof firmware === "string") return firmware;
+  if (typeof firmware === "object" && firmware !== null && "version" in firmware) {
+    return String(firmware.version);
+  }
+  return "–";
+}
+
+function Revisions({ detail }: { detail: VerdictDetail }) {
+  return (
+    <section>
+      <h2>How it went on</h2>
+      <ol class="revisions">
+        {detail.revisions.map((revision) => (
+          <li key={revision.revision}>
+            <time dateTime={revision.at}>{clock.value.day(revision.at)}</time>
+            <Graded lamp={lampOf(revision.grade)} />
+            <span class="quiet">{revision.state}</span>
+            <span>{revision.sentence}</span>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function Earlier({ rows, shown }: { rows: readonly VerdictRow[]; shown: string }) {
+  const others = rows.filter((row) => row.verdict_id !== shown);
+  if (others.length === 0) return null;
+  return (
+    <section>
+      <h2>Other verdicts of this device</h2>
+      <ol class="revisions">
+        {others.map((row) => (
+          <li key={row.verdict_id}>
+            <time dateTime={row.event_time}>{clock.value.day(row.event_time)}</time>
+            <Graded lamp={lampOf(row.grade)} />
+            <span class="quiet">{row.state}</span>
+            <a href={to.verdict(row.verdict_id)} data-item>
+              {row.sentence}
+            </a>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}

@@ -1,0 +1,72 @@
+import { clock } from "../../state/session";
+import { to } from "../../state/route";
+import type { Order, Response } from "../../wire";
+import { consequence, orderText } from "../../words/response";
+import { actionDone, actionNoun } from "../../words/names";
+
+/** What is being done: the orders and their state, else what the verdict asks for. */
+export function Orders({ orders, response }: { orders: readonly Order[]; response: Response | null }) {
+  return (
+    <section>
+      <h2>What is being done</h2>
+      {orders.length === 0 ? <Asked response={response} /> : null}
+      <ol class="orders">
+        {orders.map((order) => (
+          <OrderItem key={order.command.command_id} order={order} />
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function OrderItem({ order }: { order: Order }) {
+  const { command } = order;
+  const meant = consequence(command.device_id, command.response, command.release);
+  return (
+    <li>
+      <p>
+        <strong>{orderText(order)}</strong>{" "}
+        <span class="quiet">
+          {clock.value.day(order.updated)}
+          {order.by !== null && `, by ${order.by}`}
+        </span>
+      </p>
+      <p>{meant.cut}</p>
+      <Flows stays={meant.stays} flows={meant.flows} />
+      {order.note !== "" && <p class="quiet">{order.note}</p>}
+      {order.state === "proposed" && <a href={to.approvals}>Decide under Approvals</a>}
+    </li>
+  );
+}
+
+function Asked({ response }: { response: Response | null }) {
+  if (response === null) return <p class="quiet">Nothing: nothing is open.</p>;
+  const meant = consequence("The device", response, false);
+  const isMonitor = response.mode === "monitor";
+  return (
+    <div>
+      <p>
+        {isMonitor ? "Nothing yet: the pipeline only watches. It would be " : ""}
+        <strong>{isMonitor ? actionDone(response.action) : `The verdict asks for: ${actionNoun(response.action)}`}</strong>
+        {response.approval === "required" && ", once a person has agreed"}.
+      </p>
+      <p>{meant.cut}</p>
+      <Flows stays={meant.stays} flows={meant.flows} />
+      {response.note !== "" && <p class="quiet">{response.note}</p>}
+    </div>
+  );
+}
+
+export function Flows({ stays, flows }: { stays: string; flows: readonly string[] }) {
+  if (stays === "") return null;
+  return (
+    <>
+      <p class="stays">{stays}</p>
+      <ul class="flows">
+        {flows.map((flow) => (
+          <li key={flow}>{flow}</li>
+        ))}
+      </ul>
+    </>
+  );
+}

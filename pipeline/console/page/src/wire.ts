@@ -1,0 +1,219 @@
+/** What the server says, as it says it. Times are RFC 3339 strings of event time. */
+
+export type Lamp = "critical" | "high" | "medium" | "low" | "normal" | "unknown";
+export type Grade = "CRITICAL" | "HIGH" | "MEDIUM" | "LOW";
+export type Band = "critical" | "high" | "medium" | "low" | "unknown";
+export type Action = "log" | "watch" | "restrict" | "isolate" | "quarantine";
+export type Mode = "monitor" | "enforce";
+export type Approval = "automatic" | "required";
+export type VerdictState = "raised" | "escalated" | "updated" | "cleared";
+export type Counts = Record<Lamp, number>;
+
+export interface Plant {
+  site: string;
+  timezone: string;
+  version: string;
+  mode: Mode;
+  lines: { name: string; segments: PlantSegment[] }[];
+  types: { type: string; devices: number; safety_critical: boolean }[];
+}
+
+export interface PlantSegment {
+  id: string;
+  name: string;
+  line: string;
+  devices: number;
+}
+
+/** `[device, type, lamp, score, since]` */
+export type LampRow = [string, string, Lamp, number | null, string | null];
+
+export interface Board {
+  seq: string;
+  at: string | null;
+  counts: Counts;
+  segments: BoardSegment[];
+}
+
+export interface BoardSegment {
+  id: string;
+  counts: Counts;
+  lamps: LampRow[] | null;
+}
+
+export interface Risk {
+  score: number | null;
+  trust: number | null;
+  band: Band;
+}
+
+export interface RiskEvent extends Risk {
+  device_id: string;
+  event_time: string;
+  verdict_id: string | null;
+  lamp: Lamp;
+}
+
+export interface DeviceRow {
+  device_id: string;
+  device_type: string;
+  segment: string;
+  line: string;
+  risk_class: string | null;
+  safety_critical: boolean;
+  lamp: Lamp;
+  verdict_id: string | null;
+  since: string | null;
+  risk: Risk;
+  last_seen: string | null;
+}
+
+export interface Device extends DeviceRow {
+  firmware: unknown;
+  owner: string | null;
+  risk_history: { at: string; score: number | null; band: Band }[];
+  verdicts: VerdictRow[];
+  commands: Order[];
+  open: Verdict | null;
+}
+
+export interface VerdictRow {
+  verdict_id: string;
+  revision: number;
+  state: VerdictState;
+  device_id: string;
+  device_type: string;
+  segment: string;
+  grade: Grade;
+  event_time: string;
+  updated: string;
+  sentence: string;
+  action: Action;
+  approval: Approval;
+  mode: Mode;
+  detectors: string[];
+}
+
+export interface FlowMatch {
+  peer: string;
+  transport: string | null;
+  port: number | null;
+}
+
+export interface Response {
+  action: Action;
+  mode: Mode;
+  scope: FlowMatch[];
+  exceptions: FlowMatch[];
+  expires: string | null;
+  approval: Approval;
+  note: string;
+  notify: string[];
+}
+
+export interface Source {
+  topic: string;
+  partition: number;
+  offset: number;
+}
+
+export interface Finding {
+  detector: string;
+  grade: Grade;
+  counts_as?: Grade;
+  proven?: boolean;
+  rule: boolean;
+  plane: string;
+  score: number;
+  p_value: number | null;
+  observed: unknown;
+  expected: unknown;
+  sentence: string;
+  clears: string;
+  techniques: string[];
+  confidence: { basis: string; n: number };
+  window: { start: string; end: string };
+  count: number;
+  active: boolean;
+  source: Source[];
+}
+
+export interface Verdict {
+  verdict_id: string;
+  revision: number;
+  state: VerdictState;
+  device_id: string;
+  device_type: string;
+  segment: string;
+  risk_class: string | null;
+  site: string;
+  event_time: string;
+  window: { start: string; end: string };
+  grade: Grade;
+  confidence: { basis: string; n: number };
+  risk: Risk;
+  sentence: string;
+  findings: Finding[];
+  response: Response;
+  profile: { name: string; version: string; hash: string };
+}
+
+export interface VerdictDetail {
+  verdict: Verdict;
+  revisions: { revision: number; state: VerdictState; grade: Grade; at: string; sentence: string }[];
+  commands: Order[];
+}
+
+export type OrderState =
+  | "proposed"
+  | "approved"
+  | "issued"
+  | "acknowledged"
+  | "failed"
+  | "timed_out"
+  | "expired"
+  | "released"
+  | "rejected"
+  | "waiting";
+
+export interface Command {
+  command_id: string;
+  verdict_id: string;
+  device_id: string;
+  site: string;
+  step: number;
+  issued: string;
+  release: boolean;
+  reason: string;
+  response: Response;
+}
+
+export interface Order {
+  command: Command;
+  state: OrderState;
+  updated: string;
+  by: string | null;
+  note: string;
+}
+
+export interface Status {
+  at: string | null;
+  events_per_second: number;
+  lag_ms: number | null;
+  ready: boolean;
+  unmet: { condition: string; reason: string }[];
+  records: number;
+  rejects: number;
+  verdicts_open: number;
+  waiting_approvals: number;
+  mode: Mode;
+  clients: number;
+}
+
+export interface FullStatus extends Status {
+  rejects_by_reason: Record<string, number>;
+  version: string;
+  uptime_s: number;
+  late: number;
+  duplicates: number;
+}

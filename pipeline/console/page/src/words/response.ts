@@ -1,0 +1,77 @@
+/** What is being done, and what it would mean: the sentences people decide by. */
+
+import type { FlowMatch, Order, Response, VerdictRow } from "../wire";
+import { actionDone, actionNoun, isOver, orderState } from "./names";
+
+export function flowText(flow: FlowMatch): string {
+  const door = [flow.transport, flow.port === null ? null : `port ${flow.port}`];
+  const said = door.filter((part) => part !== null).join(" ");
+  return said === "" ? flow.peer : `${flow.peer} (${said})`;
+}
+
+/** The state of the response in a few words, for a line of the open list. */
+export function responseState(row: VerdictRow, order: Order | undefined): string {
+  if (order !== undefined) return orderText(order);
+  if (row.action === "log") return "logged for review";
+  if (row.mode === "monitor") return `would be ${actionDone(row.action)}`;
+  if (row.approval === "required") return `${actionNoun(row.action)} waits for a person`;
+  return `${actionNoun(row.action)} ordered`;
+}
+
+export function orderText(order: Order): string {
+  const { action, mode } = order.command.response;
+  const noun = order.command.release ? "release" : actionNoun(action);
+  if (mode === "monitor" && !isOver(order.state)) {
+    return order.state === "proposed" ? `${noun} would wait for a person` : `would be ${actionDone(action)}`;
+  }
+  if (order.state === "acknowledged") return order.command.release ? "released" : actionDone(action);
+  return `${noun} ${orderState(order.state)}`;
+}
+
+export interface Consequence {
+  /** What will be cut, one sentence. */
+  cut: string;
+  /** What stays up, one sentence before the list of flows. */
+  stays: string;
+  flows: string[];
+}
+
+/** What following a command means for its device. */
+export function consequence(device: string, response: Response, isRelease: boolean): Consequence {
+  const flows = response.exceptions.map(flowText);
+  if (isRelease) {
+    return { cut: `Nothing. Everything that was cut for ${device} is open again.`, stays: "", flows: [] };
+  }
+  const kept =
+    flows.length === 0
+      ? "No flow of it is excepted."
+      : `These flows stay up, whatever happens:`;
+  switch (response.action) {
+    case "log":
+    case "watch":
+      return { cut: "Nothing is cut: it is only looked at more closely.", stays: "", flows: [] };
+    case "restrict": {
+      const scope = response.scope.map(flowText).join(", ");
+      const what = scope === "" ? "the offending flows" : `its flows with ${scope}`;
+      return { cut: `Of ${device}, only ${what} will be cut.`, stays: kept, flows };
+    }
+    case "isolate":
+      return {
+        cut: `${device} will lose every connection but those to its historian, updates, attestation and safety functions. It leaves production.`,
+        stays: kept,
+        flows,
+      };
+    case "quarantine":
+      return {
+        cut: `${device} will lose every connection but its safety flows. What it controls goes on without commands from outside.`,
+        stays: kept,
+        flows,
+      };
+  }
+}
+
+/** The whole consequence in one sentence: what is asked for twice before it is done. */
+export function consequenceText(device: string, response: Response, isRelease: boolean): string {
+  const { cut, flows } = consequence(device, response, isRelease);
+  return flows.length === 0 ? cut : `${cut} Stays up: ${flows.join(", ")}.`;
+}
