@@ -163,11 +163,11 @@ impl Floor {
 
     /// The plant, as it is written down.
     pub(crate) fn view(&self, version: &str) -> PlantView {
-        let mut lines: BTreeMap<&str, BTreeMap<u32, u64>> = BTreeMap::new();
+        let mut zones: BTreeMap<u32, BTreeMap<&str, u64>> = BTreeMap::new();
         let mut types: BTreeMap<&str, TypeView> = BTreeMap::new();
         for station in self.watched() {
-            let zones = lines.entry(&station.line).or_default();
-            *zones.entry(station.zone).or_default() += 1;
+            let lines = zones.entry(station.zone).or_default();
+            *lines.entry(&station.line).or_default() += 1;
             let kind = types
                 .entry(&station.device_type)
                 .or_insert_with(|| TypeView {
@@ -187,6 +187,16 @@ impl Floor {
                 devices,
             }
         };
+        // A segment stands at the line of most of its devices: its gateway is at none.
+        let mut lines: BTreeMap<&str, BTreeMap<u32, u64>> = BTreeMap::new();
+        for (zone, counts) in zones {
+            let most = counts.iter().max_by_key(|(_, devices)| **devices);
+            let line = most.map_or("", |(line, _)| line);
+            lines
+                .entry(line)
+                .or_default()
+                .insert(zone, counts.values().sum());
+        }
         PlantView {
             site: self.site.clone(),
             timezone: self.timezone.clone(),
