@@ -126,6 +126,8 @@ fn clients_prove_who_they_are_by_certificates_that_our_authority_signed() {
         status(None, "Authorization: Bearer andon_token\r\n"),
         Some(200)
     );
+    // With both, it may be reached by others.
+    assert!(is_served_to_others(ours.certificates(None)));
     // Who does not speak TLS gets no answer, and harms nobody.
     let mut plain = TcpStream::connect(console.address()).unwrap();
     plain
@@ -138,6 +140,21 @@ fn clients_prove_who_they_are_by_certificates_that_our_authority_signed() {
         status(None, "Authorization: Bearer andon_token\r\n"),
         Some(200)
     );
+}
+
+fn is_served_to_others(certificates: Certificates) -> bool {
+    let health = crate::health::Health::new(&[], super::LONG);
+    let metrics = crate::metrics::Metrics::new("1");
+    let server = crate::server::Server::bind("0.0.0.0:0", health, metrics).unwrap();
+    let inventory = andon_schemas::builtin::inventory().unwrap();
+    let mode = andon_schemas::command::Mode::Monitor;
+    let board = crate::board::Board::new(&inventory, mode, "1", "boot");
+    let access = Access {
+        certificates: Some(certificates),
+        tokens: vec![Token::of_text("andon_token", "soc", Role::Read)],
+        ..Access::default()
+    };
+    server.telling(board, access).is_ok()
 }
 
 #[test]
