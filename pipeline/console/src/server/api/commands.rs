@@ -3,10 +3,12 @@
 use andon_schemas::act::{Act, ActKind, ActRefused, Acted, NAME_BYTES_MAX, Refusal};
 use andon_schemas::identity::DeviceId;
 use andon_schemas::order::{Order, OrderFilter, OrderScope};
+use andon_schemas::time::EventTime;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
@@ -27,8 +29,10 @@ pub(super) struct Wanted {
     limit: Option<usize>,
 }
 
-#[derive(Serialize)]
-struct Page {
+/// A page of commands.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CommandPage")]
+pub(super) struct Page {
     commands: Vec<Order>,
     next: Option<String>,
 }
@@ -92,11 +96,18 @@ pub(super) async fn one(
 }
 
 /// What a person says.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Said {
     reason: String,
     hours: Option<u32>,
+}
+
+/// Until when commands about a device are held back.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Suppressed {
+    device: DeviceId,
+    suppressed_until: EventTime,
 }
 
 /// A person decides about a command.
@@ -171,7 +182,13 @@ async fn act(
     let acted = waiting(move || desk.act(act)).await?;
     match acted {
         Ok(Acted::Order(order)) => Ok(answer(order)),
-        Ok(suppressed @ Acted::Suppressed { .. }) => Ok(answer(suppressed)),
+        Ok(Acted::Suppressed {
+            device,
+            suppressed_until,
+        }) => Ok(answer(Suppressed {
+            device,
+            suppressed_until,
+        })),
         Err(refused) => Err(problem_of(&refused)),
     }
 }

@@ -6,6 +6,7 @@ use andon_schemas::identity::DeviceId;
 use andon_schemas::order::Order;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Asked, Feed, answer, commands, limit, not_found, with_part};
@@ -24,8 +25,10 @@ pub(super) struct Wanted {
     limit: Option<usize>,
 }
 
-#[derive(Serialize)]
-struct Page {
+/// A page of devices.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DevicePage")]
+pub(super) struct Page {
     devices: Vec<DeviceRow>,
     next: Option<DeviceId>,
 }
@@ -49,8 +52,9 @@ pub(super) async fn list(
     Ok(answer(Page { devices, next }))
 }
 
-#[derive(Serialize)]
-struct Device {
+/// All about one device.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Device {
     #[serde(flatten)]
     row: DeviceRow,
     firmware: Option<String>,

@@ -3,6 +3,7 @@
 mod commands;
 mod devices;
 mod events;
+mod openapi;
 mod plant;
 mod risk;
 #[cfg(test)]
@@ -60,6 +61,7 @@ pub(super) fn router(feed: Feed) -> Router {
         .route("/v1/risk", post(risk::many))
         .route("/v1/risk/{device}", get(risk::one))
         .route("/v1/segments/{id}/risk", get(risk::segment))
+        .route("/v1/openapi.json", get(openapi::document))
         .route("/v1/events", get(events::events))
         .route("/v1/commands", get(commands::list))
         .route("/v1/commands/{id}", get(commands::one))

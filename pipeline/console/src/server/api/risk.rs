@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Feed, answer, not_found, tagged};
@@ -39,7 +40,8 @@ pub(super) async fn one(
     }))
 }
 
-#[derive(Debug, Deserialize)]
+/// Devices that are asked for at once.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Many {
     devices: Vec<String>,

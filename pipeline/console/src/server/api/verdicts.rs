@@ -8,6 +8,7 @@ use andon_schemas::order::Order;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Asked, Feed, answer, commands, limit, not_found, with_part};
@@ -32,8 +33,10 @@ enum Which {
     All,
 }
 
-#[derive(Serialize)]
-struct Page {
+/// A page of verdicts.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "VerdictPage")]
+pub(super) struct Page {
     verdicts: Vec<Arc<VerdictRow>>,
     next: Option<String>,
 }
@@ -60,8 +63,9 @@ pub(super) async fn list(
     Ok(answer(Page { verdicts, next }))
 }
 
-#[derive(Serialize)]
-struct About {
+/// A verdict with what is kept of its revisions.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct About {
     revisions: Vec<RevisionRow>,
     commands: Vec<Order>,
 }

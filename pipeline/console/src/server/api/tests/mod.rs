@@ -3,6 +3,7 @@
 mod access;
 mod plant;
 mod streams;
+mod tls;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

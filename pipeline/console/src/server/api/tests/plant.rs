@@ -309,3 +309,28 @@ fn the_status_says_how_the_pipeline_is_doing() {
     );
     assert_eq!(status["unmet"], json!([]));
 }
+
+#[test]
+fn the_description_names_routes_that_there_are() {
+    let console = Console::new();
+    let document = console.get("/v1/openapi.json").json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().unwrap();
+    assert!(paths.len() > 15);
+    for (path, methods) in paths {
+        let path = path.replace("{id}", "x").replace("{device}", "x");
+        let undescribed = if methods.get("get").is_some() {
+            "PUT"
+        } else {
+            "GET"
+        };
+        let answer = console.ask(
+            undescribed,
+            &path,
+            "Authorization: Bearer andon_operator\r\n",
+            "",
+        );
+        // Of a route that there is, another method is asked in vain.
+        answer.is_problem(405, &path);
+    }
+}
