@@ -1,4 +1,4 @@
-//! The description of the routes in the words of OpenAPI 3.1, made of the types that they answer.
+//! The description of the routes in the words of `OpenAPI` 3.1, made of the types that they answer.
 
 use std::sync::OnceLock;
 
