@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use andon_schemas::canonical;
 use anyhow::{Context as _, anyhow};
 use regorus::{Engine, Value};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 use crate::exit::usage;
 
@@ -52,9 +52,10 @@ impl Policies {
                 text.with_context(|| format!("cannot read `{}`", path.display()))
             };
             let name = path.file_name().and_then(|name| name.to_str());
+            let is_policy = path.extension().is_some_and(|kind| kind == "rego");
             match name.unwrap_or_default() {
                 name if name.ends_with("_test.rego") => {}
-                name if name.ends_with(".rego") => {
+                _ if is_policy => {
                     rego.push((path.display().to_string(), text().map_err(usage)?));
                 }
                 "data.json" => {
@@ -74,17 +75,8 @@ impl Policies {
     }
 
     fn of(rego: Vec<(String, String)>, data: Vec<serde_json::Value>) -> Self {
-        let mut digest = Sha256::new();
-        for (_, text) in &rego {
-            digest.update(text);
-            digest.update([0]);
-        }
-        for value in &data {
-            digest.update(value.to_string());
-            digest.update([0]);
-        }
-        let hash = digest.finalize();
-        let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let texts: Vec<&str> = rego.iter().map(|(_, text)| text.as_str()).collect();
+        let hash = canonical::digest(&(texts, &data));
         Self { rego, data, hash }
     }
 
