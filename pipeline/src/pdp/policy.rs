@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use andon_schemas::canonical;
 use anyhow::{Context as _, anyhow};
 use regorus::{Engine, Value};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use crate::exit::usage;
 
@@ -75,8 +75,18 @@ impl Policies {
     }
 
     fn of(rego: Vec<(String, String)>, data: Vec<serde_json::Value>) -> Self {
-        let texts: Vec<&str> = rego.iter().map(|(_, text)| text.as_str()).collect();
-        let hash = canonical::digest(&(texts, &data));
+        let mut digest = Sha256::new();
+        let texts = rego.iter().map(|(_, text)| text.clone());
+        for text in texts.chain(data.iter().map(ToString::to_string)) {
+            digest.update(text);
+            digest.update([0]);
+        }
+        let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or('0');
+        let hash = digest.finalize();
+        let digits = hash
+            .iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+        let hash = digits.collect();
         Self { rego, data, hash }
     }
 
