@@ -33,3 +33,5 @@ pub mod wire;
 
 mod canonical;
 mod yaml;
+
+pub use canonical::hex;

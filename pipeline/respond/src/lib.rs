@@ -27,6 +27,7 @@ pub use device::device_view;
 pub use orders::{Answered, Dossier, Input, Orders, Output};
 pub use policy::{Policy, Rules, Shield};
 
+use andon_schemas::hex;
 use sha2::{Digest, Sha256};
 
 /// The first `bytes` of a SHA-256 over the parts, lower-case hex. A zero byte ends each part, and
@@ -37,10 +38,7 @@ fn digest(parts: &[&str], bytes: usize) -> String {
         digest.update(part.as_bytes());
         digest.update([0]);
     }
-    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or('0');
-    let hash = digest.finalize();
-    hash.iter()
-        .take(bytes)
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
+    let mut hash = hex(&digest.finalize());
+    hash.truncate(2 * bytes);
+    hash
 }

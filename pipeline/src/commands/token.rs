@@ -1,8 +1,8 @@
 //! `andon token`: makes tokens for the console of a run.
 
-use std::fmt::Write as _;
 use std::io::Write;
 
+use andon_schemas::hex;
 use anyhow::anyhow;
 use serde_json::json;
 
@@ -31,10 +31,7 @@ pub fn run(
         )));
     }
     let (text, token) = access::make(name, args.role)?;
-    let mut digest = String::new();
-    for byte in token.digest {
-        write!(digest, "{byte:02x}")?;
-    }
+    let digest = hex(&token.digest);
     let role = args.role.as_str();
     match format {
         Format::Json => writeln!(

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use andon_schemas::hex;
 use anyhow::{Context as _, anyhow};
 use regorus::{Engine, Value};
 use serde_json::json;
@@ -81,12 +82,7 @@ impl Policies {
             digest.update(text);
             digest.update([0]);
         }
-        let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or('0');
-        let hash = digest.finalize();
-        let digits = hash
-            .iter()
-            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
-        let hash = digits.collect();
+        let hash = hex(&digest.finalize());
         Self { rego, data, hash }
     }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use andon_schemas::hex;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -71,12 +72,7 @@ pub struct Token {
 impl Token {
     /// Makes a token of 32 random bytes; returns it as it is shown, once.
     pub fn of_bytes(bytes: &[u8; 32], name: &str, role: Role) -> (String, Self) {
-        use std::fmt::Write as _;
-        let mut text = String::from(PREFIX);
-        for byte in bytes {
-            // Writing to a text cannot fail.
-            let _written = write!(text, "{byte:02x}");
-        }
+        let text = format!("{PREFIX}{}", hex(bytes));
         let token = Self::of_text(&text, name, role);
         (text, token)
     }
