@@ -280,7 +280,7 @@ fn observations(
 }
 
 /// What a record says of one device, which stands at this end if it is a flow.
-pub fn own_view(
+fn own_view(
     record: Record,
     device: DeviceId,
     role: Role,
