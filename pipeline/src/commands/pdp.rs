@@ -16,7 +16,7 @@ use crate::args::{AskArgs, Format, PdpCommand, PlantArgs};
 use crate::blueprint::Blueprint;
 use crate::devices;
 use crate::exit::{Outcome, usage};
-use crate::pdp::{Answer, Decider, Known, Policies, document};
+use crate::pdp::{Answer, Decider, Known, Policies, Question, document};
 use crate::wall;
 
 /// How long a recorded risk counts: a run that is over says nothing new.
@@ -48,7 +48,7 @@ fn ask(args: &AskArgs, format: Format, out: &mut impl Write) -> anyhow::Result<O
         Some(folder) => Policies::read(folder)?,
         None => Policies::builtin()?,
     };
-    let mut decider = Decider::new(&policies, plant.inventory().clone(), &profiles)?;
+    let decider = Decider::new(&policies, plant.inventory().clone(), &profiles)?;
     let at = args.at.as_deref().map(EventTime::parse).transpose();
     let at = at.map_err(|e| usage(anyhow!("--at: {e}")))?;
     let mut audit = args.audit.as_deref().map(open_audit).transpose()?;
@@ -63,22 +63,25 @@ fn ask(args: &AskArgs, format: Format, out: &mut impl Write) -> anyhow::Result<O
             continue;
         }
         let began = Instant::now();
-        let device = Decider::device_of(question);
-        let known = device.as_ref().and_then(|device| risks.get(device));
-        let answer = decider.answer(question, known, now());
+        let asked = Question::read(question);
+        let device = asked.as_ref().ok().and_then(Question::device);
+        let answer = match &asked {
+            Ok(asked) => decider.answer(asked, device.and_then(|id| risks.get(id)), now()),
+            Err(reason) => Answer::denial(reason.clone()),
+        };
         let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         if let Some(audit) = &mut audit {
-            let asked: serde_json::Value =
-                serde_json::from_str(question).unwrap_or_else(|_| json!(question));
+            let asked = asked.as_ref().map(|asked| json!(asked.fields()));
             let entry = json!({
-                "schema": "andon.decision.v1", "time": now(), "question": asked,
+                "schema": "andon.decision.v1", "time": now(),
+                "question": asked.unwrap_or_else(|_| json!(question)),
                 "answer": answer, "policy": decider.policy_hash, "took_us": took_us,
             });
             writeln!(audit, "{entry}").context("the audit file cannot be written")?;
         }
         match format {
             Format::Json => writeln!(out, "{}", serde_json::to_string(&answer)?)?,
-            Format::Text => writeln!(out, "{}", line_of(device.as_deref(), &answer))?,
+            Format::Text => writeln!(out, "{}", line_of(device, &answer))?,
         }
     }
     Ok(Outcome::Done)

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use andon_schemas::grade::Band;
-use andon_schemas::inventory::{Device, Function, Inventory};
+use andon_schemas::inventory::{Function, Inventory};
 use andon_schemas::profile::{Hours, ProfileSet};
 use andon_schemas::time::EventTime;
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 use regorus::{Engine, Value};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::plant;
 use super::policy::{ENTRY, Policies};
@@ -65,7 +65,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn denial(reason: String) -> Self {
+    /// A denial for something that policies have no part in.
+    pub fn denial(reason: String) -> Self {
         Self {
             decision: Decision::Deny,
             reasons: vec![reason],
@@ -91,15 +92,56 @@ pub struct Known {
     pub expires: EventTime,
 }
 
+/// A question: a JSON object that says who asks, and for what.
+#[derive(Clone, Debug)]
+pub struct Question {
+    fields: Map<String, serde_json::Value>,
+}
+
+impl Question {
+    /// Reads a question. The id of its device is folded to lower case, as the inventory lists it.
+    ///
+    /// # Errors
+    /// Says why it is none.
+    pub fn read(text: &str) -> Result<Self, String> {
+        if text.len() > QUESTION_BYTES_MAX {
+            return Err(format!(
+                "the question is longer than {QUESTION_BYTES_MAX} bytes"
+            ));
+        }
+        let asked = serde_json::from_str(text);
+        let serde_json::Value::Object(mut fields) =
+            asked.map_err(|e| format!("the question is no JSON: {e}"))?
+        else {
+            return Err("the question is no JSON object".to_owned());
+        };
+        let device = fields
+            .get_mut("device")
+            .and_then(|device| device.get_mut("id"));
+        if let Some(serde_json::Value::String(id)) = device {
+            *id = id.to_lowercase();
+        }
+        Ok(Self { fields })
+    }
+
+    /// Whose it is, if it says so.
+    pub fn device(&self) -> Option<&str> {
+        self.fields.get("device")?.get("id")?.as_str()
+    }
+
+    /// As it was asked.
+    pub fn fields(&self) -> &Map<String, serde_json::Value> {
+        &self.fields
+    }
+}
+
 /// Answers questions.
 pub struct Decider {
-    /// The policies and what lies beside them, without the plant.
+    /// The policies, what lies beside them, and what all devices have in common.
     engine: Engine,
     inventory: Inventory,
     /// Active hours by device type.
     hours: BTreeMap<String, Hours>,
-    segments: Value,
-    resources: Value,
     /// What the policies were, SHA-256.
     pub policy_hash: String,
 }
@@ -125,94 +167,56 @@ impl Decider {
         let hours = profiles
             .iter()
             .filter_map(|profile| Some((profile.name.clone(), profile.hours.clone()?)));
+        let mut engine = policies.engine()?;
+        engine.add_data(rego(
+            json!({ "andon": { "plant": plant::common(&inventory) } }),
+        )?)?;
         Ok(Self {
-            engine: policies.engine()?,
-            segments: rego(&plant::segments(&inventory))?,
-            resources: rego(&plant::resources(&inventory))?,
+            engine,
             policy_hash: policies.hash.clone(),
             inventory,
             hours: hours.collect(),
         })
     }
 
-    /// Whose question it is, if it says so in a way that can be read.
-    pub fn device_of(question: &str) -> Option<String> {
-        let asked: serde_json::Value = serde_json::from_str(question).ok()?;
-        Some(asked.get("device")?.get("id")?.as_str()?.to_lowercase())
-    }
-
-    /// Answers a question, asked as a JSON object, at a moment. Whatever cannot be decided is
-    /// denied, with the reason.
-    pub fn answer(&mut self, question: &str, risk: Option<&Known>, now: EventTime) -> Answer {
+    /// Answers a question at a moment. Whatever cannot be decided is denied, with the reason.
+    pub fn answer(&self, question: &Question, risk: Option<&Known>, now: EventTime) -> Answer {
         self.decide(question, risk, now)
             .unwrap_or_else(|error| Answer::denial(format!("{error:#}")))
     }
 
     fn decide(
-        &mut self,
-        question: &str,
+        &self,
+        question: &Question,
         risk: Option<&Known>,
         now: EventTime,
     ) -> anyhow::Result<Answer> {
-        if question.len() > QUESTION_BYTES_MAX {
-            bail!("the question is longer than {QUESTION_BYTES_MAX} bytes");
-        }
-        let mut asked: serde_json::Value =
-            serde_json::from_str(question).map_err(|e| anyhow!("the question is no JSON: {e}"))?;
-        let Some(fields) = asked.as_object_mut() else {
-            bail!("the question is no JSON object");
-        };
+        let mut asked = question.fields.clone();
         // What the time is, is not for whoever asks to say.
-        fields.insert("now".to_owned(), json!(now));
-        // The inventory lists ids in lower case.
-        let id = fields
-            .get_mut("device")
-            .and_then(|device| device.get_mut("id"));
-        let device = id.and_then(|id| {
-            let folded = id.as_str()?.to_lowercase();
-            *id = json!(folded);
-            self.inventory.device(&folded)
-        });
-        let mut data = json!({ "zone": self.inventory.clock.name(), "devices": {} });
-        let mut known = json!({});
-        if let Some(device) = device.filter(|device| device.function != Function::Server) {
-            let hours = self.hours_of(device);
-            data["devices"][device.id.as_str()] = plant::of_device(device, hours, &self.inventory);
-            known[device.id.as_str()] = json!(risk);
+        asked.insert("now".to_owned(), json!(now));
+        let (mut devices, mut risks) = (Map::new(), Map::new());
+        let listed = question.device().and_then(|id| self.inventory.device(id));
+        if let Some(device) = listed.filter(|device| device.function != Function::Server) {
+            let hours = self.hours.get(&device.device_type);
+            let entry = plant::of_device(device, hours, &self.inventory);
+            devices.insert(device.id.to_string(), entry);
+            risks.insert(device.id.to_string(), json!(risk));
         }
-        // The policies stay; what they stand on is laid anew for each question, of one device only.
+        // The policies and the plant stay; the device is laid beside them for this question only.
         let mut engine = self.engine.clone();
-        engine.add_data(rego(&json!({
-            "andon": { "plant": data, "risk": { "devices": known } },
+        engine.add_data(rego(json!({
+            "andon": { "plant": { "devices": devices }, "risk": { "devices": risks } },
         }))?)?;
-        let shared = [("segments", &self.segments), ("resources", &self.resources)];
-        for (name, value) in shared {
-            engine.add_data(within(&["andon", "plant", name], value.clone()))?;
-        }
-        engine.set_input(rego(&asked)?);
+        engine.set_input(rego(asked.into())?);
         let answer = engine
             .eval_rule(ENTRY.to_owned())
             .map_err(|e| anyhow!("the policies cannot decide: {e}"))?;
-        serde_json::from_str(&answer.to_json_str()?)
+        serde_json::to_value(&answer)
+            .and_then(serde_json::from_value)
             .map_err(|e| anyhow!("what the policies answer is no decision: {e}"))
     }
-
-    fn hours_of(&self, device: &Device) -> Option<&Hours> {
-        self.hours.get(&device.device_type)
-    }
 }
 
-fn rego(value: &serde_json::Value) -> anyhow::Result<Value> {
-    Value::from_json_str(&value.to_string())
-}
-
-/// A value below these names.
-fn within(names: &[&str], value: Value) -> Value {
-    names.iter().rev().fold(value, |value, name| {
-        let mut around = Value::new_object();
-        if let Ok(members) = around.as_object_mut() {
-            members.insert(Value::from(*name), value);
-        }
-        around
-    })
+fn rego(value: serde_json::Value) -> anyhow::Result<Value> {
+    Ok(serde_json::from_value(value)?)
 }

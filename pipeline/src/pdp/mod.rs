@@ -15,6 +15,6 @@ mod policy;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{Answer, Decider, Decision, Known};
+pub use decide::{Answer, Decider, Decision, Known, Question};
 pub use plant::document;
 pub use policy::Policies;

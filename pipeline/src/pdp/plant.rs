@@ -28,10 +28,16 @@ pub fn document<'p>(inventory: &Inventory, profile: impl Fn(&str) -> Option<&'p 
             (device.id.to_string(), of_device(device, hours, inventory))
         })
         .collect();
+    let mut document = common(inventory);
+    document["devices"] = devices.into();
+    document
+}
+
+/// What all devices have in common.
+pub(super) fn common(inventory: &Inventory) -> Value {
     json!({
         "site": inventory.site,
         "zone": inventory.clock.name(),
-        "devices": devices,
         "resources": resources(inventory),
         "segments": segments(inventory),
     })
@@ -54,7 +60,7 @@ pub(super) fn of_device(device: &Device, hours: Option<&Hours>, inventory: &Inve
 }
 
 /// How sensitive whatever can be asked for is, by its id and by each of its names.
-pub(super) fn resources(inventory: &Inventory) -> Value {
+fn resources(inventory: &Inventory) -> Value {
     let mut resources = Map::new();
     for device in &inventory.devices {
         let is_safety = device.safety_critical || device.roles.iter().any(|role| role == "safety");
@@ -68,7 +74,7 @@ pub(super) fn resources(inventory: &Inventory) -> Value {
 }
 
 /// What the devices of each segment may open, and must not, in the order in which it is looked at.
-pub(super) fn segments(inventory: &Inventory) -> Value {
+fn segments(inventory: &Inventory) -> Value {
     let rules = |segment: &Segment| {
         let allowed = segment.allowed.iter().map(|rule| of_rule(rule, "allow"));
         let denied = segment.denied.iter().map(|rule| of_rule(rule, "deny"));

@@ -3,6 +3,7 @@
 
 use andon_schemas::builtin;
 use andon_schemas::inventory::{self, Function};
+use andon_schemas::time::EventTime;
 
 use super::*;
 use crate::setting::read_profiles;
@@ -13,8 +14,12 @@ fn decider() -> Decider {
     Decider::new(&Policies::builtin().unwrap(), inventory, &profiles).unwrap()
 }
 
-fn at(text: &str) -> andon_schemas::time::EventTime {
-    andon_schemas::time::EventTime::parse(text).unwrap()
+fn ask(decider: &Decider, question: &str, risk: Option<&Known>, now: EventTime) -> Answer {
+    Question::read(question).map_or_else(Answer::denial, |asked| decider.answer(&asked, risk, now))
+}
+
+fn at(text: &str) -> EventTime {
+    EventTime::parse(text).unwrap()
 }
 
 fn known(score: u8) -> Known {
@@ -33,34 +38,34 @@ const NORMAL: &str = r#"{"device":{"id":"Temp-Sensor-042","authenticated":true,"
 
 #[test]
 fn the_normal_request_of_the_requirements_is_allowed() {
-    let mut decider = decider();
+    let decider = decider();
     let now = at("2025-12-16T13:45:00Z");
-    let answer = decider.answer(NORMAL, Some(&known(25)), now);
+    let answer = ask(&decider, NORMAL, Some(&known(25)), now);
     assert_eq!(answer.decision, Decision::Allow, "{answer:?}");
     assert_eq!(answer.monitoring.as_deref(), Some("standard"));
     assert_eq!(answer.request_risk, Some(30.0));
     // The same engine, asked again, remembers nothing of it.
-    let answer = decider.answer(NORMAL, Some(&known(96)), now);
+    let answer = ask(&decider, NORMAL, Some(&known(96)), now);
     assert_eq!(answer.decision, Decision::Deny);
     assert!(answer.reasons[0].contains("96 of 100"), "{answer:?}");
     assert_eq!(
-        decider.answer(NORMAL, None, now).decision,
+        ask(&decider, NORMAL, None, now).decision,
         Decision::Constrain
     );
 }
 
 #[test]
 fn a_question_cannot_say_what_time_it_is() {
-    let mut decider = decider();
+    let decider = decider();
     let late = at("2025-12-16T13:50:01Z");
     let lie = NORMAL.replacen('{', r#"{"now":"2025-12-16T13:45:00Z","#, 1);
-    let answer = decider.answer(&lie, Some(&known(0)), late);
+    let answer = ask(&decider, &lie, Some(&known(0)), late);
     assert_eq!(answer.device_risk, None, "{answer:?}");
 }
 
 #[test]
 fn what_cannot_be_read_is_denied_with_the_reason() {
-    let mut decider = decider();
+    let decider = decider();
     let now = at("2025-12-16T13:45:00Z");
     let long = format!(r#"{{"x":"{}"}}"#, "y".repeat(70_000));
     for (question, reason) in [
@@ -77,7 +82,7 @@ fn what_cannot_be_read_is_denied_with_the_reason() {
         ),
         (&long, "longer"),
     ] {
-        let answer = decider.answer(question, None, now);
+        let answer = ask(&decider, question, None, now);
         assert_eq!(answer.decision, Decision::Deny, "{question}");
         let reasons = answer.reasons.join("; ");
         assert!(reasons.contains(reason), "{question}: {reasons}");
@@ -86,7 +91,7 @@ fn what_cannot_be_read_is_denied_with_the_reason() {
 
 #[test]
 fn the_safety_flow_of_every_safety_critical_device_stays_open() {
-    let mut decider = decider();
+    let decider = decider();
     let inventory = inventory::parse(builtin::INVENTORY).unwrap();
     let now = at("2025-12-16T13:45:00Z");
     let mut tried = 0;
@@ -111,7 +116,7 @@ fn the_safety_flow_of_every_safety_critical_device_stays_open() {
                 "address": rule.networks[0].addr(), "port": rule.ports[0],
             },
         });
-        let answer = decider.answer(&question.to_string(), Some(&known(100)), now);
+        let answer = ask(&decider, &question.to_string(), Some(&known(100)), now);
         assert_eq!(
             answer.decision,
             Decision::Allow,
