@@ -8,9 +8,10 @@
 #    "request": {"resource": "telemetry", "action": "write",
 #                "address": "10.6.0.13", "transport": "tcp", "port": 8883}}
 #
-# It stands on three documents: `data.andon.risk` is fed by `andon`, pushed or as a bundle;
-# `data.andon.plant` is what `andon pdp data` makes of the inventory; `data.andon.limits` is beside
-# this file, for the plant to set.
+# It stands on three documents. `data.andon.plant` is what `andon pdp data` writes of the inventory.
+# `data.andon.risk.devices` has what `GET /v1/risk/DEVICE` of a run says of each device, and until when
+# that counts, `expires`: so far whoever runs this puts it there. `data.andon.limits` lies beside this
+# file, for the plant to set. `andon pdp ask` brings all three along.
 #
 # Whoever the policy cannot tell apart from an intruder is denied; what nothing is known about is
 # constrained, and denied where it could do harm. A safety flow between devices of the inventory is
