@@ -68,7 +68,8 @@ pub enum ActKind {
         /// For how long; a day if nothing is said.
         hours: Option<u32>,
     },
-    /// Holds back commands about a device. What answers a CRITICAL verdict is never held back.
+    /// Holds back commands about a device. What answers a rule of CRITICAL is never held
+    /// back.
     Suppress {
         /// The device.
         device: DeviceId,

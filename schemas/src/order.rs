@@ -106,7 +106,8 @@ pub struct OrderHistory {
     /// The order.
     #[serde(flatten)]
     pub order: Order,
-    /// Its life, oldest step first; of a very long one the oldest steps are let go of.
+    /// Its life, oldest step first; of a very long one the first stays, and the oldest after it
+    /// are let go of.
     pub history: Vec<OrderStep>,
 }
 

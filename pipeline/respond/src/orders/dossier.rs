@@ -62,6 +62,13 @@ pub(super) struct Asked {
     pub(super) response: Response,
 }
 
+impl Asked {
+    /// When what is asked for lapses.
+    pub(super) fn expires(&self) -> EventTime {
+        self.response.expires.unwrap_or(self.at + Span::DAY)
+    }
+}
+
 /// The place of an order in its device's dossier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Slot {

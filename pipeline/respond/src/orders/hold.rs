@@ -5,7 +5,6 @@ use andon_schemas::command::{Action, Approval, FlowMatch, MAINTENANCE, Mode, Res
 use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::order::OrderState;
-use andon_schemas::time::Span;
 
 use super::Work;
 use super::dossier::{Asked, Dossier, Hold, is_cut};
@@ -21,7 +20,7 @@ impl Dossier {
         let mut response = asked.response.clone();
         let shield = work.policy.shield(device);
         spare(&mut response.exceptions, &shield.protected);
-        response.expires = response.expires.or(Some(asked.at + Span::DAY));
+        response.expires = Some(asked.expires());
         response.mode = self.mode(response.mode, Some(asked.grade), work);
         let is_required = response.approval == Approval::Required;
         let by_maintenance = is_required && response.note.split("; ").any(|n| n == MAINTENANCE);

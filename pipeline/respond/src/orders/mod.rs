@@ -25,6 +25,8 @@ mod laws;
 #[cfg(test)]
 mod play;
 #[cfg(test)]
+mod reconsidered;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -177,6 +179,14 @@ impl Orders {
         Self::default()
     }
 
+    /// Nothing stands, and it has come to this time: whoever kept dossiers goes on from there.
+    pub fn at(now: EventTime) -> Self {
+        Self {
+            now,
+            ..Self::default()
+        }
+    }
+
     /// Takes an input.
     pub fn step(&mut self, policy: &dyn Policy, input: Input<'_>) -> Output {
         let mut out = Output::default();
@@ -215,8 +225,8 @@ impl Orders {
     /// Goes on with what stood about a device.
     pub fn resume(&mut self, device: DeviceId, dossier: Dossier) {
         self.take_out(&device);
-        self.put(device, dossier);
-        self.changed.clear();
+        self.put(device.clone(), dossier);
+        self.changed.remove(&device);
     }
 
     /// Devices about which something else stands than when this was asked last.

@@ -67,6 +67,10 @@ impl Dossier {
             self.close(device, Place::InForce, over, work);
             return;
         };
+        // What came of it when its time was over, probation perhaps, stands until it is asked for anew.
+        if asked.expires() <= work.now {
+            return;
+        }
         let is_suppressed = self.suppressed_until.is_some_and(|until| until > work.now);
         if is_suppressed && !asked.undeniable {
             return;
@@ -82,14 +86,19 @@ impl Dossier {
             return;
         };
         let standing = self.in_slot(self.in_force.as_ref());
-        let standing = standing.map(|entry| entry.response().action);
+        let standing = standing.map(|entry| (entry.response().action, entry.response().mode));
+        let wanted = (response.action, response.mode);
         let agreed = self.in_force.as_ref().is_some_and(|slot| slot.by_person);
         match standing {
             // Nobody has to agree to what is in force already, unless only a person may have it.
-            Some(action) if action == response.action && (agreed || hold != Hold::Person) => {
+            Some(stands) if stands == wanted && (agreed || hold != Hold::Person) => {
                 self.close(device, Place::Next, over, work);
             }
-            Some(action) if action < response.action => {
+            // It stays until what takes its place may come; so does what only says what is to be done.
+            Some((action, _))
+                if action < response.action
+                    || action == response.action && hold != Hold::Person =>
+            {
                 self.bring(device, Place::Next, &asked, response, Some(hold), work);
             }
             _ => {
@@ -119,6 +128,12 @@ impl Dossier {
             return;
         }
         let (action, mode) = (response.action, response.mode);
+        // Who is asked for otherwise than before keeps the place in the queue.
+        let alike = stands.filter(|e| (e.response().action, e.response().mode) == (action, mode));
+        let hold = match (alike.and_then(|entry| entry.hold), hold) {
+            (Some(Hold::Turn(since)), Some(Hold::Turn(_))) => Some(Hold::Turn(since)),
+            (_, hold) => hold,
+        };
         let before = stands.map(|e| (e.id().to_owned(), e.response().action, e.response().mode));
         let end = |why| End {
             at: asked.at,

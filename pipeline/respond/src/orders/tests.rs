@@ -49,24 +49,24 @@ pub(super) fn ack(command_id: &str, result: AckResult) -> Ack {
     }
 }
 
-struct Plant {
-    policy: Strict,
+pub(super) struct Plant {
+    pub(super) policy: Strict,
     orders: Orders,
 }
 
 impl Plant {
-    fn new(policy: Strict) -> Self {
+    pub(super) fn new(policy: Strict) -> Self {
         Self {
             policy,
             orders: Orders::new(),
         }
     }
 
-    fn step(&mut self, input: Input<'_>) -> Output {
+    pub(super) fn step(&mut self, input: Input<'_>) -> Output {
         self.orders.step(&self.policy, input)
     }
 
-    fn verdict(&mut self, verdict: &Verdict) -> Output {
+    pub(super) fn verdict(&mut self, verdict: &Verdict) -> Output {
         self.step(Input::Verdict(verdict))
     }
 
@@ -74,18 +74,18 @@ impl Plant {
         self.step(Input::Act(&act(name, at, kind))).acted.unwrap()
     }
 
-    fn tick(&mut self, at: i64) -> Output {
+    pub(super) fn tick(&mut self, at: i64) -> Output {
         self.step(Input::Tick(second(at)))
     }
 
     /// Action and state of what is kept of a device, oldest first.
-    fn of(&self, device: &str) -> Vec<(Action, OrderState)> {
+    pub(super) fn of(&self, device: &str) -> Vec<(Action, OrderState)> {
         let dossier = self.orders.of(&id(device)).unwrap();
         let entries = dossier.entries.iter();
         entries.map(|e| (e.response().action, e.state())).collect()
     }
 
-    fn last(&self, device: &str) -> Order {
+    pub(super) fn last(&self, device: &str) -> Order {
         let dossier = self.orders.of(&id(device)).unwrap();
         dossier.entries.last().unwrap().order.clone()
     }
