@@ -14,7 +14,7 @@ use andon_ingest::kafka::{Change, Reader};
 use anyhow::{Context as _, anyhow};
 use rdkafka::ClientConfig;
 
-use self::desk::{Desk, KEYS, end};
+use self::desk::{Desk, KEYS, next};
 use super::epochs::{Epochs, Settled};
 use super::names::Names;
 use super::recall::{Recall, Recalled, Restoring};
@@ -67,7 +67,7 @@ impl Responder {
                 group,
                 topic: names.state.clone(),
                 wanted: |key| key.starts_with(KEYS),
-                end: |values| end(values).ok()?,
+                end: |values| next(values).ok()?,
             },
             names,
             epochs,

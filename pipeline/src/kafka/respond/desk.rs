@@ -1,12 +1,12 @@
 //! A desk: the commands about the devices of some segments, and what stands about them.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use andon_emit::kafka::{NextOffset, Outgoing};
 use andon_ingest::kafka::Message;
 use andon_respond::{Dossier, Input, Orders};
 use andon_schemas::identity::DeviceId;
+use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Verdict;
 use anyhow::bail;
 use serde::Serialize;
@@ -18,7 +18,7 @@ use crate::policy::PlantPolicy;
 use crate::sealed::{open, seal};
 
 const STANDING: [u8; 8] = *b"ANDONCM2";
-const END: [u8; 8] = *b"ANDONCE1";
+const END: [u8; 8] = *b"ANDONCE2";
 /// What the keys of this stage begin with, in the topic of the state; a device follows.
 pub(super) const KEYS: &[u8] = b"respond/";
 
@@ -27,8 +27,6 @@ pub(super) const KEYS: &[u8] = b"respond/";
 pub(super) struct Desk {
     pub(super) next: i64,
     pub(super) orders: Orders,
-    /// Devices about which something else stands than was last kept.
-    pub(super) changed: BTreeSet<DeviceId>,
     pub(super) records: Vec<Outgoing>,
     pub(super) epoch: u64,
     /// What the group holds beside our offset.
@@ -37,10 +35,15 @@ pub(super) struct Desk {
     pub(super) ended: bool,
 }
 
-/// The offset of the next verdict, as the state tells.
-pub(super) fn end(values: &Values) -> anyhow::Result<Option<i64>> {
+/// The offset of the next verdict, and the time it has come to, as the state tells.
+fn end(values: &Values) -> anyhow::Result<Option<(i64, EventTime)>> {
     let bytes = values.get(KEYS);
     bytes.map(|bytes| open(END, bytes)).transpose()
+}
+
+/// The offset of the next verdict, as the state tells.
+pub(super) fn next(values: &Values) -> anyhow::Result<Option<i64>> {
+    Ok(end(values)?.map(|(next, _)| next))
 }
 
 impl Desk {
@@ -50,7 +53,7 @@ impl Desk {
     /// If what is kept is damaged, of another version, or not as new as the offset.
     pub(super) fn of(recalled: &Recalled) -> anyhow::Result<Self> {
         let kept = &recalled.values;
-        let told = end(kept)?;
+        let (told, now) = end(kept)?.unzip();
         if told != recalled.committed {
             bail!(
                 "they stand at offset {told:?} and {:?} is committed",
@@ -69,6 +72,7 @@ impl Desk {
         let mut desk = Self {
             next: next.max(recalled.low),
             note: recalled.note.clone(),
+            orders: Orders::at(now.unwrap_or_default()),
             ..Self::default()
         };
         for (_, value) in kept.iter().filter(|(key, _)| key.as_slice() != KEYS) {
@@ -139,7 +143,6 @@ impl Desk {
             let device = &command.device_id;
             self.tell(&names.audit, device, "command", command)?;
         }
-        self.changed.extend(self.orders.take_changed());
         Ok(())
     }
 
@@ -171,8 +174,7 @@ impl Desk {
         }))
     }
 
-    /// Enforcement points are given only what they are to obey, nothing that is proposed or says
-    /// what would be done; every command is in the audit trail.
+    /// Writes something about a device to a topic.
     fn tell(
         &mut self,
         topic: &Arc<str>,
@@ -199,13 +201,14 @@ impl Desk {
             payload: Some(payload),
             headers: Vec::new(),
         };
-        for device in std::mem::take(&mut self.changed) {
+        for device in self.orders.take_changed() {
             if let Some(dossier) = self.orders.of(&device) {
                 let kept = seal(STANDING, &(&device, dossier))?;
                 self.records.push(record(device.as_str(), kept));
             }
         }
-        self.records.push(record("", seal(END, &self.next)?));
+        self.records
+            .push(record("", seal(END, &(self.next, self.orders.now()))?));
         Ok(())
     }
 }
