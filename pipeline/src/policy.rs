@@ -12,29 +12,43 @@ use andon_schemas::time::EventTime;
 
 /// A plant, asked what it allows.
 #[derive(Clone, Debug)]
-pub struct PlantPolicy(pub Arc<Plant>);
+pub struct PlantPolicy {
+    plant: Arc<Plant>,
+    /// Time goes on by itself, and not only with verdicts.
+    is_timed: bool,
+}
 
 impl PlantPolicy {
+    /// For a life of commands that time moves by itself if `is_timed`. Where only verdicts move it,
+    /// whoever had to wait for a turn could wait for ever, so nobody has to.
+    pub fn new(plant: Arc<Plant>, is_timed: bool) -> Self {
+        let enforcers = &plant.inventory().enforcement.enforcers;
+        if !enforcers.is_empty() && plant.mode() == Mode::Enforce {
+            tracing::warn!("the inventory lists enforcers: their answers are not read yet");
+        }
+        Self { plant, is_timed }
+    }
+
     fn index(&self, segment: &str) -> Option<usize> {
-        let segments = &self.0.inventory().segments;
+        let segments = &self.plant.inventory().segments;
         segments.iter().position(|listed| listed.name == segment)
     }
 }
 
 impl Policy for PlantPolicy {
     fn site(&self) -> &str {
-        &self.0.inventory().site
+        &self.plant.inventory().site
     }
 
     fn segment_of(&self, device: &DeviceId) -> Option<&str> {
-        let inventory = self.0.inventory();
+        let inventory = self.plant.inventory();
         let listed = inventory.device(device.as_str())?;
         let segment = inventory.segments.get(listed.segment)?;
         Some(&segment.name)
     }
 
     fn shield(&self, device: &DeviceId) -> Shield {
-        let guarded = self.0.guarded(device.as_str());
+        let guarded = self.plant.guarded(device.as_str());
         Shield {
             protected: guarded.protected,
             person: guarded.person,
@@ -42,23 +56,23 @@ impl Policy for PlantPolicy {
     }
 
     fn rules(&self, segment: &str) -> Rules {
-        let enforcement = &self.0.inventory().enforcement;
         let at = self.index(segment);
-        let enforced = enforcement.of(at);
-        let answered = at.is_some_and(|at| enforcement.is_answered(at));
+        let enforced = self.plant.inventory().enforcement.of(at);
+        let cap = self.is_timed.then_some(enforced.cuts_per_minute);
         Rules {
-            cuts_per_minute: enforced.cuts_per_minute,
-            acknowledge_within: answered.then_some(enforced.acknowledge_within),
+            cuts_per_minute: cap.unwrap_or(usize::MAX),
+            // Nobody reads what enforcement points answer, so nobody's silence says anything.
+            acknowledge_within: None,
             probation: enforced.probation,
         }
     }
 
     fn enforces(&self, segment: &str, grade: Option<Grade>) -> bool {
-        if self.0.mode() == Mode::Monitor {
+        if self.plant.mode() == Mode::Monitor {
             return false;
         }
         let grades = &self
-            .0
+            .plant
             .inventory()
             .enforcement
             .of(self.index(segment))
@@ -71,11 +85,11 @@ impl Policy for PlantPolicy {
     }
 
     fn maintenance_until(&self, device: &DeviceId, at: EventTime) -> Option<EventTime> {
-        self.0.maintained_until(device.as_str(), at)
+        self.plant.maintained_until(device.as_str(), at)
     }
 
     fn may_answer(&self, enforcer: &str, segment: &str) -> bool {
-        let enforcement = &self.0.inventory().enforcement;
+        let enforcement = &self.plant.inventory().enforcement;
         self.index(segment)
             .is_some_and(|at| enforcement.may_answer(enforcer, at))
     }

@@ -38,6 +38,8 @@ pub struct Results {
     pub chain: AuditChain,
     /// What the plant allows of it; until it is told, nothing follows.
     policy: Option<PlantPolicy>,
+    /// Whoever runs it tells it the time as well.
+    is_timed: bool,
     /// Who else is told of the verdicts.
     pub siem: Siem,
     /// Commands for enforcement points that nobody has taken yet.
@@ -86,6 +88,7 @@ impl Results {
                 orders: Orders::new(),
                 chain: AuditChain::default(),
                 policy: None,
+                is_timed: false,
                 siem: Siem::default(),
                 fresh: Vec::new(),
                 fresh_alerts: Vec::new(),
@@ -115,6 +118,7 @@ impl Results {
             orders: Orders::new(),
             chain: AuditChain::default(),
             policy: None,
+            is_timed: false,
             siem: Siem::default(),
             fresh: Vec::new(),
             fresh_alerts: Vec::new(),
@@ -142,7 +146,7 @@ impl Results {
         blueprint: &Blueprint,
         plant: &Arc<Plant>,
     ) -> anyhow::Result<()> {
-        self.policy = Some(PlantPolicy(plant.clone()));
+        self.policy = Some(PlantPolicy::new(plant.clone(), self.is_timed));
         self.step(Input::Policy)?;
         self.ledger.alerts.set(alerts::budget(plant.inventory()));
         match &self.folder {
@@ -210,9 +214,17 @@ impl Results {
         Ok(said)
     }
 
+    /// The life of commands goes on with time, and not only with verdicts: whoever runs it steps it
+    /// with ticks. Call it before it is told what it is measured against.
+    #[must_use]
+    pub fn timed(mut self) -> Self {
+        self.is_timed = true;
+        self
+    }
+
     /// The life of commands asks this plant from here on, and has been asking it.
     pub fn measures_against(&mut self, plant: &Arc<Plant>) {
-        self.policy = Some(PlantPolicy(plant.clone()));
+        self.policy = Some(PlantPolicy::new(plant.clone(), self.is_timed));
     }
 
     fn alert(&mut self, verdict: &Verdict) -> anyhow::Result<bool> {

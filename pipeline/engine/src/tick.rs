@@ -7,9 +7,23 @@ use andon_schemas::time::{EventTime, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::device::FLOW_ALLOWANCE;
+use crate::engine::Input;
 
 /// One tick for every so much event time.
 pub const TICK_EVERY: Span = Span::from_secs(10);
+
+impl Input {
+    /// How far the clocks of the devices have come by what it says, if it says anything: a tick stays
+    /// the allowance for late rows behind them.
+    pub fn clock(&self) -> Option<EventTime> {
+        match self {
+            Self::Tick { at, .. } => Some(*at + FLOW_ALLOWANCE),
+            Self::Batch(batch) => batch.ticks.last().map(|tick| tick.at + FLOW_ALLOWANCE),
+            Self::EndOfInput { at, .. } => Some(*at),
+            Self::Bundle(_) | Self::Control(_) => None,
+        }
+    }
+}
 
 /// Follows the devices of one partition and says when a tick is due.
 ///

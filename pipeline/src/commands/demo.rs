@@ -66,7 +66,7 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         .with_context(|| format!("cannot listen on `{}`", args.mqtt))
         .map_err(usage)?;
     let served = serve(args, &plant, &runtime)?;
-    let mut results = Results::create(args.out.as_deref())?;
+    let mut results = Results::create(args.out.as_deref())?.timed();
     results.measured_against(&blueprint, &plant)?;
     let mut core = Core::new(
         blueprint,

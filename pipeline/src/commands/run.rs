@@ -79,7 +79,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     source.keep_token(&config.data)?;
     operator.map(|operator| operator.keep()).transpose()?;
     let log = past.log(&config.data, source.settle.clone())?;
-    let mut results = Results::go_on(&config.data)?;
+    let mut results = Results::go_on(&config.data)?.timed();
     results.measured_against(&blueprint, &plant)?;
     results.siem = Siem::start(&config.data, &config.siem)?;
     let outlet = source.outlet();

@@ -279,7 +279,7 @@ impl Running<'_> {
             Measure::of(blueprint, position).context("what the installation measures against")?;
         self.copy.measured_against(&measure)?;
         if let Some(responder) = &self.responder {
-            responder.allow(PlantPolicy(measure.plant.clone()));
+            responder.allow(PlantPolicy::new(measure.plant.clone(), false));
         }
         self.pulse.change(&measure);
         tracing::info!(

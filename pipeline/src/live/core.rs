@@ -255,6 +255,9 @@ impl Core {
             verdicts += 1;
             each(verdict);
         })?;
+        if let Some(at) = inputs.iter().filter_map(Input::clock).max() {
+            self.results.step(andon_respond::Input::Tick(at))?;
+        }
         for command in self.results.take_commands() {
             outgoing.extend(order_of(&command)?);
         }
