@@ -29,6 +29,8 @@ const READ: &str = "read";
 pub struct Place {
     part: u64,
     offset: u64,
+    /// Lines before it in its part.
+    line: u64,
 }
 
 /// Lines of the spool, without their ends, each with the place after it.
@@ -50,9 +52,15 @@ struct State {
     file: File,
     is_dirty: bool,
     arrived: Place,
-    /// Lines that have not arrived.
-    waiting: u64,
     is_closed: bool,
+}
+
+impl State {
+    /// Lines that have not arrived.
+    fn waiting(&self) -> u64 {
+        let parts = self.parts.iter();
+        parts.map(|part| part.lines - part.arrived).sum()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +70,17 @@ struct Part {
     lines: u64,
     /// Those of them that have arrived.
     arrived: u64,
+}
+
+impl Part {
+    /// The place behind its last line.
+    fn end(&self) -> Place {
+        Place {
+            part: self.number,
+            offset: self.bytes,
+            line: self.lines,
+        }
+    }
 }
 
 impl Spool {
@@ -90,16 +109,20 @@ impl Spool {
         for number in numbers {
             parts.push_back(survey(folder, number, arrived)?);
         }
-        let last = parts.back().map_or(1, |part| part.number);
+        let last = parts.back().map_or(Place::default(), Part::end);
         let first = parts.front().map_or(1, |part| part.number);
+        // The machine may have lost lines that had arrived, and whoever wrote `read` knew of: what is
+        // put in from here on must not lie before it.
+        let mut arrived = arrived.max(start_of(first)).min(last);
+        let here = parts.iter().find(|part| part.number == arrived.part);
+        arrived.line = here.map_or(0, |part| part.arrived);
         Ok(Self {
             folder: folder.to_owned(),
             bytes_max: bytes_max.max(SPOOL_BYTES_MIN),
             state: Mutex::new(State {
-                file: append_to(&part_path(folder, last))?,
+                file: append_to(&part_path(folder, last.part))?,
                 is_dirty: false,
-                arrived: arrived.max(start_of(first)),
-                waiting: parts.iter().map(|part| part.lines - part.arrived).sum(),
+                arrived,
                 parts,
                 is_closed: false,
             }),
@@ -129,7 +152,6 @@ impl Spool {
             return Err(error);
         }
         state.is_dirty = true;
-        state.waiting += 1;
         if let Some(part) = state.parts.back_mut() {
             part.bytes += bytes;
             part.lines += 1;
@@ -169,7 +191,6 @@ impl Spool {
             let first = state.parts.front().map_or(0, |part| part.number);
             state.arrived = state.arrived.max(start_of(first));
         }
-        state.waiting -= lost;
         Ok(lost)
     }
 
@@ -195,32 +216,23 @@ impl Spool {
         }
     }
 
-    /// Everything before a place has arrived, `lines` of them since the last time.
+    /// Everything before a place has arrived.
     ///
     /// # Errors
     /// If the disk fails.
-    pub fn arrived(&self, place: Place, lines: u64) -> io::Result<()> {
+    pub fn arrived(&self, place: Place) -> io::Result<()> {
         let mut state = self.state();
         if place <= state.arrived {
             return Ok(());
         }
         state.arrived = place;
-        // What lies in parts that fell off has been counted as lost.
-        let mut left = lines;
         for part in &mut state.parts {
-            let here = match part.number.cmp(&place.part) {
-                Ordering::Less => part.lines - part.arrived,
-                Ordering::Equal => left.min(part.lines - part.arrived),
+            part.arrived = match part.number.cmp(&place.part) {
+                Ordering::Less => part.lines,
+                Ordering::Equal => place.line,
                 Ordering::Greater => 0,
             };
-            part.arrived += here;
-            left = left.saturating_sub(here);
         }
-        state.waiting = state
-            .parts
-            .iter()
-            .map(|part| part.lines - part.arrived)
-            .sum();
         write_place(&self.folder.join(READ), place)?;
         self.forget(&mut state)
     }
@@ -244,7 +256,7 @@ impl Spool {
 
     /// Lines that have not arrived.
     pub fn waiting(&self) -> u64 {
-        self.state().waiting
+        self.state().waiting()
     }
 
     /// Makes sure that what was put in is on the disk.
@@ -276,23 +288,23 @@ fn part_path(folder: &Path, number: u64) -> PathBuf {
 }
 
 const fn start_of(part: u64) -> Place {
-    Place { part, offset: 0 }
+    Place {
+        part,
+        offset: 0,
+        line: 0,
+    }
 }
 
 /// Where there is something to read from a place on, and up to which byte.
 fn next_part(state: &State, from: Place) -> Option<(Place, u64)> {
     let mut parts = state.parts.iter();
     parts.find_map(|part| {
-        let offset = match part.number.cmp(&from.part) {
+        let place = match part.number.cmp(&from.part) {
             Ordering::Less => return None,
-            Ordering::Equal => from.offset,
-            Ordering::Greater => 0,
+            Ordering::Equal => from,
+            Ordering::Greater => start_of(part.number),
         };
-        let place = Place {
-            part: part.number,
-            offset,
-        };
-        (offset < part.bytes).then_some((place, part.bytes))
+        (place.offset < part.bytes).then_some((place, part.bytes))
     })
 }
 
@@ -309,6 +321,7 @@ fn read_lines(path: &Path, from: Place, end: u64, most: usize) -> io::Result<Lin
             break;
         }
         place.offset += read as u64;
+        place.line += 1;
         lines.push((line, place));
     }
     Ok(lines)
@@ -339,11 +352,8 @@ fn survey(folder: &Path, number: u64, arrived: Place) -> io::Result<Part> {
         }
         part.bytes += read as u64;
         part.lines += 1;
-        let end = Place {
-            part: number,
-            offset: part.bytes,
-        };
-        part.arrived += u64::from(end <= arrived);
+        let has_arrived = (number, part.bytes) <= (arrived.part, arrived.offset);
+        part.arrived += u64::from(has_arrived);
     }
     file.set_len(part.bytes)?;
     Ok(part)
@@ -361,7 +371,10 @@ fn read_place(path: &Path) -> io::Result<Place> {
     };
     let mut numbers = text.split_whitespace().map(str::parse);
     match (numbers.next(), numbers.next()) {
-        (Some(Ok(part)), Some(Ok(offset))) => Ok(Place { part, offset }),
+        (Some(Ok(part)), Some(Ok(offset))) => Ok(Place {
+            offset,
+            ..start_of(part)
+        }),
         _ => Err(io::Error::new(
             io::ErrorKind::InvalidData,
             format!(
@@ -375,7 +388,10 @@ fn read_place(path: &Path) -> io::Result<Place> {
 /// As a whole or not at all.
 fn write_place(path: &Path, place: Place) -> io::Result<()> {
     let draft = path.with_extension("new");
-    let Place { part, offset } = place;
-    fs::write(&draft, format!("{part} {offset}\n"))?;
+    let Place { part, offset, .. } = place;
+    let mut file = File::create(&draft)?;
+    file.write_all(format!("{part} {offset}\n").as_bytes())?;
+    // What is renamed before it is on the disk may come back empty.
+    file.sync_data()?;
     fs::rename(draft, path)
 }

@@ -160,8 +160,10 @@ impl Carrier {
             self.name
         );
         self.counts.refused(1);
+        self.counts.trouble(Some(why.to_owned()));
+        self.failures = 0;
         self.sent = place;
-        self.spool.arrived(place, 1).map_err(disk)
+        self.spool.arrived(place).map_err(disk)
     }
 
     fn settle(&mut self) -> Result<(), Trouble> {
@@ -169,9 +171,7 @@ impl Carrier {
             return Ok(());
         }
         self.way.settle()?;
-        self.spool
-            .arrived(self.sent, self.unsettled)
-            .map_err(disk)?;
+        self.spool.arrived(self.sent).map_err(disk)?;
         self.counts.arrived(self.unsettled);
         self.unsettled = 0;
         self.failures = 0;

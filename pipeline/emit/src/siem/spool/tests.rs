@@ -38,7 +38,7 @@ fn lines_come_out_as_they_went_in_and_stay_until_they_have_arrived() {
     let ten = spool.take(spool.place(), 10, NOW).unwrap();
     // A part ends where it ends.
     let count = ten.len() as u64;
-    spool.arrived(ten.last().unwrap().1, count).unwrap();
+    spool.arrived(ten.last().unwrap().1).unwrap();
     assert_eq!(spool.waiting(), 30 - count);
     drop(spool);
     let spool = Spool::open(folder.path(), SPOOL_BYTES_MIN).unwrap();
@@ -48,7 +48,7 @@ fn lines_come_out_as_they_went_in_and_stay_until_they_have_arrived() {
         rest,
         (u32::try_from(count).unwrap()..30).collect::<Vec<_>>()
     );
-    spool.arrived(end, 30 - count).unwrap();
+    spool.arrived(end).unwrap();
     assert_eq!(spool.waiting(), 0);
     put(&spool, 30..32);
     assert_eq!(read(&spool, end).0, [30, 31]);
@@ -78,7 +78,7 @@ fn what_arrives_after_it_fell_off_is_not_counted_twice() {
     put(&spool, 0..3);
     let lines = spool.take(spool.place(), 3, NOW).unwrap();
     let lost = put(&spool, 3..200);
-    spool.arrived(lines.last().unwrap().1, 3).unwrap();
+    spool.arrived(lines.last().unwrap().1).unwrap();
     assert_eq!(spool.waiting(), 200 - lost);
 }
 
@@ -123,4 +123,49 @@ fn whoever_waits_hears_of_news_and_of_the_end() {
         spool.close();
         assert_eq!(waits.join().unwrap(), 0);
     });
+}
+
+#[test]
+fn what_a_machine_lost_after_it_arrived_hides_nothing_that_comes_later() {
+    for damage in ["shorter", "gone"] {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path(), SPOOL_BYTES_MIN).unwrap();
+        put(&spool, 0..3);
+        let (_, end) = read(&spool, spool.place());
+        spool.arrived(end).unwrap();
+        drop(spool);
+        let part = folder.path().join("00000001.spool");
+        match damage {
+            "shorter" => File::options()
+                .write(true)
+                .open(&part)
+                .unwrap()
+                .set_len(1_500)
+                .unwrap(),
+            _ => fs::remove_file(&part).unwrap(),
+        }
+        let spool = Spool::open(folder.path(), SPOOL_BYTES_MIN).unwrap();
+        assert_eq!(spool.waiting(), 0, "{damage}");
+        put(&spool, 3..6);
+        assert_eq!(spool.waiting(), 3, "{damage}");
+        assert_eq!(read(&spool, spool.place()).0, [3, 4, 5], "{damage}");
+    }
+}
+
+#[test]
+fn what_arrived_of_a_part_that_fell_off_is_not_taken_from_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = Spool::open(folder.path(), SPOOL_BYTES_MIN).unwrap();
+    put(&spool, 0..6);
+    // All of the first part, and some of the second, were sent; then the first falls off.
+    let (all, end) = read(&spool, spool.place());
+    assert_eq!(all.len(), 6);
+    let mut next = 6;
+    while put(&spool, next..next + 1) == 0 {
+        next += 1;
+    }
+    let (left, _) = read(&spool, end);
+    spool.arrived(end).unwrap();
+    assert_eq!(spool.waiting(), left.len() as u64);
+    assert_eq!(read(&spool, spool.place()).0, left);
 }
