@@ -1,4 +1,4 @@
-//! What a run tells SIEMs: every verdict, through outlets that lose nothing.
+//! What a run tells SIEMs: every verdict, through outlets that keep what waits on disk.
 
 pub mod settings;
 
@@ -19,7 +19,7 @@ use crate::exit::usage;
 /// a crash.
 pub const NOT_ON_KAFKA: &str = "`[[siem]]` works with a run on MQTT only so far, and this one reads \
      from Kafka. Its verdicts are in the topic `andon.verdicts.v1`, and \
-     `andon siem convert verdicts.jsonl` writes them in every form.";
+     `andon siem convert verdicts.jsonl --form ocsf` writes them as a SIEM reads them.";
 
 /// Where outlets keep what waits, in the data folder.
 const FOLDER: &str = "siem";

@@ -26,6 +26,7 @@
 //! for a moment, and what was sent over it counts as arrived when the receiver ends it as well;
 //! what was sent over one that broke is sent again.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use andon_emit::siem::way::{
@@ -247,7 +248,8 @@ impl Section {
         };
         if scheme == "http" && !is_loopback(&self.to) {
             tracing::warn!(
-                "siem: verdicts go out over http, where anybody on the way can read them: take https"
+                "siem: verdicts, and what authorizes them, go out over http, where anybody on the way \
+                 can read them: take https"
             );
         }
         Ok(Target::Webhook(options))
@@ -305,12 +307,18 @@ fn host_and_port(address: &str) -> anyhow::Result<String> {
     }
 }
 
-/// Whether an address of HTTP names this host itself.
+/// Whether an address of HTTP names this host itself, and not one whose name begins like it.
 fn is_loopback(url: &str) -> bool {
-    let host = url.trim_start_matches("http://");
-    ["127.", "localhost", "[::1]"]
-        .iter()
-        .any(|own| host.starts_with(own))
+    let rest = url.trim_start_matches("http://");
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or(rest);
+    let host = match authority.strip_prefix('[') {
+        Some(literal) => literal.split(']').next(),
+        None => authority.split(':').next(),
+    };
+    let host = host.unwrap_or_default();
+    let is_own = host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    // Behind a name and a password stands another host.
+    !authority.contains('@') && (host == "localhost" || is_own)
 }
 
 fn bytes(key: &str, text: Option<&str>, default: u64) -> anyhow::Result<u64> {

@@ -1,8 +1,8 @@
 //! An outlet: a spool, a way to a receiver, and the thread that carries from one to the other.
 //!
 //! Whoever puts a verdict in waits for nobody but the disk. What is in the spool goes out in order,
-//! each at least once, however long the receiver is away; only what falls off a full spool is lost,
-//! which is counted and told.
+//! each at least once, however long the receiver is away. What falls off a full spool is lost, which is
+//! counted and told; what a receiver cannot use is put aside.
 
 mod carrier;
 mod counts;

@@ -1,5 +1,5 @@
 //! The forms, held against readers that are written here from their specifications. Readers that
-//! others wrote are asked in `tests/siem_forms.rs`.
+//! others wrote are asked in `judged.rs`.
 
 mod judged;
 

@@ -71,4 +71,9 @@ pub trait Way: Send {
 
     /// Most events between two times that it is settled.
     fn window(&self) -> u64;
+
+    /// Whether the receiver lets one know that something has arrived.
+    fn confirms(&self) -> bool {
+        true
+    }
 }

@@ -29,15 +29,22 @@ pub(super) fn run(
     let mut all_well = true;
     for outlet in &outlets {
         let name = &outlet.options.name;
-        let why = tried(outlet)?;
-        all_well &= why.is_none();
-        match (format, &why) {
+        let tried = tried(outlet)?;
+        all_well &= tried.is_ok();
+        match (format, &tried) {
             (Format::Json, _) => {
-                let told = json!({ "outlet": name, "arrived": why.is_none(), "why": why });
+                // Null: it went out, and the receiver does not say more.
+                let arrived = tried
+                    .as_ref()
+                    .map_or(Some(false), |yes| yes.then_some(true));
+                let told = json!({ "outlet": name, "arrived": arrived, "why": tried.err() });
                 writeln!(out, "{told}")?;
             }
-            (Format::Text, None) => writeln!(out, "{name}: it arrived")?,
-            (Format::Text, Some(why)) => writeln!(out, "{name}: it did not arrive: {why}")?,
+            (Format::Text, Ok(true)) => writeln!(out, "{name}: it arrived")?,
+            (Format::Text, Ok(false)) => {
+                writeln!(out, "{name}: it was sent; nobody says whether it arrived")?;
+            }
+            (Format::Text, Err(why)) => writeln!(out, "{name}: it did not arrive: {why}")?,
         }
     }
     Ok(if all_well {
@@ -47,8 +54,8 @@ pub(super) fn run(
     })
 }
 
-/// Why it did not arrive, if it did not.
-fn tried(outlet: &Settings) -> anyhow::Result<Option<String>> {
+/// Whether the receiver says that it arrived, or why it did not.
+fn tried(outlet: &Settings) -> anyhow::Result<Result<bool, String>> {
     let mut way: Box<dyn Way> = outlet.way().map_err(usage)?;
     let verdict = verdict(&outlet.options.name)?;
     let event = Event {
@@ -56,7 +63,8 @@ fn tried(outlet: &Settings) -> anyhow::Result<Option<String>> {
         verdict: &verdict,
     };
     let done = way.send(&event).and_then(|()| way.settle());
-    Ok(done.err().map(|trouble| match trouble {
+    let confirms = way.confirms();
+    Ok(done.map(|()| confirms).map_err(|trouble| match trouble {
         Trouble::Later { why, .. } | Trouble::Never(why) => why,
     }))
 }

@@ -91,3 +91,23 @@ fn all_that_is_wrong_is_told_at_once() {
         "{error}"
     );
 }
+
+#[test]
+fn only_this_host_is_this_host() {
+    for own in [
+        "http://127.0.0.1:80/a",
+        "http://localhost",
+        "http://[::1]:9/x?y",
+    ] {
+        assert!(is_loopback(own), "{own}");
+    }
+    for other in [
+        "http://127.evil.example",
+        "http://localhost.evil.example/",
+        "http://localhost@evil.example",
+        "http://10.0.0.1",
+        "http://[::2]",
+    ] {
+        assert!(!is_loopback(other), "{other}");
+    }
+}

@@ -82,4 +82,8 @@ impl Way for Datagrams {
     fn window(&self) -> u64 {
         64
     }
+
+    fn confirms(&self) -> bool {
+        false
+    }
 }

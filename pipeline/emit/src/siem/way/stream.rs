@@ -93,7 +93,10 @@ impl Streams {
             && connection.is_ended()
         {
             self.connection = None;
-            return Err(ended_by_receiver());
+            // With nothing on the way nothing is lost: receivers end connections that are idle.
+            if self.options.confirm == Confirm::Close {
+                return Err(ended_by_receiver());
+            }
         }
         if self.connection.is_none() {
             self.connection = Some(self.connect()?);
@@ -177,6 +180,10 @@ impl Way for Streams {
             Confirm::Close => 500,
             Confirm::Nothing => 1,
         }
+    }
+
+    fn confirms(&self) -> bool {
+        self.options.confirm == Confirm::Close
     }
 }
 

@@ -175,14 +175,18 @@ impl Way for Webhook {
         };
         match status {
             200..300 => Ok(()),
-            408 | 425 | 429 | 500.. => Err(Trouble::Later {
+            // It cannot use this event, whoever sends it, and however often.
+            400 | 413 | 415 | 422 => Err(Trouble::Never(why)),
+            300..400 => Err(Trouble::later(format!(
+                "{why}; write down the address it redirects to"
+            ))),
+            401 | 403 | 407 => Err(Trouble::later(format!(
+                "{why}; is the authorization right, and still good?"
+            ))),
+            _ => Err(Trouble::Later {
                 why,
                 after: retry_after(&headers),
             }),
-            300..400 => Err(Trouble::Never(format!(
-                "{why}; write down the address it redirects to"
-            ))),
-            _ => Err(Trouble::Never(why)),
         }
     }
 
