@@ -205,7 +205,8 @@ export interface Status {
   records: number;
   rejects: number;
   verdicts_open: number;
-  waiting_approvals: number;
+  /** Null where nobody carries out what people decide. */
+  waiting_approvals: number | null;
   mode: Mode;
   clients: number;
 }

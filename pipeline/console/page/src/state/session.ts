@@ -7,7 +7,7 @@ import { Stream } from "../net/stream";
 import { isOver } from "../words/names";
 import { PlantClock } from "../words/time";
 import type { Board, Order, Plant, RiskEvent, Status, VerdictRow } from "../wire";
-import { OpenVerdicts, PlantModel } from "./model";
+import { OpenVerdicts, PlantModel, worseFirst } from "./model";
 import { Queue } from "./queue";
 
 export type Link = { state: "loading" } | { state: "live" } | { state: "lost"; reason: string };
@@ -35,8 +35,10 @@ export const openIsCut = signal(false);
 export const orders = signal<ReadonlyMap<string, Order>>(new Map());
 /** Grows with every order that came; views of one device or of approvals read again. */
 export const ordersVersion = signal(0);
-/** The verdict that came last: for views of one device, and for screen readers. */
+/** The verdict that came last, of several the worst: for screen readers. */
 export const latest = signal<VerdictRow | null>(null);
+/** The devices that the last events were about: for views of one of them. */
+export const news = signal<ReadonlySet<string>>(new Set());
 
 export const clock = computed(() => new PlantClock(plant.value?.timezone ?? "UTC"));
 export const isLost = computed(() => link.value.state === "lost");
@@ -101,7 +103,7 @@ async function snapshot(): Promise<Board> {
   ]);
   verdicts.replace(listed.verdicts);
   known.clear();
-  for (const order of orderList) known.set(order.command.verdict_id, order);
+  orderList.forEach(remember);
   batch(() => {
     plant.value = site;
     model.value = new PlantModel(board);
@@ -130,15 +132,16 @@ async function readOrders(): Promise<Order[]> {
 function apply(events: readonly ServerEvent[]): void {
   const plantModel = model.peek();
   if (plantModel === null) return;
-  const touched = new Set<string>();
-  const changed = { open: false, orders: false };
+  const changed: Changed = { segments: new Set(), devices: new Set(), open: false, orders: false, worst: null };
   batch(() => {
-    for (const { event, data } of events) one(plantModel, event, data, touched, changed);
-    for (const id of touched) {
+    for (const { event, data } of events) one(plantModel, event, data, changed);
+    for (const id of changed.segments) {
       const version = segmentVersion(id);
       version.value = (version.value ?? 0) + 1;
     }
-    if (touched.size > 0) countsVersion.value += 1;
+    if (changed.segments.size > 0) countsVersion.value += 1;
+    if (changed.devices.size > 0) news.value = changed.devices;
+    if (changed.worst !== null) latest.value = changed.worst;
     if (changed.open) open.value = verdicts.sorted();
     if (changed.orders) {
       orders.value = new Map(known);
@@ -148,28 +151,36 @@ function apply(events: readonly ServerEvent[]): void {
   if (plantModel.isRough) recountSoon();
 }
 
-function one(
-  plantModel: PlantModel,
-  event: string,
-  data: string,
-  touched: Set<string>,
-  changed: { open: boolean; orders: boolean },
-): void {
+interface Changed {
+  segments: Set<string>;
+  devices: Set<string>;
+  open: boolean;
+  orders: boolean;
+  worst: VerdictRow | null;
+}
+
+function one(plantModel: PlantModel, event: string, data: string, changed: Changed): void {
   if (event === "risk") {
-    const id = plantModel.risk(JSON.parse(data) as RiskEvent);
-    if (id !== null) touched.add(id);
+    const risk = JSON.parse(data) as RiskEvent;
+    changed.devices.add(risk.device_id);
+    const id = plantModel.risk(risk);
+    if (id !== null) changed.segments.add(id);
   } else if (event === "verdict") {
     const row = JSON.parse(data) as VerdictRow;
+    changed.devices.add(row.device_id);
+    // The list may be newer than the lamps: it was read after them.
+    const id = plantModel.verdict(row);
+    if (id !== null) changed.segments.add(id);
     if (!verdicts.apply(row)) return;
     changed.open = true;
     if (row.state === "cleared" && isOver(known.get(row.verdict_id)?.state ?? "released")) {
       known.delete(row.verdict_id);
     }
-    latest.value = row;
-    const id = plantModel.verdict(row);
-    if (id !== null) touched.add(id);
+    if (changed.worst === null || worseFirst(row, changed.worst) <= 0) changed.worst = row;
   } else if (event === "command") {
-    remember(JSON.parse(data) as Order);
+    const order = JSON.parse(data) as Order;
+    changed.devices.add(order.command.device_id);
+    remember(order);
     changed.orders = true;
   } else if (event === "status") {
     told(JSON.parse(data) as Status);
@@ -178,7 +189,8 @@ function one(
 
 /** Kept while its verdict is open or somebody has to act on it: a stream of weeks must not fill the page. */
 function remember(order: Order): void {
-  const id = order.command.verdict_id;
+  const { verdict_id: id, step } = order.command;
+  if ((known.get(id)?.command.step ?? 0) > step) return;
   if (isOver(order.state) && !verdicts.has(id)) known.delete(id);
   else known.set(id, order);
 }

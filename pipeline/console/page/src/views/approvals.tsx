@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, post, Problem, sentence } from "../net/client";
-import { clock, now, ordersVersion } from "../state/session";
+import { clock, now, ordersVersion, status } from "../state/session";
 import { to } from "../state/route";
 import { keep, token } from "../state/token";
 import type { Order } from "../wire";
@@ -15,6 +15,7 @@ type Decision = "approve" | "reject";
 export function ApprovalsView() {
   const [waiting, setWaiting] = useState<Order[] | null>(null);
   const [problem, setProblem] = useState("");
+  const [isRefused, setRefused] = useState(false);
   const [done, setDone] = useState("");
   const [reads, setReads] = useState(0);
   useEffect(() => {
@@ -23,9 +24,11 @@ export function ApprovalsView() {
       .then(({ commands }) => {
         setWaiting(commands);
         setProblem("");
+        setRefused(false);
       })
       .catch((error: unknown) => {
         if (abort.signal.aborted) return;
+        setRefused(error instanceof Problem && error.status === 401);
         const isAbsent = error instanceof Problem && error.status === 404;
         if (isAbsent) setWaiting([]);
         else setProblem(sentence(error));
@@ -36,13 +39,13 @@ export function ApprovalsView() {
   return (
     <div class="page">
       <h1>Approvals</h1>
-      {token.value === "" && <TokenForm />}
+      {(token.value === "" || isRefused) && <TokenForm />}
       {problem !== "" && <p role="alert">{problem}</p>}
       <p role="status" class={done === "" ? "hidden" : "notice"}>
         {done}
       </p>
       {waiting === null && problem === "" && <div class="skeleton" aria-label="Reading" />}
-      {waiting?.length === 0 && <p class="quiet">Nothing waits for a person.</p>}
+      {waiting?.length === 0 && <p class="quiet">{nothingWaits()}</p>}
       <ol class="waiting">
         {waiting?.map((order) => (
           <Waiting
@@ -57,6 +60,12 @@ export function ApprovalsView() {
       </ol>
     </div>
   );
+}
+
+function nothingWaits(): string {
+  return status.value?.waiting_approvals === null
+    ? "Decisions are not taken here: this run has nobody who carries them out."
+    : "Nothing waits for a person.";
 }
 
 function Waiting({ order, onDone }: { order: Order; onDone: (text: string) => void }) {

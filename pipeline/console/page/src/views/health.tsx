@@ -52,7 +52,7 @@ function Figures({ status }: { status: FullStatus }) {
     ["Late", status.late.toLocaleString("en-US")],
     ["Duplicates", status.duplicates.toLocaleString("en-US")],
     ["Open verdicts", status.verdicts_open.toLocaleString("en-US")],
-    ["Waiting for a person", status.waiting_approvals.toLocaleString("en-US")],
+    ["Waiting for a person", status.waiting_approvals?.toLocaleString("en-US") ?? "decisions are not taken here"],
     ["Readers of the event stream", status.clients.toLocaleString("en-US")],
     ["Up for", spanText(status.uptime_s * 1000)],
     ["Version", status.version],

@@ -14,7 +14,7 @@ export function responseState(row: VerdictRow, order: Order | undefined): string
   if (order !== undefined) return orderText(order);
   if (row.action === "log") return "logged for review";
   if (row.mode === "monitor") return `would be ${actionDone(row.action)}`;
-  if (row.approval === "required") return `${actionNoun(row.action)} waits for a person`;
+  if (row.approval === "required") return `${actionNoun(row.action)} needs a person`;
   return `${actionNoun(row.action)} ordered`;
 }
 
@@ -22,6 +22,7 @@ export function orderText(order: Order): string {
   const { action, mode } = order.command.response;
   const noun = order.command.release ? "release" : actionNoun(action);
   if (mode === "monitor" && !isOver(order.state)) {
+    if (order.command.release) return "would be released";
     return order.state === "proposed" ? `${noun} would wait for a person` : `would be ${actionDone(action)}`;
   }
   if (order.state === "acknowledged") return order.command.release ? "released" : actionDone(action);

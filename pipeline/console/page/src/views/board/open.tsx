@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { clock, now, open, openIsCut, orders, status } from "../../state/session";
+import { clock, isStill, link, now, open, openIsCut, orders, status } from "../../state/session";
 import { to } from "../../state/route";
 import type { VerdictRow } from "../../wire";
 import { lampOf } from "../../words/names";
@@ -19,7 +19,7 @@ export function OpenList() {
       <h2 id="open-heading">
         Open <small>{count === 0 ? "" : count.toLocaleString("en-US")}</small>
       </h2>
-      {rows.length === 0 ? <Nothing /> : null}
+      {rows.length === 0 ? <p class="quiet">{nothing()}</p> : null}
       <ol>
         {rows.slice(0, shown).map((row) => (
           <OpenRow key={row.verdict_id} row={row} />
@@ -56,6 +56,11 @@ function OpenRow({ row }: { row: VerdictRow }) {
   );
 }
 
-function Nothing() {
-  return <p class="quiet">Nothing open. Every device that can be judged behaves as its type does.</p>;
+/** Silence is not health: that nothing is open says something only while everything is heard. */
+function nothing(): string {
+  if (openIsCut.value) return "None of those that were listed is open any more. The others are under Devices.";
+  const isHeard = link.value.state === "live" && status.value?.ready === true && !isStill.value;
+  return isHeard
+    ? "Nothing open. Every device that can be judged behaves as its type does."
+    : "Nothing is known to be open.";
 }

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { get, sentence } from "../../net/client";
-import { clock, latest, now, ordersVersion } from "../../state/session";
+import { clock, news, now } from "../../state/session";
 import { to } from "../../state/route";
 import type { Device, Verdict, VerdictDetail, VerdictRow } from "../../wire";
 import { lampName, lampOf, spoken } from "../../words/names";
@@ -24,8 +24,12 @@ export function DeviceView({ id, verdictId }: { id?: string; verdictId?: string 
   const device = isCurrent ? loaded.device : null;
   const detail = isCurrent ? loaded.detail : null;
   const of = device?.device_id ?? id;
-  const news = latest.value?.device_id === of ? `${latest.value?.verdict_id}/${latest.value?.revision}` : "";
+  const [reads, setReads] = useState(0);
+  const said = news.value;
 
+  useEffect(() => {
+    if (of !== undefined && said.has(of)) setReads((count) => count + 1);
+  }, [said, of]);
   useEffect(() => {
     const abort = new AbortController();
     read(abort.signal, id, verdictId)
@@ -37,7 +41,7 @@ export function DeviceView({ id, verdictId }: { id?: string; verdictId?: string 
         if (!abort.signal.aborted) setProblem(sentence(error));
       });
     return () => abort.abort();
-  }, [key, news, ordersVersion.value]);
+  }, [key, reads]);
 
   if (device === null && detail === null) {
     return (
