@@ -4,7 +4,7 @@
 //! outside reach the same pipeline through the embedded MQTT endpoint. The receive time of every
 //! row is plant time.
 
-use std::io::{IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -130,7 +130,8 @@ fn serve(
 fn invite(link: Option<&str>, format: Format, out: &mut impl Write) -> anyhow::Result<()> {
     match (link, format) {
         (Some(link), Format::Text) => writeln!(out, "serving on    {link}\n")?,
-        (Some(link), Format::Json) => tracing::info!("serving on {link}"),
+        // Neither among the results nor in a log: it opens everything.
+        (Some(link), Format::Json) => writeln!(io::stderr(), "serving on    {link}")?,
         (None, _) => {}
     }
     out.flush()?;

@@ -1,6 +1,7 @@
 //! The board of a run on Kafka: what its lanes say and know. Devices in partitions that other
 //! processes hold are not heard of here.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use andon_console::{Board, Pulse as Beat};
@@ -27,6 +28,8 @@ pub(super) struct Told {
     place: usize,
     looked: Instant,
     said: Instant,
+    /// Records of each lane when that was said.
+    records: BTreeMap<i32, u64>,
 }
 
 impl Told {
@@ -37,6 +40,7 @@ impl Told {
             place: 0,
             looked: Instant::now(),
             said: Instant::now(),
+            records: BTreeMap::new(),
         }
     }
 
@@ -85,8 +89,14 @@ impl Told {
     /// Tells how the run is doing.
     pub(super) fn tell(&mut self, group: &mut Group, connected: bool) {
         let (mut tally, mut counts) = (Tally::default(), Counts::default());
-        let mut newest = EventTime::MIN;
-        for lane in group.lanes.values_mut() {
+        let (mut newest, mut fresh) = (EventTime::MIN, 0);
+        let before = std::mem::take(&mut self.records);
+        for (partition, lane) in &mut group.lanes {
+            let records = lane.tally().records;
+            // What a lane brings along when it is taken up was counted by others.
+            let known = before.get(partition).copied().unwrap_or(records);
+            fresh += records.saturating_sub(known);
+            self.records.insert(*partition, records);
             tally.add(lane.tally());
             counts.add(&lane.engine().counts());
             newest = newest.max(lane.newest());
@@ -97,6 +107,7 @@ impl Told {
             newest,
             lag_ms: lag,
             connected,
+            fresh,
             totals: Counted::totals(&tally, counts),
         };
         let since = self.said.elapsed();

@@ -19,10 +19,11 @@ impl Counted {
         self.counts = counts;
     }
 
-    /// Adds what came since the last time.
-    pub fn grow(&mut self, metrics: &Metrics, tally: &Tally, counts: Counts) {
+    /// Adds what came since the last time; returns how many records did.
+    pub fn grow(&mut self, metrics: &Metrics, tally: &Tally, counts: Counts) -> u64 {
         let grown = |now: u64, before: u64| now.saturating_sub(before);
-        metrics.records(grown(tally.records, self.tally.records));
+        let records = grown(tally.records, self.tally.records);
+        metrics.records(records);
         for (reason, n) in &tally.rejects {
             let before = self.tally.rejects.get(reason).copied().unwrap_or(0);
             metrics.rejected(*reason, grown(*n, before));
@@ -31,6 +32,7 @@ impl Counted {
         metrics.late(grown(counts.late, self.counts.late));
         metrics.duplicates(grown(counts.duplicates, self.counts.duplicates));
         self.begin(tally, counts);
+        records
     }
 
     /// Everything so far.

@@ -136,7 +136,7 @@ impl Teller {
             counted: Counted::default(),
             place: 0,
             look_at: now,
-            told_at: now,
+            told_at: now + TOLD_EVERY,
             real_time,
         })
     }
@@ -236,10 +236,10 @@ impl Teller {
             newest,
             lag_ms: lag.map(|newest| wall::now().since(newest).micros() / 1_000),
             connected: progress.connected,
+            fresh: self.counted.grow(&self.metrics, tally, look.counts),
             totals: Counted::totals(tally, look.counts),
         };
         self.board.pulse(pulse, since.as_secs_f64());
-        self.counted.grow(&self.metrics, tally, look.counts);
     }
 
     /// Serves nobody any more.

@@ -240,12 +240,10 @@ impl Gate {
 
     fn identify(&self, request: &Request<'_>) -> Result<Identity, Denied> {
         if let Some(shown) = request.authorization {
-            self.failures
-                .look(&request.peer)
-                .map_err(Denied::TooOften)?;
+            // Whoever shares an address with somebody who tries tokens out keeps his own.
             return self.bearer(shown).ok_or_else(|| {
-                let _counted = self.failures.step(&request.peer);
-                Denied::Stranger
+                let counted = self.failures.step(&request.peer);
+                counted.map_or_else(Denied::TooOften, |()| Denied::Stranger)
             });
         }
         if let Some(named) = request.named {

@@ -52,17 +52,6 @@ impl Pace {
         counted.map(drop).map_err(|owed| self.wait(owed, now))
     }
 
-    /// The same without counting.
-    pub(crate) fn look(&self, client: &impl Hash) -> Result<(), u64> {
-        let places = self.places();
-        let now = places.now();
-        let owed = places.of(client).load(Ordering::Relaxed).max(now);
-        if owed + self.cost - now <= self.burst {
-            return Ok(());
-        }
-        Err(self.wait(owed, now))
-    }
-
     fn wait(&self, owed: u64, now: u64) -> u64 {
         let over = (owed + self.cost).saturating_sub(now + self.burst);
         over.div_ceil(SECOND).max(1)

@@ -34,8 +34,6 @@ pub(crate) struct Book {
     closed: BTreeMap<u64, Arc<str>>,
     ended: u64,
     of_device: HashMap<DeviceId, VecDeque<Arc<str>>>,
-    /// Open ones whose response waits for a person.
-    waiting: u64,
     /// Open ones for which there was no room.
     pub(crate) shed: u64,
 }
@@ -142,7 +140,6 @@ impl Book {
             let id = row.verdict_id.clone();
             let rank = (Reverse(row.grade), Reverse(row.updated), id);
             self.open.insert(rank.clone());
-            self.waiting += u64::from(row.waits());
             return Place::Open(rank);
         }
         self.ended += 1;
@@ -154,7 +151,6 @@ impl Book {
         match &entry.place {
             Place::Open(rank) => {
                 self.open.remove(rank);
-                self.waiting -= u64::from(entry.row.waits());
             }
             Place::Closed(number) => {
                 self.closed.remove(number);
@@ -207,11 +203,6 @@ impl Book {
     /// How many are open.
     pub(crate) fn open_count(&self) -> usize {
         self.open.len()
-    }
-
-    /// How many open ones wait for a person.
-    pub(crate) fn waiting(&self) -> u64 {
-        self.waiting
     }
 
     /// A page: open ones worst first, then those that are over, newest first.

@@ -108,6 +108,12 @@ impl Board {
         let before = self.0.floor.load_full();
         let floor = Floor::of(inventory, mode, Some(&before));
         self.0.floor.store(Arc::new(floor));
+        self.begin_anew();
+    }
+
+    /// Whoever follows is told to read everything again: more has changed than events tell.
+    pub(crate) fn begin_anew(&self) {
+        self.ring().begin_anew();
     }
 
     /// What people decide is handed in there from now on.

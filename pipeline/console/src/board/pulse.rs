@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use andon_schemas::order::{OrderFilter, OrderScope};
 use andon_schemas::time::EventTime;
 
 use super::Board;
@@ -19,6 +20,9 @@ pub struct Pulse {
     pub lag_ms: Option<i64>,
     /// The source is there: silence means that nothing happens.
     pub connected: bool,
+    /// Records since the last time. What was counted before this process, or by another one, is none
+    /// of them.
+    pub fresh: u64,
     /// What was counted so far.
     pub totals: Totals,
 }
@@ -47,14 +51,9 @@ impl Board {
             let now = u64::try_from(shared.began.elapsed().as_millis()).unwrap_or(u64::MAX);
             shared.connected_ms.fetch_max(now, Ordering::Relaxed);
         }
-        let before = shared.totals.load().records;
-        let grown = pulse.totals.records.saturating_sub(before);
-        let book = self.book();
-        let (open, waiting) = (book.open_count() as u64, book.waiting());
-        drop(book);
         #[expect(clippy::cast_precision_loss, reason = "records of a second")]
         let rate = if since_last_s > 0.0 {
-            (grown as f64 / since_last_s * 10.0).round() / 10.0
+            (pulse.fresh as f64 / since_last_s * 10.0).round() / 10.0
         } else {
             0.0
         };
@@ -66,8 +65,8 @@ impl Board {
             unmet: Vec::new(),
             records: pulse.totals.records,
             rejects: pulse.totals.rejects.values().sum(),
-            verdicts_open: open,
-            waiting_approvals: waiting,
+            verdicts_open: self.book().open_count() as u64,
+            waiting_approvals: None,
             mode: shared.floor.load().mode,
             clients: 0,
         };
@@ -80,12 +79,23 @@ impl Board {
         let mut status = Status::clone(&self.0.status.load());
         status.mode = self.0.floor.load().mode;
         status.clients = self.0.clients.load(Ordering::Relaxed);
+        status.waiting_approvals = self.desk().map(|desk| {
+            let filter = OrderFilter {
+                scope: OrderScope::Proposed,
+                ..OrderFilter::default()
+            };
+            desk.orders(&filter).len() as u64
+        });
         let unmet = health.unmet().into_iter().map(|unmet| UnmetView {
             condition: unmet.condition.to_owned(),
             reason: unmet.reason,
         });
         status.unmet = unmet.collect();
         status.ready = status.unmet.is_empty();
+        if !health.liveness().live {
+            // Whoever hangs cannot say how fast.
+            (status.events_per_second, status.lag_ms) = (0.0, None);
+        }
         status
     }
 

@@ -76,6 +76,17 @@ impl Ring {
     /// Adds an event; `data` is one line.
     pub(crate) fn push(&self, event: &str, data: &str) {
         let mut kept = self.kept();
+        self.add(&mut kept, event, data);
+    }
+
+    /// Tells whoever follows to read everything again, and to go on from here.
+    pub(crate) fn begin_anew(&self) {
+        let mut kept = self.kept();
+        let data = format!("{{\"seq\":\"{}\"}}", self.id(kept.next));
+        self.add(&mut kept, "reset", &data);
+    }
+
+    fn add(&self, kept: &mut Kept, event: &str, data: &str) {
         let number = kept.next;
         let mut text = String::with_capacity(data.len() + event.len() + 64);
         // Writing to a text cannot fail.

@@ -296,11 +296,6 @@ impl VerdictRow {
         }
     }
 
-    /// Whether somebody has to agree to what follows from it.
-    pub(crate) fn waits(&self) -> bool {
-        self.approval == Approval::Required
-    }
-
     pub(crate) fn is_open(&self) -> bool {
         self.state != State::Cleared
     }
@@ -352,8 +347,8 @@ pub struct Status {
     pub rejects: u64,
     /// Open verdicts.
     pub verdicts_open: u64,
-    /// Commands that wait for a person.
-    pub waiting_approvals: u64,
+    /// Commands that wait for a person; null where nobody carries out what people decide.
+    pub waiting_approvals: Option<u64>,
     /// Monitor or enforce.
     pub mode: Mode,
     /// Event streams.

@@ -90,7 +90,7 @@ pub struct Server {
 
 impl Server {
     /// Listens on an address such as `127.0.0.1:9184`; port 0 takes a free one. Whoever reaches
-    /// the address may read everything.
+    /// the address may read health and metrics.
     ///
     /// # Errors
     /// If the address is none, or cannot be listened on.
@@ -138,7 +138,8 @@ impl Server {
             health: self.health.clone(),
             streams: Streams::new(streams),
         };
-        let routes = self.router.merge(api::router(feed.clone()));
+        let plant = api::router(feed.clone()).merge(crate::page::router());
+        let routes = self.router.merge(plant);
         self.router = routes.layer(from_fn_with_state(gate, guard::guard));
         self.feed = Some(feed);
         Ok(self)

@@ -30,7 +30,6 @@ pub(super) fn router(health: Health, metrics: Metrics) -> Router {
         .route("/health/live", get(live))
         .route("/health/ready", get(ready))
         .route("/metrics", get(scrape))
-        .merge(crate::page::router())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(Seen { health, metrics })

@@ -162,6 +162,8 @@ fn what_is_not_there_or_not_possible_is_a_problem_document() {
     let console = Console::waiting_for(&[]);
     for (method, path, code) in [
         ("GET", "/nowhere", 404),
+        // The page belongs to a plant, and nobody tells of one here.
+        ("GET", "/", 404),
         ("POST", "/health/live", 405),
         ("DELETE", "/metrics", 405),
     ] {

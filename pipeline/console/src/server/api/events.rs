@@ -77,10 +77,16 @@ pub(in crate::server) async fn tick(feed: Feed, mut stopping: watch::Receiver<bo
     wake.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next = feed.board.ring().next();
     let mut status_at = Instant::now();
+    let mut was_silent = feed.is_silent();
     loop {
         tokio::select! {
             _ = wake.tick() => {}
             () = stopped(&mut stopping) => return,
+        }
+        // Nothing is health any more, or may be again: that turns lamps of which no event tells.
+        let is_silent = feed.is_silent();
+        if std::mem::replace(&mut was_silent, is_silent) != is_silent {
+            feed.board.begin_anew();
         }
         let read = feed.board.ring().read(next, PIECE_BYTES);
         let status = (Instant::now() >= status_at).then(|| {

@@ -141,6 +141,9 @@ fn tokens_cannot_be_tried_out() {
         .collect();
     assert_eq!(tried[0], 401);
     assert_eq!(tried.last(), Some(&429));
+    // Whoever has one keeps it, from the same address.
+    let answer = console.ask("GET", "/v1/status", &bearer("andon_reader"), "");
+    assert_eq!(answer.status, 200, "{}", answer.body);
 }
 
 #[test]

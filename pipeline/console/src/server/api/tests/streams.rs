@@ -109,6 +109,23 @@ fn changes_come_as_they_happen_with_what_a_row_shows() {
 }
 
 #[test]
+fn whoever_follows_reads_all_again_when_the_plant_is_another() {
+    let console = Console::new();
+    let mut listener = Listener::of(&console, None);
+    while listener.status()["clients"] != 1 {}
+    let inventory = andon_schemas::builtin::inventory().unwrap();
+    let enforce = andon_schemas::command::Mode::Enforce;
+    console.board.change(&inventory, enforce);
+    let event = listener.next();
+    assert_eq!(
+        (event.kind.as_str(), event.id.as_str()),
+        ("reset", "boot-1")
+    );
+    assert_eq!(event.data["seq"], "boot-1");
+    assert_eq!(console.get("/v1/plant").json()["mode"], "enforce");
+}
+
+#[test]
 fn a_listener_that_comes_back_misses_nothing_and_hears_nothing_twice() {
     let console = Console::new();
     let id = device(0);
