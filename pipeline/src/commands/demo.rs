@@ -311,7 +311,7 @@ struct Screen {
 
 impl Screen {
     fn new(quiet: bool) -> Self {
-        let visible = !quiet && std::io::stderr().is_terminal();
+        let visible = !quiet && io::stderr().is_terminal();
         let target = if visible {
             ProgressDrawTarget::stderr()
         } else {

@@ -44,7 +44,7 @@ function Figures({ status }: { status: FullStatus }) {
   const rejects = Object.entries(status.rejects_by_reason).sort(([, a], [, b]) => b - a);
   const figures: [string, string][] = [
     ["Events per second", short(status.events_per_second)],
-    ["Lag", status.lag_ms === null ? "unknown" : lagText(status.lag_ms)],
+    ["Lag", status.lag_ms === null ? "none: plant time is not wall time" : lagText(status.lag_ms)],
     ["Newest data", `${clock.value.full(status.at)} (${clock.value.zone})`],
     ["Mode", status.mode === "monitor" ? "monitor: says what it would do" : "enforce"],
     ["Records taken in", status.records.toLocaleString("en-US")],

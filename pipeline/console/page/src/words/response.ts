@@ -13,9 +13,14 @@ export function flowText(flow: FlowMatch): string {
 export function responseState(row: VerdictRow, order: Order | undefined): string {
   if (order !== undefined) return orderText(order);
   if (row.action === "log") return "logged for review";
-  if (row.mode === "monitor") return `would be ${actionDone(row.action)}`;
+  if (row.mode === "monitor") return wouldBe(row.action);
   if (row.approval === "required") return `${actionNoun(row.action)} needs a person`;
   return `${actionNoun(row.action)} ordered`;
+}
+
+/** What is only said: of a restriction, that flows are blocked and not the device. */
+function wouldBe(action: Response["action"]): string {
+  return action === "restrict" ? "offending flows would be blocked" : `would be ${actionDone(action)}`;
 }
 
 export function orderText(order: Order): string {
@@ -23,7 +28,7 @@ export function orderText(order: Order): string {
   const noun = order.command.release ? "release" : actionNoun(action);
   if (mode === "monitor" && !isOver(order.state)) {
     if (order.command.release) return "would be released";
-    return order.state === "proposed" ? `${noun} would wait for a person` : `would be ${actionDone(action)}`;
+    return order.state === "proposed" ? `${noun} would wait for a person` : wouldBe(action);
   }
   if (order.state === "acknowledged") return order.command.release ? "released" : actionDone(action);
   return `${noun} ${orderState(order.state)}`;

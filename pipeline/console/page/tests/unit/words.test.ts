@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bytesText, digits, facts } from "../../src/words/facts";
 import { spoken } from "../../src/words/names";
-import { consequence, consequenceText } from "../../src/words/response";
+import { consequence, consequenceText, responseState } from "../../src/words/response";
 import { steps } from "../../src/words/steps";
 import { ageText, PlantClock, spanText } from "../../src/words/time";
-import type { Response } from "../../src/wire";
+import type { Response, VerdictRow } from "../../src/wire";
 
 test("spans are said as people say them", () => {
   assert.deepEqual(
@@ -79,4 +79,11 @@ test("a risk that is not known leaves a gap in the line", () => {
   ];
   assert.deepEqual(steps(history, at(10), 100, 50)?.paths, ["M0.0 50.0H50.0", "M80.0 0.0H100.0"]);
   assert.equal(steps([], at(10), 100, 50), null);
+});
+
+test("what is only said is said as a sentence, of flows and of devices", () => {
+  const row = (action: VerdictRow["action"]) => ({ action, mode: "monitor", approval: "automatic" }) as VerdictRow;
+  assert.equal(responseState(row("restrict"), undefined), "offending flows would be blocked");
+  assert.equal(responseState(row("quarantine"), undefined), "would be quarantined");
+  assert.equal(responseState(row("log"), undefined), "logged for review");
 });
