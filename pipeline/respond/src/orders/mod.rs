@@ -223,10 +223,10 @@ impl Orders {
     }
 
     /// Goes on with what stood about a device.
-    pub fn resume(&mut self, device: DeviceId, dossier: Dossier) {
-        self.take_out(&device);
+    pub fn resume(&mut self, device: &DeviceId, dossier: Dossier) {
+        self.take_out(device);
         self.put(device.clone(), dossier);
-        self.changed.remove(&device);
+        self.changed.remove(device);
     }
 
     /// Devices about which something else stands than when this was asked last.

@@ -77,7 +77,7 @@ impl Desk {
         };
         for (_, value) in kept.iter().filter(|(key, _)| key.as_slice() != KEYS) {
             let (device, dossier): (DeviceId, Dossier) = open(STANDING, value)?;
-            desk.orders.resume(device, dossier);
+            desk.orders.resume(&device, dossier);
         }
         Ok(desk)
     }
