@@ -30,6 +30,8 @@ use serde::Deserialize;
 
 /// Holds the token of whoever is at the machine, in the data folder.
 pub const OPERATOR_FILE: &str = "operator.token";
+/// Says where the run is served, in the data folder.
+pub const URL_FILE: &str = "console.url";
 /// What is done with that token is done by this name.
 const OPERATOR: &str = "operator";
 /// A shorter one could be guessed.
@@ -229,6 +231,16 @@ impl Operator {
         writeln!(file, "{}", self.text)?;
         Ok(())
     }
+}
+
+/// Notes in a data folder where the run is served, for whoever is at the machine.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn note_url(folder: &Path, url: &str) -> anyhow::Result<()> {
+    let path = folder.join(URL_FILE);
+    fs::write(&path, format!("{url}\n"))
+        .with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 #[cfg(test)]

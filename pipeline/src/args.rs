@@ -1,5 +1,6 @@
 //! The command line as it is written; what it means is decided by the commands.
 
+mod act;
 mod capture;
 mod cluster;
 mod demo;
@@ -23,6 +24,10 @@ pub use self::values::check_shards;
 pub(crate) use self::values::parse_duration;
 use self::values::{parse_devices, parse_shards, parse_some, parse_speed};
 
+pub use act::{
+    ActCommand, AskedArgs, DecideArgs, ListArgs, QuarantineArgs, ReleaseArgs, ShowArgs,
+    SuppressArgs,
+};
 pub use capture::{CaptureCommand, ConvertArgs};
 pub use cluster::{ClusterCommand, ExecutorArgs, SchedulerArgs};
 pub use demo::DemoArgs;
@@ -99,6 +104,9 @@ pub enum Command {
     Risk(RiskArgs),
     /// Say which verdicts of a run its shadow raises, does not raise or grades otherwise, and why.
     Shadow(StateArgs),
+    /// Decide about commands and devices: approve, reject, release, quarantine, suppress.
+    #[command(subcommand)]
+    Act(ActCommand),
     /// Decide requests by policy and risk.
     #[command(subcommand)]
     Pdp(PdpCommand),

@@ -8,6 +8,7 @@ use andon_engine::{Batch, FAR_FUTURE, Feed, FeedState, Input, Plant};
 use andon_ingest::files::{FlowBlock, Item, Piece};
 use andon_ingest::refused::{Refused, excerpt};
 use andon_ingest::split::Splitter;
+use andon_schemas::act::Act;
 use andon_schemas::observation::{Record, Source};
 use andon_schemas::reject::{Reject, RejectReason};
 use andon_schemas::time::EventTime;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::tally::Several;
 pub use self::tally::Tally;
+use crate::aside::{Answer, Aside, Asides, in_order, times};
 use crate::blueprint::{Blueprint, Named};
 
 /// Records taken from captures at a time.
@@ -30,7 +32,9 @@ pub struct Intake {
     by_address: bool,
     /// What is measured against whatever plant a recorded run brings.
     named: Named,
-    changes: Vec<(Blueprint, Arc<Plant>)>,
+    changes: Vec<(u64, Blueprint, Arc<Plant>)>,
+    /// What stands between the rows, in order.
+    asides: Asides,
     splitter: Splitter,
     feed: Feed,
     tally: Tally,
@@ -57,6 +61,16 @@ pub enum Recorded {
         /// What it is measured against from here on.
         plant: Blueprint,
     },
+    /// A person did something.
+    Act {
+        /// What.
+        act: Box<Act>,
+    },
+    /// An enforcement point answered.
+    Ack {
+        /// What.
+        answer: Box<Answer>,
+    },
     /// The run ended by draining its source.
     EndOfInput,
 }
@@ -69,6 +83,7 @@ impl Intake {
             by_address,
             named: Named::default(),
             changes: Vec::new(),
+            asides: Asides::new(),
             splitter: Splitter::default(),
             feed: Feed::new(plant.clone(), rows_max),
             tally: Tally::default(),
@@ -133,6 +148,14 @@ impl Intake {
                 plant
             }
             Ok(Recorded::Plant { plant }) => Some(plant),
+            Ok(Recorded::Act { act }) => {
+                self.aside(Aside::Act(act));
+                None
+            }
+            Ok(Recorded::Ack { answer }) => {
+                self.aside(Aside::Ack(answer));
+                None
+            }
             Ok(Recorded::EndOfInput) => {
                 self.feed.end();
                 None
@@ -164,8 +187,23 @@ impl Intake {
             format!("`{topic}`, record {offset}: the plant that was recorded cannot be used")
         })?;
         self.change(&compiled);
-        self.changes.push((plant, compiled));
+        self.changes
+            .push((self.feed.next_ordinal(), plant, compiled));
         Ok(())
+    }
+
+    /// Puts what concerns no device's behaviour after the rows taken so far.
+    pub fn aside(&mut self, aside: Aside) {
+        self.asides.push((self.feed.next_ordinal(), aside));
+    }
+
+    /// What was put between the rows that [`take`](Self::take) gave, and the times that those
+    /// `inputs` tell.
+    pub fn take_asides(&mut self, inputs: &[Input]) -> Asides {
+        let given = self.given;
+        let later = self.asides.partition_point(|(place, _)| *place <= given);
+        let later = self.asides.split_off(later);
+        in_order(times(inputs), std::mem::replace(&mut self.asides, later))
     }
 
     /// Begins with this plant instead of the one it was made with: what went before was measured
@@ -183,8 +221,9 @@ impl Intake {
         self.feed.control(plant.clone());
     }
 
-    /// The changes that a recorded run brought since the last time.
-    pub fn take_changes(&mut self) -> Vec<(Blueprint, Arc<Plant>)> {
+    /// The changes that a recorded run brought since the last time, each with its place between the
+    /// rows.
+    pub fn take_changes(&mut self) -> Vec<(u64, Blueprint, Arc<Plant>)> {
         std::mem::take(&mut self.changes)
     }
 

@@ -4,6 +4,8 @@
 pub mod access;
 pub mod alerts;
 pub mod args;
+pub mod aside;
+pub mod asking;
 pub mod blueprint;
 #[cfg(feature = "cluster")]
 pub mod cluster;

@@ -19,14 +19,21 @@ pub struct PlantPolicy {
 }
 
 impl PlantPolicy {
-    /// For a life of commands that time moves by itself if `is_timed`. Where only verdicts move it,
-    /// whoever had to wait for a turn could wait for ever, so nobody has to.
-    pub fn new(plant: Arc<Plant>, is_timed: bool) -> Self {
-        let enforcers = &plant.inventory().enforcement.enforcers;
-        if !enforcers.is_empty() && plant.mode() == Mode::Enforce {
-            tracing::warn!("the inventory lists enforcers: their answers are not read yet");
+    /// For a life of commands that time moves by itself.
+    pub fn timed(plant: Arc<Plant>) -> Self {
+        Self {
+            plant,
+            is_timed: true,
         }
-        Self { plant, is_timed }
+    }
+
+    /// For one that only verdicts move: whoever had to wait for a turn could wait for ever, so nobody
+    /// has to; and nobody's silence says anything.
+    pub fn untimed(plant: Arc<Plant>) -> Self {
+        Self {
+            plant,
+            is_timed: false,
+        }
     }
 
     fn index(&self, segment: &str) -> Option<usize> {
@@ -59,10 +66,11 @@ impl Policy for PlantPolicy {
         let at = self.index(segment);
         let enforced = self.plant.inventory().enforcement.of(at);
         let cap = self.is_timed.then_some(enforced.cuts_per_minute);
+        let enforcement = &self.plant.inventory().enforcement;
+        let is_answered = self.is_timed && at.is_some_and(|at| enforcement.is_answered(at));
         Rules {
             cuts_per_minute: cap.unwrap_or(usize::MAX),
-            // Nobody reads what enforcement points answer, so nobody's silence says anything.
-            acknowledge_within: None,
+            acknowledge_within: is_answered.then_some(enforced.acknowledge_within),
             probation: enforced.probation,
         }
     }

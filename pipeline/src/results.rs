@@ -1,31 +1,35 @@
 //! What a run leaves behind: `verdicts.jsonl`, `commands.jsonl`, `audit.jsonl`, `alerts.jsonl`,
 //! `risk.jsonl`, `rejects.jsonl`, `late.jsonl`, `duplicates.jsonl`, and `summary.json`.
 
+mod files;
+mod trail;
+
 use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::FileExt as _;
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use andon_engine::{Item, Output, Plant, Refusal};
 use andon_lab::whole_file;
-use andon_respond::{Input, Orders, Output as Said};
+use andon_respond::{Answered, Input, Orders};
+use andon_schemas::act::{ActRefused, Acted};
 use andon_schemas::alert::Alert;
 use andon_schemas::audit::AuditChain;
 use andon_schemas::command::Command;
+use andon_schemas::order::Order;
 use andon_schemas::reject::Reject;
 use andon_schemas::verdict::{RiskUpdate, Verdict};
-use anyhow::Context as _;
 use serde::Serialize;
 
+use self::files::Files;
+pub use self::files::{AUDIT, VERDICTS};
+use self::trail::Trail;
 use crate::alerts;
+use crate::aside::{Aside, Asides};
 use crate::blueprint::Blueprint;
 use crate::ledger::Ledger;
 use crate::policy::PlantPolicy;
 use crate::siem::Siem;
-
-/// Name of the file of verdicts.
-pub const VERDICTS: &str = "verdicts.jsonl";
 
 /// The files of a run; without a folder, only counted.
 #[derive(Debug)]
@@ -34,32 +38,36 @@ pub struct Results {
     pub ledger: Ledger,
     /// What follows from the verdicts.
     pub orders: Orders,
-    /// The end of the audit trail.
-    pub chain: AuditChain,
+    trail: Trail,
     /// What the plant allows of it; until it is told, nothing follows.
     policy: Option<PlantPolicy>,
-    /// Whoever runs it tells it the time as well.
-    is_timed: bool,
     /// Who else is told of the verdicts.
     pub siem: Siem,
-    /// Commands for enforcement points that nobody has taken yet.
-    fresh: Vec<Command>,
-    /// Alerts that nobody has taken yet.
-    fresh_alerts: Vec<Alert>,
+    fresh: Fresh,
     folder: Option<PathBuf>,
     files: Option<Files>,
 }
 
-#[derive(Debug)]
-struct Files {
-    verdicts: BufWriter<File>,
-    commands: BufWriter<File>,
-    audit: BufWriter<File>,
-    alerts: BufWriter<File>,
-    risks: BufWriter<File>,
-    rejects: BufWriter<File>,
-    late: BufWriter<File>,
-    duplicates: BufWriter<File>,
+/// What came out that somebody is to be told, since it was taken last.
+#[derive(Debug, Default)]
+pub struct Fresh {
+    /// Commands for enforcement points.
+    pub commands: Vec<Command>,
+    /// Orders that stand somewhere else.
+    pub moved: Vec<Order>,
+    /// Alerts.
+    pub alerts: Vec<Alert>,
+}
+
+/// What a chunk of input came to beyond what is written.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Rows that the engine refused, with their numbers.
+    pub refused: Vec<(u64, Reject)>,
+    /// Answers that were not believed.
+    pub rejects: Vec<Reject>,
+    /// What came of each act, in order.
+    pub acted: Vec<Result<Acted, ActRefused>>,
 }
 
 impl Results {
@@ -82,58 +90,35 @@ impl Results {
     }
 
     fn open(folder: Option<&Path>, append: bool) -> anyhow::Result<Self> {
-        let Some(folder) = folder else {
-            return Ok(Self {
-                ledger: Ledger::default(),
-                orders: Orders::new(),
-                chain: AuditChain::default(),
-                policy: None,
-                is_timed: false,
-                siem: Siem::default(),
-                fresh: Vec::new(),
-                fresh_alerts: Vec::new(),
-                folder: None,
-                files: None,
-            });
-        };
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make folder `{}`", folder.display()))?;
-        let create = |name: &str| {
-            let path = folder.join(name);
-            if append {
-                cut_torn_line(&path)
-                    .with_context(|| format!("cannot mend `{}`", path.display()))?;
-            }
-            File::options()
-                .create(true)
-                .write(true)
-                .append(append)
-                .truncate(!append)
-                .open(&path)
-                .map(BufWriter::new)
-                .with_context(|| format!("cannot write `{}`", path.display()))
-        };
         Ok(Self {
             ledger: Ledger::default(),
             orders: Orders::new(),
-            chain: AuditChain::default(),
+            trail: Trail::default(),
             policy: None,
-            is_timed: false,
             siem: Siem::default(),
-            fresh: Vec::new(),
-            fresh_alerts: Vec::new(),
-            folder: Some(folder.to_owned()),
-            files: Some(Files {
-                verdicts: create(VERDICTS)?,
-                commands: create("commands.jsonl")?,
-                audit: create("audit.jsonl")?,
-                alerts: create("alerts.jsonl")?,
-                risks: create("risk.jsonl")?,
-                rejects: create("rejects.jsonl")?,
-                late: create("late.jsonl")?,
-                duplicates: create("duplicates.jsonl")?,
-            }),
+            fresh: Fresh::default(),
+            folder: folder.map(ToOwned::to_owned),
+            files: folder
+                .map(|folder| Files::open(folder, append))
+                .transpose()?,
         })
+    }
+
+    /// Goes on with the orders of an earlier run, and with its audit trail.
+    ///
+    /// # Errors
+    /// If the trail cannot be gone on with.
+    pub fn resume(&mut self, orders: Orders, chain: AuditChain) -> anyhow::Result<()> {
+        self.orders = orders;
+        if let Some(folder) = &self.folder {
+            self.trail = Trail::resume(chain, &folder.join(AUDIT))?;
+        }
+        Ok(())
+    }
+
+    /// The end of the audit trail.
+    pub fn chain(&self) -> &AuditChain {
+        self.trail.chain()
     }
 
     /// Keeps what the verdicts from here on are measured against beside them; the plant's budget of
@@ -146,8 +131,8 @@ impl Results {
         blueprint: &Blueprint,
         plant: &Arc<Plant>,
     ) -> anyhow::Result<()> {
-        self.policy = Some(PlantPolicy::new(plant.clone(), self.is_timed));
-        self.step(Input::Policy)?;
+        self.measures_against(plant);
+        self.step(Input::Policy, &mut Taken::default())?;
         self.ledger.alerts.set(alerts::budget(plant.inventory()));
         match &self.folder {
             Some(folder) => blueprint.keep(folder, plant),
@@ -155,76 +140,92 @@ impl Results {
         }
     }
 
-    /// Takes what one chunk of input settled; returns the rows that were refused, with their
-    /// ordinals, which the intake counts.
+    /// The life of commands asks this plant from here on, and has been asking it.
+    pub fn measures_against(&mut self, plant: &Arc<Plant>) {
+        self.policy = Some(PlantPolicy::timed(plant.clone()));
+    }
+
+    /// Takes what one chunk of input settled, and what stood between its rows, each in its place.
     ///
     /// # Errors
     /// If a file cannot be written.
     pub fn take(
         &mut self,
         output: Output,
+        asides: Asides,
         mut each: impl FnMut(&Verdict),
-    ) -> anyhow::Result<Vec<(u64, Reject)>> {
-        let mut refused = Vec::new();
+    ) -> anyhow::Result<Taken> {
+        let mut taken = Taken::default();
+        let mut asides = asides.into_iter().peekable();
         for (cause, item) in output.items {
+            while let Some((_, aside)) = asides.next_if(|(place, _)| *place <= cause.ordinal) {
+                self.aside(aside, &mut taken)?;
+            }
             match item {
                 Item::Verdict(verdict) => {
-                    self.ledger.verdict(&verdict);
                     each(&verdict);
-                    self.write(|files| &mut files.verdicts, &verdict)?;
-                    self.command(&verdict)?;
-                    let is_alert = self.alert(&verdict)?;
-                    let is_alert = self.ledger.alerts.budget().map(|_| is_alert);
-                    self.siem.take(&verdict, is_alert)?;
+                    self.verdict(&verdict, &mut taken)?;
                 }
                 Item::Risk(update) => self.risk(&update)?,
                 Item::Late(row) => self.write(|files| &mut files.late, &row)?,
                 Item::Duplicate(row) => self.write(|files| &mut files.duplicates, &row)?,
                 // Nobody asked for them here.
                 Item::Window(_) => {}
-                Item::Refusal(refusal) => refused.push((cause.ordinal, reject_of(refusal))),
+                Item::Refusal(refusal) => {
+                    taken.refused.push((cause.ordinal, reject_of(refusal)));
+                }
             }
         }
-        Ok(refused)
+        for (_, aside) in asides {
+            self.aside(aside, &mut taken)?;
+        }
+        Ok(taken)
     }
 
-    fn command(&mut self, verdict: &Verdict) -> anyhow::Result<()> {
-        self.step(Input::Verdict(verdict)).map(drop)
+    fn verdict(&mut self, verdict: &Verdict, taken: &mut Taken) -> anyhow::Result<()> {
+        self.ledger.verdict(verdict);
+        self.write(|files| &mut files.verdicts, verdict)?;
+        self.step(Input::Verdict(verdict), taken)?;
+        let is_alert = self.alert(verdict)?;
+        let is_alert = self.ledger.alerts.budget().map(|_| is_alert);
+        self.siem.take(verdict, is_alert)
     }
 
-    /// Takes an input of the life of commands: what comes of it is written, and what enforcement
-    /// points are to be told is kept until it is taken.
-    ///
-    /// # Errors
-    /// If a file cannot be written.
-    pub fn step(&mut self, input: Input<'_>) -> anyhow::Result<Said> {
+    fn aside(&mut self, aside: Aside, taken: &mut Taken) -> anyhow::Result<()> {
+        match aside {
+            Aside::Time(at) => self.step(Input::Tick(at), taken).map(drop),
+            Aside::Plant(blueprint, plant) => self.measured_against(&blueprint, &plant),
+            Aside::Act(act) => self.step(Input::Act(&act), taken).map(drop),
+            Aside::Ack(answer) => {
+                let answered = self.step(Input::Ack(&answer.ack), taken)?;
+                if let Some(Answered::Refused(why)) = answered {
+                    taken.rejects.push(answer.reject(why));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes an input of the life of commands: what comes of it is written, and what somebody is to
+    /// be told is kept until it is taken.
+    fn step(&mut self, input: Input<'_>, taken: &mut Taken) -> anyhow::Result<Option<Answered>> {
         let Some(policy) = &self.policy else {
-            return Ok(Said::default());
+            return Ok(None);
         };
-        let mut said = self.orders.step(policy, input);
+        let said = self.orders.step(policy, input);
         for command in &said.commands {
             self.write(|files| &mut files.commands, command)?;
         }
-        for entry in std::mem::take(&mut said.audit) {
-            let entry = self.chain.append(entry);
-            self.write(|files| &mut files.audit, &entry)?;
-            said.audit.push(entry);
+        self.fresh.moved.extend(said.orders().cloned());
+        for entry in said.audit {
+            let (entry, is_new) = self.trail.append(entry);
+            if is_new {
+                self.write(|files| &mut files.audit, &entry)?;
+            }
         }
-        self.fresh.extend(said.issued.iter().cloned());
-        Ok(said)
-    }
-
-    /// The life of commands goes on with time, and not only with verdicts: whoever runs it steps it
-    /// with ticks. Call it before it is told what it is measured against.
-    #[must_use]
-    pub fn timed(mut self) -> Self {
-        self.is_timed = true;
-        self
-    }
-
-    /// The life of commands asks this plant from here on, and has been asking it.
-    pub fn measures_against(&mut self, plant: &Arc<Plant>) {
-        self.policy = Some(PlantPolicy::new(plant.clone(), self.is_timed));
+        self.fresh.commands.extend(said.issued);
+        taken.acted.extend(said.acted);
+        Ok(said.answered)
     }
 
     fn alert(&mut self, verdict: &Verdict) -> anyhow::Result<bool> {
@@ -232,17 +233,12 @@ impl Results {
             return Ok(false);
         };
         self.write(|files| &mut files.alerts, &alert)?;
-        self.fresh_alerts.push(alert);
+        self.fresh.alerts.push(alert);
         Ok(true)
     }
 
-    /// The alerts that followed since the last time.
-    pub fn take_alerts(&mut self) -> Vec<Alert> {
-        std::mem::take(&mut self.fresh_alerts)
-    }
-
-    /// What enforcement points are to be told since the last time.
-    pub fn take_commands(&mut self) -> Vec<Command> {
+    /// What somebody is to be told since the last time.
+    pub fn take_fresh(&mut self) -> Fresh {
         std::mem::take(&mut self.fresh)
     }
 
@@ -266,13 +262,10 @@ impl Results {
         file: impl Fn(&mut Files) -> &mut BufWriter<File>,
         line: &impl Serialize,
     ) -> anyhow::Result<()> {
-        let Some(files) = &mut self.files else {
-            return Ok(());
-        };
-        let file = file(files);
-        serde_json::to_writer(&mut *file, line)?;
-        file.write_all(b"\n")?;
-        Ok(())
+        match &mut self.files {
+            Some(files) => files::line(file(files), line),
+            None => Ok(()),
+        }
     }
 
     /// Writes out what is buffered.
@@ -281,14 +274,7 @@ impl Results {
     /// If a file cannot be written.
     pub fn flush(&mut self) -> anyhow::Result<()> {
         if let Some(files) = &mut self.files {
-            files.verdicts.flush()?;
-            files.commands.flush()?;
-            files.audit.flush()?;
-            files.alerts.flush()?;
-            files.risks.flush()?;
-            files.rejects.flush()?;
-            files.late.flush()?;
-            files.duplicates.flush()?;
+            files.flush()?;
         }
         Ok(())
     }
@@ -298,21 +284,9 @@ impl Results {
     /// # Errors
     /// If a file cannot be written.
     pub fn sync(&mut self) -> anyhow::Result<()> {
-        self.flush()?;
         self.siem.sync()?;
-        if let Some(files) = &self.files {
-            for file in [
-                &files.verdicts,
-                &files.commands,
-                &files.audit,
-                &files.alerts,
-                &files.risks,
-                &files.rejects,
-                &files.late,
-                &files.duplicates,
-            ] {
-                file.get_ref().sync_data()?;
-            }
+        if let Some(files) = &mut self.files {
+            files.sync()?;
         }
         Ok(())
     }
@@ -330,29 +304,6 @@ pub fn reject_of(refusal: Refusal) -> Reject {
     }
 }
 
-/// A crash may have left half a line at the end of a file; what comes next must not be glued to
-/// it. Its row is in the log and will be told again.
-fn cut_torn_line(path: &Path) -> std::io::Result<()> {
-    let file = match File::options().read(true).write(true).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let mut end = file.metadata()?.len();
-    let mut block = vec![0; 64 << 10];
-    while end > 0 {
-        let length = end.min(block.len() as u64);
-        let start = end - length;
-        let bytes = &mut block[..usize::try_from(length).unwrap_or(0)];
-        file.read_exact_at(bytes, start)?;
-        if let Some(newline) = bytes.iter().rposition(|byte| *byte == b'\n') {
-            return file.set_len(start + newline as u64 + 1);
-        }
-        end = start;
-    }
-    file.set_len(0)
-}
-
 /// Writes a JSON document to a file, indented, as a whole or not at all.
 ///
 /// # Errors
@@ -362,26 +313,4 @@ pub fn write_json(path: &Path, document: &impl Serialize) -> anyhow::Result<()> 
     text.push('\n');
     whole_file::write(path, |out| out.write_all(text.as_bytes()))?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn half_a_line_is_cut_and_whole_ones_stay() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("verdicts.jsonl");
-        for (before, after) in [
-            ("{\"a\":1}\n{\"b\"", "{\"a\":1}\n"),
-            ("{\"a\":1}\n", "{\"a\":1}\n"),
-            ("{\"a\"", ""),
-            ("", ""),
-        ] {
-            std::fs::write(&path, before).unwrap();
-            cut_torn_line(&path).unwrap();
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
-        }
-        cut_torn_line(&folder.path().join("none.jsonl")).unwrap();
-    }
 }

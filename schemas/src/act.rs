@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::grade::text_scale;
 use crate::identity::DeviceId;
-use crate::order::{Order, OrderFilter, OrderHistory};
+use crate::order::Order;
 use crate::time::EventTime;
 
 /// Version of the wire form of an act.
@@ -253,18 +253,12 @@ impl ActRefused {
     }
 }
 
-/// Where acts are handed in and orders are asked for: the running pipeline, as an HTTP server sees
-/// it. Calls may wait for the pipeline; a server makes them where waiting is allowed.
+/// Where acts are handed in: the running pipeline, as an HTTP server sees it. A call may wait for
+/// the pipeline; a server makes it where waiting is allowed.
 pub trait Desk: Send + Sync {
     /// Does it, durably, once.
     ///
     /// # Errors
     /// Why it was not done.
     fn act(&self, act: Act) -> Result<Acted, ActRefused>;
-
-    /// The orders asked for, newest first.
-    fn orders(&self, filter: &OrderFilter) -> Vec<Order>;
-
-    /// One order with its life.
-    fn order(&self, command_id: &str) -> Option<OrderHistory>;
 }

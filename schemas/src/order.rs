@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::Command;
 use crate::grade::text_scale;
-use crate::identity::DeviceId;
 use crate::time::EventTime;
 
 /// Where an order stands.
@@ -142,17 +141,4 @@ impl OrderScope {
             Self::All => true,
         }
     }
-}
-
-/// A question for orders.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OrderFilter {
-    /// In which states.
-    pub scope: OrderScope,
-    /// Only those about this device.
-    pub device: Option<DeviceId>,
-    /// At most so many; 0 for all that are kept.
-    pub limit: usize,
-    /// Only those that come after the order with this command id, in the order of the answer.
-    pub after: Option<String>,
 }

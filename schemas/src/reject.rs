@@ -37,6 +37,9 @@ pub enum RejectReason {
     NoKnownEndpoint,
     /// The sender may not speak for this device.
     WrongSender,
+    /// An answer of an enforcement point that is not believed: to nothing that was issued, or from
+    /// one that does not answer there.
+    RefusedAck,
     /// Longer than the payload limit.
     Oversized,
     /// The topic is none of ours.
@@ -61,6 +64,7 @@ text_scale!(RejectReason {
     Malformed => "malformed", MissingField => "missing_field", WrongType => "wrong_type",
     OutOfRange => "out_of_range", FarFuture => "far_future",
     NoKnownEndpoint => "no_known_endpoint", WrongSender => "wrong_sender",
+    RefusedAck => "refused_ack",
     Oversized => "oversized", WrongTopic => "wrong_topic",
     NoKey => "no_key", WrongKey => "wrong_key", WrongPartition => "wrong_partition", UnknownVersion => "unknown_version",
     Shed => "shed", Truncated => "truncated", Unsupported => "unsupported",

@@ -13,15 +13,19 @@ use crate::engine::Input;
 pub const TICK_EVERY: Span = Span::from_secs(10);
 
 impl Input {
-    /// How far the clocks of the devices have come by what it says, if it says anything: a tick stays
-    /// the allowance for late rows behind them.
-    pub fn clock(&self) -> Option<EventTime> {
-        match self {
-            Self::Tick { at, .. } => Some(*at + FLOW_ALLOWANCE),
-            Self::Batch(batch) => batch.ticks.last().map(|tick| tick.at + FLOW_ALLOWANCE),
-            Self::EndOfInput { at, .. } => Some(*at),
-            Self::Bundle(_) | Self::Control(_) => None,
-        }
+    /// How far the clocks of the devices have come by what it says, if it says anything, each with
+    /// the number of the tick that says it: a tick stays the allowance for late rows behind them.
+    pub fn clocks(&self) -> impl Iterator<Item = (u64, EventTime)> {
+        let (alone, ticks) = match self {
+            Self::Tick { ordinal, at } => (Some((*ordinal, *at + FLOW_ALLOWANCE)), [].as_slice()),
+            Self::EndOfInput { ordinal, at } => (Some((*ordinal, *at)), [].as_slice()),
+            Self::Batch(batch) => (None, batch.ticks.as_slice()),
+            Self::Bundle(_) | Self::Control(_) => (None, [].as_slice()),
+        };
+        let ticks = ticks
+            .iter()
+            .map(|tick| (tick.ordinal, tick.at + FLOW_ALLOWANCE));
+        alone.into_iter().chain(ticks)
     }
 }
 

@@ -4,30 +4,31 @@
 //! outside reach the same pipeline through the embedded MQTT endpoint. The receive time of every
 //! row is plant time.
 
-use std::io::{self, IsTerminal as _, Write};
+mod screen;
+
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use andon_emit::terminal::verdict_line;
 use andon_engine::Plant;
 use andon_ingest::delivery::{Delivery, Settle as _};
 use andon_ingest::endpoint::{Anonymous, Authority, Endpoint, Limits, Refusal, SettleHandle};
 use andon_schemas::command::Mode;
 use andon_schemas::observation::{Record, Source};
 use andon_schemas::time::{EventTime, Span};
-use andon_schemas::verdict::{State, Verdict};
 use andon_simulator::{ATTACKS, Label, Options};
 use anyhow::{Context as _, anyhow};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
+use self::screen::Screen;
 use crate::access::{self, Operator};
 use crate::args::{DemoArgs, Format, PlantArgs};
 use crate::blueprint::Blueprint;
 use crate::exit::{Outcome, usage};
+use crate::live::acts::{Acts, Asked};
 use crate::live::core::Core;
-use crate::live::message::Message;
+use crate::live::message::{Message, Read};
 use crate::live::outlet::Outlet;
 use crate::results::{Results, write_json};
 use crate::summary::{Latency, Parts, Summary};
@@ -66,7 +67,7 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         .with_context(|| format!("cannot listen on `{}`", args.mqtt))
         .map_err(usage)?;
     let served = serve(args, &plant, &runtime)?;
-    let mut results = Results::create(args.out.as_deref())?.timed();
+    let mut results = Results::create(args.out.as_deref())?;
     results.measured_against(&blueprint, &plant)?;
     let mut core = Core::new(
         blueprint,
@@ -76,7 +77,9 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         Outlet::Endpoint(endpoint.publisher()),
     )?;
     let mut link = None;
+    let (acts, asked) = Acts::open();
     if let Some((teller, url)) = served {
+        teller.sit(Arc::new(acts));
         core.tell_by(teller)?;
         link = Some(url);
     }
@@ -84,6 +87,7 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         plant: &plant,
         core,
         deliveries,
+        asked,
         refusals: endpoint.refusals(),
         settle: endpoint.settle_handle(),
         received: 0,
@@ -165,6 +169,7 @@ struct Show<'a> {
     plant: &'a Arc<Plant>,
     core: Core,
     deliveries: mpsc::Receiver<Delivery>,
+    asked: mpsc::Receiver<Asked>,
     refusals: Option<mpsc::Receiver<Refusal>>,
     settle: SettleHandle,
     received: u64,
@@ -203,6 +208,9 @@ impl Show<'_> {
             while let Some(refusal) = self.refusals.as_mut().and_then(|r| r.try_recv().ok()) {
                 self.core.refusal(&refusal, now)?;
             }
+            while let Ok(asked) = self.asked.try_recv() {
+                self.act(asked, now, out)?;
+            }
             self.flush(now, out)?;
             self.core.tell(true)?;
             if wall >= limit || rows.peek().is_none() {
@@ -235,11 +243,23 @@ impl Show<'_> {
         };
         let source = message.source();
         match message.read(self.plant.inventory()) {
-            Ok(record) => self.core.record(record, &source, now, came)?,
+            Ok(Read::Record(record)) => self.core.record(record, &source, now, came)?,
+            Ok(Read::Ack(answer)) => self.core.answer(*answer)?,
             Err(refused) => self.core.reject(refused, source, now, &message.payload)?,
         }
         if let Some(receipt) = delivery.receipt {
             self.settle.settle(&[receipt]);
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, asked: Asked, now: EventTime, out: &mut impl Write) -> anyhow::Result<()> {
+        let mut act = asked.act.clone();
+        act.at = now;
+        self.core.act(act)?;
+        self.flush(now, out)?;
+        if let Some(came) = self.core.take_acted() {
+            asked.tell(came);
         }
         Ok(())
     }
@@ -300,92 +320,5 @@ impl Show<'_> {
             }
         }
         Ok(Outcome::Done)
-    }
-}
-
-/// What the person at the terminal sees.
-struct Screen {
-    quiet: bool,
-    bar: ProgressBar,
-}
-
-impl Screen {
-    fn new(quiet: bool) -> Self {
-        let visible = !quiet && io::stderr().is_terminal();
-        let target = if visible {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template("{spinner:.green} {msg}") {
-            bar.set_style(style);
-        }
-        Self { quiet, bar }
-    }
-
-    fn welcome(
-        &self,
-        args: &DemoArgs,
-        address: &str,
-        plant: &Plant,
-        attacks: usize,
-        out: &mut impl Write,
-    ) -> anyhow::Result<()> {
-        if self.quiet {
-            return Ok(());
-        }
-        let site = &plant.inventory().site;
-        writeln!(
-            out,
-            "A simulated plant of 500 devices, from Sunday 02:20, {:.0} times as fast as life; \
-             {attacks} attacks will come.\nMonitor mode: responses are said, not carried out. \
-             MQTT on {address}: publish to andon/v1/in/{site}/DEVICE/flow.\n",
-            args.speed
-        )?;
-        out.flush()?;
-        Ok(())
-    }
-
-    /// Prints what a person would want to be told: openings, escalations and ends above LOW.
-    fn verdict(
-        &self,
-        verdict: &Verdict,
-        plant: &Plant,
-        out: &mut impl Write,
-    ) -> anyhow::Result<()> {
-        if self.quiet || verdict.state == State::Updated {
-            return Ok(());
-        }
-        let at = text::plant_time(&plant.inventory().clock, verdict.window.end);
-        let line = verdict_line(verdict, &at, text::colour());
-        self.bar
-            .suspend(|| writeln!(out, "{line}").and_then(|()| out.flush()))?;
-        Ok(())
-    }
-
-    fn status(&self, plant: &Plant, now: EventTime, records: u64, core: &Core) {
-        if self.bar.is_hidden() {
-            return;
-        }
-        let grades: Vec<String> = core
-            .results
-            .ledger
-            .by_grade()
-            .iter()
-            .rev()
-            .map(|(grade, n)| format!("{n} {grade}"))
-            .collect();
-        self.bar.set_message(format!(
-            "{}   {} records   {}",
-            text::plant_time(&plant.inventory().clock, now),
-            text::count(records),
-            grades.join("  ")
-        ));
-        self.bar.tick();
-    }
-
-    fn done(&self) {
-        self.bar.finish_and_clear();
     }
 }

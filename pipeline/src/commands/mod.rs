@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod act;
 pub mod backtest;
 pub mod bridge;
 pub mod capture;

@@ -8,6 +8,7 @@ mod history;
 mod shadow;
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use andon_emit::terminal::verdict_line;
@@ -18,13 +19,14 @@ use anyhow::{Context as _, anyhow};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use crate::access::Operator;
+use crate::access::{self, Operator};
 use crate::args::{Format, RunArgs};
 use crate::blueprint::{Blueprint, Named};
 use crate::config::Config;
 use crate::exit::{Outcome, usage};
+use crate::live::acts::{Acts, Asked};
 use crate::live::core::Core;
-use crate::live::message::Message;
+use crate::live::message::{Message, Read};
 use crate::live::source::Source;
 use crate::results::{Results, write_json};
 use crate::siem::Siem;
@@ -78,8 +80,11 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         .map_err(usage)?;
     source.keep_token(&config.data)?;
     operator.map(|operator| operator.keep()).transpose()?;
+    if let Some(teller) = &teller {
+        access::note_url(&config.data, &teller.url())?;
+    }
     let log = past.log(&config.data, source.settle.clone())?;
-    let mut results = Results::go_on(&config.data)?.timed();
+    let mut results = Results::go_on(&config.data)?;
     results.measured_against(&blueprint, &plant)?;
     results.siem = Siem::start(&config.data, &config.siem)?;
     let outlet = source.outlet();
@@ -101,19 +106,44 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     let in_shadow = run.begin_shadow(shadow)?;
     let told = teller.as_ref().map(Teller::url);
     let told = told.map(|url| format!("serving on    {url}/v1/board"));
+    let (acts, asked) = Acts::open();
     if let Some(teller) = teller {
+        teller.sit(Arc::new(acts));
         run.core.tell_by(teller)?;
     }
     for line in source.welcome.iter().chain(&told).chain(&in_shadow) {
         writeln!(out, "{line}")?;
     }
     run.print(out)?;
-    run.serve(&runtime, &mut source, out)?;
+    run.serve(&runtime, &mut source, asked, out)?;
     let ended = run.end(source, &runtime, began, out);
     runtime.shutdown_timeout(Duration::from_secs(5));
     match ended?.filter(|_| args.duration.is_some()) {
         Some(cause) => Err(anyhow!("the broker was never reached: {cause}")),
         None => Ok(Outcome::Done),
+    }
+}
+
+/// What a run goes on with.
+enum Next {
+    Delivery(Delivery),
+    Act(Asked),
+    /// Nothing has come for a while.
+    Nothing,
+    /// Nothing will come any more.
+    End,
+}
+
+/// What comes next. Decisions go first: they are few, and somebody waits.
+async fn next(
+    deliveries: &mut mpsc::Receiver<Delivery>,
+    asked: &mut mpsc::Receiver<Asked>,
+) -> Next {
+    tokio::select! {
+        biased;
+        Some(asked) = asked.recv() => Next::Act(asked),
+        delivery = deliveries.recv() => delivery.map_or(Next::End, Next::Delivery),
+        () = tokio::time::sleep(IDLE_EVERY) => Next::Nothing,
     }
 }
 
@@ -136,14 +166,13 @@ impl Run<'_> {
         &mut self,
         runtime: &Runtime,
         source: &mut Source,
+        mut asked: mpsc::Receiver<Asked>,
         out: &mut impl Write,
     ) -> anyhow::Result<()> {
         let mut last_came = None;
         let mut last_save = Instant::now();
         loop {
-            let next = runtime.block_on(async {
-                tokio::time::timeout(IDLE_EVERY, source.deliveries.recv()).await
-            });
+            let next = runtime.block_on(next(&mut source.deliveries, &mut asked));
             if source.wants_reload() {
                 self.reload()?;
                 self.reload_shadow()?;
@@ -152,18 +181,19 @@ impl Run<'_> {
                 self.core.refusal(&refusal, wall::now())?;
             }
             match next {
-                Ok(Some(delivery)) => {
+                Next::Delivery(delivery) => {
                     last_came = Some(Instant::now());
                     self.bundle(delivery, &mut source.deliveries)?;
                 }
-                Ok(None) => break,
-                Err(_) if self.drain => {
+                Next::Act(asked) => self.act(asked, out)?,
+                Next::End => break,
+                Next::Nothing if self.drain => {
                     if last_came.is_some_and(|came: Instant| came.elapsed() > DRAINED_AFTER) {
                         break;
                     }
                 }
-                Err(_) if source.is_live() => self.idle()?,
-                Err(_) => {}
+                Next::Nothing if source.is_live() => self.idle()?,
+                Next::Nothing => {}
             }
             self.flush(out)?;
             self.core.tell(source.is_live())?;
@@ -220,12 +250,33 @@ impl Run<'_> {
     fn take(&mut self, message: &Message, came: Instant) -> anyhow::Result<()> {
         let source = message.source();
         match message.read(self.core.plant().inventory()) {
-            Ok(record) => self.core.record(record, &source, message.received_at, came),
+            Ok(Read::Record(record)) => {
+                self.core.record(record, &source, message.received_at, came)
+            }
+            Ok(Read::Ack(answer)) => self.core.answer(*answer),
             Err(refused) => {
                 self.core
                     .reject(refused, source, message.received_at, &message.payload)
             }
         }
+    }
+
+    /// Does what a person asks for, once it is durable, and tells what came of it.
+    fn act(&mut self, asked: Asked, out: &mut impl Write) -> anyhow::Result<()> {
+        let mut act = asked.act.clone();
+        act.at = self.core.plant_time(wall::now());
+        let body = Body::Control {
+            kind: history::ACT.to_owned(),
+            payload: serde_json::to_vec(&act)?,
+        };
+        self.append(wall::now(), &body, None)?;
+        self.log.sync()?;
+        self.core.act(act)?;
+        self.flush(out)?;
+        if let Some(came) = self.core.take_acted() {
+            asked.tell(came);
+        }
+        Ok(())
     }
 
     /// The source is connected and drained: time goes on by the wall clock since the newest row.

@@ -9,8 +9,7 @@ use andon_engine::{Input, Plant};
 use andon_ingest::endpoint::Refusal;
 use andon_ingest::files::CaptureWriter;
 use andon_ingest::refused::Refused;
-use andon_respond::device_view;
-use andon_schemas::command::Command;
+use andon_schemas::act::{ActRefused, Acted};
 use andon_schemas::observation::{Record, Source};
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Verdict;
@@ -19,6 +18,7 @@ use hdrhistogram::Histogram;
 use crate::blueprint::Blueprint;
 use crate::intake::{Intake, Recorded};
 use crate::live::message::turned_away;
+use crate::live::outgoing::{alert_of, message_of, order_of};
 use crate::live::outlet::{Outgoing, Outlet};
 use crate::live::shadow::Beside;
 use crate::live::state::State;
@@ -29,7 +29,7 @@ use crate::telling::Teller;
 /// Everything between a message and what comes of it.
 #[derive(Debug)]
 pub struct Core {
-    blueprint: Blueprint,
+    pub(super) blueprint: Blueprint,
     pub(super) intake: Intake,
     pub(super) shards: Shards,
     pub(super) teller: Option<Teller>,
@@ -38,7 +38,9 @@ pub struct Core {
     outlet: Outlet,
     /// What measures the same input against other profiles.
     pub beside: Beside,
-    capture: Option<CaptureWriter>,
+    pub(super) capture: Option<CaptureWriter>,
+    /// What came of acts, in order, until whoever handed them in is told.
+    pub(super) acted: Vec<Result<Acted, ActRefused>>,
     /// When the oldest row that waits came in, by the monotonic clock.
     waiting_since: Option<Instant>,
     /// Reader to hand-over, microseconds.
@@ -68,6 +70,7 @@ impl Core {
             outlet,
             beside: Beside::default(),
             capture: None,
+            acted: Vec::new(),
             waiting_since: None,
             // Up to a minute, three digits.
             latency: Histogram::new_with_bounds(1, 60_000_000, 3)?,
@@ -85,8 +88,7 @@ impl Core {
         self.intake.stand_on(&plant);
         self.blueprint = state.blueprint;
         self.results.ledger = serde_json::from_slice(&state.ledger)?;
-        self.results.orders = state.orders;
-        self.results.chain = state.audit;
+        self.results.resume(state.orders, state.audit)?;
         self.results.measures_against(&plant);
         self.intake.resume(state.feed, state.tally);
         // Should nothing come any more, time goes on from here.
@@ -106,29 +108,6 @@ impl Core {
         };
         capture.control(&serde_json::to_string(&start)?)?;
         self.capture = Some(capture);
-        Ok(())
-    }
-
-    /// Measures against another plant from the next record on. Whoever calls it has made sure that
-    /// the change is durable.
-    ///
-    /// # Errors
-    /// If the blueprint does not compile, or the capture cannot be written.
-    pub fn change(&mut self, blueprint: Blueprint) -> anyhow::Result<()> {
-        let plant = blueprint.compile()?;
-        if let Some(capture) = &mut self.capture {
-            let change = Recorded::Plant {
-                plant: blueprint.clone(),
-            };
-            capture.control(&serde_json::to_string(&change)?)?;
-        }
-        self.results.measured_against(&blueprint, &plant)?;
-        self.intake.change(&plant);
-        self.beside.follow(&blueprint);
-        if let Some(teller) = &self.teller {
-            teller.change(&plant, blueprint.mode());
-        }
-        self.blueprint = blueprint;
         Ok(())
     }
 
@@ -232,9 +211,10 @@ impl Core {
 
     fn run(&mut self, mut each: impl FnMut(&Verdict)) -> anyhow::Result<()> {
         let inputs = self.intake.take();
+        let asides = self.intake.take_asides(&inputs);
         let rejects = self.intake.take_rejects();
         self.results.rejects(&rejects)?;
-        if inputs.is_empty() {
+        if inputs.is_empty() && asides.is_empty() {
             self.beside.settle();
             return Ok(());
         }
@@ -251,23 +231,11 @@ impl Core {
         }
         let waited = self.waiting_since.take();
         let mut verdicts = 0;
-        let refused = self.results.take(output, |verdict| {
+        let taken = self.results.take(output, asides, |verdict| {
             verdicts += 1;
             each(verdict);
         })?;
-        if let Some(at) = inputs.iter().filter_map(Input::clock).max() {
-            self.results.step(andon_respond::Input::Tick(at))?;
-        }
-        for command in self.results.take_commands() {
-            outgoing.extend(order_of(&command)?);
-        }
-        for alert in self.results.take_alerts() {
-            outgoing.push(Outgoing {
-                topic: topic(&alert.site, alert.device_id.as_str(), "alert"),
-                payload: serde_json::to_vec(&alert)?,
-                retain: false,
-            });
-        }
+        outgoing.extend(self.told()?);
         for message in outgoing {
             self.outlet.publish(message)?;
         }
@@ -278,12 +246,33 @@ impl Core {
                 teller.waited(since.elapsed(), verdicts);
             }
         }
-        self.intake.settle(refused);
+        self.intake.settle(taken.refused);
+        for reject in taken.rejects {
+            self.intake.reject(reject);
+        }
+        self.acted.extend(taken.acted);
         let rejects = self.intake.take_rejects();
         self.results.rejects(&rejects)?;
         // Last of all: nothing of the run waits for it.
         self.beside.take(&inputs);
         Ok(())
+    }
+
+    /// What commands and alerts tell whom; whoever asks over HTTP is told here.
+    fn told(&mut self) -> anyhow::Result<Vec<Outgoing>> {
+        let fresh = self.results.take_fresh();
+        let changed = self.results.orders.take_changed();
+        if let Some(teller) = &self.teller {
+            teller.commands(&self.results.orders, &changed, &fresh.moved);
+        }
+        let mut outgoing = Vec::new();
+        for command in &fresh.commands {
+            outgoing.extend(order_of(command)?);
+        }
+        for alert in &fresh.alerts {
+            outgoing.push(alert_of(alert)?);
+        }
+        Ok(outgoing)
     }
 
     /// The source ended: the last tick.
@@ -312,7 +301,7 @@ impl Core {
             tally: self.intake.tally().clone(),
             ledger: serde_json::to_vec(&self.results.ledger)?,
             orders: self.results.orders.clone(),
-            audit: self.results.chain.clone(),
+            audit: self.results.chain().clone(),
             shards: self.shards.snapshot()?,
         })
     }
@@ -356,41 +345,4 @@ impl Core {
     pub fn status(&self) -> anyhow::Result<crate::shards::Status> {
         self.shards.status()
     }
-}
-
-/// Where something about a device is published.
-fn topic(site: &str, device: &str, what: &str) -> String {
-    format!("andon/v1/out/{site}/{device}/{what}")
-}
-
-/// What a command tells its device and the enforcement points; nothing in monitor mode.
-fn order_of(command: &Command) -> anyhow::Result<Option<Outgoing>> {
-    let Some(order) = device_view(command) else {
-        return Ok(None);
-    };
-    Ok(Some(Outgoing {
-        topic: topic(&command.site, command.device_id.as_str(), "enforcement"),
-        payload: serde_json::to_vec(&order)?,
-        retain: false,
-    }))
-}
-
-/// The messages of one thing that came out.
-fn message_of(item: &andon_engine::Item, site: &str) -> anyhow::Result<Option<Outgoing>> {
-    Ok(match item {
-        andon_engine::Item::Verdict(verdict) => Some(Outgoing {
-            topic: topic(site, verdict.device_id.as_str(), "verdict"),
-            payload: serde_json::to_vec(verdict)?,
-            retain: false,
-        }),
-        andon_engine::Item::Risk(update) => Some(Outgoing {
-            topic: topic(site, update.device_id.as_str(), "risk"),
-            payload: serde_json::to_vec(update)?,
-            retain: true,
-        }),
-        andon_engine::Item::Refusal(_)
-        | andon_engine::Item::Late(_)
-        | andon_engine::Item::Duplicate(_)
-        | andon_engine::Item::Window(_) => None,
-    })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use andon_ingest::endpoint::Refusal;
 use andon_ingest::refused::Refused;
+use andon_schemas::act::Ack;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::{Function, Inventory};
 use andon_schemas::observation::{Kind, Record, RecordBody, Sender, Source};
@@ -12,8 +13,19 @@ use andon_schemas::reject::RejectReason;
 use andon_schemas::time::EventTime;
 use andon_schemas::wire::{DecodeOptions, decode};
 
+use crate::aside::Answer;
+
 /// Longest payload that is read, bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
+
+/// What a message holds.
+#[derive(Clone, Debug)]
+pub enum Read {
+    /// A record about devices.
+    Record(Record),
+    /// What an enforcement point answers.
+    Ack(Box<Answer>),
+}
 
 /// A message as it came in.
 #[derive(Clone, Debug)]
@@ -50,7 +62,7 @@ impl Message {
     ///
     /// # Errors
     /// Says what is wrong with the topic or the payload.
-    pub fn read(&self, inventory: &Inventory) -> Result<Record, Refused> {
+    pub fn read(&self, inventory: &Inventory) -> Result<Read, Refused> {
         let (device, kind) = self.address(&inventory.site)?;
         if self.payload.len() > PAYLOAD_BYTES_MAX {
             let bytes = self.payload.len();
@@ -59,6 +71,18 @@ impl Message {
                 format!("payload of {bytes} bytes is longer than {PAYLOAD_BYTES_MAX}"),
             ));
         }
+        match kind {
+            Some(kind) => self.record(device, kind, inventory).map(Read::Record),
+            None => self.ack(&device).map(Read::Ack),
+        }
+    }
+
+    fn record(
+        &self,
+        device: DeviceId,
+        kind: Kind,
+        inventory: &Inventory,
+    ) -> Result<Record, Refused> {
         let options = DecodeOptions {
             kind_hint: Some(kind),
             ..DecodeOptions::default()
@@ -84,8 +108,35 @@ impl Message {
         Ok(record)
     }
 
-    /// The device and kind of `andon/v1/in/{site}/{device}/{kind}`.
-    fn address(&self, site: &str) -> Result<(DeviceId, Kind), Refused> {
+    /// Reads what an enforcement point answers. It answers for itself, and only what it has proved
+    /// to have said counts: a made-up answer would hide that nothing was done.
+    fn ack(&self, enforcer: &DeviceId) -> Result<Box<Answer>, Refused> {
+        let wrong = |detail: String| Refused::new(RejectReason::WrongSender, detail);
+        let sender = self.sender.as_deref().unwrap_or_default();
+        if !self.proven {
+            return Err(wrong(format!(
+                "`{sender}` has not proved who it is, and so answers for no enforcement point"
+            )));
+        }
+        if !sender.eq_ignore_ascii_case(enforcer.as_str()) {
+            return Err(wrong(format!("`{sender}` answers as `{enforcer}`")));
+        }
+        let mut ack: Ack = serde_json::from_slice(&self.payload)
+            .map_err(|e| Refused::new(RejectReason::Malformed, format!("acknowledgement: {e}")))?;
+        if !ack.enforcer.eq_ignore_ascii_case(enforcer.as_str()) {
+            let named = &ack.enforcer;
+            return Err(wrong(format!("`{enforcer}` answers as `{named}`")));
+        }
+        enforcer.as_str().clone_into(&mut ack.enforcer);
+        Ok(Box::new(Answer {
+            ack,
+            source: self.source(),
+            received_at: self.received_at,
+        }))
+    }
+
+    /// The device and kind of `andon/v1/in/{site}/{device}/{kind}`; no kind is an acknowledgement.
+    fn address(&self, site: &str) -> Result<(DeviceId, Option<Kind>), Refused> {
         let wrong = |detail: String| Refused::new(RejectReason::WrongTopic, detail);
         let levels: Vec<&str> = self.topic.split('/').collect();
         let ["andon", "v1", "in", theirs, device, kind] = levels[..] else {
@@ -97,9 +148,12 @@ impl Message {
         if theirs != site {
             return Err(wrong(format!("site `{theirs}` is not this one, `{site}`")));
         }
-        let kind = kind.parse().map_err(|e| wrong(format!("kind: {e}")))?;
         let device = DeviceId::new(device).map_err(wrong)?;
-        Ok((device, kind))
+        if kind == "ack" {
+            return Ok((device, None));
+        }
+        let kind = kind.parse().map_err(|e| wrong(format!("kind: {e}")))?;
+        Ok((device, Some(kind)))
     }
 }
 

@@ -15,6 +15,8 @@ impl Core {
         let episodes = self.results.ledger.episodes.values();
         let open = episodes.map(|episode| &episode.last);
         teller.restored(&self.shards, open, self.intake.tally())?;
+        let orders = &self.results.orders;
+        teller.commands(orders, &orders.devices().cloned().collect(), &[]);
         self.teller = Some(teller);
         Ok(())
     }

@@ -3,11 +3,17 @@
 
 mod counted;
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use andon_console::{Board, Health, Heard, Metrics, Pulse, Running, Server};
 use andon_engine::{Item, Plant, Standing};
+use andon_respond::Orders;
+use andon_schemas::act::Desk;
 use andon_schemas::command::Mode;
+use andon_schemas::identity::DeviceId;
+use andon_schemas::order::Order;
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Verdict;
 use anyhow::anyhow;
@@ -167,6 +173,21 @@ impl Teller {
     /// The devices are others from here on.
     pub fn change(&self, plant: &Plant, mode: Mode) {
         self.board.change(plant.inventory(), mode);
+    }
+
+    /// What people decide is handed in there from now on.
+    pub fn sit(&self, desk: Arc<dyn Desk>) {
+        self.board.sit(desk);
+    }
+
+    /// Commands about these devices have changed, and these stand somewhere else.
+    pub fn commands(&self, orders: &Orders, devices: &BTreeSet<DeviceId>, moved: &[Order]) {
+        for device in devices {
+            self.board.commands(device, orders.histories(device));
+        }
+        for order in moved {
+            self.board.command_moved(order);
+        }
     }
 
     /// Takes something that came out.

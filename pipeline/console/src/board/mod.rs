@@ -7,6 +7,7 @@
 mod book;
 pub(crate) mod face;
 pub(crate) mod floor;
+mod orders;
 mod past;
 mod pulse;
 mod ring;
@@ -29,6 +30,8 @@ use self::book::Book;
 pub(crate) use self::book::{Cursor, Wanted};
 pub use self::face::{Freshness, Lamp};
 use self::floor::Floor;
+use self::orders::OrderBook;
+pub(crate) use self::orders::{OrderCursor, Sought};
 use self::past::Past;
 pub use self::pulse::{Pulse, Totals};
 use self::ring::Ring;
@@ -48,6 +51,7 @@ struct Shared {
     version: String,
     floor: ArcSwap<Floor>,
     book: RwLock<Book>,
+    orders: RwLock<OrderBook>,
     past: RwLock<Past>,
     ring: Ring,
     /// Numbers faces.
@@ -87,6 +91,7 @@ impl Board {
             version: version.to_owned(),
             floor: ArcSwap::from_pointee(Floor::of(inventory, mode, None)),
             book: RwLock::default(),
+            orders: RwLock::default(),
             past: RwLock::default(),
             ring: Ring::new(boot.to_owned()),
             faces: AtomicU64::new(1),
@@ -174,6 +179,15 @@ impl Board {
 
     fn book_mut(&self) -> RwLockWriteGuard<'_, Book> {
         self.0.book.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn orders(&self) -> RwLockReadGuard<'_, OrderBook> {
+        self.0.orders.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn orders_mut(&self) -> RwLockWriteGuard<'_, OrderBook> {
+        let orders = self.0.orders.write();
+        orders.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn past(&self) -> RwLockReadGuard<'_, Past> {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use andon_schemas::order::{OrderFilter, OrderScope};
 use andon_schemas::time::EventTime;
 
 use super::Board;
@@ -79,13 +78,7 @@ impl Board {
         let mut status = Status::clone(&self.0.status.load());
         status.mode = self.0.floor.load().mode;
         status.clients = self.0.clients.load(Ordering::Relaxed);
-        status.waiting_approvals = self.desk().map(|desk| {
-            let filter = OrderFilter {
-                scope: OrderScope::Proposed,
-                ..OrderFilter::default()
-            };
-            desk.orders(&filter).len() as u64
-        });
+        status.waiting_approvals = self.desk().map(|_| self.orders().waiting());
         let unmet = health.unmet().into_iter().map(|unmet| UnmetView {
             condition: unmet.condition.to_owned(),
             reason: unmet.reason,

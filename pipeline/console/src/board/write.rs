@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use andon_schemas::grade::{Band, Grade};
 use andon_schemas::identity::DeviceId;
+use andon_schemas::order::{Order, OrderHistory};
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::{Risk, RiskUpdate, State, Verdict};
 use bytes::Bytes;
@@ -131,8 +132,14 @@ impl Board {
         }
     }
 
-    /// Something happened to a command; `order` is its document.
-    pub fn order(&self, order: &impl Serialize) {
+    /// Everything that is kept of the commands about a device from now on.
+    pub fn commands(&self, device: &DeviceId, kept: Vec<OrderHistory>) {
+        self.orders_mut().set(device, kept);
+    }
+
+    /// A command stands somewhere else now. Call it after [`commands`](Self::commands): whoever is
+    /// told may ask.
+    pub fn command_moved(&self, order: &Order) {
         if let Ok(data) = serde_json::to_string(order) {
             self.ring().push("command", &data);
         }

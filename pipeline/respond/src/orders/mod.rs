@@ -35,7 +35,7 @@ use andon_schemas::act::{Ack, Act, ActRefused, Acted};
 use andon_schemas::audit::{AuditEntry, AuditEvent};
 use andon_schemas::command::{Command, Mode};
 use andon_schemas::identity::DeviceId;
-use andon_schemas::order::{Order, OrderFilter, OrderHistory};
+use andon_schemas::order::{Order, OrderHistory};
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Verdict;
 use serde::{Deserialize, Serialize};
@@ -245,31 +245,19 @@ impl Orders {
         self.dossiers.get(device)?.suppressed_until
     }
 
-    /// The orders asked for, newest first.
-    pub fn list(&self, filter: &OrderFilter) -> Vec<Order> {
-        let dossiers: Vec<&Dossier> = match &filter.device {
-            Some(device) => self.dossiers.get(device).into_iter().collect(),
-            None => self.dossiers.values().collect(),
-        };
-        let entries = dossiers.iter().flat_map(|dossier| &dossier.entries);
-        let mut found: Vec<&Order> = entries
-            .map(|entry| &entry.order)
-            .filter(|order| filter.scope.holds(order.state))
-            .collect();
-        let newest = |order: &&Order| (order.updated, order.command.command_id.clone());
-        found.sort_by_cached_key(newest);
-        found.reverse();
-        let is_after = |order: &&Order| Some(&order.command.command_id) == filter.after.as_ref();
-        let skipped = match &filter.after {
-            Some(_) => found.iter().position(is_after).map_or(0, |at| at + 1),
-            None => 0,
-        };
-        let limit = match filter.limit {
-            0 => usize::MAX,
-            limit => limit,
-        };
-        let chosen = found.into_iter().skip(skipped).take(limit);
-        chosen.cloned().collect()
+    /// Devices about which something is kept.
+    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
+        self.dossiers.keys()
+    }
+
+    /// Everything that is kept of the orders about a device, oldest first, each with its life.
+    pub fn histories(&self, device: &DeviceId) -> Vec<OrderHistory> {
+        let entries = self.dossiers.get(device).map(|dossier| &dossier.entries);
+        let kept = entries.into_iter().flatten().map(|entry| OrderHistory {
+            order: entry.order.clone(),
+            history: entry.history.clone(),
+        });
+        kept.collect()
     }
 
     /// One order with its life.

@@ -3,7 +3,6 @@
 use andon_schemas::act::{AckResult, Act, ActKind};
 use andon_schemas::command::{Action, Approval, FlowMatch, MAINTENANCE, Mode};
 use andon_schemas::grade::Grade;
-use andon_schemas::order::{OrderFilter, OrderScope};
 use andon_schemas::verdict::{State, Verdict};
 use proptest::prelude::*;
 
@@ -117,12 +116,14 @@ impl Play {
     }
 
     pub(super) fn ids(&self) -> Vec<String> {
-        let all = OrderFilter {
-            scope: OrderScope::All,
-            ..OrderFilter::default()
-        };
-        let orders = self.orders.list(&all);
-        orders.into_iter().map(|o| o.command.command_id).collect()
+        let devices = self.orders.devices();
+        let kept = devices.flat_map(|device| self.orders.histories(device));
+        let mut ranked: Vec<_> = kept
+            .map(|found| (found.order.updated, found.order.command.command_id))
+            .collect();
+        ranked.sort();
+        // The newest first: acts and answers should find what stands.
+        ranked.into_iter().rev().map(|(_, id)| id).collect()
     }
 
     pub(super) fn step(&mut self, later: i64, event: &Event) -> Output {

@@ -10,15 +10,17 @@ use andon_lab::report::{History, Stretch};
 use andon_schemas::profile::Profile;
 use andon_schemas::reject::Reject;
 use andon_schemas::time::EventTime;
+use andon_schemas::verdict::Verdict;
 use anyhow::anyhow;
 
 use crate::args::BacktestArgs;
+use crate::aside::{Aside, Asides, in_order, times};
 use crate::blueprint::{Blueprint, Named};
 use crate::engines::{Engines, with_plants};
 use crate::exit::usage;
 use crate::intake::{CHUNK, Intake};
 use crate::progress::Progress;
-use crate::results::Results;
+use crate::results::{Results, Taken};
 use crate::shards::{Shards, Status};
 use crate::truth::{Labels, Leaks};
 
@@ -52,27 +54,25 @@ impl Side {
             plant: plant.clone(),
             profiles: Vec::new(),
         };
-        side.measures_against(blueprint, plant)?;
+        side.results.measured_against(blueprint, plant)?;
+        side.knows(blueprint, plant)?;
         Ok(side)
     }
 
-    fn measures_against(
-        &mut self,
-        blueprint: &Blueprint,
-        plant: &Arc<Plant>,
-    ) -> anyhow::Result<()> {
-        self.results.measured_against(blueprint, plant)?;
+    /// What the report tells of.
+    fn knows(&mut self, blueprint: &Blueprint, plant: &Arc<Plant>) -> anyhow::Result<()> {
         self.profiles.extend(blueprint.profiles()?.iter().cloned());
         self.plant = plant.clone();
         Ok(())
     }
 
-    fn take(&mut self, output: Output) -> anyhow::Result<Vec<(u64, Reject)>> {
+    fn take(&mut self, output: Output, asides: Asides) -> anyhow::Result<Taken> {
         let history = &mut self.history;
-        let refused = self.results.take(output, |verdict| history.take(verdict))?;
+        let each = |verdict: &Verdict| history.take(verdict);
+        let taken = self.results.take(output, asides, each)?;
         // They are in its files; a backtest orders nobody about, and tells nobody.
-        drop((self.results.take_commands(), self.results.take_alerts()));
-        Ok(refused)
+        drop(self.results.take_fresh());
+        Ok(taken)
     }
 
     fn restart(&mut self, shards: usize) -> anyhow::Result<()> {
@@ -112,6 +112,10 @@ struct Running {
     given: u64,
     /// What was refused of it before it came to the engines.
     rejects: Vec<Reject>,
+    /// What stands between its rows.
+    asides: Asides,
+    /// The same for the profiles compared with: what people did about commands was not about theirs.
+    other_asides: Asides,
 }
 
 impl<'a> Play<'a> {
@@ -253,22 +257,25 @@ impl<'a> Play<'a> {
     fn run(&mut self) -> anyhow::Result<()> {
         let rejects = self.intake.take_rejects();
         self.settle()?;
-        let mut swapped = Vec::new();
-        for (blueprint, plant) in self.intake.take_changes() {
+        let inputs: Arc<[Input]> = self.intake.take().into();
+        let asides = self.intake.take_asides(&inputs);
+        let (mut swapped, mut changes, mut other_changes) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, blueprint, plant) in self.intake.take_changes() {
             // It brings its plant before its first row: nothing was measured against the assumed one.
             if !self.is_recorded {
                 self.sides().for_each(|(side, _)| side.profiles.clear());
             }
             self.is_recorded = true;
-            self.side.measures_against(&blueprint, &plant)?;
+            self.side.knows(&blueprint, &plant)?;
             if let Some(Other { side, named }) = &mut self.other {
                 let blueprint = named.over(&blueprint);
                 let plant = blueprint.compile()?;
-                side.measures_against(&blueprint, &plant)?;
-                swapped.push(plant);
+                side.knows(&blueprint, &plant)?;
+                swapped.push(plant.clone());
+                other_changes.push((place, Aside::Plant(Box::new(blueprint), plant)));
             }
+            changes.push((place, Aside::Plant(Box::new(blueprint), plant)));
         }
-        let inputs: Arc<[Input]> = self.intake.take().into();
         self.side.engines.begin(&inputs)?;
         if let Some(Other { side, .. }) = &mut self.other {
             side.engines.begin(&with_plants(&inputs, swapped))?;
@@ -276,24 +283,32 @@ impl<'a> Play<'a> {
         self.running = Some(Running {
             given: self.intake.given(),
             rejects,
+            other_asides: in_order(times(&inputs), other_changes),
+            asides: in_order(asides, changes),
         });
         Ok(())
     }
 
     /// What the engines settled goes to the results.
     fn settle(&mut self) -> anyhow::Result<()> {
-        let Some(Running { given, mut rejects }) = self.running.take() else {
+        let Some(running) = self.running.take() else {
             return Ok(());
         };
+        let Running {
+            given, mut rejects, ..
+        } = running;
         let output = self.side.engines.settled(given)?;
-        let refused = self.side.take(output)?;
-        self.intake.settle_below(given, refused);
+        let taken = self.side.take(output, running.asides)?;
+        self.intake.settle_below(given, taken.refused);
+        for reject in taken.rejects {
+            self.intake.reject(reject);
+        }
         rejects.extend(self.intake.take_rejects());
         self.side.results.rejects(&rejects)?;
         if let Some(Other { side, .. }) = &mut self.other {
             let output = side.engines.settled(given)?;
             // Both refuse the same rows: that depends on the inventory alone.
-            side.take(output)?;
+            side.take(output, running.other_asides)?;
         }
         Ok(())
     }

@@ -21,6 +21,8 @@ use crate::{devices, wall};
 
 /// Kind of the control input that changes inventory and profiles.
 const PLANT: &str = "plant";
+/// Kind of the control input by which a person does something.
+pub(super) const ACT: &str = "act";
 
 /// Where receipts go, once there is a source to send them to.
 type WayBack = Arc<OnceLock<Arc<dyn Settle>>>;
@@ -125,17 +127,6 @@ fn check_site(folder: &Path, ours: &Plant, theirs: &Plant) -> anyhow::Result<()>
     )))
 }
 
-/// The change that a control input of the log asks for.
-fn change_of(kind: &str, payload: &[u8]) -> anyhow::Result<Blueprint> {
-    if kind != PLANT {
-        return Err(anyhow!(
-            "`{kind}` is no control input that this build knows"
-        ));
-    }
-    serde_json::from_slice(payload)
-        .context("cannot read the change of inventory, profiles and indicators")
-}
-
 impl Run<'_> {
     /// Goes on where the last run stood: its saved state, then the log from there. A shadow comes
     /// in where it stood, which is never before the run.
@@ -144,9 +135,15 @@ impl Run<'_> {
         state: Option<State>,
         shadow: Option<&Named>,
     ) -> anyhow::Result<()> {
-        if let Some(state) = state {
-            self.saved = state.through;
-            self.core.resume(state, self.config.shards)?;
+        match state {
+            Some(state) => {
+                self.saved = state.through;
+                self.core.resume(state, self.config.shards)?;
+            }
+            None => {
+                let (orders, chain) = Default::default();
+                self.core.results.resume(orders, chain)?;
+            }
         }
         let mut shadow = shadow.and_then(|named| self.saved_shadow(named));
         let came = Instant::now();
@@ -176,10 +173,9 @@ impl Run<'_> {
                 }
                 Body::Tick { at } => self.core.idle(EventTime::from_micros(at))?,
                 Body::Control { kind, payload } => {
-                    let change = change_of(&kind, &payload);
+                    let control = self.control(&kind, &payload);
                     let number = entry.sequence;
-                    let change = change.with_context(|| format!("log entry {number}"))?;
-                    self.core.change(change)?;
+                    control.with_context(|| format!("log entry {number}"))?;
                 }
             }
             waiting += 1;
@@ -193,6 +189,24 @@ impl Run<'_> {
             self.let_in(saved)?;
         }
         self.collect(|core, each| core.flush(each))
+    }
+
+    /// Takes a control input of the log.
+    fn control(&mut self, kind: &str, payload: &[u8]) -> anyhow::Result<()> {
+        match kind {
+            PLANT => {
+                let change = serde_json::from_slice(payload)
+                    .context("cannot read the change of inventory, profiles and indicators")?;
+                self.core.change(change)
+            }
+            ACT => {
+                let act = serde_json::from_slice(payload).context("cannot read the act")?;
+                self.core.act(act)
+            }
+            _ => Err(anyhow!(
+                "`{kind}` is no control input that this build knows"
+            )),
+        }
     }
 
     /// Goes on with what the files say now. If that is not what was measured against so far, or if

@@ -21,7 +21,7 @@ use super::open::reach;
 use super::rows::Rows;
 use super::vitals::{ACKNOWLEDGED_WITHIN, Vitals};
 use crate::kafka::settings::Settings;
-use crate::live::message::{Message, turned_away};
+use crate::live::message::{Message, Read, turned_away};
 use crate::wall;
 
 /// How long the last messages are given to become safe.
@@ -241,7 +241,14 @@ impl Ferry {
             received_at,
             sequence: self.next_position(received_at),
         };
-        let record = message.read(self.rows.inventory());
+        let record = match message.read(self.rows.inventory()) {
+            Ok(Read::Record(record)) => Ok(record),
+            Ok(Read::Ack(answer)) => {
+                self.rows.answer(&answer.ack)?;
+                return self.send(delivery.receipt);
+            }
+            Err(refused) => Err(refused),
+        };
         self.rows
             .take(record, &message.source(), received_at, &message.payload)?;
         self.send(delivery.receipt)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use andon_emit::kafka::Outgoing;
 use andon_ingest::refused::Refused;
 use andon_ingest::split::Splitter;
+use andon_schemas::act::Ack;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::Inventory;
 use andon_schemas::observation::{Observation, Record, Sender, Source};
@@ -25,6 +26,7 @@ pub struct Rows {
     inventory: Arc<Inventory>,
     splitter: Splitter,
     topic: Arc<str>,
+    acks: Arc<str>,
     /// Whoever wrote the records says truly who sent them.
     trusted: bool,
     draft: Draft,
@@ -40,6 +42,7 @@ impl Rows {
             inventory,
             splitter: Splitter::default(),
             topic: names.observations.clone(),
+            acks: names.acks.clone(),
             trusted,
             draft: Draft::new(names),
             counts: Counts::default(),
@@ -77,6 +80,22 @@ impl Rows {
                 self.draft.rejects(vec![reject])?;
             }
         }
+        Ok(())
+    }
+
+    /// Takes what an enforcement point answers.
+    ///
+    /// # Errors
+    /// If it cannot be written as JSON.
+    pub fn answer(&mut self, ack: &Ack) -> anyhow::Result<()> {
+        self.counts.moved(1);
+        self.draft.records.push(Outgoing {
+            topic: self.acks.clone(),
+            partition: None,
+            key: ack.enforcer.as_bytes().to_vec(),
+            payload: Some(serde_json::to_vec(ack)?),
+            headers: Vec::new(),
+        });
         Ok(())
     }
 

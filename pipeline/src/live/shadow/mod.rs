@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use andon_engine::{Input, Plant};
+use andon_schemas::audit::AuditChain;
 
+use crate::aside::{Asides, times};
 use crate::blueprint::{Blueprint, Named};
 use crate::devices;
 use crate::engines::with_plants;
@@ -110,6 +112,8 @@ pub struct Shadow {
     results: Results,
     /// What changes of the plant on their way bring here.
     plants: Vec<Arc<Plant>>,
+    /// What time its engines are told that it is.
+    times: Asides,
     is_working: bool,
 }
 
@@ -131,7 +135,7 @@ impl Shadow {
         let plant = blueprint.compile()?;
         let folder = data.join(FOLDER);
         let mut results = Results::go_on(&folder)?;
-        results.orders = from.orders;
+        results.resume(from.orders, AuditChain::default())?;
         results.measured_against(&blueprint, &plant)?;
         about.write(&folder)?;
         let mut shadow = Self {
@@ -141,6 +145,7 @@ impl Shadow {
             engines: Shards::restore(&run, shards, &from.shards)?,
             results,
             plants: Vec::new(),
+            times: Asides::new(),
             is_working: false,
             plant: plant.clone(),
         };
@@ -161,8 +166,7 @@ impl Shadow {
         let plant = saved.blueprint.compile()?;
         let mut results = Results::go_on(&folder)?;
         results.ledger = serde_json::from_slice(&saved.ledger)?;
-        results.orders = saved.orders;
-        results.chain = saved.audit;
+        results.resume(saved.orders, saved.audit)?;
         results.measures_against(&plant);
         Ok(Self {
             data: data.to_owned(),
@@ -172,6 +176,7 @@ impl Shadow {
             plant,
             results,
             plants: Vec::new(),
+            times: Asides::new(),
             is_working: false,
         })
     }
@@ -191,9 +196,11 @@ impl Shadow {
         Ok(())
     }
 
-    /// Begins with a chunk, once it is done with the one before.
+    /// Begins with a chunk, once it is done with the one before. What people do and what enforcement
+    /// points answer is about the run's commands, and not about those that a shadow would give.
     fn take(&mut self, inputs: &Arc<[Input]>) -> anyhow::Result<()> {
         self.settle()?;
+        self.times = times(inputs);
         let inputs = with_plants(inputs, std::mem::take(&mut self.plants));
         self.engines.begin(&inputs)?;
         self.is_working = true;
@@ -205,10 +212,11 @@ impl Shadow {
             return Ok(());
         }
         let output = self.engines.settled()?;
+        let times = std::mem::take(&mut self.times);
         // The run refuses the same rows, and counts them: that depends on the inventory alone.
-        drop(self.results.take(output, |_| {})?);
+        drop(self.results.take(output, times, |_| {})?);
         // They are in its files; a shadow orders nobody about, and tells nobody.
-        drop((self.results.take_commands(), self.results.take_alerts()));
+        drop(self.results.take_fresh());
         self.results.flush()
     }
 
@@ -223,7 +231,7 @@ impl Shadow {
             blueprint: self.blueprint.clone(),
             ledger: serde_json::to_vec(&self.results.ledger)?,
             orders: self.results.orders.clone(),
-            audit: self.results.chain.clone(),
+            audit: self.results.chain().clone(),
             shards: self.engines.snapshot()?,
         };
         saved.put(&folder)

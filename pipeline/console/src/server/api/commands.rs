@@ -2,7 +2,7 @@
 
 use andon_schemas::act::{Act, ActKind, ActRefused, Acted, NAME_BYTES_MAX, Refusal};
 use andon_schemas::identity::DeviceId;
-use andon_schemas::order::{Order, OrderFilter, OrderScope};
+use andon_schemas::order::{Order, OrderHistory, OrderScope};
 use andon_schemas::time::EventTime;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 
 use super::{Asked, Feed, answer, limit, not_found};
 use crate::access::Identity;
+use crate::board::{OrderCursor, Sought};
 use crate::server::body::Sent;
 use crate::server::problem::Problem;
 
@@ -45,39 +46,35 @@ pub(super) async fn list(
     let bad = |detail| Problem::new(StatusCode::BAD_REQUEST, detail);
     let limit = limit(asked.limit)?;
     let device = asked.device.map(|id| DeviceId::new(&id)).transpose();
-    let filter = OrderFilter {
+    let after = asked.after.map(|text| {
+        OrderCursor::read(&text).ok_or_else(|| bad("`after` is no page that was given".to_owned()))
+    });
+    let sought = Sought {
         scope: asked.state.unwrap_or_default(),
         device: device.map_err(bad)?,
         // One more tells whether there is another page.
         limit: limit + 1,
-        after: asked.after,
+        after: after.transpose()?,
     };
-    let Some(desk) = feed.board.desk() else {
-        return Ok(answer(Page {
-            commands: Vec::new(),
-            next: None,
-        }));
-    };
-    let mut commands = waiting(move || desk.orders(&filter)).await?;
-    let is_more = commands.len() > limit;
-    commands.truncate(limit);
+    let mut found = feed.board.orders().list(&sought);
+    let is_more = found.len() > limit;
+    found.truncate(limit);
+    let commands: Vec<Order> = found.iter().map(|found| found.order.clone()).collect();
     let last = commands.last().filter(|_| is_more);
-    let next = last.map(|order| order.command.command_id.clone());
+    let next = last.map(|order| OrderCursor::behind(order).text());
     Ok(answer(Page { commands, next }))
 }
 
-/// The commands of a device or a verdict, newest first.
-pub(super) async fn of(feed: &Feed, device: &DeviceId) -> Result<Vec<Order>, Problem> {
-    let Some(desk) = feed.board.desk() else {
-        return Ok(Vec::new());
-    };
-    let filter = OrderFilter {
+/// The commands of a device, newest first.
+pub(super) fn of(feed: &Feed, device: &DeviceId) -> Vec<Order> {
+    let sought = Sought {
         scope: OrderScope::All,
         device: Some(device.clone()),
         limit: super::LIMIT,
         after: None,
     };
-    waiting(move || desk.orders(&filter)).await
+    let found = feed.board.orders().list(&sought);
+    found.iter().map(|found| found.order.clone()).collect()
 }
 
 /// One command with its life.
@@ -85,14 +82,9 @@ pub(super) async fn one(
     State(feed): State<Feed>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let found = match feed.board.desk() {
-        None => None,
-        Some(desk) => {
-            let id = id.clone();
-            waiting(move || desk.order(&id)).await?
-        }
-    };
-    found.map(answer).ok_or_else(|| not_found("command", &id))
+    let found = feed.board.orders().one(&id);
+    let found = found.ok_or_else(|| not_found("command", &id))?;
+    Ok(answer(OrderHistory::clone(&found)))
 }
 
 /// What a person says.

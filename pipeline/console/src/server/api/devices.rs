@@ -74,7 +74,7 @@ pub(super) async fn one(
     let Some((row, owner)) = board.device(&id, feed.is_silent()) else {
         return Err(not_found("device", &id));
     };
-    let commands = commands::of(&feed, &row.device_id).await?;
+    let commands = commands::of(&feed, &row.device_id);
     let open = row.verdict_id.as_ref();
     let open = open.and_then(|id| board.whole_verdict(id));
     let device = Device {

@@ -78,7 +78,7 @@ pub(super) async fn one(
     let Some(entry) = feed.board.verdict_of(&id) else {
         return Err(not_found("verdict", &id));
     };
-    let mut commands = commands::of(&feed, &entry.row.device_id).await?;
+    let mut commands = commands::of(&feed, &entry.row.device_id);
     commands.retain(|order| order.command.verdict_id == id);
     let about = About {
         revisions: entry.revisions,

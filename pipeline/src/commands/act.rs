@@ -1,0 +1,228 @@
+//! `andon act`: what people decide about commands and devices, handed to the run that carries it
+//! out.
+
+use std::io::Write;
+
+use andon_emit::terminal::printable;
+use andon_schemas::act::Acted;
+use andon_schemas::order::{Order, OrderHistory};
+use anyhow::{Context as _, anyhow};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::args::{ActCommand, AskedArgs, Format, ListArgs, ShowArgs};
+use crate::asking::Asker;
+use crate::exit::{Outcome, usage};
+
+/// Runs the command.
+///
+/// # Errors
+/// If the run cannot be asked, or does not do it.
+pub fn run(command: &ActCommand, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    match command {
+        ActCommand::List(args) => list(args, format, out),
+        ActCommand::Show(args) => show(args, format, out),
+        ActCommand::Approve(args) => {
+            let path = of_command(&args.command, "approve")?;
+            act(
+                &args.asked,
+                &path,
+                &json!({ "reason": args.reason }),
+                format,
+                out,
+            )
+        }
+        ActCommand::Reject(args) => {
+            let path = of_command(&args.command, "reject")?;
+            act(
+                &args.asked,
+                &path,
+                &json!({ "reason": args.reason }),
+                format,
+                out,
+            )
+        }
+        ActCommand::Release(args) => {
+            let path = match (&args.command, &args.device) {
+                (Some(command), _) => of_command(command, "release")?,
+                (None, Some(device)) => of_device(device, "release")?,
+                (None, None) => return Err(usage(anyhow!("which command, or which --device?"))),
+            };
+            act(
+                &args.asked,
+                &path,
+                &json!({ "reason": args.reason }),
+                format,
+                out,
+            )
+        }
+        ActCommand::Quarantine(args) => {
+            let said = json!({ "reason": args.reason, "hours": args.hours });
+            let path = of_device(&args.device, "quarantine")?;
+            act(&args.asked, &path, &said, format, out)
+        }
+        ActCommand::Suppress(args) => {
+            let said = json!({ "reason": args.reason, "hours": args.hours });
+            let path = of_device(&args.device, "suppress")?;
+            act(&args.asked, &path, &said, format, out)
+        }
+    }
+}
+
+fn of_command(id: &str, what: &str) -> anyhow::Result<String> {
+    Ok(format!("/v1/commands/{}/{what}", plain(id)?))
+}
+
+fn of_device(id: &str, what: &str) -> anyhow::Result<String> {
+    Ok(format!("/v1/devices/{}/{what}", plain(id)?))
+}
+
+/// An id as it stands in a path: ids hold nothing that would have to be escaped.
+fn plain(id: &str) -> anyhow::Result<&str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    if !id.is_empty() && id.chars().all(is_plain) {
+        return Ok(id);
+    }
+    Err(usage(anyhow!("`{}` is no id", printable(id))))
+}
+
+/// A page of commands.
+#[derive(Deserialize)]
+struct Page {
+    commands: Vec<Order>,
+    next: Option<String>,
+}
+
+fn list(args: &ListArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let asker = Asker::of(&args.asked)?;
+    let device = args.device.as_deref().map(plain).transpose()?;
+    let device = device.map_or_else(String::new, |id| format!("&device={id}"));
+    let state = &args.state;
+    let (mut orders, mut after) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/v1/commands?state={state}&limit=500{device}{after}");
+        let page: Page = understood(asker.get(&path)?)?;
+        orders.extend(page.commands);
+        match page.next {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    if format == Format::Json {
+        for order in &orders {
+            writeln!(out, "{}", serde_json::to_string(order)?)?;
+        }
+        return Ok(Outcome::Done);
+    }
+    if orders.is_empty() {
+        writeln!(out, "none")?;
+        return Ok(Outcome::Done);
+    }
+    writeln!(
+        out,
+        "{:<32}  {:<12}  {:<10}  {:<7}  {:<28}  since",
+        "command", "state", "action", "mode", "device"
+    )?;
+    for order in &orders {
+        let response = &order.command.response;
+        writeln!(
+            out,
+            "{:<32}  {:<12}  {:<10}  {:<7}  {:<28}  {}",
+            order.command.command_id,
+            order.state,
+            response.action,
+            response.mode,
+            order.command.device_id.as_str(),
+            order.updated
+        )?;
+        writeln!(out, "    {}", printable(&order.command.reason))?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn show(args: &ShowArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let asker = Asker::of(&args.asked)?;
+    let found = asker.get(&format!("/v1/commands/{}", plain(&args.command)?))?;
+    if format == Format::Json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?;
+        return Ok(Outcome::Done);
+    }
+    let OrderHistory { order, history } = understood(found)?;
+    writeln!(out, "{}", line_of(&order))?;
+    writeln!(out, "why      {}", printable(&order.command.reason))?;
+    for exception in &order.command.response.exceptions {
+        let transport = exception
+            .transport
+            .map_or("any", |transport| transport.as_str());
+        let port = exception
+            .port
+            .map_or("any".to_owned(), |port| port.to_string());
+        writeln!(out, "open     {}, {transport} port {port}", exception.peer)?;
+    }
+    if let Some(expires) = order.command.response.expires {
+        writeln!(out, "lapses   {expires}")?;
+    }
+    for step in history {
+        let by = step
+            .by
+            .map_or_else(String::new, |by| format!(" by {}", printable(&by)));
+        writeln!(
+            out,
+            "{}  {}{by}  {}",
+            step.at,
+            step.state,
+            printable(&step.reason)
+        )?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn act(
+    args: &AskedArgs,
+    path: &str,
+    said: &Value,
+    format: Format,
+    out: &mut impl Write,
+) -> anyhow::Result<Outcome> {
+    let came = Asker::of(args)?.post(path, &key()?, said)?;
+    if format == Format::Json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&came)?)?;
+        return Ok(Outcome::Done);
+    }
+    match understood(came)? {
+        Acted::Order(order) => writeln!(out, "{}", line_of(&order))?,
+        Acted::Suppressed {
+            device,
+            suppressed_until,
+        } => writeln!(
+            out,
+            "commands about {device} are held back until {suppressed_until}"
+        )?,
+    }
+    Ok(Outcome::Done)
+}
+
+fn line_of(order: &Order) -> String {
+    let response = &order.command.response;
+    let note = match order.note.is_empty() {
+        true => String::new(),
+        false => format!(": {}", printable(&order.note)),
+    };
+    format!(
+        "{} of {} ({}), {}{note}",
+        response.action, order.command.device_id, response.mode, order.state
+    )
+}
+
+fn understood<T: DeserializeOwned>(answer: Value) -> anyhow::Result<T> {
+    serde_json::from_value(answer).context("the run answers something else than was expected")
+}
+
+/// A name for what is asked that nothing else has.
+fn key() -> anyhow::Result<String> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow!("the system gives no randomness: {error}"))?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
