@@ -1,7 +1,8 @@
 //! What a run leaves behind: `verdicts.jsonl`, `commands.jsonl`, `audit.jsonl`, `alerts.jsonl`,
-//! `risk.jsonl`, `rejects.jsonl`, `late.jsonl`, `duplicates.jsonl`, and `summary.json`.
+//! `incidents.jsonl`, `risk.jsonl`, `rejects.jsonl`, `late.jsonl`, `duplicates.jsonl`, and `summary.json`.
 
 mod files;
+mod judge;
 mod trail;
 
 use std::fs::File;
@@ -11,18 +12,19 @@ use std::sync::Arc;
 
 use andon_engine::{Item, Output, Plant, Refusal};
 use andon_lab::whole_file;
-use andon_respond::{Answered, Input, Orders};
-use andon_schemas::act::{ActRefused, Acted};
+use andon_respond::{Answered, Incidents, Input, Orders};
+use andon_schemas::act::{ActKind, ActRefused, Acted};
 use andon_schemas::alert::Alert;
-use andon_schemas::audit::AuditChain;
+use andon_schemas::audit::{AuditChain, AuditEntry};
 use andon_schemas::command::Command;
+use andon_schemas::incident::Incident;
 use andon_schemas::order::Order;
 use andon_schemas::reject::Reject;
 use andon_schemas::verdict::{RiskUpdate, Verdict};
 use serde::Serialize;
 
 use self::files::Files;
-pub use self::files::{AUDIT, VERDICTS};
+pub use self::files::{AUDIT, INCIDENTS, VERDICTS};
 use self::trail::Trail;
 use crate::alerts;
 use crate::aside::{Aside, Asides};
@@ -38,6 +40,8 @@ pub struct Results {
     pub ledger: Ledger,
     /// What follows from the verdicts.
     pub orders: Orders,
+    /// What tells one story.
+    pub incidents: Incidents,
     trail: Trail,
     /// What the plant allows of it; until it is told, nothing follows.
     policy: Option<PlantPolicy>,
@@ -57,6 +61,8 @@ pub struct Fresh {
     pub moved: Vec<Order>,
     /// Alerts.
     pub alerts: Vec<Alert>,
+    /// Incidents that read differently.
+    pub incidents: Vec<Incident>,
 }
 
 /// What a chunk of input came to beyond what is written.
@@ -93,6 +99,7 @@ impl Results {
         Ok(Self {
             ledger: Ledger::default(),
             orders: Orders::new(),
+            incidents: Incidents::new(),
             trail: Trail::default(),
             policy: None,
             siem: Siem::default(),
@@ -186,6 +193,9 @@ impl Results {
         self.ledger.verdict(verdict);
         self.write(|files| &mut files.verdicts, verdict)?;
         self.step(Input::Verdict(verdict), taken)?;
+        if let Some(incident) = self.incidents.take(verdict).cloned() {
+            self.incident(incident)?;
+        }
         let is_alert = self.alert(verdict)?;
         let is_alert = self.ledger.alerts.budget().map(|_| is_alert);
         self.siem.take(verdict, is_alert)
@@ -195,7 +205,13 @@ impl Results {
         match aside {
             Aside::Time(at) => self.step(Input::Tick(at), taken).map(drop),
             Aside::Plant(blueprint, plant) => self.measured_against(&blueprint, &plant),
-            Aside::Act(act) => self.step(Input::Act(&act), taken).map(drop),
+            Aside::Act(act) => match &act.kind {
+                ActKind::Judge {
+                    incident_id,
+                    judgement,
+                } => self.judge(&act, incident_id, *judgement, taken),
+                _ => self.step(Input::Act(&act), taken).map(drop),
+            },
             Aside::Ack(answer) => {
                 let answered = self.step(Input::Ack(&answer.ack), taken)?;
                 if let Some(Answered::Refused(why)) = answered {
@@ -217,15 +233,25 @@ impl Results {
             self.write(|files| &mut files.commands, command)?;
         }
         self.fresh.moved.extend(said.orders().cloned());
-        for entry in said.audit {
-            let (entry, is_new) = self.trail.append(entry);
-            if is_new {
-                self.write(|files| &mut files.audit, &entry)?;
-            }
-        }
+        said.audit
+            .into_iter()
+            .try_for_each(|entry| self.audit(entry))?;
         self.fresh.commands.extend(said.issued);
         taken.acted.extend(said.acted);
         Ok(said.answered)
+    }
+
+    fn audit(&mut self, entry: AuditEntry) -> anyhow::Result<()> {
+        match self.trail.append(entry) {
+            (entry, true) => self.write(|files| &mut files.audit, &entry),
+            (_, false) => Ok(()),
+        }
+    }
+
+    fn incident(&mut self, incident: Incident) -> anyhow::Result<()> {
+        self.write(|files| &mut files.incidents, &incident)?;
+        self.fresh.incidents.push(incident);
+        Ok(())
     }
 
     fn alert(&mut self, verdict: &Verdict) -> anyhow::Result<bool> {

@@ -327,6 +327,7 @@ fn a_recorded_run_replays_its_commands_and_its_audit_trail_byte_for_byte() {
             "verdicts.jsonl",
             "commands.jsonl",
             "audit.jsonl",
+            "incidents.jsonl",
             "rejects.jsonl",
         ] {
             let live = plant::read(&plant.data(), file);

@@ -19,9 +19,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// What a backtest writes, but for `summary.json`, which holds how long it took.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "verdicts.jsonl",
     "commands.jsonl",
+    "incidents.jsonl",
     "risk.jsonl",
     "rejects.jsonl",
     "late.jsonl",

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::grade::text_scale;
 use crate::identity::DeviceId;
+use crate::incident::{Incident, Judgement};
 use crate::order::Order;
 use crate::time::EventTime;
 
@@ -68,6 +69,13 @@ pub enum ActKind {
         /// For how long; a day if nothing is said.
         hours: Option<u32>,
     },
+    /// Says what an incident was.
+    Judge {
+        /// The incident.
+        incident_id: String,
+        /// What it was.
+        judgement: Judgement,
+    },
     /// Holds back commands about a device. What answers a rule of CRITICAL is never held
     /// back.
     Suppress {
@@ -106,6 +114,7 @@ impl Act {
             ActKind::Approve { command_id }
             | ActKind::Reject { command_id }
             | ActKind::Release { command_id } => name("command_id", command_id),
+            ActKind::Judge { incident_id, .. } => name("incident_id", incident_id),
             ActKind::ReleaseDevice { .. } | ActKind::Quarantine { hours: None, .. } => Ok(()),
             ActKind::Quarantine {
                 hours: Some(hours), ..
@@ -210,6 +219,8 @@ fn bounded(hours: u32) -> Result<(), String> {
 pub enum Acted {
     /// Where the order stands now; of several, the last.
     Order(Box<Order>),
+    /// What is known of the incident now.
+    Incident(Box<Incident>),
     /// Until when commands about the device are held back.
     Suppressed {
         /// The device.

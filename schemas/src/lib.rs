@@ -15,6 +15,7 @@ pub mod command;
 pub mod finding;
 pub mod grade;
 pub mod identity;
+pub mod incident;
 pub mod indicator;
 pub mod inventory;
 pub mod mapping;

@@ -8,6 +8,7 @@
 //! Ack ─────┤           └─▶ AuditEntry ──▶ audit trail
 //! Tick ────┘
 //! Verdict ───▶ Alerts ───▶ Alert ──▶ people
+//! Verdict ───▶ Incidents ──▶ Incident ──▶ people
 //! ```
 //!
 //! No clock: time is what verdicts, ticks and acts say it is.
@@ -15,6 +16,7 @@
 
 mod alerts;
 mod device;
+mod incidents;
 mod orders;
 #[cfg(test)]
 mod plant_of_tests;
@@ -24,6 +26,7 @@ mod tests;
 
 pub use alerts::{AlertCounts, Alerts, Budget, evidence};
 pub use device::device_view;
+pub use incidents::Incidents;
 pub use orders::{Answered, Dossier, Input, Orders, Output};
 pub use policy::{Policy, Rules, Shield};
 

@@ -192,6 +192,7 @@ fn act(
     }
     match understood(came)? {
         Acted::Order(order) => writeln!(out, "{}", line_of(&order))?,
+        Acted::Incident(incident) => writeln!(out, "{}", printable(&incident.sentence))?,
         Acted::Suppressed {
             device,
             suppressed_until,

@@ -89,6 +89,7 @@ impl Core {
         self.blueprint = state.blueprint;
         self.results.ledger = serde_json::from_slice(&state.ledger)?;
         self.results.resume(state.orders, state.audit)?;
+        self.results.incidents = state.incidents;
         self.results.measures_against(&plant);
         self.intake.resume(state.feed, state.tally);
         // Should nothing come any more, time goes on from here.
@@ -264,6 +265,7 @@ impl Core {
         let changed = self.results.orders.take_changed();
         if let Some(teller) = &self.teller {
             teller.commands(&self.results.orders, &changed, &fresh.moved);
+            teller.incidents(&fresh.incidents);
         }
         let mut outgoing = Vec::new();
         for command in &fresh.commands {
@@ -301,6 +303,7 @@ impl Core {
             tally: self.intake.tally().clone(),
             ledger: serde_json::to_vec(&self.results.ledger)?,
             orders: self.results.orders.clone(),
+            incidents: self.results.incidents.clone(),
             audit: self.results.chain().clone(),
             shards: self.shards.snapshot()?,
         })

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use andon_engine::{Engine, FeedState, Plant};
-use andon_respond::Orders;
+use andon_respond::{Incidents, Orders};
 use andon_schemas::audit::AuditChain;
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ use crate::sealed::{open, seal};
 
 /// Name of the file in the data folder.
 const FILE: &str = "state.bin";
-const MAGIC: [u8; 8] = *b"ANDONST4";
+const MAGIC: [u8; 8] = *b"ANDONST5";
 
 /// What is saved.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +37,8 @@ pub struct State {
     pub ledger: Vec<u8>,
     /// The orders, and what is kept of those that are over.
     pub orders: Orders,
+    /// The incidents that are kept.
+    pub incidents: Incidents,
     /// The end of the audit trail.
     pub audit: AuditChain,
     /// Snapshots of the shards, each with its own checksums.

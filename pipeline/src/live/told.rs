@@ -17,6 +17,7 @@ impl Core {
         teller.restored(&self.shards, open, self.intake.tally())?;
         let orders = &self.results.orders;
         teller.commands(orders, &orders.devices().cloned().collect(), &[]);
+        teller.incidents_known(self.results.incidents.all());
         self.teller = Some(teller);
         Ok(())
     }

@@ -10,6 +10,8 @@ use serde::Serialize;
 
 /// Name of the file of verdicts.
 pub const VERDICTS: &str = "verdicts.jsonl";
+/// Name of the file of incidents.
+pub const INCIDENTS: &str = "incidents.jsonl";
 /// Name of the audit trail.
 pub const AUDIT: &str = "audit.jsonl";
 
@@ -20,6 +22,7 @@ pub(super) struct Files {
     pub(super) commands: BufWriter<File>,
     pub(super) audit: BufWriter<File>,
     pub(super) alerts: BufWriter<File>,
+    pub(super) incidents: BufWriter<File>,
     pub(super) risks: BufWriter<File>,
     pub(super) rejects: BufWriter<File>,
     pub(super) late: BufWriter<File>,
@@ -54,6 +57,7 @@ impl Files {
             commands: open("commands.jsonl")?,
             audit: open(AUDIT)?,
             alerts: open("alerts.jsonl")?,
+            incidents: open(INCIDENTS)?,
             risks: open("risk.jsonl")?,
             rejects: open("rejects.jsonl")?,
             late: open("late.jsonl")?,
@@ -61,12 +65,13 @@ impl Files {
         })
     }
 
-    fn all(&mut self) -> [&mut BufWriter<File>; 8] {
+    fn all(&mut self) -> [&mut BufWriter<File>; 9] {
         [
             &mut self.verdicts,
             &mut self.commands,
             &mut self.audit,
             &mut self.alerts,
+            &mut self.incidents,
             &mut self.risks,
             &mut self.rejects,
             &mut self.late,

@@ -13,6 +13,7 @@ use andon_respond::Orders;
 use andon_schemas::act::Desk;
 use andon_schemas::command::Mode;
 use andon_schemas::identity::DeviceId;
+use andon_schemas::incident::Incident;
 use andon_schemas::order::Order;
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Verdict;
@@ -187,6 +188,18 @@ impl Teller {
         }
         for order in moved {
             self.board.command_moved(order);
+        }
+    }
+
+    /// What tells one story, as an earlier run left it.
+    pub fn incidents_known<'a>(&self, incidents: impl Iterator<Item = &'a Incident>) {
+        incidents.for_each(|incident| self.board.incident_known(incident));
+    }
+
+    /// These read differently now.
+    pub fn incidents(&self, incidents: &[Incident]) {
+        for incident in incidents {
+            self.board.incident(incident);
         }
     }
 

@@ -7,6 +7,7 @@
 mod book;
 pub(crate) mod face;
 pub(crate) mod floor;
+mod incidents;
 mod orders;
 mod past;
 mod pulse;
@@ -30,6 +31,7 @@ use self::book::Book;
 pub(crate) use self::book::{Cursor, Wanted};
 pub use self::face::{Freshness, Lamp};
 use self::floor::Floor;
+pub(crate) use self::incidents::{Asked as IncidentsAsked, IncidentBook};
 use self::orders::OrderBook;
 pub(crate) use self::orders::{OrderCursor, Sought};
 use self::past::Past;
@@ -52,6 +54,7 @@ struct Shared {
     floor: ArcSwap<Floor>,
     book: RwLock<Book>,
     orders: RwLock<OrderBook>,
+    incidents: RwLock<IncidentBook>,
     past: RwLock<Past>,
     ring: Ring,
     /// Numbers faces.
@@ -92,6 +95,7 @@ impl Board {
             floor: ArcSwap::from_pointee(Floor::of(inventory, mode, None)),
             book: RwLock::default(),
             orders: RwLock::default(),
+            incidents: RwLock::default(),
             past: RwLock::default(),
             ring: Ring::new(boot.to_owned()),
             faces: AtomicU64::new(1),
@@ -188,6 +192,16 @@ impl Board {
     fn orders_mut(&self) -> RwLockWriteGuard<'_, OrderBook> {
         let orders = self.0.orders.write();
         orders.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn incidents(&self) -> RwLockReadGuard<'_, IncidentBook> {
+        let incidents = self.0.incidents.read();
+        incidents.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn incidents_mut(&self) -> RwLockWriteGuard<'_, IncidentBook> {
+        let incidents = self.0.incidents.write();
+        incidents.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn past(&self) -> RwLockReadGuard<'_, Past> {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use andon_schemas::grade::{Band, Grade};
 use andon_schemas::identity::DeviceId;
+use andon_schemas::incident::Incident;
 use andon_schemas::order::{Order, OrderHistory};
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::{Risk, RiskUpdate, State, Verdict};
@@ -142,6 +143,19 @@ impl Board {
     pub fn command_moved(&self, order: &Order) {
         if let Ok(data) = serde_json::to_string(order) {
             self.ring().push("command", &data);
+        }
+    }
+
+    /// An incident that was known before this process told of it.
+    pub fn incident_known(&self, incident: &Incident) {
+        self.incidents_mut().take(incident);
+    }
+
+    /// An incident reads differently now.
+    pub fn incident(&self, incident: &Incident) {
+        self.incidents_mut().take(incident);
+        if let Ok(data) = serde_json::to_string(incident) {
+            self.ring().push("incident", &data);
         }
     }
 

@@ -144,6 +144,10 @@ impl Orders {
                     Ok(dossier.quarantine(device, hours, act, work))
                 })
             }
+            ActKind::Judge { .. } => {
+                let why = "an incident is no command: it is judged where incidents are kept";
+                Err(refused(Refusal::Invalid, why))
+            }
             ActKind::Suppress { device, hours } => {
                 let segment = policy.segment_of(device).ok_or_else(|| unknown(device))?;
                 let until = self.now + Span::HOUR.times(i64::from(*hours));

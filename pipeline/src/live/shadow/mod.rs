@@ -136,6 +136,7 @@ impl Shadow {
         let folder = data.join(FOLDER);
         let mut results = Results::go_on(&folder)?;
         results.resume(from.orders, AuditChain::default())?;
+        results.incidents = from.incidents;
         results.measured_against(&blueprint, &plant)?;
         about.write(&folder)?;
         let mut shadow = Self {
@@ -167,6 +168,7 @@ impl Shadow {
         let mut results = Results::go_on(&folder)?;
         results.ledger = serde_json::from_slice(&saved.ledger)?;
         results.resume(saved.orders, saved.audit)?;
+        results.incidents = saved.incidents;
         results.measures_against(&plant);
         Ok(Self {
             data: data.to_owned(),
@@ -231,6 +233,7 @@ impl Shadow {
             blueprint: self.blueprint.clone(),
             ledger: serde_json::to_vec(&self.results.ledger)?,
             orders: self.results.orders.clone(),
+            incidents: self.results.incidents.clone(),
             audit: self.results.chain().clone(),
             shards: self.engines.snapshot()?,
         };

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use andon_respond::Orders;
+use andon_respond::{Incidents, Orders};
 use andon_schemas::audit::AuditChain;
 use andon_schemas::time::EventTime;
 use anyhow::Context as _;
@@ -18,7 +18,7 @@ use crate::wall;
 
 /// Name of the file that says since when a shadow runs.
 const ABOUT: &str = "shadow.json";
-const MAGIC: [u8; 8] = *b"ANDONSH2";
+const MAGIC: [u8; 8] = *b"ANDONSH3";
 
 /// Since when a shadow runs, and beside what. `shadow.json` is this.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,6 +153,8 @@ pub struct Saved {
     pub ledger: Vec<u8>,
     /// What would have followed, and stands.
     pub orders: Orders,
+    /// The incidents that are kept.
+    pub incidents: Incidents,
     /// The end of its audit trail.
     pub audit: AuditChain,
     /// Snapshots of its shards.

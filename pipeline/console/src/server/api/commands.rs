@@ -121,7 +121,7 @@ pub(super) async fn decide(
         let detail = "`hours` is of no use for a command".to_owned();
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     }
-    act(feed, &who, &headers, &said, kind).await
+    act(feed, &who, &headers, &said.reason, kind).await
 }
 
 /// A person decides about a device.
@@ -149,14 +149,15 @@ pub(super) async fn decide_device(
         },
         other => return Err(not_found("decision", other)),
     };
-    act(feed, &who, &headers, &said, kind).await
+    act(feed, &who, &headers, &said.reason, kind).await
 }
 
-async fn act(
+/// Hands in what a person decides.
+pub(super) async fn act(
     feed: Feed,
     who: &Identity,
     headers: &HeaderMap,
-    said: &Said,
+    reason: &str,
     kind: ActKind,
 ) -> Result<Response, Problem> {
     let Some(desk) = feed.board.desk() else {
@@ -167,13 +168,14 @@ async fn act(
         None => feed.board.act_id(),
         Some(key) => key_of(&who.name, key.to_str().unwrap_or_default())?,
     };
-    let act = Act::new(&act_id, &who.name, &said.reason, kind);
+    let act = Act::new(&act_id, &who.name, reason, kind);
     act.check()
         .map_err(|detail| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail))?;
     // Another task of this one: who asked may leave, and what was begun is finished.
     let acted = waiting(move || desk.act(act)).await?;
     match acted {
         Ok(Acted::Order(order)) => Ok(answer(order)),
+        Ok(Acted::Incident(incident)) => Ok(answer(incident)),
         Ok(Acted::Suppressed {
             device,
             suppressed_until,

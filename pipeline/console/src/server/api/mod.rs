@@ -3,6 +3,7 @@
 mod commands;
 mod devices;
 mod events;
+mod incidents;
 mod openapi;
 mod plant;
 mod risk;
@@ -63,6 +64,9 @@ pub(super) fn router(feed: Feed) -> Router {
         .route("/v1/segments/{id}/risk", get(risk::segment))
         .route("/v1/openapi.json", get(openapi::document))
         .route("/v1/events", get(events::events))
+        .route("/v1/incidents", get(incidents::list))
+        .route("/v1/incidents/{id}", get(incidents::one))
+        .route("/v1/incidents/{id}/judge", post(incidents::judge))
         .route("/v1/commands", get(commands::list))
         .route("/v1/commands/{id}", get(commands::one))
         .route("/v1/commands/{id}/{decision}", post(commands::decide))

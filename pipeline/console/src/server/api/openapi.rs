@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use andon_schemas::incident::Incident;
 use andon_schemas::order::{Order, OrderHistory};
 use andon_schemas::verdict::Verdict;
 use axum::response::Response;
@@ -10,7 +11,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::{commands, devices, risk, verdicts, written};
+use super::{commands, devices, incidents, risk, verdicts, written};
 use crate::access::Role;
 use crate::board::wire::{BoardView, FullStatus, PlantView, RiskDocument, Risks, SegmentRisk};
 use crate::server::problem::Problem;
@@ -145,10 +146,22 @@ const ROUTES: &[Route] = &[
         problems: &[400, 503],
         ..Route::get(
             "/v1/events",
-            "Changes as server-sent events: risk, verdict, command, status, reset.",
+            "Changes as server-sent events: risk, verdict, command, incident, status, reset.",
             schema_of::<FullStatus>,
         )
         .by(&["after"])
+    },
+    Route::get(
+        "/v1/incidents",
+        "Incidents, the one in which something happened last first.",
+        schema_of::<incidents::Page>,
+    )
+    .by(&["state", "after", "limit"]),
+    Route::get("/v1/incidents/{id}", "One incident.", schema_of::<Incident>).may_lack(),
+    Route {
+        body: Some(schema_of::<incidents::Found>),
+        answer: Some(schema_of::<Incident>),
+        ..Route::decide("/v1/incidents/{id}/judge", "Says what an incident was.")
     },
     Route::get(
         "/v1/commands",

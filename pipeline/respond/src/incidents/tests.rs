@@ -1,0 +1,216 @@
+//! Which verdicts tell one story.
+
+use andon_schemas::finding::{Basis, Confidence};
+use andon_schemas::grade::Plane;
+use andon_schemas::incident::Judgement;
+use andon_schemas::observation::Role;
+use andon_schemas::time::Interval;
+use serde_json::json;
+
+use super::*;
+use crate::tests::revision;
+use andon_schemas::command::Action;
+
+fn minute(minutes: i64) -> EventTime {
+    EventTime::default() + Span::MINUTE.times(minutes)
+}
+
+fn finding(detector: &str, peer: &str, role: Role) -> Finding {
+    Finding {
+        detector: detector.to_owned(),
+        grade: Grade::High,
+        counts_as: None,
+        proven: true,
+        rule: true,
+        plane: Plane::Network,
+        score: 75,
+        p_value: None,
+        observed: json!({ "peer": peer }),
+        expected: json!({}),
+        sentence: String::new(),
+        clears: String::new(),
+        techniques: vec!["T0885".to_owned()],
+        confidence: Confidence {
+            basis: Basis::Policy,
+            n: 0,
+        },
+        window: Interval {
+            start: minute(0),
+            end: minute(0),
+        },
+        role: Some(role),
+        count: 1,
+        active: true,
+        inputs: json!({}),
+        profile: None,
+        source: Vec::new(),
+    }
+}
+
+/// A verdict about a device of the segment that its name begins with, with one finding.
+fn verdict(device: &str, at: i64, grade: Grade, detector: &str, peer: &str) -> Verdict {
+    let mut verdict = revision(&format!("v-{device}-{at}"), 1, 0, Action::Watch);
+    verdict.device_id = DeviceId::new(device).unwrap();
+    verdict.segment = device[..1].to_owned();
+    verdict.grade = grade;
+    verdict.event_time = minute(at);
+    verdict.window = Interval {
+        start: minute(at),
+        end: minute(at),
+    };
+    verdict.findings = vec![finding(detector, peer, Role::Originator)];
+    verdict
+}
+
+fn cleared(verdict: &Verdict, at: i64) -> Verdict {
+    let mut cleared = verdict.clone();
+    cleared.revision += 1;
+    cleared.state = State::Cleared;
+    cleared.window.end = minute(at);
+    cleared
+}
+
+fn id(incidents: &mut Incidents, verdict: &Verdict) -> Option<String> {
+    incidents.take(verdict);
+    incidents
+        .of(&verdict.verdict_id)
+        .map(|incident| incident.incident_id.clone())
+}
+
+#[test]
+fn what_is_found_about_one_device_is_one_story() {
+    let mut all = Incidents::new();
+    let first = verdict("a-1", 0, Grade::High, "traffic_volume", "");
+    let begun = id(&mut all, &first).unwrap();
+    all.take(&cleared(&first, 60)).unwrap();
+    assert_eq!(all.get(&begun).unwrap().state, IncidentState::Over);
+    assert_eq!(all.get(&begun).unwrap().over, Some(minute(60)));
+    // Even what alone would be worth nothing.
+    let later = verdict("a-1", 120, Grade::Low, "off_hours", "");
+    assert_eq!(id(&mut all, &later), Some(begun.clone()));
+    let incident = all.get(&begun).unwrap();
+    assert_eq!(incident.state, IncidentState::Open);
+    assert_eq!(incident.verdicts[1].link, Link::Device);
+    assert_eq!((incident.revision, incident.over), (3, None));
+}
+
+#[test]
+fn a_low_verdict_begins_nothing_until_it_gets_worse() {
+    let mut all = Incidents::new();
+    let mut verdict = verdict("a-1", 0, Grade::Low, "off_hours", "");
+    assert!(all.take(&verdict).is_none());
+    verdict.revision = 2;
+    verdict.grade = Grade::Medium;
+    assert_eq!(all.take(&verdict).unwrap().revision, 1);
+    assert!(all.take(&verdict).is_none(), "told again, it is no news");
+}
+
+#[test]
+fn who_talks_to_the_same_stranger_is_in_the_same_story_and_who_talks_to_the_historian_is_not() {
+    let mut all = Incidents::new();
+    let strange = |device, at| {
+        verdict(
+            device,
+            at,
+            Grade::Critical,
+            "unknown_destination",
+            "9.9.9.9",
+        )
+    };
+    let first = id(&mut all, &strange("a-1", 0)).unwrap();
+    assert_eq!(id(&mut all, &strange("b-1", 600)), Some(first.clone()));
+    let incident = all.get(&first).unwrap();
+    assert_eq!(incident.verdicts[1].link, Link::Destination);
+    assert_eq!(incident.destinations, ["9.9.9.9"]);
+    assert_eq!(incident.segments, ["a", "b"]);
+    assert!(incident.sentence.ends_with("One more device is in it."));
+    let listed = |device| verdict(device, 700, Grade::High, "off_hours", "10.0.0.1");
+    let (c, d) = (listed("c-1"), listed("d-1"));
+    assert_ne!(id(&mut all, &c), id(&mut all, &d));
+}
+
+#[test]
+fn an_attacker_is_named_where_the_device_was_called() {
+    let mut called = verdict("a-1", 0, Grade::Medium, "unknown_command", "10.9.9.9");
+    called.findings[0].role = Some(Role::Responder);
+    let mut all = Incidents::new();
+    assert_eq!(all.take(&called).unwrap().destinations, ["10.9.9.9"]);
+}
+
+#[test]
+fn the_same_in_a_segment_within_a_quarter_of_an_hour_is_one_story() {
+    let mut all = Incidents::new();
+    let silent = |device, at| verdict(device, at, Grade::Medium, "silence", "");
+    let first = id(&mut all, &silent("a-1", 0)).unwrap();
+    assert_eq!(id(&mut all, &silent("a-2", 14)), Some(first.clone()));
+    assert_eq!(id(&mut all, &silent("a-3", 28)), Some(first.clone()));
+    assert_eq!(all.get(&first).unwrap().verdicts[2].link, Link::Segment);
+    assert_ne!(id(&mut all, &silent("a-4", 44)), Some(first.clone()));
+    assert_ne!(id(&mut all, &silent("b-1", 29)), Some(first));
+}
+
+#[test]
+fn a_day_after_the_last_thing_happened_it_is_let_go_of_unless_it_is_open() {
+    let mut all = Incidents::new();
+    let (open, over) = (
+        verdict("a-1", 0, Grade::High, "traffic_volume", ""),
+        verdict("b-1", 0, Grade::High, "traffic_volume", ""),
+    );
+    let (open_id, over_id) = (id(&mut all, &open).unwrap(), id(&mut all, &over).unwrap());
+    all.take(&cleared(&over, 1)).unwrap();
+    let day = 24 * 60;
+    all.take(&verdict("c-1", day + 2, Grade::High, "scan", ""));
+    assert!(all.get(&over_id).is_none());
+    assert!(all.get(&open_id).is_some());
+    let again = verdict("b-1", day + 3, Grade::High, "traffic_volume", "");
+    assert_ne!(id(&mut all, &again), Some(over_id));
+}
+
+#[test]
+fn there_are_never_more_than_can_be_kept() {
+    let mut all = Incidents::new();
+    for number in 0..=INCIDENTS_MAX {
+        let device = format!("{number}-x");
+        let mut verdict = verdict(&device, 0, Grade::High, "traffic_volume", "");
+        verdict.segment.clear();
+        all.take(&verdict).unwrap();
+    }
+    assert!(all.all().count() <= INCIDENTS_MAX);
+    assert!(all.of_device.len() <= INCIDENTS_MAX && all.of_verdict.len() <= INCIDENTS_MAX);
+}
+
+#[test]
+fn what_was_saved_goes_on() {
+    let mut all = Incidents::new();
+    let strange = |device, at| {
+        verdict(
+            device,
+            at,
+            Grade::Critical,
+            "unknown_destination",
+            "9.9.9.9",
+        )
+    };
+    let first = id(&mut all, &strange("a-1", 0)).unwrap();
+    let text = serde_json::to_string(&all).unwrap();
+    let mut again: Incidents = serde_json::from_str(&text).unwrap();
+    assert_eq!(id(&mut again, &strange("b-1", 1)), Some(first.clone()));
+    assert_eq!(id(&mut again, &strange("a-1", 2)), Some(first));
+}
+
+#[test]
+fn a_judgement_stands_once_and_can_be_changed() {
+    let mut all = Incidents::new();
+    let first = id(&mut all, &verdict("a-1", 0, Grade::High, "scan", "")).unwrap();
+    let judged = |judgement| Judged {
+        judgement,
+        by: "ada".to_owned(),
+        at: minute(1),
+        note: "seen on site".to_owned(),
+    };
+    assert!(all.judge(&first, judged(Judgement::Benign)).unwrap().1);
+    assert!(!all.judge(&first, judged(Judgement::Benign)).unwrap().1);
+    let (incident, is_news) = all.judge(&first, judged(Judgement::TruePositive)).unwrap();
+    assert!(is_news && incident.revision == 3);
+    assert!(all.judge("none", judged(Judgement::Benign)).is_none());
+}
