@@ -14,6 +14,7 @@ pub mod config;
 pub mod descriptors;
 pub mod devices;
 pub mod engines;
+pub mod evidence;
 pub mod exit;
 pub mod intake;
 pub mod kafka;

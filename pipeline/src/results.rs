@@ -15,7 +15,8 @@ use andon_lab::whole_file;
 use andon_respond::{Answered, Incidents, Input, Orders};
 use andon_schemas::act::{ActKind, ActRefused, Acted};
 use andon_schemas::alert::Alert;
-use andon_schemas::audit::{AuditChain, AuditEntry};
+use andon_schemas::audit::AuditEntry;
+use andon_schemas::chain::Chain;
 use andon_schemas::command::Command;
 use andon_schemas::incident::Incident;
 use andon_schemas::order::Order;
@@ -24,7 +25,7 @@ use andon_schemas::verdict::{RiskUpdate, Verdict};
 use serde::Serialize;
 
 use self::files::Files;
-pub use self::files::{AUDIT, INCIDENTS, VERDICTS};
+pub use self::files::{AUDIT, INCIDENTS, VERDICTS, cut_torn_line};
 use self::trail::Trail;
 use crate::alerts;
 use crate::aside::{Aside, Asides};
@@ -115,7 +116,7 @@ impl Results {
     ///
     /// # Errors
     /// If the trail cannot be gone on with.
-    pub fn resume(&mut self, orders: Orders, chain: AuditChain) -> anyhow::Result<()> {
+    pub fn resume(&mut self, orders: Orders, chain: Chain) -> anyhow::Result<()> {
         self.orders = orders;
         if let Some(folder) = &self.folder {
             self.trail = Trail::resume(chain, &folder.join(AUDIT))?;
@@ -124,7 +125,7 @@ impl Results {
     }
 
     /// The end of the audit trail.
-    pub fn chain(&self) -> &AuditChain {
+    pub fn chain(&self) -> &Chain {
         self.trail.chain()
     }
 

@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use andon_schemas::audit::{AuditChain, AuditEntry};
+use andon_schemas::audit::AuditEntry;
+use andon_schemas::chain::Chain;
 use andon_schemas::{builtin, hex};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -162,7 +163,7 @@ impl Enforcing {
     fn audit(&self) -> Vec<AuditEntry> {
         let text = plant::read(&self.data(), "audit.jsonl");
         let text = String::from_utf8(text).unwrap();
-        let mut chain = AuditChain::default();
+        let mut chain = Chain::default();
         let read = text.lines().map(|line| {
             let entry: AuditEntry = serde_json::from_str(line).unwrap();
             let before = chain.number;

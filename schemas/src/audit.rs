@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::act::{Ack, Act};
-use crate::canonical;
+use crate::chain::{Link, Linked};
 use crate::grade::text_scale;
 use crate::order::Order;
 use crate::time::EventTime;
@@ -38,8 +38,6 @@ text_scale!(AuditEvent {
 pub struct AuditEntry {
     /// Always `andon.audit.v1`.
     pub schema: String,
-    /// Counts the entries of one chain, from 1.
-    pub number: u64,
     /// When, event time.
     pub at: EventTime,
     /// What it is about.
@@ -57,10 +55,9 @@ pub struct AuditEntry {
     /// The acknowledgement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ack: Option<Box<Ack>>,
-    /// Hash of the entry before; empty at the beginning of a chain.
-    pub previous: String,
-    /// SHA-256 over the canonical JSON of this entry with `hash` empty, lower-case hex.
-    pub hash: String,
+    /// Its place in the trail.
+    #[serde(flatten)]
+    pub link: Link,
 }
 
 impl AuditEntry {
@@ -68,7 +65,6 @@ impl AuditEntry {
     pub fn new(event: AuditEvent, at: EventTime, by: Option<&str>, detail: String) -> Self {
         Self {
             schema: AUDIT_SCHEMA.to_owned(),
-            number: 0,
             at,
             event,
             by: by.map(ToOwned::to_owned),
@@ -76,71 +72,28 @@ impl AuditEntry {
             order: None,
             act: None,
             ack: None,
-            previous: String::new(),
-            hash: String::new(),
+            link: Link::default(),
         }
-    }
-
-    /// The hash that it should have.
-    pub fn digest(&self) -> String {
-        let bare = Self {
-            hash: String::new(),
-            ..self.clone()
-        };
-        canonical::digest(&bare)
     }
 }
 
-/// The end of a chain of entries: what the next one hangs on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditChain {
-    /// Entries so far.
-    pub number: u64,
-    /// Hash of the last one; empty if there is none.
-    pub last: String,
-}
-
-impl AuditChain {
-    /// Hangs an entry on the end.
-    #[must_use]
-    pub fn append(&mut self, mut entry: AuditEntry) -> AuditEntry {
-        self.number += 1;
-        entry.number = self.number;
-        entry.previous = std::mem::take(&mut self.last);
-        entry.hash = entry.digest();
-        self.last.clone_from(&entry.hash);
-        entry
+impl Linked for AuditEntry {
+    fn link(&self) -> &Link {
+        &self.link
     }
 
-    /// Follows a chain that was read back by one entry. One that was written twice, as after a
-    /// crash, is passed over.
-    ///
-    /// # Errors
-    /// Says what does not fit.
-    pub fn follow(&mut self, entry: &AuditEntry) -> Result<(), String> {
-        let number = entry.number;
-        if entry.hash != entry.digest() {
-            return Err(format!("entry {number} was changed after it was written"));
-        }
-        if number == self.number && entry.hash == self.last {
-            return Ok(());
-        }
-        if number != self.number + 1 || entry.previous != self.last {
-            let last = self.number;
-            return Err(format!("entry {number} does not follow entry {last}"));
-        }
-        self.number = number;
-        self.last.clone_from(&entry.hash);
-        Ok(())
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.link
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::Chain;
 
     fn chain() -> Vec<AuditEntry> {
-        let mut chain = AuditChain::default();
+        let mut chain = Chain::default();
         ["one", "two", "three"]
             .into_iter()
             .map(|words| {
@@ -152,7 +105,7 @@ mod tests {
     }
 
     fn followed(entries: &[AuditEntry]) -> Result<(), String> {
-        let mut chain = AuditChain::default();
+        let mut chain = Chain::default();
         entries.iter().try_for_each(|entry| chain.follow(entry))
     }
 
@@ -175,7 +128,7 @@ mod tests {
         missing.remove(1);
         assert!(followed(&missing).unwrap_err().contains("entry 3"));
         let mut rehashed = changed.clone();
-        rehashed[1].hash = rehashed[1].digest();
+        rehashed[1].link.hash = rehashed[1].digest();
         assert!(followed(&rehashed).unwrap_err().contains("entry 3"));
     }
 }

@@ -8,6 +8,7 @@ use andon_schemas::act::{Ack, Act};
 use andon_schemas::alert::Alert;
 use andon_schemas::audit::AuditEntry;
 use andon_schemas::command::{Command, DeviceCommand};
+use andon_schemas::evidence::EvidenceFile;
 use andon_schemas::incident::Incident;
 use andon_schemas::order::Order;
 use andon_schemas::reject::{Reject, SetAside};
@@ -15,7 +16,7 @@ use andon_schemas::verdict::{RiskUpdate, Verdict};
 use andon_schemas::wire::{DecodeOptions, WireRecord, decode};
 use schemars::{Schema, schema_for};
 
-fn contracts() -> [(&'static str, &'static str, Schema); 13] {
+fn contracts() -> [(&'static str, &'static str, Schema); 14] {
     [
         (
             "record",
@@ -31,6 +32,7 @@ fn contracts() -> [(&'static str, &'static str, Schema); 13] {
         ("audit", "andon.audit.v1", schema_for!(AuditEntry)),
         ("alert", "andon.alert.v1", schema_for!(Alert)),
         ("incident", "andon.incident.v1", schema_for!(Incident)),
+        ("evidence", "andon.evidence.v1", schema_for!(EvidenceFile)),
         ("reject", "andon.reject.v1", schema_for!(Reject)),
         ("set_aside", "andon.set_aside.v1", schema_for!(SetAside)),
         (

@@ -77,6 +77,9 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         Outlet::Endpoint(endpoint.publisher()),
     )?;
     let mut link = None;
+    if let Some(folder) = &args.out {
+        core.keep_evidence(folder)?;
+    }
     let (acts, asked) = Acts::open();
     if let Some((teller, url)) = served {
         teller.sit(Arc::new(acts));

@@ -98,6 +98,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         drain: args.drain,
         lines: Vec::new(),
     };
+    run.core.keep_evidence(&config.data)?;
     if let Some(path) = &args.capture {
         run.core.record_to(path)?;
     }

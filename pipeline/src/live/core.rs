@@ -16,6 +16,7 @@ use andon_schemas::verdict::Verdict;
 use hdrhistogram::Histogram;
 
 use crate::blueprint::Blueprint;
+use crate::evidence::Evidence;
 use crate::intake::{Intake, Recorded};
 use crate::live::message::turned_away;
 use crate::live::outgoing::{alert_of, message_of, order_of};
@@ -39,6 +40,7 @@ pub struct Core {
     /// What measures the same input against other profiles.
     pub beside: Beside,
     pub(super) capture: Option<CaptureWriter>,
+    evidence: Evidence,
     /// What came of acts, in order, until whoever handed them in is told.
     pub(super) acted: Vec<Result<Acted, ActRefused>>,
     /// When the oldest row that waits came in, by the monotonic clock.
@@ -70,6 +72,7 @@ impl Core {
             outlet,
             beside: Beside::default(),
             capture: None,
+            evidence: Evidence::default(),
             acted: Vec::new(),
             waiting_since: None,
             // Up to a minute, three digits.
@@ -90,11 +93,22 @@ impl Core {
         self.results.ledger = serde_json::from_slice(&state.ledger)?;
         self.results.resume(state.orders, state.audit)?;
         self.results.incidents = state.incidents;
+        self.evidence
+            .incidents(self.results.incidents.all(), &plant);
         self.results.measures_against(&plant);
         self.intake.resume(state.feed, state.tally);
         // Should nothing come any more, time goes on from here.
         let newest = self.intake.feed().newest();
         self.newest_came = (newest > EventTime::MIN).then(|| (newest, Instant::now()));
+        Ok(())
+    }
+
+    /// Keeps the records around incidents from here on, in a folder below the data folder.
+    ///
+    /// # Errors
+    /// If it cannot be made, or what is in it cannot be gone on with.
+    pub fn keep_evidence(&mut self, data: &Path) -> anyhow::Result<()> {
+        self.evidence = Evidence::within(data)?;
         Ok(())
     }
 
@@ -137,6 +151,7 @@ impl Core {
         if let Some(capture) = &mut self.capture {
             capture.record(&record, Some(source))?;
         }
+        self.evidence.see(&record, source);
         self.waiting_since.get_or_insert(came);
         let newest = self.intake.feed().newest();
         let at = record.event_time;
@@ -267,6 +282,8 @@ impl Core {
             teller.commands(&self.results.orders, &changed, &fresh.moved);
             teller.incidents(&fresh.incidents);
         }
+        let plant = self.intake.plant();
+        self.evidence.incidents(&fresh.incidents, plant);
         let mut outgoing = Vec::new();
         for command in &fresh.commands {
             outgoing.extend(order_of(command)?);
@@ -315,6 +332,7 @@ impl Core {
     /// If they cannot be written.
     pub fn finish(&mut self) -> anyhow::Result<()> {
         self.results.flush()?;
+        self.evidence.settle();
         if let Some(capture) = self.capture.take() {
             capture.finish()?;
         }
@@ -328,6 +346,7 @@ impl Core {
     /// If the disk fails.
     pub fn effects_are_out(&mut self) -> anyhow::Result<bool> {
         self.results.sync()?;
+        self.evidence.settle();
         Ok(self.outlet.has_arrived())
     }
 

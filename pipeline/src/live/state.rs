@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use andon_engine::{Engine, FeedState, Plant};
 use andon_respond::{Incidents, Orders};
-use andon_schemas::audit::AuditChain;
+use andon_schemas::chain::Chain;
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ pub struct State {
     /// The incidents that are kept.
     pub incidents: Incidents,
     /// The end of the audit trail.
-    pub audit: AuditChain,
+    pub audit: Chain,
     /// Snapshots of the shards, each with its own checksums.
     pub shards: Vec<Vec<u8>>,
 }

@@ -100,8 +100,11 @@ pub(super) fn line(file: &mut BufWriter<File>, line: &impl Serialize) -> anyhow:
 }
 
 /// A crash may have left half a line at the end of a file; what comes next must not be glued to
-/// it. Its row is in the log and will be told again.
-fn cut_torn_line(path: &Path) -> std::io::Result<()> {
+/// it.
+///
+/// # Errors
+/// If the file cannot be read or cut.
+pub fn cut_torn_line(path: &Path) -> std::io::Result<()> {
     let file = match File::options().read(true).write(true).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),

@@ -10,7 +10,8 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom};
 use std::path::Path;
 
-use andon_schemas::audit::{AuditChain, AuditEntry};
+use andon_schemas::audit::AuditEntry;
+use andon_schemas::chain::Chain;
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
 
@@ -23,7 +24,7 @@ const TAIL: u64 = 256 << 10;
 /// The end of the trail, and what stands in the file behind it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trail {
-    chain: AuditChain,
+    chain: Chain,
     /// Entries that stand in the file already, by number and hash.
     told: VecDeque<Told>,
 }
@@ -40,7 +41,7 @@ impl Trail {
     ///
     /// # Errors
     /// If the file cannot be read, or does not hold the end of the chain.
-    pub(super) fn resume(chain: AuditChain, path: &Path) -> anyhow::Result<Self> {
+    pub(super) fn resume(chain: Chain, path: &Path) -> anyhow::Result<Self> {
         let cannot = || {
             format!(
                 "the audit trail `{}` cannot be gone on with",
@@ -56,7 +57,7 @@ impl Trail {
     }
 
     /// The end of it.
-    pub(super) fn chain(&self) -> &AuditChain {
+    pub(super) fn chain(&self) -> &Chain {
         &self.chain
     }
 
@@ -67,7 +68,7 @@ impl Trail {
         let Some(told) = self.told.front() else {
             return (linked, true);
         };
-        if told.hash == linked.hash {
+        if told.hash == linked.link.hash {
             self.told.pop_front();
             return (linked, false);
         }
@@ -83,7 +84,7 @@ impl Trail {
     /// Goes to the end of what stands.
     fn pass(&mut self) {
         if let Some(last) = self.told.drain(..).next_back() {
-            self.chain = AuditChain {
+            self.chain = Chain {
                 number: last.number,
                 last: last.hash,
             };
@@ -92,7 +93,7 @@ impl Trail {
 }
 
 /// The entries of a file behind the end of a chain.
-fn tail(path: &Path, chain: &AuditChain) -> anyhow::Result<VecDeque<Told>> {
+fn tail(path: &Path, chain: &Chain) -> anyhow::Result<VecDeque<Told>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(VecDeque::new()),
@@ -155,7 +156,7 @@ mod tests {
     }
 
     fn words(file: &str) -> Vec<String> {
-        let mut chain = AuditChain::default();
+        let mut chain = Chain::default();
         let entries = file.lines().map(|line| {
             let entry: AuditEntry = serde_json::from_str(line).unwrap();
             let before = chain.number;
@@ -166,7 +167,7 @@ mod tests {
         entries.collect()
     }
 
-    fn gone_on(chain: AuditChain, file: &str) -> anyhow::Result<Trail> {
+    fn gone_on(chain: Chain, file: &str) -> anyhow::Result<Trail> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.jsonl");
         std::fs::write(&path, file).unwrap();
@@ -207,6 +208,6 @@ mod tests {
         assert!(error.contains("entry 2 is not the one"), "{error}");
         let none = format!("{:#}", gone_on(trail.chain().clone(), "").unwrap_err());
         assert!(none.contains("entry 2 is not the one"), "{none}");
-        assert!(gone_on(AuditChain::default(), &file).is_ok());
+        assert!(gone_on(Chain::default(), &file).is_ok());
     }
 }

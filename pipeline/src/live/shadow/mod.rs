@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use andon_engine::{Input, Plant};
-use andon_schemas::audit::AuditChain;
+use andon_schemas::chain::Chain;
 
 use crate::aside::{Asides, times};
 use crate::blueprint::{Blueprint, Named};
@@ -135,7 +135,7 @@ impl Shadow {
         let plant = blueprint.compile()?;
         let folder = data.join(FOLDER);
         let mut results = Results::go_on(&folder)?;
-        results.resume(from.orders, AuditChain::default())?;
+        results.resume(from.orders, Chain::default())?;
         results.incidents = from.incidents;
         results.measured_against(&blueprint, &plant)?;
         about.write(&folder)?;

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use andon_respond::{Incidents, Orders};
-use andon_schemas::audit::AuditChain;
+use andon_schemas::chain::Chain;
 use andon_schemas::time::EventTime;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
@@ -156,7 +156,7 @@ pub struct Saved {
     /// The incidents that are kept.
     pub incidents: Incidents,
     /// The end of its audit trail.
-    pub audit: AuditChain,
+    pub audit: Chain,
     /// Snapshots of its shards.
     pub shards: Vec<Vec<u8>>,
 }

@@ -1,0 +1,249 @@
+//! Keeps the records around incidents: those of their devices from before, as far as a live run
+//! remembers records at all, and those until ten minutes after the last thing that was found.
+//!
+//! The run's thread only collects; a thread of its own writes. Everything is bounded: what is
+//! remembered by number of records, what is collected by number of records of an incident, and what
+//! is kept by bytes. After a crash a record may be kept twice; its position tells.
+
+mod check;
+mod keeper;
+mod ring;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
+use std::path::Path;
+
+use andon_engine::Plant;
+use andon_schemas::identity::DeviceId;
+use andon_schemas::incident::Incident;
+use andon_schemas::observation::{Record, RecordBody, Source};
+use andon_schemas::time::{EventTime, Span};
+
+pub use self::check::{Checked, check, manifest};
+use self::keeper::{Keeper, Part};
+use self::ring::{Ring, Row};
+
+/// Folder of what is kept, in the data folder.
+pub const FOLDER: &str = "evidence";
+/// Records are collected until so long after the last thing that was found.
+const AFTER: Span = Span::from_secs(10 * 60);
+/// So many records of an incident are collected before they are written.
+const ROWS_MAX: usize = 20_000;
+
+/// Keeps records around incidents, if it is told where.
+#[derive(Debug, Default)]
+pub struct Evidence(Option<Collector>);
+
+#[derive(Debug)]
+struct Collector {
+    ring: Ring,
+    keeper: Keeper,
+    watches: BTreeMap<String, Watch>,
+    /// Which incidents a device is in.
+    of_device: HashMap<DeviceId, HashSet<String>>,
+    /// And the addresses of devices.
+    of_address: HashMap<IpAddr, HashSet<String>>,
+    newest: EventTime,
+}
+
+/// An incident whose records are collected.
+#[derive(Debug)]
+struct Watch {
+    site: String,
+    until: EventTime,
+    devices: HashSet<DeviceId>,
+    /// By their number among all, so that none is collected twice.
+    rows: BTreeMap<u64, Row>,
+    /// Records for which there was no room.
+    beyond: u64,
+}
+
+/// Whose records are looked for.
+#[derive(Debug, Default)]
+struct Scope {
+    devices: HashSet<DeviceId>,
+    addresses: HashSet<IpAddr>,
+}
+
+impl Scope {
+    fn holds(&self, record: &Record) -> bool {
+        record
+            .device
+            .iter()
+            .any(|device| self.devices.contains(device))
+            || addresses(record).any(|address| self.addresses.contains(&address))
+    }
+}
+
+/// The addresses that a record names.
+fn addresses(record: &Record) -> impl Iterator<Item = IpAddr> {
+    let ends = match &record.body {
+        RecordBody::Flow(flow) => [Some(flow.originator.address), Some(flow.responder.address)],
+        RecordBody::Single(_) => [record.address, None],
+    };
+    ends.into_iter()
+        .flatten()
+        .map(|address| address.to_canonical())
+}
+
+impl Evidence {
+    /// Keeps from now on, in a folder below the data folder.
+    ///
+    /// # Errors
+    /// If it cannot be made, or what is in it cannot be gone on with.
+    pub fn within(data: &Path) -> anyhow::Result<Self> {
+        Ok(Self(Some(Collector {
+            ring: Ring::default(),
+            keeper: Keeper::start(&data.join(FOLDER))?,
+            watches: BTreeMap::new(),
+            of_device: HashMap::new(),
+            of_address: HashMap::new(),
+            newest: EventTime::MIN,
+        })))
+    }
+
+    /// A record came.
+    pub fn see(&mut self, record: &Record, source: &Source) {
+        if let Some(collector) = &mut self.0 {
+            collector.see(record, source);
+        }
+    }
+
+    /// Incidents read differently now, or are known from before.
+    pub fn incidents<'a>(
+        &mut self,
+        incidents: impl IntoIterator<Item = &'a Incident>,
+        plant: &Plant,
+    ) {
+        if let Some(collector) = &mut self.0 {
+            for incident in incidents {
+                collector.incident(incident, plant);
+            }
+            collector.hand_over(false);
+        }
+    }
+
+    /// Everything collected so far is on the disk when this returns, as far as the disk takes it.
+    pub fn settle(&mut self) {
+        if let Some(collector) = &mut self.0 {
+            collector.hand_over(true);
+            collector.keeper.settle();
+        }
+    }
+}
+
+impl Collector {
+    fn see(&mut self, record: &Record, source: &Source) {
+        let number = self.ring.push(record, source);
+        self.newest = self.newest.max(record.event_time);
+        if self.watches.is_empty() {
+            return;
+        }
+        let by_name = record
+            .device
+            .iter()
+            .filter_map(|device| self.of_device.get(device));
+        let by_address = addresses(record);
+        let by_address = by_address.filter_map(|address| self.of_address.get(&address));
+        for id in by_name.chain(by_address).flatten() {
+            if let Some(watch) = self.watches.get_mut(id) {
+                watch.take(number, (record, source));
+            }
+        }
+    }
+
+    fn incident(&mut self, incident: &Incident, plant: &Plant) {
+        let id = &incident.incident_id;
+        let until = incident.last + AFTER;
+        if until < self.newest {
+            return;
+        }
+        let watch = self.watches.entry(id.clone()).or_insert_with(|| Watch {
+            site: incident.site.clone(),
+            until,
+            devices: HashSet::new(),
+            rows: BTreeMap::new(),
+            beyond: 0,
+        });
+        watch.until = watch.until.max(until);
+        let mut scope = Scope::default();
+        for device in incident.devices() {
+            if !watch.devices.insert(device.clone()) {
+                continue;
+            }
+            self.of_device
+                .entry(device.clone())
+                .or_default()
+                .insert(id.clone());
+            scope.devices.insert(device.clone());
+            for address in addresses_of(device, plant) {
+                self.of_address
+                    .entry(address)
+                    .or_default()
+                    .insert(id.clone());
+                scope.addresses.insert(address);
+            }
+        }
+        if scope.devices.is_empty() {
+            return;
+        }
+        for (number, row) in self.ring.find(|record| scope.holds(record)) {
+            watch.take(number, (&row.record, &row.source));
+        }
+    }
+
+    /// Hands over what was collected: of incidents that have been quiet for long enough, of those
+    /// with much of it, or of all.
+    fn hand_over(&mut self, all: bool) {
+        let mut quiet = Vec::new();
+        for (id, watch) in &mut self.watches {
+            let is_quiet = watch.until < self.newest;
+            if is_quiet {
+                quiet.push(id.clone());
+            }
+            let is_due = all || is_quiet || watch.rows.len() >= ROWS_MAX;
+            if is_due && (!watch.rows.is_empty() || watch.beyond > 0) {
+                self.keeper.take(Part {
+                    incident_id: id.clone(),
+                    site: watch.site.clone(),
+                    rows: std::mem::take(&mut watch.rows).into_values().collect(),
+                    beyond: std::mem::take(&mut watch.beyond),
+                });
+            }
+        }
+        for id in quiet {
+            self.watches.remove(&id);
+            self.of_device.retain(|_, ids| {
+                ids.remove(&id);
+                !ids.is_empty()
+            });
+            self.of_address.retain(|_, ids| {
+                ids.remove(&id);
+                !ids.is_empty()
+            });
+        }
+    }
+}
+
+impl Watch {
+    fn take(&mut self, number: u64, (record, source): (&Record, &Source)) {
+        if self.rows.len() >= ROWS_MAX {
+            self.beyond += 1;
+            return;
+        }
+        self.rows.entry(number).or_insert_with(|| Row {
+            record: record.clone(),
+            source: source.clone(),
+        });
+    }
+}
+
+/// The addresses of a device: those that the inventory lists, or the one it is known by.
+fn addresses_of(device: &DeviceId, plant: &Plant) -> Vec<IpAddr> {
+    if let Some(listed) = plant.inventory().device(device.as_str()) {
+        return listed.addresses.iter().map(IpAddr::to_canonical).collect();
+    }
+    let address = device.as_str().strip_prefix("ip:");
+    let address = address.and_then(|address| address.parse::<IpAddr>().ok());
+    address.iter().map(IpAddr::to_canonical).collect()
+}
