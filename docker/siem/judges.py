@@ -115,6 +115,19 @@ def syslog():
     return judge
 
 
+def stix():
+    from stix2validator import ValidationOptions, validate_string
+
+    # Ids that are made of the incident are none of version 4, which the standard only recommends.
+    options = ValidationOptions(strict=True, version="2.1", disabled=["uuid-check"])
+
+    def judge(line):
+        for error in validate_string(line, options).errors or []:
+            yield f"stix2-validator: {str(error)[:300]}"
+
+    return judge
+
+
 def webhook():
     from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
@@ -129,7 +142,14 @@ def webhook():
 
 
 def main():
-    judges = {"ocsf": ocsf, "ecs": ecs, "cef": cef, "syslog": syslog, "webhook": webhook}
+    judges = {
+        "ocsf": ocsf,
+        "ecs": ecs,
+        "cef": cef,
+        "stix": stix,
+        "syslog": syslog,
+        "webhook": webhook,
+    }
     judge = judges[sys.argv[1]]()
     wrong = 0
     count = 0

@@ -4,6 +4,7 @@ mod act;
 mod capture;
 mod cluster;
 mod demo;
+mod incident;
 mod learn;
 mod pdp;
 mod query;
@@ -31,6 +32,7 @@ pub use act::{
 pub use capture::{CaptureCommand, ConvertArgs};
 pub use cluster::{ClusterCommand, ExecutorArgs, SchedulerArgs};
 pub use demo::DemoArgs;
+pub use incident::{ExportArgs, IncidentArgs, IncidentCommand, JudgeArgs, VerifyArgs};
 pub use learn::LearnArgs;
 pub use pdp::{AskArgs, PdpCommand};
 pub use query::QueryArgs;
@@ -107,6 +109,9 @@ pub enum Command {
     /// Decide about commands and devices: approve, reject, release, quarantine, suppress.
     #[command(subcommand)]
     Act(ActCommand),
+    /// Incidents: list, show, judge, export, verify.
+    #[command(subcommand)]
+    Incident(IncidentCommand),
     /// Decide requests by policy and risk.
     #[command(subcommand)]
     Pdp(PdpCommand),

@@ -147,6 +147,29 @@ impl Asker {
     }
 }
 
+/// An id as it stands in a path: ids hold nothing that would have to be escaped.
+///
+/// # Errors
+/// If it is none.
+pub fn plain(id: &str) -> anyhow::Result<&str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    if !id.is_empty() && id.chars().all(is_plain) {
+        return Ok(id);
+    }
+    Err(usage(anyhow!("`{}` is no id", printable(id))))
+}
+
+/// A name for what is asked that nothing else has.
+///
+/// # Errors
+/// If the system gives no randomness.
+pub fn key() -> anyhow::Result<String> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow!("the system gives no randomness: {error}"))?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
 /// What a run wrote into its data folder.
 fn noted(folder: &Path, name: &str) -> anyhow::Result<String> {
     read(&folder.join(name))

@@ -16,6 +16,7 @@ pub mod devices;
 pub mod engines;
 pub mod evidence;
 pub mod exit;
+pub mod incident;
 pub mod intake;
 pub mod kafka;
 pub mod ledger;

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Command::Risk(args) => commands::devices::risk(args, cli.output, &mut out),
         Command::Shadow(args) => commands::shadow::run(args, cli.output, &mut out),
         Command::Act(command) => commands::act::run(command, cli.output, &mut out),
+        Command::Incident(command) => commands::incident::run(command, cli.output, &mut out),
         Command::Pdp(command) => commands::pdp::run(command, cli.output, &mut out),
         Command::Profile(command) => commands::profile::run(command, cli.output, &mut out),
         Command::Demo(args) => commands::demo::run(args, cli.output, &mut out),

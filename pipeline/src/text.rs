@@ -54,6 +54,12 @@ pub fn plant_date(clock: &PlantClock, at: EventTime) -> String {
     )
 }
 
+/// The same to the second: `2025-12-14 02:30:10`. An offset of a time zone is whole minutes.
+pub fn plant_moment(clock: &PlantClock, at: EventTime) -> String {
+    let second = at.micros().div_euclid(1_000_000).rem_euclid(60);
+    format!("{}:{second:02}", plant_date(clock, at))
+}
+
 /// Whether standard output takes colour.
 pub fn colour() -> bool {
     use std::io::IsTerminal as _;

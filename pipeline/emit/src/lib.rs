@@ -3,4 +3,5 @@
 pub mod kafka;
 pub mod mqtt;
 pub mod siem;
+pub mod stix;
 pub mod terminal;

@@ -109,13 +109,15 @@ impl Incidents {
         let mut incident = self.kept.remove(&id)?;
         self.quiet(incident.state)
             .remove(&(incident.last, id.clone()));
+        let is_new = !self.of_verdict.contains_key(&verdict.verdict_id);
         let is_news = involve(&mut incident, verdict, link, &found);
         if is_news {
             incident.revision += 1;
         }
         self.index(&incident);
+        let is_worth = verdict.grade >= WORTH && !verdict.segment.is_empty();
         let lead = verdict.findings.first();
-        if let Some(lead) = lead.filter(|_| verdict.grade >= WORTH && !verdict.segment.is_empty()) {
+        if let Some(lead) = lead.filter(|_| is_new && is_worth) {
             let together = (verdict.segment.clone(), lead.detector.clone());
             self.of_segment.insert(together, (id.clone(), at));
         }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::args::{ActCommand, AskedArgs, Format, ListArgs, ShowArgs};
-use crate::asking::Asker;
+use crate::asking::{Asker, key, plain};
 use crate::exit::{Outcome, usage};
 
 /// Runs the command.
@@ -76,15 +76,6 @@ fn of_command(id: &str, what: &str) -> anyhow::Result<String> {
 
 fn of_device(id: &str, what: &str) -> anyhow::Result<String> {
     Ok(format!("/v1/devices/{}/{what}", plain(id)?))
-}
-
-/// An id as it stands in a path: ids hold nothing that would have to be escaped.
-fn plain(id: &str) -> anyhow::Result<&str> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
-    if !id.is_empty() && id.chars().all(is_plain) {
-        return Ok(id);
-    }
-    Err(usage(anyhow!("`{}` is no id", printable(id))))
 }
 
 /// A page of commands.
@@ -218,12 +209,4 @@ fn line_of(order: &Order) -> String {
 
 fn understood<T: DeserializeOwned>(answer: Value) -> anyhow::Result<T> {
     serde_json::from_value(answer).context("the run answers something else than was expected")
-}
-
-/// A name for what is asked that nothing else has.
-fn key() -> anyhow::Result<String> {
-    let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| anyhow!("the system gives no randomness: {error}"))?;
-    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }

@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod demo;
 pub mod devices;
 pub mod explain;
+pub mod incident;
 pub mod learn;
 pub mod pdp;
 pub mod profile;

@@ -223,8 +223,11 @@ impl Shelf {
     }
 }
 
-/// The length of a file, bytes, and its SHA-256.
-pub(super) fn digest(path: &Path) -> io::Result<(u64, String)> {
+/// The length of a file, bytes, and its SHA-256, lower-case hex.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn digest(path: &Path) -> io::Result<(u64, String)> {
     let mut file = File::open(path)?;
     let mut digest = Sha256::new();
     let (mut bytes, mut chunk) = (0, vec![0; 64 << 10]);

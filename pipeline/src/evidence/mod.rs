@@ -20,6 +20,7 @@ use andon_schemas::observation::{Record, RecordBody, Source};
 use andon_schemas::time::{EventTime, Span};
 
 pub use self::check::{Checked, check, manifest};
+pub use self::keeper::digest as file_digest;
 use self::keeper::{Keeper, Part};
 use self::ring::{Ring, Row};
 

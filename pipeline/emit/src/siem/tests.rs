@@ -1,7 +1,7 @@
 //! The forms, held against readers that are written here from their specifications. Readers that
 //! others wrote are asked in `judged.rs`.
 
-mod judged;
+pub(crate) mod judged;
 
 use std::collections::BTreeMap;
 

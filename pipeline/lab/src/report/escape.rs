@@ -8,7 +8,7 @@ use andon_emit::terminal::printable;
 use serde_json::Value;
 
 /// Text for the content of an element or of a quoted attribute.
-pub(super) fn html(text: &str) -> String {
+pub fn html(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + 8);
     for c in printable(text).chars() {
         match c {

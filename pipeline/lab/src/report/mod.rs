@@ -32,6 +32,7 @@ pub use data::{
     AlertLoad, Attack, Cause, Device, Episode, Leak, Played, Promise, Report, Rung, Truth,
 };
 pub use embed::{VERDICT_BYTES_MAX, VERDICTS_MAX};
+pub use escape::html as escaped;
 pub use history::{History, Step};
 pub use stretch::Stretch;
 

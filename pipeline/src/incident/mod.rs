@@ -1,0 +1,10 @@
+//! An incident told from what a run wrote: `story` puts it together, `markdown` and `page` write it
+//! for people, and [`export`] makes a folder of it that can be handed over.
+
+mod export;
+mod markdown;
+mod page;
+mod story;
+
+pub use self::export::{SUMS, check_sums, export};
+pub use self::story::{Moment, Story, newest};
