@@ -14,25 +14,24 @@ use andon_schemas::time::EventTime;
 #[derive(Clone, Debug)]
 pub struct PlantPolicy {
     plant: Arc<Plant>,
-    /// Time goes on by itself, and not only with verdicts.
-    is_timed: bool,
+    /// What enforcement points answer is read.
+    is_heard: bool,
 }
 
 impl PlantPolicy {
-    /// For a life of commands that time moves by itself.
-    pub fn timed(plant: Arc<Plant>) -> Self {
+    /// For what may be done in a plant whose enforcement points are heard.
+    pub fn new(plant: Arc<Plant>) -> Self {
         Self {
             plant,
-            is_timed: true,
+            is_heard: true,
         }
     }
 
-    /// For one that only verdicts move: whoever had to wait for a turn could wait for ever, so nobody
-    /// has to; and nobody's silence says anything.
-    pub fn untimed(plant: Arc<Plant>) -> Self {
+    /// For one where nobody reads what they answer, so that nobody's silence says anything.
+    pub fn unheard(plant: Arc<Plant>) -> Self {
         Self {
             plant,
-            is_timed: false,
+            is_heard: false,
         }
     }
 
@@ -65,11 +64,10 @@ impl Policy for PlantPolicy {
     fn rules(&self, segment: &str) -> Rules {
         let at = self.index(segment);
         let enforced = self.plant.inventory().enforcement.of(at);
-        let cap = self.is_timed.then_some(enforced.cuts_per_minute);
         let enforcement = &self.plant.inventory().enforcement;
-        let is_answered = self.is_timed && at.is_some_and(|at| enforcement.is_answered(at));
+        let is_answered = self.is_heard && at.is_some_and(|at| enforcement.is_answered(at));
         Rules {
-            cuts_per_minute: cap.unwrap_or(usize::MAX),
+            cuts_per_minute: enforced.cuts_per_minute,
             acknowledge_within: is_answered.then_some(enforced.acknowledge_within),
             probation: enforced.probation,
         }

@@ -1,5 +1,5 @@
 //! What a run leaves behind: `verdicts.jsonl`, `commands.jsonl`, `audit.jsonl`, `alerts.jsonl`,
-//! `incidents.jsonl`, `risk.jsonl`, `rejects.jsonl`, `late.jsonl`, `duplicates.jsonl`, and `summary.json`.
+//! `incidents.jsonl`, `notices.jsonl`, `risk.jsonl`, `rejects.jsonl`, `late.jsonl`, `duplicates.jsonl`, and `summary.json`.
 
 mod files;
 mod judge;
@@ -12,13 +12,14 @@ use std::sync::Arc;
 
 use andon_engine::{Item, Output, Plant, Refusal};
 use andon_lab::whole_file;
-use andon_respond::{Answered, Incidents, Input, Orders};
+use andon_respond::{Answered, Incidents, Input, Orders, notice};
 use andon_schemas::act::{ActKind, ActRefused, Acted};
 use andon_schemas::alert::Alert;
 use andon_schemas::audit::AuditEntry;
 use andon_schemas::chain::Chain;
 use andon_schemas::command::Command;
 use andon_schemas::incident::Incident;
+use andon_schemas::notice::Notice;
 use andon_schemas::order::Order;
 use andon_schemas::reject::Reject;
 use andon_schemas::verdict::{RiskUpdate, Verdict};
@@ -64,6 +65,8 @@ pub struct Fresh {
     pub alerts: Vec<Alert>,
     /// Incidents that read differently.
     pub incidents: Vec<Incident>,
+    /// What those who run the plant are told.
+    pub notices: Vec<Notice>,
 }
 
 /// What a chunk of input came to beyond what is written.
@@ -150,7 +153,7 @@ impl Results {
 
     /// The life of commands asks this plant from here on, and has been asking it.
     pub fn measures_against(&mut self, plant: &Arc<Plant>) {
-        self.policy = Some(PlantPolicy::timed(plant.clone()));
+        self.policy = Some(PlantPolicy::new(plant.clone()));
     }
 
     /// Takes what one chunk of input settled, and what stood between its rows, each in its place.
@@ -233,7 +236,13 @@ impl Results {
         for command in &said.commands {
             self.write(|files| &mut files.commands, command)?;
         }
-        self.fresh.moved.extend(said.orders().cloned());
+        for order in said.orders() {
+            if let Some(notice) = notice(order) {
+                self.write(|files| &mut files.notices, &notice)?;
+                self.fresh.notices.push(notice);
+            }
+            self.fresh.moved.push(order.clone());
+        }
         said.audit
             .into_iter()
             .try_for_each(|entry| self.audit(entry))?;

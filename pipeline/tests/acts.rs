@@ -329,6 +329,7 @@ fn a_recorded_run_replays_its_commands_and_its_audit_trail_byte_for_byte() {
             "commands.jsonl",
             "audit.jsonl",
             "incidents.jsonl",
+            "notices.jsonl",
             "rejects.jsonl",
         ] {
             let live = plant::read(&plant.data(), file);

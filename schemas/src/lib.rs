@@ -21,6 +21,7 @@ pub mod incident;
 pub mod indicator;
 pub mod inventory;
 pub mod mapping;
+pub mod notice;
 pub mod observation;
 pub mod order;
 pub mod ot_command;

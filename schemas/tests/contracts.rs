@@ -10,13 +10,14 @@ use andon_schemas::audit::AuditEntry;
 use andon_schemas::command::{Command, DeviceCommand};
 use andon_schemas::evidence::EvidenceFile;
 use andon_schemas::incident::Incident;
+use andon_schemas::notice::Notice;
 use andon_schemas::order::Order;
 use andon_schemas::reject::{Reject, SetAside};
 use andon_schemas::verdict::{RiskUpdate, Verdict};
 use andon_schemas::wire::{DecodeOptions, WireRecord, decode};
 use schemars::{Schema, schema_for};
 
-fn contracts() -> [(&'static str, &'static str, Schema); 14] {
+fn contracts() -> [(&'static str, &'static str, Schema); 15] {
     [
         (
             "record",
@@ -33,6 +34,7 @@ fn contracts() -> [(&'static str, &'static str, Schema); 14] {
         ("alert", "andon.alert.v1", schema_for!(Alert)),
         ("incident", "andon.incident.v1", schema_for!(Incident)),
         ("evidence", "andon.evidence.v1", schema_for!(EvidenceFile)),
+        ("notice", "andon.notice.v1", schema_for!(Notice)),
         ("reject", "andon.reject.v1", schema_for!(Reject)),
         ("set_aside", "andon.set_aside.v1", schema_for!(SetAside)),
         (

@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! Verdict ─┬─▶ Orders ─┬─▶ Command ──▶ enforcement points
-//! Act ─────┤           │      └──▶ DeviceCommand ──▶ the device
+//! Act ─────┤           │      ├──▶ DeviceCommand ──▶ the device
+//!          │           │      └──▶ Notice ──▶ those who run the plant
 //! Ack ─────┤           └─▶ AuditEntry ──▶ audit trail
 //! Tick ────┘
 //! Verdict ───▶ Alerts ───▶ Alert ──▶ people
@@ -17,6 +18,7 @@
 mod alerts;
 mod device;
 mod incidents;
+mod notices;
 mod orders;
 #[cfg(test)]
 mod plant_of_tests;
@@ -27,6 +29,7 @@ mod tests;
 pub use alerts::{AlertCounts, Alerts, Budget, evidence};
 pub use device::device_view;
 pub use incidents::Incidents;
+pub use notices::notice;
 pub use orders::{Answered, Dossier, Input, Orders, Output};
 pub use policy::{Policy, Rules, Shield};
 

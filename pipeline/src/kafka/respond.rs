@@ -23,6 +23,8 @@ use crate::policy::PlantPolicy;
 const CHUNK: usize = 1_024;
 const WAIT: Duration = Duration::from_millis(20);
 const OPEN: Duration = Duration::from_millis(5);
+/// Where nothing comes, time passes this often.
+const IDLE_EVERY: Duration = Duration::from_secs(1);
 /// The verdicts are read to the end when nothing came for this long.
 const DRAINED_AFTER: Duration = Duration::from_secs(1);
 /// Most records that wait to be committed.
@@ -77,6 +79,7 @@ impl Responder {
             paused: false,
             draining: None,
             policy,
+            last_idle: Instant::now(),
             allowed: allowed.clone(),
         };
         let thread = std::thread::Builder::new()
@@ -147,6 +150,7 @@ struct Stage {
     draining: Option<Instant>,
     /// What the plant allows.
     policy: PlantPolicy,
+    last_idle: Instant,
     allowed: Arc<Mutex<Option<PlantPolicy>>>,
 }
 
@@ -155,6 +159,7 @@ impl Stage {
         loop {
             self.chunk()?;
             self.tend()?;
+            self.idle()?;
             match wish.load(Ordering::Relaxed) {
                 RUN => {}
                 DRAIN if !self.is_drained() => {}
@@ -165,6 +170,22 @@ impl Stage {
         while self.has_news() && began.elapsed() < GOODBYE_WITHIN {
             self.tend()?;
             std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// Lets time pass where every verdict has been answered.
+    fn idle(&mut self) -> anyhow::Result<()> {
+        let now = Instant::now();
+        if now.saturating_duration_since(self.last_idle) < IDLE_EVERY {
+            return Ok(());
+        }
+        self.last_idle = now;
+        for (partition, desk) in &mut self.desks {
+            let standing = self.reader.standing(*partition);
+            if desk.ended && standing.is_some_and(|standing| standing.is_drained()) {
+                desk.idle(now, &self.policy, &self.names)?;
+            }
         }
         Ok(())
     }

@@ -194,7 +194,7 @@ impl Running<'_> {
                         Control::open(settings, &names, self.copy.measure.clone())?;
                     self.control = Some(control);
                     self.copy.measured_against(&measure)?;
-                    let policy = PlantPolicy::untimed(measure.plant.clone());
+                    let policy = PlantPolicy::unheard(measure.plant.clone());
                     self.pulse.change(&measure);
                     self.group.begin_with(measure, partitions.observations);
                     let run = clients::run_id()?;

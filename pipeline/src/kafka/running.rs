@@ -279,7 +279,7 @@ impl Running<'_> {
             Measure::of(blueprint, position).context("what the installation measures against")?;
         self.copy.measured_against(&measure)?;
         if let Some(responder) = &self.responder {
-            responder.allow(PlantPolicy::untimed(measure.plant.clone()));
+            responder.allow(PlantPolicy::unheard(measure.plant.clone()));
         }
         self.pulse.change(&measure);
         tracing::info!(

@@ -19,7 +19,7 @@ use crate::blueprint::Blueprint;
 use crate::evidence::Evidence;
 use crate::intake::{Intake, Recorded};
 use crate::live::message::turned_away;
-use crate::live::outgoing::{alert_of, message_of, order_of};
+use crate::live::outgoing::{alert_of, message_of, notice_of, order_of};
 use crate::live::outlet::{Outgoing, Outlet};
 use crate::live::shadow::Beside;
 use crate::live::state::State;
@@ -287,6 +287,9 @@ impl Core {
         let mut outgoing = Vec::new();
         for command in &fresh.commands {
             outgoing.extend(order_of(command)?);
+        }
+        for notice in &fresh.notices {
+            outgoing.push(notice_of(notice)?);
         }
         for alert in &fresh.alerts {
             outgoing.push(alert_of(alert)?);

@@ -4,6 +4,7 @@ use andon_engine::Item;
 use andon_respond::device_view;
 use andon_schemas::alert::Alert;
 use andon_schemas::command::Command;
+use andon_schemas::notice::Notice;
 
 use super::outlet::Outgoing;
 
@@ -38,6 +39,15 @@ pub(super) fn message_of(item: &Item, site: &str) -> anyhow::Result<Option<Outgo
             retain: true,
         }),
         Item::Refusal(_) | Item::Late(_) | Item::Duplicate(_) | Item::Window(_) => None,
+    })
+}
+
+/// The message of a notice.
+pub(super) fn notice_of(notice: &Notice) -> anyhow::Result<Outgoing> {
+    Ok(Outgoing {
+        topic: topic(&notice.site, notice.device_id.as_str(), "notice"),
+        payload: serde_json::to_vec(notice)?,
+        retain: false,
     })
 }
 

@@ -23,6 +23,7 @@ pub(super) struct Files {
     pub(super) audit: BufWriter<File>,
     pub(super) alerts: BufWriter<File>,
     pub(super) incidents: BufWriter<File>,
+    pub(super) notices: BufWriter<File>,
     pub(super) risks: BufWriter<File>,
     pub(super) rejects: BufWriter<File>,
     pub(super) late: BufWriter<File>,
@@ -58,6 +59,7 @@ impl Files {
             audit: open(AUDIT)?,
             alerts: open("alerts.jsonl")?,
             incidents: open(INCIDENTS)?,
+            notices: open("notices.jsonl")?,
             risks: open("risk.jsonl")?,
             rejects: open("rejects.jsonl")?,
             late: open("late.jsonl")?,
@@ -65,13 +67,14 @@ impl Files {
         })
     }
 
-    fn all(&mut self) -> [&mut BufWriter<File>; 9] {
+    fn all(&mut self) -> [&mut BufWriter<File>; 10] {
         [
             &mut self.verdicts,
             &mut self.commands,
             &mut self.audit,
             &mut self.alerts,
             &mut self.incidents,
+            &mut self.notices,
             &mut self.risks,
             &mut self.rejects,
             &mut self.late,

@@ -1,12 +1,13 @@
 //! A desk: the commands about the devices of some segments, and what stands about them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use andon_emit::kafka::{NextOffset, Outgoing};
 use andon_ingest::kafka::Message;
 use andon_respond::{Dossier, Input, Orders};
 use andon_schemas::identity::DeviceId;
-use andon_schemas::time::EventTime;
+use andon_schemas::time::{EventTime, Span};
 use andon_schemas::verdict::Verdict;
 use anyhow::bail;
 use serde::Serialize;
@@ -33,6 +34,9 @@ pub(super) struct Desk {
     pub(super) note: Option<String>,
     pub(super) touched: bool,
     pub(super) ended: bool,
+    /// The latest time that a verdict told, and when it came: where no verdict comes, time goes on
+    /// from there by the wall clock.
+    told: Option<(EventTime, Instant)>,
 }
 
 /// The offset of the next verdict, and the time it has come to, as the state tells.
@@ -73,6 +77,7 @@ impl Desk {
             next: next.max(recalled.low),
             note: recalled.note.clone(),
             orders: Orders::at(now.unwrap_or_default()),
+            told: now.map(|now| (now, Instant::now())),
             ..Self::default()
         };
         for (_, value) in kept.iter().filter(|(key, _)| key.as_slice() != KEYS) {
@@ -111,7 +116,31 @@ impl Desk {
                 return Ok(());
             }
         };
+        let at = verdict.window.end;
+        if self.told.is_none_or(|(told, _)| at > told) {
+            self.told = Some((at, Instant::now()));
+        }
         self.step(policy, Input::Verdict(&verdict), names)
+    }
+
+    /// Every verdict so far has been answered: what waits for its time has it when that has passed.
+    ///
+    /// # Errors
+    /// If what comes of it cannot be written as JSON.
+    pub(super) fn idle(
+        &mut self,
+        now: Instant,
+        policy: &PlantPolicy,
+        names: &Names,
+    ) -> anyhow::Result<()> {
+        let Some((told, came)) = self.told else {
+            return Ok(());
+        };
+        let passed = now.saturating_duration_since(came).as_micros();
+        let at = told + Span::from_micros(i64::try_from(passed).unwrap_or(i64::MAX));
+        self.step(policy, Input::Tick(at), names)?;
+        self.touched |= !self.records.is_empty();
+        Ok(())
     }
 
     /// The plant may allow something else now.
