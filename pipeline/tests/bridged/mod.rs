@@ -40,7 +40,8 @@ pub(crate) fn make_topic_with(site: &Site, name: &str, partitions: i32, settings
     let topic = settings
         .iter()
         .fold(topic, |topic, (key, value)| topic.set(key, value));
-    let options = AdminOptions::new();
+    // The answer comes once whoever asks is told of the topic.
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
     let made = runtime.block_on(admin.create_topics([&topic], &options));
     for result in made.unwrap() {
         result.unwrap();
