@@ -243,6 +243,12 @@ pub fn note_url(folder: &Path, url: &str) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write `{}`", path.display()))
 }
 
+/// Nothing is served any more.
+pub fn forget_url(folder: &Path) {
+    // It may never have been noted.
+    let _gone = fs::remove_file(folder.join(URL_FILE)).is_ok();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

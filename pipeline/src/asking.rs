@@ -19,6 +19,8 @@ use crate::exit::usage;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// A decision of which nothing was heard is asked for again so often; it is done once.
 const TRIES: u32 = 3;
+/// And after so long, longer each time.
+const BREATH: Duration = Duration::from_millis(300);
 
 /// Whom to ask.
 pub struct Asker {
@@ -111,6 +113,7 @@ impl Asker {
                 Err(ureq::Error::Timeout(_)) if tries < TRIES => {}
                 answer => return self.heard(answer),
             }
+            std::thread::sleep(BREATH * tries);
             tries += 1;
         }
     }

@@ -32,7 +32,6 @@ pub struct Intake {
     by_address: bool,
     /// What is measured against whatever plant a recorded run brings.
     named: Named,
-    changes: Vec<(u64, Blueprint, Arc<Plant>)>,
     /// What stands between the rows, in order.
     asides: Asides,
     splitter: Splitter,
@@ -82,7 +81,6 @@ impl Intake {
             plant: plant.clone(),
             by_address,
             named: Named::default(),
-            changes: Vec::new(),
             asides: Asides::new(),
             splitter: Splitter::default(),
             feed: Feed::new(plant.clone(), rows_max),
@@ -109,7 +107,7 @@ impl Intake {
     /// If a recorded run brings a plant that cannot be used.
     pub fn item(&mut self, item: Item, as_of: EventTime) -> anyhow::Result<()> {
         match item {
-            Item::Record { record, source } => self.record(record, &source, as_of),
+            Item::Record { record, source } => self.record(&record, &source, as_of),
             Item::Reject(reject) => self.reject(reject),
             Item::Tick(at) => self.feed.tick(at),
             Item::Control { control, source } => return self.control(&control, &source, as_of),
@@ -187,8 +185,7 @@ impl Intake {
             format!("`{topic}`, record {offset}: the plant that was recorded cannot be used")
         })?;
         self.change(&compiled);
-        self.changes
-            .push((self.feed.next_ordinal(), plant, compiled));
+        self.aside(Aside::Plant(Box::new(plant), compiled));
         Ok(())
     }
 
@@ -221,12 +218,6 @@ impl Intake {
         self.feed.control(plant.clone());
     }
 
-    /// The changes that a recorded run brought since the last time, each with its place between the
-    /// rows.
-    pub fn take_changes(&mut self) -> Vec<(u64, Blueprint, Arc<Plant>)> {
-        std::mem::take(&mut self.changes)
-    }
-
     /// What it measures against.
     pub fn plant(&self) -> &Arc<Plant> {
         &self.plant
@@ -242,11 +233,7 @@ impl Intake {
     }
 
     /// Takes a record.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "whoever hands a record over has no further use for it"
-    )]
-    pub fn record(&mut self, record: Record, source: &Source, received_at: EventTime) {
+    pub fn record(&mut self, record: &Record, source: &Source, received_at: EventTime) {
         let received_at = record.received_at.unwrap_or(received_at);
         let at = record.event_time;
         let refusal = |refused: Refused| Reject {
@@ -262,7 +249,7 @@ impl Intake {
             return;
         }
         let inventory = (!self.by_address).then(|| self.plant.inventory());
-        let ends = match self.splitter.heard(inventory, &record) {
+        let ends = match self.splitter.heard(inventory, record) {
             Ok(ends) => ends,
             Err(refused) => {
                 let reject = refusal(refused);
@@ -273,7 +260,7 @@ impl Intake {
         self.tally.observe();
         self.several.take(self.feed.next_ordinal(), ends.count());
         self.feed
-            .push_views(ends.views(&record, source, received_at));
+            .push_views(ends.views(record, source, received_at));
     }
 
     /// Takes the flows of a block; `observed` is told the event time of each that was observed.

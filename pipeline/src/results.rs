@@ -47,6 +47,8 @@ pub struct Results {
     trail: Trail,
     /// What the plant allows of it; until it is told, nothing follows.
     policy: Option<PlantPolicy>,
+    /// Nobody can prove that he is an enforcement point, so no answer is believed.
+    is_unheard: bool,
     /// Who else is told of the verdicts.
     pub siem: Siem,
     fresh: Fresh,
@@ -106,6 +108,7 @@ impl Results {
             incidents: Incidents::new(),
             trail: Trail::default(),
             policy: None,
+            is_unheard: false,
             siem: Siem::default(),
             fresh: Fresh::default(),
             folder: folder.map(ToOwned::to_owned),
@@ -113,6 +116,14 @@ impl Results {
                 .map(|folder| Files::open(folder, append))
                 .transpose()?,
         })
+    }
+
+    /// No answer of an enforcement point is believed where this comes from, so nobody's silence says
+    /// anything. Call it before it is told what it is measured against.
+    #[must_use]
+    pub fn unheard(mut self) -> Self {
+        self.is_unheard = true;
+        self
     }
 
     /// Goes on with the orders of an earlier run, and with its audit trail.
@@ -153,7 +164,11 @@ impl Results {
 
     /// The life of commands asks this plant from here on, and has been asking it.
     pub fn measures_against(&mut self, plant: &Arc<Plant>) {
-        self.policy = Some(PlantPolicy::new(plant.clone()));
+        self.policy = Some(if self.is_unheard {
+            PlantPolicy::unheard(plant.clone())
+        } else {
+            PlantPolicy::new(plant.clone())
+        });
     }
 
     /// Takes what one chunk of input settled, and what stood between its rows, each in its place.
@@ -197,7 +212,7 @@ impl Results {
         self.ledger.verdict(verdict);
         self.write(|files| &mut files.verdicts, verdict)?;
         self.step(Input::Verdict(verdict), taken)?;
-        if let Some(incident) = self.incidents.take(verdict).cloned() {
+        if let Some(incident) = self.incidents.take(verdict) {
             self.incident(incident)?;
         }
         let is_alert = self.alert(verdict)?;
@@ -207,7 +222,13 @@ impl Results {
 
     fn aside(&mut self, aside: Aside, taken: &mut Taken) -> anyhow::Result<()> {
         match aside {
-            Aside::Time(at) => self.step(Input::Tick(at), taken).map(drop),
+            Aside::Time(at) => {
+                self.step(Input::Tick(at), taken)?;
+                let changed = self.incidents.settle();
+                changed
+                    .into_iter()
+                    .try_for_each(|incident| self.incident(incident))
+            }
             Aside::Plant(blueprint, plant) => self.measured_against(&blueprint, &plant),
             Aside::Act(act) => match &act.kind {
                 ActKind::Judge {

@@ -1,5 +1,6 @@
 //! Entries that hang on each other by their hashes, so that none can be taken out, put in or
-//! changed unseen.
+//! changed unseen by whoever knows the last hash. Whoever does not cannot tell a chain whose end was
+//! cut off, or one that was written anew as a whole: keep the last hash where others cannot write.
 
 use serde::{Deserialize, Serialize};
 

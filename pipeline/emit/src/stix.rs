@@ -1,7 +1,8 @@
 //! STIX 2.1 of an incident: what was observed, and, once a person has found it to be true, an
 //! indicator of each outside address or name and its sighting, for whoever shares intelligence.
 //!
-//! Ids are made of the incident, so that telling it again replaces what was told before.
+//! Ids are made of the incident, so that telling it again replaces what was told before. Names and
+//! addresses of the plant are not told.
 
 use std::net::IpAddr;
 
@@ -83,7 +84,9 @@ fn is_outside(address: std::net::Ipv4Addr) -> bool {
         || address.is_link_local()
         || address.is_multicast()
         || address.is_broadcast()
-        || address.is_unspecified())
+        || address.is_unspecified()
+        // Shared address space, RFC 6598.
+        || address.octets()[0] == 100 && address.octets()[1] & 0xc0 == 64)
 }
 
 fn is_domain(name: &str) -> bool {
@@ -102,10 +105,12 @@ fn time(at: EventTime) -> String {
 }
 
 /// The bundle of an incident; `None` if it is about nothing that has a meaning outside of the plant.
-pub fn bundle(incident: &Incident) -> Option<Value> {
+/// `is_inside` says of an address or a name whether it is the plant's own.
+pub fn bundle(incident: &Incident, is_inside: impl Fn(&str) -> bool) -> Option<Value> {
     let observables: Vec<Observable<'_>> = incident
         .destinations
         .iter()
+        .filter(|destination| !is_inside(destination))
         .filter_map(|destination| Observable::of(destination))
         .collect();
     if observables.is_empty() {
@@ -120,10 +125,13 @@ pub fn bundle(incident: &Incident) -> Option<Value> {
         uuid(&OURS, &format!("site/{}", incident.site))
     );
     let (began, last) = (time(incident.began), time(incident.last));
+    // A judgement comes after what happened, and makes it another version.
+    let judged = incident.judged.as_ref().map(|judged| judged.at);
+    let modified = time(incident.last.max(judged.unwrap_or(incident.last)));
     let common = |kind: &str, of: &str| {
         json!({
             "type": kind, "spec_version": "2.1", "id": id(kind, of), "created_by_ref": producer,
-            "created": began, "modified": last,
+            "created": began, "modified": modified,
         })
     };
     let mut objects = vec![json!({
@@ -146,7 +154,10 @@ pub fn bundle(incident: &Incident) -> Option<Value> {
             let until = time(incident.last + VALID_FOR);
             let indicator = json!({
                 "name": format!("Seen in an incident at {}", incident.site),
-                "description": incident.sentence,
+                "description": format!(
+                    "Devices of a plant dealt with it in an incident of grade {}.",
+                    incident.grade
+                ),
                 "indicator_types": ["malicious-activity"],
                 "pattern": format!("[{}:value = '{}']", observable.kind, observable.value),
                 "pattern_type": "stix", "pattern_version": "2.1",
@@ -155,7 +166,7 @@ pub fn bundle(incident: &Incident) -> Option<Value> {
             });
             objects.push(with(common("indicator", observable.value), indicator));
             let sighting = json!({
-                "first_seen": began, "last_seen": last, "count": incident.verdicts.len().max(1),
+                "first_seen": began, "last_seen": last,
                 "sighting_of_ref": id("indicator", observable.value),
                 "observed_data_refs": [id("observed-data", "")],
                 "where_sighted_refs": [producer],
@@ -199,6 +210,10 @@ mod tests {
             "verdicts": [], "more": 0, "judged": judged,
         }))
         .unwrap()
+    }
+
+    fn bundle(incident: &Incident) -> Option<Value> {
+        super::bundle(incident, |name| name.ends_with(".mfg.local"))
     }
 
     fn kinds(bundle: &Value) -> Vec<&str> {
@@ -259,6 +274,7 @@ mod tests {
     #[test]
     fn what_has_no_meaning_outside_of_the_plant_is_told_nobody() {
         for inside in [
+            "plc.mfg.local",
             "10.1.10.9",
             "fe80::1",
             "historian",

@@ -41,9 +41,9 @@ const NAMED_MAX: usize = 256;
 
 /// The incidents that are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Vec<Incident>", into = "Vec<Incident>")]
+#[serde(from = "Saved", into = "Saved")]
 pub struct Incidents {
-    kept: BTreeMap<String, Incident>,
+    kept: BTreeMap<String, Held>,
     /// By when the last thing happened: those that are open, and those that are over.
     open: BTreeSet<(EventTime, String)>,
     over: BTreeSet<(EventTime, String)>,
@@ -52,21 +52,54 @@ pub struct Incidents {
     of_destination: BTreeMap<String, String>,
     /// The incident that something was found in last, by segment and detector, and when.
     of_segment: BTreeMap<(String, String), (String, EventTime)>,
+    /// Those that read differently than was last told.
+    changed: BTreeSet<String>,
 }
 
-impl From<Incidents> for Vec<Incident> {
+/// An incident, and what is known of its verdicts beyond those that it lists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Held {
+    incident: Incident,
+    /// Verdicts that are open and not listed.
+    unlisted: BTreeSet<String>,
+}
+
+/// What is saved of it.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    kept: Vec<Held>,
+    of_verdict: Vec<(String, String)>,
+    of_device: Vec<(DeviceId, String)>,
+    of_destination: Vec<(String, String)>,
+    of_segment: Vec<((String, String), (String, EventTime))>,
+    changed: BTreeSet<String>,
+}
+
+impl From<Incidents> for Saved {
     fn from(incidents: Incidents) -> Self {
-        incidents.kept.into_values().collect()
+        Self {
+            kept: incidents.kept.into_values().collect(),
+            of_verdict: incidents.of_verdict.into_iter().collect(),
+            of_device: incidents.of_device.into_iter().collect(),
+            of_destination: incidents.of_destination.into_iter().collect(),
+            of_segment: incidents.of_segment.into_iter().collect(),
+            changed: incidents.changed,
+        }
     }
 }
 
-impl From<Vec<Incident>> for Incidents {
-    fn from(kept: Vec<Incident>) -> Self {
-        let mut incidents = Self::default();
-        for incident in kept {
-            incidents.index(&incident);
-            let id = incident.incident_id.clone();
-            incidents.kept.insert(id, incident);
+impl From<Saved> for Incidents {
+    fn from(saved: Saved) -> Self {
+        let mut incidents = Self {
+            of_verdict: saved.of_verdict.into_iter().collect(),
+            of_device: saved.of_device.into_iter().collect(),
+            of_destination: saved.of_destination.into_iter().collect(),
+            of_segment: saved.of_segment.into_iter().collect(),
+            changed: saved.changed,
+            ..Self::default()
+        };
+        for held in saved.kept {
+            incidents.put(held);
         }
         incidents
     }
@@ -80,54 +113,66 @@ impl Incidents {
 
     /// One of those that are kept.
     pub fn get(&self, incident_id: &str) -> Option<&Incident> {
-        self.kept.get(incident_id)
+        self.kept.get(incident_id).map(|held| &held.incident)
     }
 
     /// Those that are kept.
     pub fn all(&self) -> impl Iterator<Item = &Incident> {
-        self.kept.values()
+        self.kept.values().map(|held| &held.incident)
     }
 
     /// The incident that a verdict belongs to.
     pub fn of(&self, verdict_id: &str) -> Option<&Incident> {
-        self.kept.get(self.of_verdict.get(verdict_id)?)
+        self.get(self.of_verdict.get(verdict_id)?)
     }
 
-    /// Takes the next revision of a verdict; returns the incident that reads differently now, if one
-    /// does.
-    pub fn take(&mut self, verdict: &Verdict) -> Option<&Incident> {
+    /// Takes the next revision of a verdict; returns the incident that it begins, if it does. What
+    /// else changes is told by [`settle`](Self::settle), so that a plant of which all devices fall
+    /// silent at once is not told of a thousand times.
+    pub fn take(&mut self, verdict: &Verdict) -> Option<Incident> {
         let at = verdict.window.end;
         self.forget(at);
         let found = destinations(verdict);
+        let is_over = verdict.state == State::Cleared;
         let (id, link) = match self.belongs(verdict, &found) {
             Some(known) => known,
-            None if verdict.grade >= WORTH && verdict.state != State::Cleared => {
-                (self.begin(verdict), Link::First)
+            None if verdict.grade >= WORTH && !is_over => {
+                return Some(self.begin(verdict, &found));
             }
             None => return None,
         };
-        let mut incident = self.kept.remove(&id)?;
-        self.quiet(incident.state)
-            .remove(&(incident.last, id.clone()));
+        let mut held = self.kept.remove(&id)?;
+        self.quiet(held.incident.state)
+            .remove(&(held.incident.last, id.clone()));
         let is_new = !self.of_verdict.contains_key(&verdict.verdict_id);
-        let is_news = involve(&mut incident, verdict, link, &found);
-        if is_news {
-            incident.revision += 1;
+        if involve(&mut held, verdict, link, &found) {
+            self.changed.insert(id.clone());
         }
-        self.index(&incident);
-        let is_worth = verdict.grade >= WORTH && !verdict.segment.is_empty();
-        let lead = verdict.findings.first();
-        if let Some(lead) = lead.filter(|_| is_new && is_worth) {
-            let together = (verdict.segment.clone(), lead.detector.clone());
-            self.of_segment.insert(together, (id.clone(), at));
+        if is_over && !is_listed(&held.incident, &verdict.verdict_id) {
+            self.of_verdict.remove(&verdict.verdict_id);
+        } else if is_new {
+            self.know(&id, verdict);
         }
-        let incident = &*self.kept.entry(id).or_insert(incident);
-        is_news.then_some(incident)
+        self.name(&id, &found);
+        self.put(held);
+        None
     }
 
-    /// A person says what it was; returns it if that is new. `None` if it is not kept.
-    pub fn judge(&mut self, incident_id: &str, judged: Judged) -> Option<(&Incident, bool)> {
-        let incident = self.kept.get_mut(incident_id)?;
+    /// The incidents that read differently than was last told, each once.
+    pub fn settle(&mut self) -> Vec<Incident> {
+        let changed = std::mem::take(&mut self.changed);
+        let held = changed.iter().filter_map(|id| {
+            let incident = &mut self.kept.get_mut(id)?.incident;
+            incident.revision += 1;
+            incident.sentence = headline(incident);
+            Some(incident.clone())
+        });
+        held.collect()
+    }
+
+    /// A person says what it was; returns it, and whether that is new. `None` if it is not kept.
+    pub fn judge(&mut self, incident_id: &str, judged: Judged) -> Option<(Incident, bool)> {
+        let incident = &mut self.kept.get_mut(incident_id)?.incident;
         let same = |before: &Judged| {
             (before.judgement, &before.by, &before.note)
                 == (judged.judgement, &judged.by, &judged.note)
@@ -136,8 +181,10 @@ impl Incidents {
         if is_news {
             incident.judged = Some(judged);
             incident.revision += 1;
+            incident.sentence = headline(incident);
+            self.changed.remove(incident_id);
         }
-        Some((incident, is_news))
+        Some((incident.clone(), is_news))
     }
 
     /// The incident that a verdict belongs to, and by what.
@@ -164,29 +211,59 @@ impl Incidents {
         (*at + TOGETHER >= verdict.event_time).then(|| (id.clone(), Link::Segment))
     }
 
-    /// An incident that a verdict begins. What is in it comes with the verdict.
-    fn begin(&mut self, verdict: &Verdict) -> String {
+    /// An incident that a verdict begins.
+    fn begin(&mut self, verdict: &Verdict, destinations: &[String]) -> Incident {
         let id = digest(&["incident", &verdict.site, &verdict.verdict_id], 16);
-        let incident = Incident {
-            schema: INCIDENT_SCHEMA.to_owned(),
-            incident_id: id.clone(),
-            revision: 0,
-            state: IncidentState::Open,
-            site: verdict.site.clone(),
-            grade: verdict.grade,
-            began: verdict.event_time,
-            last: verdict.event_time,
-            over: None,
-            sentence: String::new(),
-            segments: Vec::new(),
-            destinations: Vec::new(),
-            techniques: Vec::new(),
-            verdicts: Vec::new(),
-            more: 0,
-            judged: None,
+        let mut held = Held {
+            incident: Incident {
+                schema: INCIDENT_SCHEMA.to_owned(),
+                incident_id: id.clone(),
+                revision: 1,
+                state: IncidentState::Open,
+                site: verdict.site.clone(),
+                grade: verdict.grade,
+                began: verdict.event_time,
+                last: verdict.event_time,
+                over: None,
+                sentence: String::new(),
+                segments: Vec::new(),
+                destinations: Vec::new(),
+                techniques: Vec::new(),
+                verdicts: Vec::new(),
+                more: 0,
+                judged: None,
+            },
+            unlisted: BTreeSet::new(),
         };
-        self.kept.insert(id.clone(), incident);
-        id
+        involve(&mut held, verdict, Link::First, destinations);
+        held.incident.sentence = headline(&held.incident);
+        self.know(&id, verdict);
+        self.name(&id, destinations);
+        let incident = held.incident.clone();
+        self.put(held);
+        incident
+    }
+
+    /// Takes down by what more of an incident is found.
+    fn know(&mut self, id: &str, verdict: &Verdict) {
+        self.of_verdict
+            .insert(verdict.verdict_id.clone(), id.to_owned());
+        self.of_device
+            .insert(verdict.device_id.clone(), id.to_owned());
+        let lead = verdict.findings.first();
+        let is_worth = verdict.grade >= WORTH && !verdict.segment.is_empty();
+        if let Some(lead) = lead.filter(|_| is_worth) {
+            let together = (verdict.segment.clone(), lead.detector.clone());
+            self.of_segment
+                .insert(together, (id.to_owned(), verdict.window.end));
+        }
+    }
+
+    fn name(&mut self, id: &str, destinations: &[String]) {
+        for destination in destinations {
+            let known = self.of_destination.entry(destination.clone());
+            known.or_insert_with(|| id.to_owned());
+        }
     }
 
     fn quiet(&mut self, state: IncidentState) -> &mut BTreeSet<(EventTime, String)> {
@@ -196,20 +273,11 @@ impl Incidents {
         }
     }
 
-    /// Takes down by what an incident is found.
-    fn index(&mut self, incident: &Incident) {
-        let id = &incident.incident_id;
-        let quiet = self.quiet(incident.state);
-        quiet.insert((incident.last, id.clone()));
-        for involved in &incident.verdicts {
-            let verdict = involved.verdict_id.clone();
-            self.of_verdict.insert(verdict, id.clone());
-            let device = involved.device_id.clone();
-            self.of_device.insert(device, id.clone());
-        }
-        for destination in &incident.destinations {
-            self.of_destination.insert(destination.clone(), id.clone());
-        }
+    fn put(&mut self, held: Held) {
+        let id = held.incident.incident_id.clone();
+        self.quiet(held.incident.state)
+            .insert((held.incident.last, id.clone()));
+        self.kept.insert(id, held);
     }
 
     /// Lets go of what has been quiet for long, and of the quietest where there are too many.
@@ -226,16 +294,23 @@ impl Incidents {
         self.of_segment.retain(|_, (_, at)| *at + TOGETHER >= now);
     }
 
-    fn unindex(&mut self, gone: &Incident) {
-        let id = &gone.incident_id;
-        for involved in &gone.verdicts {
-            self.of_verdict.remove(&involved.verdict_id);
+    fn unindex(&mut self, gone: &Held) {
+        let id = &gone.incident.incident_id;
+        self.changed.remove(id);
+        let listed = gone.incident.verdicts.iter().map(|v| &v.verdict_id);
+        for verdict in listed.chain(&gone.unlisted) {
+            self.of_verdict.remove(verdict);
+        }
+        for device in gone.incident.devices() {
             // A newer one may have it.
-            if self.of_device.get(&involved.device_id) == Some(id) {
-                self.of_device.remove(&involved.device_id);
+            if self.of_device.get(device) == Some(id) {
+                self.of_device.remove(device);
             }
         }
-        for destination in &gone.destinations {
+        if gone.incident.more > 0 {
+            self.of_device.retain(|_, of| of != id);
+        }
+        for destination in &gone.incident.destinations {
             if self.of_destination.get(destination) == Some(id) {
                 self.of_destination.remove(destination);
             }
@@ -244,22 +319,23 @@ impl Incidents {
     }
 }
 
+fn is_listed(incident: &Incident, verdict_id: &str) -> bool {
+    let mut listed = incident.verdicts.iter();
+    listed.any(|involved| involved.verdict_id == verdict_id)
+}
+
 /// Takes a revision of a verdict into an incident; whether that reads differently now.
-fn involve(
-    incident: &mut Incident,
-    verdict: &Verdict,
-    link: Link,
-    destinations: &[String],
-) -> bool {
-    let at = verdict.window.end;
-    let mut is_news = false;
+fn involve(held: &mut Held, verdict: &Verdict, link: Link, destinations: &[String]) -> bool {
+    let incident = &mut held.incident;
+    let is_cleared = verdict.state == State::Cleared;
+    let mut is_news = verdict.grade > incident.grade;
     let is_full = incident.verdicts.len() >= VERDICTS_MAX;
     let mut all = incident.verdicts.iter_mut();
     match all.find(|involved| involved.verdict_id == verdict.verdict_id) {
         Some(known) if known.revision >= verdict.revision => return false,
         Some(known) => {
             known.revision = verdict.revision;
-            is_news |= (known.state == State::Cleared) != (verdict.state == State::Cleared);
+            is_news |= (known.state == State::Cleared) != is_cleared;
             known.state = verdict.state;
             if verdict.grade > known.grade {
                 known.grade = verdict.grade;
@@ -267,9 +343,12 @@ fn involve(
                 is_news = true;
             }
         }
+        None if is_full && is_cleared => is_news |= held.unlisted.remove(&verdict.verdict_id),
         None if is_full => {
-            is_news = verdict.revision == 1;
-            incident.more += u64::from(is_news);
+            if held.unlisted.insert(verdict.verdict_id.clone()) {
+                incident.more += 1;
+                is_news = true;
+            }
         }
         None => {
             incident.verdicts.push(Involved {
@@ -287,7 +366,7 @@ fn involve(
             is_news = true;
         }
     }
-    incident.last = incident.last.max(at);
+    incident.last = incident.last.max(verdict.window.end);
     incident.began = incident.began.min(verdict.event_time);
     incident.grade = incident.grade.max(verdict.grade);
     is_news |= name(&mut incident.segments, [verdict.segment.as_str()]);
@@ -297,17 +376,14 @@ fn involve(
     );
     let techniques = verdict.findings.iter().flat_map(|f| &f.techniques);
     is_news |= name(&mut incident.techniques, techniques.map(String::as_str));
-    let is_over = incident
-        .verdicts
-        .iter()
-        .all(|involved| involved.state == State::Cleared);
+    let mut listed = incident.verdicts.iter();
+    let is_over = held.unlisted.is_empty() && listed.all(|v| v.state == State::Cleared);
     incident.state = if is_over {
         IncidentState::Over
     } else {
         IncidentState::Open
     };
     incident.over = is_over.then_some(incident.last);
-    incident.sentence = headline(incident);
     is_news
 }
 

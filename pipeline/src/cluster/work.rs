@@ -69,7 +69,7 @@ fn play(
         }
         let output = shards::run(&mut engine, &intake.take(), task, tasks);
         // Whoever asked for the backtest has an intake too, and counts.
-        drop((intake.take_rejects(), intake.take_changes()));
+        drop((intake.take_rejects(), intake.take_asides(&[])));
         intake.settle_below(intake.given(), Vec::new());
         for (cause, item) in output.items {
             if let Some(row) = told::row(&cause, item)?

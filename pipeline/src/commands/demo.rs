@@ -33,7 +33,7 @@ use crate::live::outlet::Outlet;
 use crate::results::{Results, write_json};
 use crate::summary::{Latency, Parts, Summary};
 use crate::telling::Teller;
-use crate::{devices, setting, text, truth};
+use crate::{devices, evidence, setting, text, truth};
 
 /// Sunday 02:20 plant time, ten minutes before the worked anomaly: days since 1970, minute.
 const START: (i32, u16) = (20_436, 140);
@@ -78,6 +78,11 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
     )?;
     let mut link = None;
     if let Some(folder) = &args.out {
+        // The other results are begun anew as well.
+        let earlier = folder.join(evidence::FOLDER);
+        if earlier.is_dir() {
+            evidence::set_aside(&earlier)?;
+        }
         core.keep_evidence(folder)?;
     }
     let (acts, asked) = Acts::open();

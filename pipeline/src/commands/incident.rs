@@ -2,8 +2,10 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use andon_emit::terminal::printable;
+use andon_engine::Plant;
 use andon_schemas::command::Mode;
 use andon_schemas::incident::Incident;
 use andon_schemas::time::PlantClock;
@@ -72,9 +74,8 @@ fn list(args: &StateArgs, format: Format, out: &mut impl Write) -> anyhow::Resul
     Ok(Outcome::Done)
 }
 
-fn clock(args: &PlantArgs) -> anyhow::Result<PlantClock> {
-    let plant = Blueprint::read(args, Mode::Monitor)?.compile()?;
-    Ok(plant.inventory().clock.clone())
+fn plant(args: &PlantArgs) -> anyhow::Result<Arc<Plant>> {
+    Blueprint::read(args, Mode::Monitor)?.compile()
 }
 
 fn show(args: &IncidentArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
@@ -83,8 +84,7 @@ fn show(args: &IncidentArgs, format: Format, out: &mut impl Write) -> anyhow::Re
         writeln!(out, "{}", serde_json::to_string_pretty(&story)?)?;
         return Ok(Outcome::Done);
     }
-    let clock = clock(&args.plant)?;
-    tell(&story, &clock, out)?;
+    tell(&story, &plant(&args.plant)?.inventory().clock, out)?;
     Ok(Outcome::Done)
 }
 
@@ -164,9 +164,10 @@ fn judge(args: &JudgeArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
 }
 
 fn hand_over(args: &ExportArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
-    let IncidentArgs { id, data, plant } = &args.incident;
+    let IncidentArgs { id, data, .. } = &args.incident;
     let story = Story::of(data, id)?;
-    let names = export(&story, &clock(plant)?, data, &args.out)?;
+    let plant = plant(&args.incident.plant)?;
+    let names = export(&story, plant.inventory(), data, &args.out)?;
     match format {
         Format::Json => writeln!(out, "{}", json!({ "folder": args.out, "files": names }))?,
         Format::Text => {
@@ -182,16 +183,24 @@ fn hand_over(args: &ExportArgs, format: Format, out: &mut impl Write) -> anyhow:
 
 fn verify(args: &VerifyArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let folder = args.folder.as_path();
-    let (files, problems) = verified(folder)?;
+    let (files, head, problems) = verified(folder)?;
     match format {
         Format::Json => writeln!(
             out,
             "{}",
-            json!({ "holds": problems.is_empty(), "files": files, "problems": problems })
+            json!({
+                "holds": problems.is_empty(), "files": files, "head": head, "problems": problems,
+            })
         )?,
         Format::Text if problems.is_empty() => {
             let all = text::count(files);
             writeln!(out, "all {all} files are what they were")?;
+            if let Some(head) = head {
+                writeln!(
+                    out,
+                    "the chain ends with {head}: kept elsewhere, it shows if an end was cut off"
+                )?;
+            }
         }
         Format::Text => {
             for problem in &problems {
@@ -205,14 +214,15 @@ fn verify(args: &VerifyArgs, format: Format, out: &mut impl Write) -> anyhow::Re
     })
 }
 
-fn verified(folder: &Path) -> anyhow::Result<(u64, Vec<String>)> {
+/// The number of files, the end of the chain if there is one, and what does not hold.
+fn verified(folder: &Path) -> anyhow::Result<(u64, Option<String>, Vec<String>)> {
     if folder.join(SUMS).is_file() {
         let (files, mut problems) = check_sums(folder)?;
         let records = folder.join(FOLDER);
         if records.is_dir() {
             problems.extend(evidence::check(&records)?.problems);
         }
-        return Ok((files, problems));
+        return Ok((files, None, problems));
     }
     let records = folder.join(FOLDER);
     if !records.is_dir() {
@@ -222,5 +232,6 @@ fn verified(folder: &Path) -> anyhow::Result<(u64, Vec<String>)> {
         )));
     }
     let checked = evidence::check(&records)?;
-    Ok((checked.files, checked.problems))
+    let head = Some(checked.head).filter(|head| !head.is_empty());
+    Ok((checked.files, head, checked.problems))
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use andon_emit::terminal::verdict_line;
 use andon_ingest::delivery::Delivery;
 use andon_ingest::log::{Body, Log};
+use andon_schemas::command::Mode;
 use andon_schemas::verdict::Verdict;
 use anyhow::{Context as _, anyhow};
 use tokio::runtime::Runtime;
@@ -85,6 +86,15 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     }
     let log = past.log(&config.data, source.settle.clone())?;
     let mut results = Results::go_on(&config.data)?;
+    if !config.proves_senders() {
+        results = results.unheard();
+        if config.mode == Mode::Enforce && !plant.inventory().enforcement.enforcers.is_empty() {
+            tracing::warn!(
+                "the inventory lists enforcers, and what they answer is not believed: say \
+                 `trusted_topics = true` under [mqtt] if the broker's rules bind topics to identities"
+            );
+        }
+    }
     results.measured_against(&blueprint, &plant)?;
     results.siem = Siem::start(&config.data, &config.siem)?;
     let outlet = source.outlet();
@@ -346,6 +356,7 @@ impl Run<'_> {
         self.core.finish()?;
         self.core.close_outlet();
         self.core.hush(runtime);
+        access::forget_url(&self.config.data);
         let never_reached = source.never_reached();
         source.close(runtime);
         let compared = self.compared();

@@ -8,7 +8,7 @@ use andon_schemas::evidence::{EvidenceFile, Manifest};
 use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 
-use super::keeper::{CHAIN, MANIFEST, digest, read_chain, read_manifest};
+use super::keeper::{CHAIN, MANIFEST, digest, is_plain, read_chain, read_manifest};
 use crate::exit::usage;
 
 /// What was looked at, and what is wrong with it.
@@ -97,7 +97,6 @@ fn all(folder: &Path, checked: &mut Checked) -> anyhow::Result<()> {
 /// Whether a file is what it was.
 fn one(folder: &Path, file: &EvidenceFile, checked: &mut Checked) -> anyhow::Result<()> {
     let name = format!("{}/{}", file.incident_id, file.file);
-    let is_plain = |name: &str| !name.is_empty() && !name.contains(['/', '\\']) && name != "..";
     if !is_plain(&file.file) || !is_plain(&file.incident_id) {
         checked.wrong(format!("{name:?} is no name of a file that was kept"));
         return Ok(());

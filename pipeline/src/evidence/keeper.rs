@@ -1,5 +1,6 @@
 //! Writes what was collected, in a thread of its own.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -24,17 +25,17 @@ pub(super) const CHAIN: &str = "chain.jsonl";
 pub(super) const MANIFEST: &str = "manifest.json";
 /// So many parts wait to be written at most.
 const WAITING_MAX: usize = 64;
-/// So many files of an incident are kept at most.
-const FILES_MAX: usize = 100;
+/// So many records of an incident are kept at most.
+const ROWS_MAX: u64 = 200_000;
 /// So much is kept in all, bytes; what is there is never removed.
 const BYTES_MAX: u64 = 4 << 30;
 
-/// Records of an incident.
+/// Records of an incident, by their number among all.
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) incident_id: String,
     pub(super) site: String,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: BTreeMap<u64, Row>,
     pub(super) beyond: u64,
 }
 
@@ -51,9 +52,21 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Goes on in a folder, which is made if need be.
+    /// Goes on in a folder, which is made if need be. One that cannot be gone on with is set aside:
+    /// the run matters more.
     pub(super) fn start(folder: &Path) -> anyhow::Result<Self> {
-        let mut shelf = Shelf::open(folder)?;
+        let mut shelf = match Shelf::open(folder) {
+            Ok(shelf) => shelf,
+            Err(error) => {
+                let aside = set_aside(folder)?;
+                tracing::error!(
+                    "evidence cannot be gone on with and begins anew; what was kept is in `{}`: {}",
+                    aside.display(),
+                    words(&error)
+                );
+                Shelf::open(folder)?
+            }
+        };
         let (errands, waiting) = sync_channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("evidence".to_owned())
@@ -65,20 +78,20 @@ impl Keeper {
         })
     }
 
-    /// Has a part written. Where the disk does not keep up, it is not, and that is said.
-    pub(super) fn take(&self, part: Part) {
-        let Some(errands) = &self.errands else {
-            return;
+    /// Has a part written. Gives it back where too many wait, unless it is to `wait` for its turn.
+    pub(super) fn take(&self, part: Part, wait: bool) -> Option<Part> {
+        let errands = self.errands.as_ref()?;
+        let errand = Errand::Keep(part);
+        let refused = if wait {
+            errands.send(errand).err().map(|error| error.0)
+        } else {
+            errands.try_send(errand).err().map(|error| match error {
+                TrySendError::Full(errand) | TrySendError::Disconnected(errand) => errand,
+            })
         };
-        if let Err(
-            TrySendError::Full(Errand::Keep(part)) | TrySendError::Disconnected(Errand::Keep(part)),
-        ) = errands.try_send(Errand::Keep(part))
-        {
-            tracing::error!(
-                "{} records of incident {} are not kept as evidence: the disk does not keep up",
-                part.rows.len(),
-                part.incident_id
-            );
+        match refused? {
+            Errand::Keep(part) => Some(part),
+            Errand::Settle(_) => None,
         }
     }
 
@@ -123,19 +136,33 @@ impl Shelf {
             bytes: 0,
             is_full: false,
         };
-        let damaged = || {
-            format!(
-                "the evidence in `{}` cannot be gone on with; move the folder away",
-                folder.display()
-            )
-        };
-        for file in read_chain(&path).with_context(damaged)? {
+        let mut newest: BTreeMap<String, EvidenceFile> = BTreeMap::new();
+        for file in read_chain(&path)? {
             let followed = shelf.chain.follow(&file);
-            followed.map_err(|why| anyhow!(why)).with_context(damaged)?;
+            followed.map_err(|why| anyhow!(why))?;
             shelf.bytes += file.bytes;
+            newest.insert(file.incident_id.clone(), file);
         }
         cut_torn_line(&path)?;
+        for (id, file) in newest {
+            shelf.mend(&id, file)?;
+        }
         Ok(shelf)
+    }
+
+    /// A crash may have come between a file's line in the chain and its place in the manifest.
+    fn mend(&self, id: &str, file: EvidenceFile) -> anyhow::Result<()> {
+        if !is_plain(id) {
+            return Err(anyhow!("{id:?} is no name of an incident"));
+        }
+        let folder = self.folder.join(id);
+        let kept = read_manifest(&folder)?;
+        let mut manifest = kept.unwrap_or_else(|| empty(id.to_owned(), String::new()));
+        if manifest.files.last() == Some(&file) {
+            return Ok(());
+        }
+        manifest.files.push(file);
+        write_json(&folder.join(MANIFEST), &manifest)
     }
 
     fn serve(&mut self, errands: &Receiver<Errand>) {
@@ -155,17 +182,18 @@ impl Shelf {
         }
     }
 
-    fn keep(&mut self, mut part: Part) -> anyhow::Result<()> {
-        let folder = self.folder.join(&part.incident_id);
+    fn keep(&mut self, part: Part) -> anyhow::Result<()> {
+        let Part {
+            incident_id,
+            site,
+            rows,
+            beyond,
+        } = part;
+        let folder = self.folder.join(&incident_id);
         fs::create_dir_all(&folder)?;
-        let mut manifest = read_manifest(&folder)?.unwrap_or_else(|| Manifest {
-            schema: EVIDENCE_SCHEMA.to_owned(),
-            incident_id: part.incident_id.clone(),
-            site: part.site.clone(),
-            beyond: 0,
-            files: Vec::new(),
-        });
-        let has_room = manifest.files.len() < FILES_MAX && self.bytes < BYTES_MAX;
+        let kept = read_manifest(&folder)?;
+        let mut manifest = kept.unwrap_or_else(|| empty(incident_id, site));
+        let known: u64 = manifest.files.iter().map(|file| file.rows).sum();
         if self.bytes >= BYTES_MAX && !std::mem::replace(&mut self.is_full, true) {
             tracing::error!(
                 "no more evidence is kept: `{}` holds {} MB; move what is needed elsewhere, and \
@@ -174,23 +202,30 @@ impl Shelf {
                 self.bytes >> 20
             );
         }
-        manifest.beyond += part.beyond;
-        if has_room && !part.rows.is_empty() {
-            part.rows.sort_by_key(|row| row.record.event_time);
-            let file = self.write(&folder, manifest.files.len() + 1, &part)?;
-            manifest.files.push(file);
+        manifest.beyond += beyond;
+        if rows.is_empty() || known >= ROWS_MAX || self.bytes >= BYTES_MAX {
+            manifest.beyond += rows.len() as u64;
         } else {
-            manifest.beyond += part.rows.len() as u64;
+            let mut rows: Vec<Row> = rows.into_values().collect();
+            rows.sort_by_key(|row| row.record.event_time);
+            let file = self.write(&folder, &manifest, &rows)?;
+            manifest.files.push(file);
         }
         write_json(&folder.join(MANIFEST), &manifest)
     }
 
     /// Writes records into a file, and hangs it on the chain.
-    fn write(&mut self, folder: &Path, number: usize, part: &Part) -> anyhow::Result<EvidenceFile> {
+    fn write(
+        &mut self,
+        folder: &Path,
+        manifest: &Manifest,
+        rows: &[Row],
+    ) -> anyhow::Result<EvidenceFile> {
+        let number = manifest.files.len() + 1;
         let name = format!("{number:04}.parquet");
         let beside = folder.join(format!("{number:04}.new.parquet"));
         let mut writer = CaptureWriter::create(&beside)?;
-        for row in &part.rows {
+        for row in rows {
             writer.record(&row.record, Some(&row.source))?;
         }
         writer.finish()?;
@@ -199,28 +234,69 @@ impl Shelf {
         File::open(folder)?.sync_all()?;
         let (bytes, sha256) = digest(&folder.join(&name))?;
         let time = |row: Option<&Row>| row.map_or(EventTime::MIN, |row| row.record.event_time);
-        let file = self.chain.append(EvidenceFile {
+        let mut chain = self.chain.clone();
+        let file = chain.append(EvidenceFile {
             schema: EVIDENCE_SCHEMA.to_owned(),
-            incident_id: part.incident_id.clone(),
+            incident_id: manifest.incident_id.clone(),
             file: name,
-            rows: part.rows.len() as u64,
-            first: time(part.rows.first()),
-            last: time(part.rows.last()),
+            rows: rows.len() as u64,
+            first: time(rows.first()),
+            last: time(rows.last()),
             bytes,
             sha256,
             link: Link::default(),
         });
+        self.link(&file)?;
+        // Only what is on the disk is hung on.
+        self.chain = chain;
         self.bytes += bytes;
-        let mut line = serde_json::to_vec(&file)?;
+        Ok(file)
+    }
+
+    /// Writes a line of the chain, whole or not at all.
+    fn link(&self, file: &EvidenceFile) -> anyhow::Result<()> {
+        let mut line = serde_json::to_vec(file)?;
         line.push(b'\n');
         let mut chain = OpenOptions::new()
             .create(true)
             .append(true)
             .open(self.folder.join(CHAIN))?;
-        chain.write_all(&line)?;
-        chain.sync_data()?;
-        Ok(file)
+        let before = chain.metadata()?.len();
+        let written = chain.write_all(&line).and_then(|()| chain.sync_data());
+        if written.is_err() {
+            chain.set_len(before)?;
+        }
+        Ok(written?)
     }
+}
+
+fn empty(incident_id: String, site: String) -> Manifest {
+    Manifest {
+        schema: EVIDENCE_SCHEMA.to_owned(),
+        incident_id,
+        site,
+        beyond: 0,
+        files: Vec::new(),
+    }
+}
+
+/// Whether a name is one of a file or a folder, and leads nowhere else.
+pub fn is_plain(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
+}
+
+/// Puts a folder beside itself, under a name that nothing has.
+///
+/// # Errors
+/// If it cannot be moved.
+pub fn set_aside(folder: &Path) -> anyhow::Result<PathBuf> {
+    let aside = (1..)
+        .map(|number: u32| folder.with_extension(number.to_string()))
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| folder.with_extension("old"));
+    fs::rename(folder, &aside)
+        .with_context(|| format!("cannot set `{}` aside", folder.display()))?;
+    Ok(aside)
 }
 
 /// The length of a file, bytes, and its SHA-256, lower-case hex.

@@ -1,15 +1,18 @@
 //! Keeps the records around incidents: those of their devices from before, as far as a live run
 //! remembers records at all, and those until ten minutes after the last thing that was found.
 //!
-//! The run's thread only collects; a thread of its own writes. Everything is bounded: what is
-//! remembered by number of records, what is collected by number of records of an incident, and what
-//! is kept by bytes. After a crash a record may be kept twice; its position tells.
+//! The run's thread collects, a thread of its own writes; a run that saves its state waits for what
+//! was collected until then. Everything is bounded: what is remembered and what is collected by
+//! number of records, and what is kept by bytes. After a crash a record may be kept twice; its
+//! position tells.
 
 mod check;
 mod keeper;
 mod ring;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -20,8 +23,8 @@ use andon_schemas::observation::{Record, RecordBody, Source};
 use andon_schemas::time::{EventTime, Span};
 
 pub use self::check::{Checked, check, manifest};
-pub use self::keeper::digest as file_digest;
 use self::keeper::{Keeper, Part};
+pub use self::keeper::{digest as file_digest, is_plain, set_aside};
 use self::ring::{Ring, Row};
 
 /// Folder of what is kept, in the data folder.
@@ -30,6 +33,8 @@ pub const FOLDER: &str = "evidence";
 const AFTER: Span = Span::from_secs(10 * 60);
 /// So many records of an incident are collected before they are written.
 const ROWS_MAX: usize = 20_000;
+/// And so many of all incidents together.
+const ALL_ROWS_MAX: usize = 100_000;
 
 /// Keeps records around incidents, if it is told where.
 #[derive(Debug, Default)]
@@ -44,6 +49,8 @@ struct Collector {
     of_device: HashMap<DeviceId, HashSet<String>>,
     /// And the addresses of devices.
     of_address: HashMap<IpAddr, HashSet<String>>,
+    /// Records collected and not handed over.
+    rows: usize,
     newest: EventTime,
 }
 
@@ -53,6 +60,7 @@ struct Watch {
     site: String,
     until: EventTime,
     devices: HashSet<DeviceId>,
+    addresses: HashSet<IpAddr>,
     /// By their number among all, so that none is collected twice.
     rows: BTreeMap<u64, Row>,
     /// Records for which there was no room.
@@ -91,7 +99,7 @@ impl Evidence {
     /// Keeps from now on, in a folder below the data folder.
     ///
     /// # Errors
-    /// If it cannot be made, or what is in it cannot be gone on with.
+    /// If it cannot be made, or what is in it can neither be gone on with nor be set aside.
     pub fn within(data: &Path) -> anyhow::Result<Self> {
         Ok(Self(Some(Collector {
             ring: Ring::default(),
@@ -99,24 +107,29 @@ impl Evidence {
             watches: BTreeMap::new(),
             of_device: HashMap::new(),
             of_address: HashMap::new(),
+            rows: 0,
             newest: EventTime::MIN,
         })))
     }
 
-    /// A record came.
-    pub fn see(&mut self, record: &Record, source: &Source) {
+    /// A record was taken; `newest` is the largest event time so far.
+    pub fn see(&mut self, record: &Record, source: &Source, newest: EventTime) {
         if let Some(collector) = &mut self.0 {
+            collector.newest = newest;
             collector.see(record, source);
         }
     }
 
-    /// Incidents read differently now, or are known from before.
+    /// Incidents read differently now, or are known from before; `newest` is the largest event time
+    /// so far.
     pub fn incidents<'a>(
         &mut self,
         incidents: impl IntoIterator<Item = &'a Incident>,
+        newest: EventTime,
         plant: &Plant,
     ) {
         if let Some(collector) = &mut self.0 {
+            collector.newest = newest;
             for incident in incidents {
                 collector.incident(incident, plant);
             }
@@ -136,19 +149,16 @@ impl Evidence {
 impl Collector {
     fn see(&mut self, record: &Record, source: &Source) {
         let number = self.ring.push(record, source);
-        self.newest = self.newest.max(record.event_time);
         if self.watches.is_empty() {
             return;
         }
-        let by_name = record
-            .device
-            .iter()
-            .filter_map(|device| self.of_device.get(device));
+        let by_name = record.device.iter();
+        let by_name = by_name.filter_map(|device| self.of_device.get(device));
         let by_address = addresses(record);
         let by_address = by_address.filter_map(|address| self.of_address.get(&address));
         for id in by_name.chain(by_address).flatten() {
             if let Some(watch) = self.watches.get_mut(id) {
-                watch.take(number, (record, source));
+                watch.take(number, (record, source), &mut self.rows);
             }
         }
     }
@@ -163,6 +173,7 @@ impl Collector {
             site: incident.site.clone(),
             until,
             devices: HashSet::new(),
+            addresses: HashSet::new(),
             rows: BTreeMap::new(),
             beyond: 0,
         });
@@ -172,16 +183,13 @@ impl Collector {
             if !watch.devices.insert(device.clone()) {
                 continue;
             }
-            self.of_device
-                .entry(device.clone())
-                .or_default()
-                .insert(id.clone());
+            let ids = self.of_device.entry(device.clone()).or_default();
+            ids.insert(id.clone());
             scope.devices.insert(device.clone());
             for address in addresses_of(device, plant) {
-                self.of_address
-                    .entry(address)
-                    .or_default()
-                    .insert(id.clone());
+                let ids = self.of_address.entry(address).or_default();
+                ids.insert(id.clone());
+                watch.addresses.insert(address);
                 scope.addresses.insert(address);
             }
         }
@@ -189,53 +197,82 @@ impl Collector {
             return;
         }
         for (number, row) in self.ring.find(|record| scope.holds(record)) {
-            watch.take(number, (&row.record, &row.source));
+            watch.take(number, (&row.record, &row.source), &mut self.rows);
         }
     }
 
     /// Hands over what was collected: of incidents that have been quiet for long enough, of those
-    /// with much of it, or of all.
+    /// with much of it, or of all, for which it waits. What the keeper has no room for yet stays
+    /// here.
     fn hand_over(&mut self, all: bool) {
         let mut quiet = Vec::new();
         for (id, watch) in &mut self.watches {
             let is_quiet = watch.until < self.newest;
+            let is_due = all || is_quiet || watch.rows.len() >= ROWS_MAX;
+            let is_empty = watch.rows.is_empty() && watch.beyond == 0;
+            if is_due && !is_empty {
+                let part = Part {
+                    incident_id: id.clone(),
+                    site: watch.site.clone(),
+                    rows: std::mem::take(&mut watch.rows),
+                    beyond: std::mem::take(&mut watch.beyond),
+                };
+                let rows = part.rows.len();
+                match self.keeper.take(part, all) {
+                    None => self.rows = self.rows.saturating_sub(rows),
+                    Some(part) => {
+                        (watch.rows, watch.beyond) = (part.rows, part.beyond);
+                        continue;
+                    }
+                }
+            }
             if is_quiet {
                 quiet.push(id.clone());
             }
-            let is_due = all || is_quiet || watch.rows.len() >= ROWS_MAX;
-            if is_due && (!watch.rows.is_empty() || watch.beyond > 0) {
-                self.keeper.take(Part {
-                    incident_id: id.clone(),
-                    site: watch.site.clone(),
-                    rows: std::mem::take(&mut watch.rows).into_values().collect(),
-                    beyond: std::mem::take(&mut watch.beyond),
-                });
-            }
         }
         for id in quiet {
-            self.watches.remove(&id);
-            self.of_device.retain(|_, ids| {
-                ids.remove(&id);
-                !ids.is_empty()
-            });
-            self.of_address.retain(|_, ids| {
-                ids.remove(&id);
-                !ids.is_empty()
-            });
+            self.forget(&id);
+        }
+    }
+
+    fn forget(&mut self, id: &str) {
+        let Some(watch) = self.watches.remove(id) else {
+            return;
+        };
+        for device in watch.devices {
+            leave(&mut self.of_device, device, id);
+        }
+        for address in watch.addresses {
+            leave(&mut self.of_address, address, id);
+        }
+    }
+}
+
+/// Takes an incident from what is said of a device or an address.
+fn leave<K: Eq + Hash>(of: &mut HashMap<K, HashSet<String>>, key: K, id: &str) {
+    if let Entry::Occupied(mut ids) = of.entry(key) {
+        ids.get_mut().remove(id);
+        if ids.get().is_empty() {
+            ids.remove();
         }
     }
 }
 
 impl Watch {
-    fn take(&mut self, number: u64, (record, source): (&Record, &Source)) {
-        if self.rows.len() >= ROWS_MAX {
+    fn take(&mut self, number: u64, (record, source): (&Record, &Source), all: &mut usize) {
+        if record.event_time > self.until || self.rows.contains_key(&number) {
+            return;
+        }
+        if self.rows.len() >= ROWS_MAX || *all >= ALL_ROWS_MAX {
             self.beyond += 1;
             return;
         }
-        self.rows.entry(number).or_insert_with(|| Row {
+        *all += 1;
+        let row = Row {
             record: record.clone(),
             source: source.clone(),
-        });
+        };
+        self.rows.insert(number, row);
     }
 }
 

@@ -2,17 +2,18 @@
 //! kept, and the digests of all of it as `sha256sum --check` reads them.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 
 use andon_emit::stix;
 use andon_lab::whole_file;
-use andon_schemas::time::PlantClock;
+use andon_schemas::inventory::Inventory;
 use anyhow::{Context as _, anyhow};
 
 use super::markdown::markdown;
 use super::page::page;
 use super::story::Story;
-use crate::evidence::{FOLDER, file_digest};
+use crate::evidence::{FOLDER, file_digest, is_plain};
 use crate::exit::usage;
 use crate::results::write_json;
 
@@ -27,7 +28,7 @@ const RECORDS: &str = "evidence";
 /// If it holds something, or a file cannot be read or written.
 pub fn export(
     story: &Story,
-    clock: &PlantClock,
+    inventory: &Inventory,
     data: &Path,
     out: &Path,
 ) -> anyhow::Result<Vec<String>> {
@@ -38,6 +39,7 @@ pub fn export(
             out.display()
         )));
     }
+    let clock = &inventory.clock;
     fs::create_dir_all(out).with_context(|| format!("cannot make folder `{}`", out.display()))?;
     let mut names = Vec::new();
     for (name, text) in [
@@ -49,7 +51,7 @@ pub fn export(
     }
     write_json(&out.join("incident.json"), story)?;
     names.push("incident.json".to_owned());
-    if let Some(bundle) = stix::bundle(&story.incident) {
+    if let Some(bundle) = stix::bundle(&story.incident, |name| is_inside(name, inventory)) {
         write_json(&out.join("stix.json"), &bundle)?;
         names.push("stix.json".to_owned());
     }
@@ -61,6 +63,11 @@ pub fn export(
         names.push(format!("{RECORDS}/manifest.json"));
         for file in &manifest.files {
             let name = &file.file;
+            if !is_plain(name) {
+                return Err(anyhow!(
+                    "the manifest names {name:?}, which is no file beside it"
+                ));
+            }
             fs::copy(from.join(name), into.join(name))
                 .with_context(|| format!("cannot copy `{}`", from.join(name).display()))?;
             names.push(format!("{RECORDS}/{name}"));
@@ -74,6 +81,18 @@ pub fn export(
     whole_file::write(&out.join(SUMS), |file| file.write_all(sums.as_bytes()))?;
     names.push(SUMS.to_owned());
     Ok(names)
+}
+
+/// Whether an address or a name is the plant's own.
+fn is_inside(name: &str, inventory: &Inventory) -> bool {
+    match name.parse::<IpAddr>() {
+        Ok(address) => inventory.networks.iter().any(|net| net.contains(&address)),
+        Err(_) => inventory.zones.iter().any(|zone| {
+            let head = name.to_lowercase();
+            let head = head.strip_suffix(zone.as_str());
+            head.is_some_and(|head| head.is_empty() || head.ends_with('.'))
+        }),
+    }
 }
 
 /// Whether the files of an exported folder are what they were; returns how many there are, and one

@@ -5,12 +5,13 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
 
-use andon_schemas::act::ActKind;
+use andon_respond::device_view;
+use andon_schemas::act::{Ack, ActKind};
 use andon_schemas::audit::{AuditEntry, AuditEvent};
 use andon_schemas::evidence::Manifest;
 use andon_schemas::incident::{Incident, IncidentState};
 use andon_schemas::order::Order;
-use andon_schemas::time::EventTime;
+use andon_schemas::time::{EventTime, Span};
 use andon_schemas::verdict::{State, Verdict};
 use anyhow::{Context as _, anyhow};
 use serde::Serialize;
@@ -22,6 +23,9 @@ use crate::results::{AUDIT, INCIDENTS, VERDICTS};
 
 /// So many moments are told; of a longer story the first and the last half.
 const MOMENTS_MAX: usize = 2_000;
+
+/// What is done by hand about a device of an incident belongs to it until so long after its end.
+const AFTERWARDS: Span = Span::DAY;
 
 /// One line of a timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -182,14 +186,15 @@ fn done(
     devices: &HashSet<&str>,
     commands: &BTreeMap<String, Order>,
 ) -> Option<Moment> {
-    let since = incident.began;
+    let until = incident.over.unwrap_or(EventTime::MAX) + AFTERWARDS;
+    let is_meanwhile = (incident.began..=until).contains(&entry.at);
     let device = match (&entry.order, &entry.act, &entry.ack) {
         (Some(order), ..) => {
             let command = &order.command;
             let own = ids.contains(command.verdict_id.as_str());
             let by_hand = command.verdict_id.starts_with("act:")
                 && devices.contains(command.device_id.as_str())
-                && entry.at >= since;
+                && is_meanwhile;
             (own || by_hand).then(|| command.device_id.to_string())?
         }
         (None, Some(act), _) => match &act.kind {
@@ -205,12 +210,15 @@ fn done(
             ActKind::ReleaseDevice { device }
             | ActKind::Quarantine { device, .. }
             | ActKind::Suppress { device, .. } => {
-                let own = devices.contains(device.as_str()) && entry.at >= since;
+                let own = devices.contains(device.as_str()) && is_meanwhile;
                 own.then(|| device.to_string())?
             }
         },
         (None, None, Some(ack)) => {
-            let order = commands.get(ack.command_id.as_deref()?)?;
+            let order = match &ack.command_id {
+                Some(id) => commands.get(id)?,
+                None => commands.values().find(|order| is_of(ack, order))?,
+            };
             order.command.device_id.to_string()
         }
         (None, None, None) => return None,
@@ -234,6 +242,12 @@ fn done(
         by: entry.by.clone(),
         what: what.trim_end().to_owned(),
     })
+}
+
+/// Whether an answer that names a command as its device reads it speaks of this one.
+fn is_of(ack: &Ack, order: &Order) -> bool {
+    let seen = device_view(&order.command);
+    seen.is_some_and(|seen| Some(seen.key) == ack.key)
 }
 
 fn words_of(kind: &ActKind) -> String {

@@ -45,7 +45,7 @@ fn a_record_is_a_reject_once_and_only_if_nothing_of_it_is_left() {
     // Rows 0 and 1, a tick, rows 3 to 6; three rows a bundle, so the third record is cut.
     let mut intake = Intake::new(&plant, 3, false);
     for offset in 0..3 {
-        intake.record(flow(), &source(offset), EventTime::MAX);
+        intake.record(&flow(), &source(offset), EventTime::MAX);
     }
     intake.take();
     intake.settle(vec![refused(0), refused(3), refused(5)]);

@@ -93,13 +93,13 @@ impl Core {
         self.results.ledger = serde_json::from_slice(&state.ledger)?;
         self.results.resume(state.orders, state.audit)?;
         self.results.incidents = state.incidents;
-        self.evidence
-            .incidents(self.results.incidents.all(), &plant);
         self.results.measures_against(&plant);
         self.intake.resume(state.feed, state.tally);
         // Should nothing come any more, time goes on from here.
         let newest = self.intake.feed().newest();
         self.newest_came = (newest > EventTime::MIN).then(|| (newest, Instant::now()));
+        let known = self.results.incidents.all();
+        self.evidence.incidents(known, newest, &plant);
         Ok(())
     }
 
@@ -151,12 +151,16 @@ impl Core {
         if let Some(capture) = &mut self.capture {
             capture.record(&record, Some(source))?;
         }
-        self.evidence.see(&record, source);
         self.waiting_since.get_or_insert(came);
         let newest = self.intake.feed().newest();
         let at = record.event_time;
-        self.intake.record(record, source, received_at);
+        let observed = self.intake.tally().observed;
+        self.intake.record(&record, source, received_at);
         self.record_tick()?;
+        if self.intake.tally().observed > observed {
+            let newest = self.intake.feed().newest();
+            self.evidence.see(&record, source, newest);
+        }
         if self.intake.feed().newest() > newest {
             self.newest_came = Some((at.min(received_at), came));
         }
@@ -282,8 +286,9 @@ impl Core {
             teller.commands(&self.results.orders, &changed, &fresh.moved);
             teller.incidents(&fresh.incidents);
         }
+        let newest = self.intake.feed().newest();
         let plant = self.intake.plant();
-        self.evidence.incidents(&fresh.incidents, plant);
+        self.evidence.incidents(&fresh.incidents, newest, plant);
         let mut outgoing = Vec::new();
         for command in &fresh.commands {
             outgoing.extend(order_of(command)?);

@@ -82,13 +82,16 @@ fn what_is_found_about_one_device_is_one_story() {
     let mut all = Incidents::new();
     let first = verdict("a-1", 0, Grade::High, "traffic_volume", "");
     let begun = id(&mut all, &first).unwrap();
-    all.take(&cleared(&first, 60)).unwrap();
+    assert!(all.take(&cleared(&first, 60)).is_none());
+    assert_eq!(all.settle().len(), 1);
     assert_eq!(all.get(&begun).unwrap().state, IncidentState::Over);
     assert_eq!(all.get(&begun).unwrap().over, Some(minute(60)));
     // Even what alone would be worth nothing.
     let later = verdict("a-1", 120, Grade::Low, "off_hours", "");
     assert_eq!(id(&mut all, &later), Some(begun.clone()));
+    let told = all.settle();
     let incident = all.get(&begun).unwrap();
+    assert_eq!(told, [incident.clone()]);
     assert_eq!(incident.state, IncidentState::Open);
     assert_eq!(incident.verdicts[1].link, Link::Device);
     assert_eq!((incident.revision, incident.over), (3, None));
@@ -103,6 +106,7 @@ fn a_low_verdict_begins_nothing_until_it_gets_worse() {
     verdict.grade = Grade::Medium;
     assert_eq!(all.take(&verdict).unwrap().revision, 1);
     assert!(all.take(&verdict).is_none(), "told again, it is no news");
+    assert_eq!(all.settle(), []);
 }
 
 #[test]
@@ -119,6 +123,7 @@ fn who_talks_to_the_same_stranger_is_in_the_same_story_and_who_talks_to_the_hist
     };
     let first = id(&mut all, &strange("a-1", 0)).unwrap();
     assert_eq!(id(&mut all, &strange("b-1", 600)), Some(first.clone()));
+    all.settle();
     let incident = all.get(&first).unwrap();
     assert_eq!(incident.verdicts[1].link, Link::Destination);
     assert_eq!(incident.destinations, ["9.9.9.9"]);
@@ -157,7 +162,7 @@ fn a_day_after_the_last_thing_happened_it_is_let_go_of_unless_it_is_open() {
         verdict("b-1", 0, Grade::High, "traffic_volume", ""),
     );
     let (open_id, over_id) = (id(&mut all, &open).unwrap(), id(&mut all, &over).unwrap());
-    all.take(&cleared(&over, 1)).unwrap();
+    all.take(&cleared(&over, 1));
     let day = 24 * 60;
     all.take(&verdict("c-1", day + 2, Grade::High, "scan", ""));
     assert!(all.get(&over_id).is_none());
@@ -192,10 +197,16 @@ fn what_was_saved_goes_on() {
         )
     };
     let first = id(&mut all, &strange("a-1", 0)).unwrap();
+    let silent = |device, at| verdict(device, at, Grade::Medium, "silence", "");
+    let second = id(&mut all, &silent("c-1", 1)).unwrap();
+    all.take(&cleared(&strange("a-1", 0), 2));
     let text = serde_json::to_string(&all).unwrap();
     let mut again: Incidents = serde_json::from_str(&text).unwrap();
-    assert_eq!(id(&mut again, &strange("b-1", 1)), Some(first.clone()));
-    assert_eq!(id(&mut again, &strange("a-1", 2)), Some(first));
+    assert_eq!(again, all);
+    assert_eq!(id(&mut again, &strange("b-1", 3)), Some(first.clone()));
+    assert_eq!(id(&mut again, &strange("a-1", 4)), Some(first));
+    assert_eq!(id(&mut again, &silent("c-2", 5)), Some(second));
+    assert_eq!(again.settle().len(), 2, "what was not told yet is told");
 }
 
 #[test]
@@ -210,7 +221,31 @@ fn a_judgement_stands_once_and_can_be_changed() {
     };
     assert!(all.judge(&first, judged(Judgement::Benign)).unwrap().1);
     assert!(!all.judge(&first, judged(Judgement::Benign)).unwrap().1);
+    all.take(&verdict("a-1", 2, Grade::High, "scan", ""));
     let (incident, is_news) = all.judge(&first, judged(Judgement::TruePositive)).unwrap();
     assert!(is_news && incident.revision == 3);
+    assert_eq!(incident.verdicts.len(), 2);
+    assert_eq!(all.settle(), [], "that was told with the judgement");
     assert!(all.judge("none", judged(Judgement::Benign)).is_none());
+}
+
+#[test]
+fn an_incident_of_a_whole_plant_is_over_when_all_of_it_is() {
+    let mut all = Incidents::new();
+    let silent = |number: usize| {
+        let mut silent = verdict("a-1", 0, Grade::Medium, "silence", "");
+        silent.verdict_id = format!("v-{number}");
+        silent.device_id = DeviceId::new(&format!("a-{number}")).unwrap();
+        silent
+    };
+    let count = VERDICTS_MAX + 50;
+    let first = id(&mut all, &silent(0)).unwrap();
+    (1..count).for_each(|number| drop(all.take(&silent(number))));
+    let told = all.settle();
+    assert_eq!(told.len(), 1, "one story is told once");
+    assert_eq!((told[0].verdicts.len(), told[0].more), (VERDICTS_MAX, 50));
+    (1..count).for_each(|number| drop(all.take(&cleared(&silent(number), 1))));
+    all.take(&cleared(&silent(0), 1));
+    assert_eq!(all.get(&first).unwrap().state, IncidentState::Over);
+    assert_eq!(all.of_verdict.len(), VERDICTS_MAX);
 }

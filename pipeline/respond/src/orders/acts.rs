@@ -38,12 +38,19 @@ struct Memo {
 enum Came {
     Order(String),
     Suppressed(DeviceId, EventTime),
+    /// Something that is kept elsewhere.
+    Elsewhere,
 }
 
 type Outcome = Result<Came, ActRefused>;
 
 fn refused(kind: Refusal, reason: impl Into<String>) -> ActRefused {
     ActRefused::new(kind, reason)
+}
+
+fn elsewhere() -> ActRefused {
+    let why = "an incident is no command: it is judged where incidents are kept";
+    refused(Refusal::Invalid, why)
 }
 
 /// A hash of what an act asks for: the same key for something else is a mistake.
@@ -53,6 +60,40 @@ fn what(act: &Act) -> String {
 }
 
 impl Orders {
+    /// Whether an act that is done elsewhere has been done. It shares one memory with all others.
+    ///
+    /// # Errors
+    /// If the same `act_id` asked for something else before.
+    pub fn remembers(&self, act: &Act) -> Result<bool, ActRefused> {
+        self.memo(act, &what(act)).map(|memo| memo.is_some())
+    }
+
+    /// An act has been done elsewhere.
+    pub fn remember(&mut self, act: &Act) {
+        self.note(act, what(act), Came::Elsewhere);
+    }
+
+    /// What came of an act that was done.
+    fn memo(&self, act: &Act, asked: &str) -> Result<Option<&Memo>, ActRefused> {
+        let memo = self.done.0.iter().find(|memo| memo.act_id == act.act_id);
+        if memo.is_some_and(|memo| memo.what != asked) {
+            let why = format!("the act `{}` asked for something else before", act.act_id);
+            return Err(refused(Refusal::Conflict, why));
+        }
+        Ok(memo)
+    }
+
+    fn note(&mut self, act: &Act, what: String, came: Came) {
+        if self.done.0.len() >= REMEMBERED {
+            self.done.0.pop_front();
+        }
+        self.done.0.push_back(Memo {
+            act_id: act.act_id.clone(),
+            what,
+            came,
+        });
+    }
+
     /// Does what a person asks for.
     pub(super) fn act(
         &mut self,
@@ -62,11 +103,7 @@ impl Orders {
     ) -> Result<Acted, ActRefused> {
         act.check().map_err(|why| refused(Refusal::Invalid, why))?;
         let asked = what(act);
-        if let Some(memo) = self.done.0.iter().find(|memo| memo.act_id == act.act_id) {
-            if memo.what != asked {
-                let why = format!("the act `{}` asked for something else before", act.act_id);
-                return Err(refused(Refusal::Conflict, why));
-            }
+        if let Some(memo) = self.memo(act, &asked)? {
             return self.acted(&memo.came);
         }
         let begin = out.audit.len();
@@ -81,14 +118,7 @@ impl Orders {
         out.audit.insert(begin, entry);
         let came = came?;
         let acted = self.acted(&came);
-        if self.done.0.len() >= REMEMBERED {
-            self.done.0.pop_front();
-        }
-        self.done.0.push_back(Memo {
-            act_id: act.act_id.clone(),
-            what: asked,
-            came,
-        });
+        self.note(act, asked, came);
         acted
     }
 
@@ -105,6 +135,7 @@ impl Orders {
                 device: device.clone(),
                 suppressed_until: *until,
             }),
+            Came::Elsewhere => Err(elsewhere()),
         }
     }
 
@@ -144,10 +175,7 @@ impl Orders {
                     Ok(dossier.quarantine(device, hours, act, work))
                 })
             }
-            ActKind::Judge { .. } => {
-                let why = "an incident is no command: it is judged where incidents are kept";
-                Err(refused(Refusal::Invalid, why))
-            }
+            ActKind::Judge { .. } => Err(elsewhere()),
             ActKind::Suppress { device, hours } => {
                 let segment = policy.segment_of(device).ok_or_else(|| unknown(device))?;
                 let until = self.now + Span::HOUR.times(i64::from(*hours));

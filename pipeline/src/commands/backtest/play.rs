@@ -14,7 +14,7 @@ use andon_schemas::verdict::Verdict;
 use anyhow::anyhow;
 
 use crate::args::BacktestArgs;
-use crate::aside::{Aside, Asides, in_order, times};
+use crate::aside::{Aside, Asides};
 use crate::blueprint::{Blueprint, Named};
 use crate::engines::{Engines, with_plants};
 use crate::exit::usage;
@@ -114,7 +114,7 @@ struct Running {
     rejects: Vec<Reject>,
     /// What stands between its rows.
     asides: Asides,
-    /// The same for the profiles compared with: what people did about commands was not about theirs.
+    /// The same for the profiles compared with.
     other_asides: Asides,
 }
 
@@ -259,22 +259,20 @@ impl<'a> Play<'a> {
         self.settle()?;
         let inputs: Arc<[Input]> = self.intake.take().into();
         let asides = self.intake.take_asides(&inputs);
-        let (mut swapped, mut changes, mut other_changes) = (Vec::new(), Vec::new(), Vec::new());
-        for (place, blueprint, plant) in self.intake.take_changes() {
-            // It brings its plant before its first row: nothing was measured against the assumed one.
-            if !self.is_recorded {
-                self.sides().for_each(|(side, _)| side.profiles.clear());
+        let mut other_asides = Asides::new();
+        let mut swapped = Vec::new();
+        for (place, aside) in &asides {
+            match aside {
+                Aside::Plant(blueprint, plant) => {
+                    let other = self.change(blueprint, plant)?;
+                    swapped.extend(other.iter().map(|(_, plant)| plant.clone()));
+                    let other = other.map(|(b, plant)| (*place, Aside::Plant(Box::new(b), plant)));
+                    other_asides.extend(other);
+                }
+                Aside::Time(_) => other_asides.push((*place, aside.clone())),
+                // What people did about commands was not about those of other profiles.
+                Aside::Act(_) | Aside::Ack(_) => {}
             }
-            self.is_recorded = true;
-            self.side.knows(&blueprint, &plant)?;
-            if let Some(Other { side, named }) = &mut self.other {
-                let blueprint = named.over(&blueprint);
-                let plant = blueprint.compile()?;
-                side.knows(&blueprint, &plant)?;
-                swapped.push(plant.clone());
-                other_changes.push((place, Aside::Plant(Box::new(blueprint), plant)));
-            }
-            changes.push((place, Aside::Plant(Box::new(blueprint), plant)));
         }
         self.side.engines.begin(&inputs)?;
         if let Some(Other { side, .. }) = &mut self.other {
@@ -283,10 +281,31 @@ impl<'a> Play<'a> {
         self.running = Some(Running {
             given: self.intake.given(),
             rejects,
-            other_asides: in_order(times(&inputs), other_changes),
-            asides: in_order(asides, changes),
+            asides,
+            other_asides,
         });
         Ok(())
+    }
+
+    /// A recorded run changes its plant; returns what that is to the profiles compared with.
+    fn change(
+        &mut self,
+        blueprint: &Blueprint,
+        plant: &Arc<Plant>,
+    ) -> anyhow::Result<Option<(Blueprint, Arc<Plant>)>> {
+        // It brings its plant before its first row: nothing was measured against the assumed one.
+        if !self.is_recorded {
+            self.sides().for_each(|(side, _)| side.profiles.clear());
+        }
+        self.is_recorded = true;
+        self.side.knows(blueprint, plant)?;
+        let Some(Other { side, named }) = &mut self.other else {
+            return Ok(None);
+        };
+        let blueprint = named.over(blueprint);
+        let plant = blueprint.compile()?;
+        side.knows(&blueprint, &plant)?;
+        Ok(Some((blueprint, plant)))
     }
 
     /// What the engines settled goes to the results.

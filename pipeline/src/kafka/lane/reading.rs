@@ -100,7 +100,7 @@ impl Lane {
                 self.intake
                     .row(View::of(&record, device, role, &source, received_at));
             }
-            About::Other => self.intake.record(record, &source, received_at),
+            About::Other => self.intake.record(&record, &source, received_at),
         }
         if self.intake.feed().newest() > newest {
             self.newest_came = Some((at.min(received_at), came));
