@@ -3,7 +3,6 @@
 import { lampOf, rank } from "../words/names";
 import type {
   Board,
-  BoardSegment,
   Counts,
   Lamp,
   LampRow,
@@ -19,6 +18,10 @@ export interface Light {
   since: string | null;
   /** Counts the changes, so that each can be shown once. */
   changes: number;
+  /** Counts what else is said of it: its name for screen readers is another then. */
+  words: number;
+  /** The number of the event that it is as of. */
+  seq: number;
 }
 
 export interface Group {
@@ -41,39 +44,86 @@ export function total(counts: Counts): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
+/** The process that numbers events, and the number: `0f3a-17` is the 17th event of `0f3a`. */
+export function place(id: string): { boot: string; number: number } {
+  const at = id.lastIndexOf("-");
+  const number = Number(id.slice(at + 1));
+  return { boot: id.slice(0, Math.max(at, 0)), number: Number.isSafeInteger(number) ? number : 0 };
+}
+
+/**
+ * Answers and events overtake each other, so each says where in the order of events it stands: an
+ * answer holds every event up to its `seq`, and perhaps some that are still on their way here. What
+ * is older than what is shown changes nothing.
+ */
 export class PlantModel {
   counts: Counts = noCounts();
   readonly segments = new Map<string, SegmentModel>();
-  /** Whether some count may be wrong, as lamps changed that are not loaded. */
-  isRough = false;
+  readonly #boot: string;
   readonly #where = new Map<string, { light: Light; segment: SegmentModel }>();
+  /** The newest event about a lamp that is not loaded; its counts may be wrong up to there. */
+  #roughAt = -1;
+  /** The event that counts of what is not loaded are as of. */
+  #countedAt = -1;
 
   constructor(board: Board) {
+    this.#boot = place(board.seq).boot;
     this.recount(board);
   }
 
-  /** Takes counts and whatever lamps a newer snapshot has. */
+  /** Whether some count may be wrong, as lamps changed that are not loaded. */
+  get isRough(): boolean {
+    return this.#roughAt > this.#countedAt;
+  }
+
+  /** Takes what an answer knows better: counts of segments that are not loaded, and lamps. */
   recount(board: Board): void {
-    this.counts = { ...board.counts };
-    this.isRough = false;
-    for (const segment of board.segments) {
-      const known = this.segments.get(segment.id);
-      if (known === undefined) {
-        this.segments.set(segment.id, { id: segment.id, counts: segment.counts, groups: null });
-      } else {
-        known.counts = segment.counts;
+    const { boot, number } = place(board.seq);
+    if (boot !== this.#boot) return;
+    const isNewer = number >= this.#countedAt;
+    // An answer about one segment counts no others.
+    const isWhole = board.segments.length >= this.segments.size;
+    for (const given of board.segments) {
+      let segment = this.segments.get(given.id);
+      if (segment === undefined) {
+        segment = { id: given.id, counts: given.counts, groups: null };
+        this.segments.set(given.id, segment);
+      } else if (segment.groups === null && isNewer) {
+        segment.counts = given.counts;
       }
-      if (segment.lamps !== null) this.load(segment);
+      if (given.lamps !== null) this.#load(segment, given.lamps, number);
+    }
+    if (isWhole && isNewer) this.#countedAt = number;
+    this.#sum();
+  }
+
+  #load(segment: SegmentModel, rows: readonly LampRow[], number: number): void {
+    segment.groups = group(rows, (row) => this.#light(segment, row, number));
+    segment.counts = noCounts();
+    for (const { lights } of segment.groups) {
+      for (const light of lights) segment.counts[light.lamp] += 1;
     }
   }
 
-  /** Lamps of one segment. */
-  load(given: BoardSegment): void {
-    const segment = this.segments.get(given.id);
-    if (segment === undefined || given.lamps === null) return;
-    segment.groups = group(given.lamps);
-    for (const { lights } of segment.groups) {
-      for (const light of lights) this.#where.set(light.id, { light, segment });
+  /** The light of a row: the one that is known, unless there is none. */
+  #light(segment: SegmentModel, [id, type, lamp, score, since]: LampRow, number: number): Light {
+    const known = this.#where.get(id)?.light;
+    if (known === undefined) {
+      const light = { id, type, lamp, score, since, changes: 0, words: 0, seq: number };
+      this.#where.set(id, { light, segment });
+      return light;
+    }
+    if (number > known.seq) {
+      known.changes += known.lamp === lamp ? 0 : 1;
+      Object.assign(known, { lamp, score, since, seq: number });
+    }
+    return known;
+  }
+
+  #sum(): void {
+    this.counts = noCounts();
+    for (const { counts } of this.segments.values()) {
+      for (const lamp of Object.keys(counts) as Lamp[]) this.counts[lamp] += counts[lamp];
     }
   }
 
@@ -81,40 +131,55 @@ export class PlantModel {
     return this.#where.get(device)?.light;
   }
 
-  /** The segment that changed, if its lamps are loaded. */
-  risk(event: RiskEvent): string | null {
-    const known = this.#where.get(event.device_id);
-    if (known === undefined) {
-      this.isRough = true;
-      return null;
-    }
-    known.light.score = event.score;
-    return this.#turn(known.light, known.segment, event.lamp, event.event_time);
-  }
-
-  /** A verdict turns its lamp at once; a risk event need not follow. */
-  verdict(row: VerdictRow): string | null {
-    const known = this.#where.get(row.device_id);
-    if (known === undefined) {
-      this.isRough = true;
-      return null;
-    }
+  /** The segment that changed, if its lamps are loaded. `seq` is the number of the event. */
+  risk(event: RiskEvent, seq: number): string | null {
+    const known = this.#newer(event.device_id, seq);
+    if (known === null) return null;
     const { light, segment } = known;
-    if (row.state === "cleared") {
-      const isDark = light.lamp === "unknown";
-      return this.#turn(light, segment, isDark ? "unknown" : "normal", row.updated);
-    }
-    return this.#turn(light, segment, lampOf(row.grade), row.event_time);
+    light.score = event.score;
+    const isCalm = event.lamp === "normal" || event.lamp === "unknown";
+    return this.#turn(light, segment, event.lamp, isCalm ? null : (light.since ?? event.event_time));
   }
 
-  #turn(light: Light, segment: SegmentModel, lamp: Lamp, at: string): string {
+  /** A verdict turns its lamp at once; when it is over, the risk that comes with it says to what. */
+  verdict(row: VerdictRow, seq: number): string | null {
+    const known = this.#newer(row.device_id, seq);
+    if (known === null) return null;
+    const { light, segment } = known;
+    light.words += 1;
+    return row.state === "cleared"
+      ? segment.id
+      : this.#turn(light, segment, lampOf(row.grade), row.event_time);
+  }
+
+  /** Something else is said of a device now; its segment, if its lamps are loaded. */
+  reword(device: string): string | null {
+    const known = this.#where.get(device);
+    if (known === undefined) return null;
+    known.light.words += 1;
+    return known.segment.id;
+  }
+
+  #newer(device: string, seq: number): { light: Light; segment: SegmentModel } | null {
+    const known = this.#where.get(device);
+    if (known === undefined) {
+      this.#roughAt = seq;
+      return null;
+    }
+    // A batch of answers and events may hold what the answer has already.
+    if (seq <= known.light.seq) return null;
+    known.light.seq = seq;
+    return known;
+  }
+
+  #turn(light: Light, segment: SegmentModel, lamp: Lamp, since: string | null): string {
+    light.since = since;
     if (light.lamp !== lamp) {
       for (const counts of [segment.counts, this.counts]) {
         counts[light.lamp] -= 1;
         counts[lamp] += 1;
       }
       light.lamp = lamp;
-      light.since = lamp === "normal" || lamp === "unknown" ? null : at;
       light.changes += 1;
     }
     return segment.id;
@@ -122,15 +187,16 @@ export class PlantModel {
 }
 
 /** Lamps by type; types and lamps keep the order they come in. */
-export function group(rows: readonly LampRow[]): Group[] {
+function group(rows: readonly LampRow[], light: (row: LampRow) => Light): Group[] {
   const groups = new Map<string, Group>();
-  for (const [id, type, lamp, score, since] of rows) {
+  for (const row of rows) {
+    const type = row[1];
     let of = groups.get(type);
     if (of === undefined) {
       of = { type, lights: [] };
       groups.set(type, of);
     }
-    of.lights.push({ id, type, lamp, score, since, changes: 0 });
+    of.lights.push(light(row));
   }
   return [...groups.values()];
 }
@@ -138,10 +204,13 @@ export function group(rows: readonly LampRow[]): Group[] {
 /** Open verdicts, worst first, of one grade the newest first. */
 export class OpenVerdicts {
   readonly #rows = new Map<string, VerdictRow>();
+  /** A device has one open episode at most. */
+  readonly #ofDevice = new Map<string, VerdictRow>();
   #sorted: VerdictRow[] | null = null;
 
   replace(rows: readonly VerdictRow[]): void {
     this.#rows.clear();
+    this.#ofDevice.clear();
     for (const row of rows) this.apply(row);
     this.#sorted = null;
   }
@@ -150,10 +219,20 @@ export class OpenVerdicts {
   apply(row: VerdictRow): boolean {
     const known = this.#rows.get(row.verdict_id);
     if (known !== undefined && known.revision >= row.revision) return false;
-    if (row.state === "cleared") this.#rows.delete(row.verdict_id);
-    else this.#rows.set(row.verdict_id, row);
+    const { verdict_id: id, device_id: device } = row;
+    if (row.state !== "cleared") {
+      this.#rows.set(id, row);
+      this.#ofDevice.set(device, row);
+    } else {
+      this.#rows.delete(id);
+      if (this.#ofDevice.get(device)?.verdict_id === id) this.#ofDevice.delete(device);
+    }
     this.#sorted = null;
     return true;
+  }
+
+  of(device: string): VerdictRow | undefined {
+    return this.#ofDevice.get(device);
   }
 
   has(verdict: string): boolean {

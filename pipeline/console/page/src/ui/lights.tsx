@@ -5,7 +5,7 @@
 
 import { Component, createRef } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { clock, open, orders } from "../state/session";
+import { clock, openOf, orders } from "../state/session";
 import { to } from "../state/route";
 import type { Light } from "../state/model";
 import { spoken } from "../words/names";
@@ -85,6 +85,7 @@ export function Lights({ lights, version }: { lights: readonly Light[]; version:
             <LightLink
               light={light}
               changes={light.changes}
+              words={light.words}
               stop={at === focus}
               index={at}
               onFocus={() => setFocus(at)}
@@ -111,6 +112,7 @@ function reveal(list: HTMLUListElement | null, index: number, columns: number, i
 interface LinkProps {
   light: Light;
   changes: number;
+  words: number;
   stop: boolean;
   index: number;
   onFocus: () => void;
@@ -121,8 +123,14 @@ class LightLink extends Component<LinkProps> {
   readonly #sign = createRef<HTMLAnchorElement>();
 
   override shouldComponentUpdate(next: LinkProps): boolean {
-    const { light, changes, stop, index } = this.props;
-    return next.light !== light || next.changes !== changes || next.stop !== stop || next.index !== index;
+    const { light, changes, words, stop, index } = this.props;
+    return (
+      next.light !== light ||
+      next.changes !== changes ||
+      next.words !== words ||
+      next.stop !== stop ||
+      next.index !== index
+    );
   }
 
   override componentDidUpdate(before: LinkProps): void {
@@ -152,7 +160,7 @@ class LightLink extends Component<LinkProps> {
 
 function describe(light: Light): string {
   const isCalm = light.lamp === "normal" || light.lamp === "unknown";
-  const row = isCalm ? undefined : open.peek().find((verdict) => verdict.device_id === light.id);
+  const row = isCalm ? undefined : openOf(light.id);
   const order = row === undefined ? undefined : orders.peek().get(row.verdict_id);
   const response = row === undefined ? "" : responseState(row, order);
   return lightName(light, spoken(light.type), clock.value.day(light.since), response);

@@ -6,6 +6,7 @@ import type { Device, Verdict, VerdictDetail, VerdictRow } from "../../wire";
 import { lampName, lampOf, spoken } from "../../words/names";
 import { ageText } from "../../words/time";
 import { Graded, Sign } from "../../ui/lamp";
+import { Acts } from "./acts";
 import { Findings } from "./findings";
 import { Orders } from "./orders";
 import { RiskLine } from "./risk";
@@ -52,24 +53,30 @@ export function DeviceView({ id, verdictId }: { id?: string; verdictId?: string 
     );
   }
   const verdict = detail?.verdict ?? device?.open ?? null;
+  // A device's own page has all of them; a verdict's has what it brought about, and by hand nothing.
+  const orders = (verdictId === undefined ? device?.commands : detail?.commands) ?? [];
   return (
     <article class="page device">
       {problem !== "" && <p role="alert">{problem} What is shown is older.</p>}
       <Title device={device} verdict={verdict} />
-      {verdict === null ? (
-        <p class="headline">Nothing is open for this device.{lastOf(device?.verdicts ?? [])}</p>
-      ) : (
-        <Findings verdict={verdict} />
-      )}
+      <p class="headline">
+        {verdict?.sentence ?? `Nothing is open for this device.${lastOf(device?.verdicts ?? [])}`}
+      </p>
       <div class="columns">
-        <section>
-          <h2>Risk over time</h2>
-          <RiskLine history={device?.risk_history ?? []} />
-        </section>
-        <Orders orders={detail?.commands ?? device?.commands ?? []} response={verdict?.response ?? null} />
+        <div class="aside">
+          <Orders orders={orders} response={verdict?.response ?? null} />
+          {device !== null && <Acts device={device.device_id} orders={device.commands} />}
+          <section>
+            <h2>Risk over time</h2>
+            <RiskLine history={device?.risk_history ?? []} />
+          </section>
+        </div>
+        <div>
+          {verdict !== null && <Findings verdict={verdict} signals={detail?.signals ?? []} />}
+          {detail !== null && detail.revisions.length > 1 && <Revisions detail={detail} />}
+          <Earlier rows={device?.verdicts ?? []} shown={verdict?.verdict_id ?? ""} />
+        </div>
       </div>
-      {detail !== null && detail.revisions.length > 1 && <Revisions detail={detail} />}
-      <Earlier rows={device?.verdicts ?? []} shown={verdict?.verdict_id ?? ""} />
     </article>
   );
 }
@@ -108,10 +115,9 @@ function Title({ device, verdict }: { device: Device | null; verdict: Verdict | 
     ["Segment", device?.segment ?? verdict?.segment ?? "–"],
     ["Risk class", device?.risk_class ?? verdict?.risk_class ?? "–"],
     ["Safety-critical", device === null ? "–" : device.safety_critical ? "yes" : "no"],
-    ["Owner", device?.owner ?? "–"],
-    ["Firmware", firmwareText(device?.firmware)],
     ["Last seen", seenText(device)],
   ];
+  if (device?.owner != null) facts.push(["Speaks through", device.owner]);
   return (
     <header class="title">
       <p class={`state ${lamp}`}>
@@ -148,25 +154,17 @@ function seenText(device: Device | null): string {
   return `${clock.value.day(device.last_seen)}, ${ageText(device.last_seen, now.value)}`;
 }
 
-function firmwareText(firmware: unknown): string {
-  if (typeof firmware === "string") return firmware;
-  if (typeof firmware === "object" && firmware !== null && "version" in firmware) {
-    return String(firmware.version);
-  }
-  return "–";
-}
-
 function Revisions({ detail }: { detail: VerdictDetail }) {
   return (
     <section>
       <h2>How it went on</h2>
       <ol class="revisions">
-        {detail.revisions.map((revision) => (
+        {detail.revisions.map((revision, index, all) => (
           <li key={revision.revision}>
             <time dateTime={revision.at}>{clock.value.day(revision.at)}</time>
             <Graded lamp={lampOf(revision.grade)} />
             <span class="quiet">{revision.state}</span>
-            <span>{revision.sentence}</span>
+            <span>{revision.sentence === all[index - 1]?.sentence ? "" : revision.sentence}</span>
           </li>
         ))}
       </ol>
