@@ -98,6 +98,13 @@ fn every_view_of_a_running_demo_holds_and_can_be_walked_by_keyboard() {
     look("demo", &[("PAGE_URL", &url)]);
 }
 
+#[test]
+fn fifty_thousand_devices_that_never_rest_lose_no_change_on_the_page() {
+    if can_look() {
+        look("large", &[]);
+    }
+}
+
 const HOSTILE: &str = "203.0.113.7";
 
 /// A run that enforces, of the built-in plant, with one enforcement point and a list of who is

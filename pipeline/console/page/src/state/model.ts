@@ -18,8 +18,8 @@ export interface Light {
   since: string | null;
   /** Counts the changes, so that each can be shown once. */
   changes: number;
-  /** Counts what else is said of it: its name for screen readers is another then. */
-  words: number;
+  /** Draws it where it is shown; null where it is not. */
+  draw: (() => void) | null;
   /** The number of the event that it is as of. */
   seq: number;
 }
@@ -60,7 +60,10 @@ export class PlantModel {
   counts: Counts = noCounts();
   readonly segments = new Map<string, SegmentModel>();
   readonly #boot: string;
+  readonly #touched = new Set<Light>();
   readonly #where = new Map<string, { light: Light; segment: SegmentModel }>();
+  /** Whether the lamps of every segment are loaded. */
+  #isWhole = false;
   /** The newest event about a lamp that is not loaded; its counts may be wrong up to there. */
   #roughAt = -1;
   /** The event that counts of what is not loaded are as of. */
@@ -94,6 +97,7 @@ export class PlantModel {
       if (given.lamps !== null) this.#load(segment, given.lamps, number);
     }
     if (isWhole && isNewer) this.#countedAt = number;
+    this.#isWhole = [...this.segments.values()].every(({ groups }) => groups !== null);
     this.#sum();
   }
 
@@ -109,13 +113,14 @@ export class PlantModel {
   #light(segment: SegmentModel, [id, type, lamp, score, since]: LampRow, number: number): Light {
     const known = this.#where.get(id)?.light;
     if (known === undefined) {
-      const light = { id, type, lamp, score, since, changes: 0, words: 0, seq: number };
+      const light = { id, type, lamp, score, since, changes: 0, draw: null, seq: number };
       this.#where.set(id, { light, segment });
       return light;
     }
     if (number > known.seq) {
       known.changes += known.lamp === lamp ? 0 : 1;
       Object.assign(known, { lamp, score, since, seq: number });
+      this.#touched.add(known);
     }
     return known;
   }
@@ -146,7 +151,7 @@ export class PlantModel {
     const known = this.#newer(row.device_id, seq);
     if (known === null) return null;
     const { light, segment } = known;
-    light.words += 1;
+    this.#touched.add(light);
     return row.state === "cleared"
       ? segment.id
       : this.#turn(light, segment, lampOf(row.grade), row.event_time);
@@ -156,14 +161,22 @@ export class PlantModel {
   reword(device: string): string | null {
     const known = this.#where.get(device);
     if (known === undefined) return null;
-    known.light.words += 1;
+    this.#touched.add(known.light);
     return known.segment.id;
+  }
+
+  /** Lamps that are another or are named differently since the last time this was asked. */
+  takeTouched(): Light[] {
+    const touched = [...this.#touched];
+    this.#touched.clear();
+    return touched;
   }
 
   #newer(device: string, seq: number): { light: Light; segment: SegmentModel } | null {
     const known = this.#where.get(device);
     if (known === undefined) {
-      this.#roughAt = seq;
+      // It is not in the inventory, if all that is there is known.
+      if (!this.#isWhole) this.#roughAt = seq;
       return null;
     }
     // A batch of answers and events may hold what the answer has already.
@@ -174,6 +187,7 @@ export class PlantModel {
 
   #turn(light: Light, segment: SegmentModel, lamp: Lamp, since: string | null): string {
     light.since = since;
+    this.#touched.add(light);
     if (light.lamp !== lamp) {
       for (const counts of [segment.counts, this.counts]) {
         counts[light.lamp] -= 1;
@@ -201,33 +215,43 @@ function group(rows: readonly LampRow[], light: (row: LampRow) => Light): Group[
   return [...groups.values()];
 }
 
-/** Open verdicts, worst first, of one grade the newest first. */
+/** An open verdict, with its time as a number. */
+interface OpenRow {
+  row: VerdictRow;
+  at: number;
+}
+
+/** Open verdicts, worst first, of one grade the newest first. Kept in order: there may be very many. */
 export class OpenVerdicts {
-  readonly #rows = new Map<string, VerdictRow>();
+  readonly #rows = new Map<string, OpenRow>();
   /** A device has one open episode at most. */
   readonly #ofDevice = new Map<string, VerdictRow>();
-  #sorted: VerdictRow[] | null = null;
+  #sorted: OpenRow[] = [];
 
   replace(rows: readonly VerdictRow[]): void {
     this.#rows.clear();
     this.#ofDevice.clear();
+    this.#sorted = [];
     for (const row of rows) this.apply(row);
-    this.#sorted = null;
   }
 
   /** Whether the row said anything new: the same revision may come twice. */
   apply(row: VerdictRow): boolean {
-    const known = this.#rows.get(row.verdict_id);
-    if (known !== undefined && known.revision >= row.revision) return false;
     const { verdict_id: id, device_id: device } = row;
+    const known = this.#rows.get(id);
+    if (known !== undefined) {
+      if (known.row.revision >= row.revision) return false;
+      this.#sorted.splice(this.#place(known), 1);
+    }
     if (row.state !== "cleared") {
-      this.#rows.set(id, row);
+      const open = { row, at: Date.parse(row.event_time) };
+      this.#rows.set(id, open);
       this.#ofDevice.set(device, row);
+      this.#sorted.splice(this.#place(open), 0, open);
     } else {
       this.#rows.delete(id);
       if (this.#ofDevice.get(device)?.verdict_id === id) this.#ofDevice.delete(device);
     }
-    this.#sorted = null;
     return true;
   }
 
@@ -239,16 +263,37 @@ export class OpenVerdicts {
     return this.#rows.has(verdict);
   }
 
-  sorted(): readonly VerdictRow[] {
-    this.#sorted ??= [...this.#rows.values()].sort(worseFirst);
-    return this.#sorted;
+  sorted(): VerdictRow[] {
+    return this.#sorted.map(({ row }) => row);
+  }
+
+  /** Where it stands, or would. */
+  #place(open: OpenRow): number {
+    let [low, high] = [0, this.#sorted.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const other = this.#sorted[middle];
+      if (other !== undefined && inOrder(other, open) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
 
-export function worseFirst(a: VerdictRow, b: VerdictRow): number {
+function inOrder(a: OpenRow, b: OpenRow): number {
   return (
-    rank(b.grade) - rank(a.grade) ||
-    Date.parse(b.event_time) - Date.parse(a.event_time) ||
-    a.device_id.localeCompare(b.device_id)
+    rank(b.row.grade) - rank(a.row.grade) ||
+    b.at - a.at ||
+    textOrder(a.row.device_id, b.row.device_id) ||
+    textOrder(a.row.verdict_id, b.row.verdict_id)
   );
+}
+
+/** No two ids are equal in it, whatever language the reader speaks. */
+function textOrder(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
+}
+
+export function worseFirst(a: VerdictRow, b: VerdictRow): number {
+  return inOrder({ row: a, at: Date.parse(a.event_time) }, { row: b, at: Date.parse(b.event_time) });
 }

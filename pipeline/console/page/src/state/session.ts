@@ -51,7 +51,7 @@ let stream: Stream | null = null;
 let recounting: ReturnType<typeof setTimeout> | null = null;
 let stillSince = Date.now();
 
-/** Grows with every change of one segment's lamps. */
+/** Grows when a segment's lamps are others, not when one of them turns: that it draws itself. */
 export function segmentVersion(id: string): { value: number | undefined } {
   let version = versions.get(id);
   if (version === undefined) {
@@ -132,11 +132,10 @@ async function readOrders(): Promise<Order[]> {
 function apply(events: readonly ServerEvent[]): void {
   const plantModel = model.peek();
   if (plantModel === null) return;
-  const changed: Changed = { segments: new Set(), devices: new Set(), open: false, orders: false, worst: null };
+  const changed: Changed = { lamps: false, devices: new Set(), open: false, orders: false, worst: null };
   batch(() => {
     for (const event of events) one(plantModel, event, changed);
-    changed.segments.forEach(bump);
-    if (changed.segments.size > 0) countsVersion.value += 1;
+    if (changed.lamps) countsVersion.value += 1;
     if (changed.devices.size > 0) news.value = changed.devices;
     if (changed.worst !== null) latest.value = changed.worst;
     if (changed.open) open.value = verdicts.sorted();
@@ -145,11 +144,12 @@ function apply(events: readonly ServerEvent[]): void {
       ordersVersion.value += 1;
     }
   });
+  plantModel.takeTouched().forEach((light) => light.draw?.());
   if (plantModel.isRough) recountSoon();
 }
 
 interface Changed {
-  segments: Set<string>;
+  lamps: boolean;
   devices: Set<string>;
   open: boolean;
   orders: boolean;
@@ -158,7 +158,7 @@ interface Changed {
 
 function one(plantModel: PlantModel, { id, event, data }: ServerEvent, changed: Changed): void {
   const seq = id === null ? 0 : place(id).number;
-  const turned = (segment: string | null) => segment !== null && changed.segments.add(segment);
+  const turned = (segment: string | null) => (changed.lamps ||= segment !== null);
   if (event === "risk") {
     const risk = JSON.parse(data) as RiskEvent;
     changed.devices.add(risk.device_id);
@@ -202,9 +202,10 @@ export function acted(order: Order): void {
     orders.value = new Map(known);
     ordersVersion.value += 1;
     news.value = new Set([order.command.device_id]);
-    const segment = model.peek()?.reword(order.command.device_id) ?? null;
-    if (segment !== null) bump(segment);
   });
+  const plantModel = model.peek();
+  plantModel?.reword(order.command.device_id);
+  plantModel?.takeTouched().forEach((light) => light.draw?.());
 }
 
 /** The open verdict of a device. */
@@ -254,7 +255,9 @@ function recountSoon(): void {
 }
 
 function recount(board: Board): void {
-  model.peek()?.recount(board);
+  const plantModel = model.peek();
+  plantModel?.recount(board);
+  plantModel?.takeTouched().forEach((light) => light.draw?.());
   batch(() => {
     for (const { id, lamps } of board.segments) if (lamps !== null) bump(id);
     countsVersion.value += 1;

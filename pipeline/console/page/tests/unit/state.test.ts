@@ -90,19 +90,28 @@ test("an answer that events have overtaken turns nothing back, and one that is n
   assert.deepEqual(model.counts, counts({ normal: 1, unknown: 1 }));
 });
 
-test("a lamp says something else once its order moves, without having turned", () => {
+test("a lamp is drawn again once it turns or its order moves, and no other one is", () => {
   const model = new PlantModel(board());
-  const before = { ...model.light("agv-2") };
+  assert.deepEqual(model.takeTouched(), []);
   assert.equal(model.reword("agv-2"), "cell");
-  const { words, changes } = model.light("agv-2") ?? {};
-  assert.equal(words, (before.words ?? 0) + 1);
-  assert.equal(changes, before.changes);
   assert.equal(model.reword("nobody"), null);
+  assert.deepEqual(model.takeTouched().map(({ id, changes }) => [id, changes]), [["agv-2", 0]]);
+  model.risk(risk("agv-1", "normal"), 2);
+  assert.deepEqual(model.takeTouched().map(({ id, changes }) => [id, changes]), [["agv-1", 1]]);
+  model.recount({ ...board(), seq: "b-9" });
+  assert.deepEqual(model.takeTouched().map(({ id, changes }) => [id, changes]), [["agv-2", 0], ["agv-1", 2]]);
 });
 
 function large(seq: string, given: Partial<Counts>): Board {
   return { seq, at: null, counts: counts(given), segments: [{ id: "cell", counts: counts(given), lamps: null }] };
 }
+
+test("what is not in the inventory has no lamp and no count", () => {
+  const model = new PlantModel(board());
+  assert.equal(model.verdict(verdict({ device_id: "ip:10.0.0.9" }), 2), null);
+  assert.equal(model.isRough, false);
+  assert.equal(total(model.counts), 2);
+});
 
 test("a change of a lamp that is not loaded asks for a recount and invents nothing", () => {
   const model = new PlantModel(large("b-1", { normal: 2 }));

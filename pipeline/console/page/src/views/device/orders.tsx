@@ -39,8 +39,12 @@ function OrderItem({ order }: { order: OrderHistory }) {
           {order.by !== null && `, by ${order.by}`}
         </span>
       </p>
-      <p>{meant.cut}</p>
-      <Flows stays={meant.stays} flows={meant.flows} />
+      {!isOver(order.state) && (
+        <>
+          <p>{meant.cut}</p>
+          <Flows stays={meant.stays} flows={meant.flows} />
+        </>
+      )}
       {order.note !== "" && order.note !== order.history.at(-1)?.reason && <p class="quiet">{order.note}</p>}
       <Life order={order} />
       {order.state === "proposed" && <a href={to.approvals}>Decide under Approvals</a>}
