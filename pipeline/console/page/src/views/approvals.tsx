@@ -1,6 +1,7 @@
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { get, post, Problem, sentence } from "../net/client";
 import { acted, clock, now, ordersVersion, status } from "../state/session";
+import { useReading } from "../state/reading";
 import { to } from "../state/route";
 import { token } from "../state/token";
 import type { Order } from "../wire";
@@ -15,37 +16,21 @@ type Decision = "approve" | "reject";
 
 /** What waits for a person: what would be cut, what stays up, and what happens if nobody answers. */
 export function ApprovalsView() {
-  const [waiting, setWaiting] = useState<Order[] | null>(null);
-  const [problem, setProblem] = useState("");
-  const [isRefused, setRefused] = useState(false);
   const [done, setDone] = useState("");
-  useEffect(() => {
-    const abort = new AbortController();
-    get<{ commands: Order[] }>("v1/commands?state=proposed&limit=500", abort.signal)
-      .then(({ commands }) => {
-        setWaiting(commands);
-        setProblem("");
-        setRefused(false);
-      })
-      .catch((error: unknown) => {
-        if (abort.signal.aborted) return;
-        setRefused(error instanceof Problem && error.status === 401);
-        const isAbsent = error instanceof Problem && error.status === 404;
-        if (isAbsent) setWaiting([]);
-        else setProblem(sentence(error));
-      });
-    return () => abort.abort();
-  }, [ordersVersion.value]);
+  const { value: waiting, problem } = useReading("", ordersVersion.value, async (signal) => {
+    return (await get<{ commands: Order[] }>("v1/commands?state=proposed&limit=500", signal)).commands;
+  });
+  const isRefused = problem instanceof Problem && problem.status === 401;
 
   return (
     <div class="page">
       <h1>Approvals</h1>
       {(token.value === "" || isRefused) && <TokenForm />}
-      {problem !== "" && <p role="alert">{problem}</p>}
+      {problem !== null && <p role="alert">{sentence(problem)}</p>}
       <p role="status" class={done === "" ? "hidden" : "notice"}>
         {done}
       </p>
-      {waiting === null && problem === "" && <div class="skeleton" aria-label="Reading" />}
+      {waiting === null && problem === null && <div class="skeleton" aria-label="Reading" />}
       {waiting?.length === 0 && <p class="quiet">{nothingWaits()}</p>}
       <ol class="waiting">
         {waiting?.map((order) => (

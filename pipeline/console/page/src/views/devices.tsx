@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get, sentence } from "../net/client";
 import { clock, countsVersion, model, news, now } from "../state/session";
+import { useReading } from "../state/reading";
 import { go, to } from "../state/route";
 import type { DeviceRow } from "../wire";
 import { lampName, LAMPS, spoken } from "../words/names";
@@ -16,7 +17,6 @@ const FOLLOW_MS = 1_000;
 const REFRESH_MS = 5_000;
 
 interface Found {
-  key: string;
   rows: DeviceRow[];
   next: string | null;
 }
@@ -25,32 +25,20 @@ interface Found {
 export function DevicesView({ query }: { query: URLSearchParams }) {
   const [lamp, text] = [query.get("lamp") ?? "", query.get("q") ?? ""];
   const key = `${lamp}/${text}`;
-  const [found, setFound] = useState<Found>();
   const [asked, setAsked] = useState({ key, count: PAGE });
-  const [problem, setProblem] = useState("");
   const count = asked.key === key ? asked.count : PAGE;
-  const rows = found?.key === key ? found.rows : null;
-  const reads = useFollowing(rows, lamp !== "");
-
-  useEffect(() => {
-    const abort = new AbortController();
-    read(lamp, text, count, abort.signal)
-      .then((given) => {
-        setProblem("");
-        setFound({ key, ...given });
-      })
-      .catch((error: unknown) => {
-        if (!abort.signal.aborted) setProblem(sentence(error));
-      });
-    return () => abort.abort();
-  }, [key, count, reads]);
+  const listed = useRef<ReadonlySet<string>>(new Set());
+  const ticks = useFollowing(listed, lamp !== "");
+  const { value: found, problem } = useReading(key, `${count}/${ticks}`, (signal) => read(lamp, text, count, signal));
+  const rows = found?.rows ?? null;
+  listed.current = useMemo(() => new Set(rows?.map((row) => row.device_id)), [rows]);
 
   return (
     <div class="page">
       <h1>Devices</h1>
       <Filters lamp={lamp} text={text} />
-      {problem !== "" && <p role="alert">{problem}</p>}
-      {rows === null && problem === "" && <div class="skeleton" aria-label="Reading" />}
+      {problem !== null && <p role="alert">{sentence(problem)}</p>}
+      {rows === null && problem === null && <div class="skeleton" aria-label="Reading" />}
       {rows?.length === 0 && <p class="quiet">No device fits.</p>}
       {rows !== null && rows.length > 0 && <Table rows={rows} />}
       {rows !== null && found?.next != null && (
@@ -63,7 +51,7 @@ export function DevicesView({ query }: { query: URLSearchParams }) {
 }
 
 /** So many rows, in as many pages as that takes. */
-async function read(lamp: string, text: string, count: number, signal: AbortSignal): Promise<Omit<Found, "key">> {
+async function read(lamp: string, text: string, count: number, signal: AbortSignal): Promise<Found> {
   const rows: DeviceRow[] = [];
   let next: string | null = null;
   do {
@@ -79,23 +67,26 @@ async function read(lamp: string, text: string, count: number, signal: AbortSign
 }
 
 /** Grows when the list has to be read again: something was told of a device in it, or time went by. */
-function useFollowing(rows: readonly DeviceRow[] | null, isFiltered: boolean): number {
-  const [reads, setReads] = useState(0);
-  const listed = useMemo(() => new Set(rows?.map((row) => row.device_id)), [rows]);
+function useFollowing(listed: { current: ReadonlySet<string> }, isFiltered: boolean): number {
+  const [ticks, setTicks] = useState(0);
   const isNews = useRef(false);
-  // A device that is not listed may belong there now.
-  if (isFiltered || [...news.value].some((device) => listed.has(device))) isNews.current = news.value.size > 0;
+  const seen = useRef(news.value);
+  if (seen.current !== news.value) {
+    seen.current = news.value;
+    // A device that is not listed may belong there now.
+    isNews.current ||= isFiltered || [...seen.current].some((device) => listed.current.has(device));
+  }
   useEffect(() => {
     let readAt = Date.now();
     const timer = setInterval(() => {
       if (document.hidden || (!isNews.current && Date.now() - readAt < REFRESH_MS)) return;
       isNews.current = false;
       readAt = Date.now();
-      setReads((count) => count + 1);
+      setTicks((count) => count + 1);
     }, FOLLOW_MS);
     return () => clearInterval(timer);
   }, []);
-  return reads;
+  return ticks;
 }
 
 function Filters({ lamp, text }: { lamp: string; text: string }) {

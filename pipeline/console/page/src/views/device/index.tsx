@@ -1,9 +1,10 @@
-import { useEffect, useState } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import { get, sentence } from "../../net/client";
 import { clock, news, now } from "../../state/session";
+import { useReading } from "../../state/reading";
 import { to } from "../../state/route";
-import type { Device, Verdict, VerdictDetail, VerdictRow } from "../../wire";
-import { lampName, lampOf, spoken } from "../../words/names";
+import type { Device, OrderHistory, Verdict, VerdictDetail, VerdictRow } from "../../wire";
+import { isOver, lampName, lampOf, spoken } from "../../words/names";
 import { ageText } from "../../words/time";
 import { Graded, Sign } from "../../ui/lamp";
 import { Acts } from "./acts";
@@ -18,31 +19,16 @@ interface Loaded {
 
 /** A device with the verdict that is open for it, or with the one that the address names. */
 export function DeviceView({ id, verdictId }: { id?: string; verdictId?: string }) {
-  const key = id ?? verdictId ?? "";
-  const [loaded, setLoaded] = useState<Loaded & { key: string }>({ key: "", device: null, detail: null });
-  const [problem, setProblem] = useState("");
-  const isCurrent = loaded.key === key;
-  const device = isCurrent ? loaded.device : null;
-  const detail = isCurrent ? loaded.detail : null;
-  const of = device?.device_id ?? id;
-  const [reads, setReads] = useState(0);
-  const said = news.value;
-
-  useEffect(() => {
-    if (of !== undefined && said.has(of)) setReads((count) => count + 1);
-  }, [said, of]);
-  useEffect(() => {
-    const abort = new AbortController();
-    read(abort.signal, id, verdictId)
-      .then((found) => {
-        setLoaded({ key, ...found });
-        setProblem("");
-      })
-      .catch((error: unknown) => {
-        if (!abort.signal.aborted) setProblem(sentence(error));
-      });
-    return () => abort.abort();
-  }, [key, reads]);
+  const key = verdictId === undefined ? `device ${id}` : `verdict ${verdictId}`;
+  const of = useRef(id);
+  const isNews = of.current !== undefined && news.value.has(of.current);
+  // What was said last of the device; of others nothing is read.
+  const said = useRef(news.value);
+  if (isNews) said.current = news.value;
+  const { value, problem: failure } = useReading(key, said.current, (signal) => read(signal, id, verdictId));
+  const [device, detail] = [value?.device ?? null, value?.detail ?? null];
+  of.current = device?.device_id ?? detail?.verdict.device_id ?? id;
+  const problem = failure === null ? "" : sentence(failure);
 
   if (device === null && detail === null) {
     return (
@@ -53,8 +39,7 @@ export function DeviceView({ id, verdictId }: { id?: string; verdictId?: string 
     );
   }
   const verdict = detail?.verdict ?? device?.open ?? null;
-  // A device's own page has all of them; a verdict's has what it brought about, and by hand nothing.
-  const orders = (verdictId === undefined ? device?.commands : detail?.commands) ?? [];
+  const orders = ordersOf(device, verdictId === undefined ? null : detail);
   return (
     <article class="page device">
       {problem !== "" && <p role="alert">{problem} What is shown is older.</p>}
@@ -79,6 +64,14 @@ export function DeviceView({ id, verdictId }: { id?: string; verdictId?: string 
       </div>
     </article>
   );
+}
+
+/** All of a device; of one verdict what it brought about, and what else is in force or waits. */
+function ordersOf(device: Device | null, detail: VerdictDetail | null): OrderHistory[] {
+  const all = device?.commands ?? [];
+  if (detail === null) return all;
+  const own = new Set(detail.commands.map(({ command }) => command.command_id));
+  return [...all.filter(({ command, state }) => !own.has(command.command_id) && !isOver(state)), ...detail.commands];
 }
 
 async function read(signal: AbortSignal, id?: string, verdictId?: string): Promise<Loaded> {

@@ -115,6 +115,14 @@ test("an approval is clicked through to an issued command", async () => {
   await page.locator(".life").getByText("seen on site").waitFor();
   await look.shot("decided-1440-light");
   await look.mustHold("the verdict after the decision");
+
+  // And lifted again, from where it is read.
+  const acts = page.locator(".acts");
+  await acts.getByRole("button", { name: "Release…" }).click();
+  await acts.getByLabel("Reason").fill("a false alarm");
+  await acts.getByRole("button", { name: `Yes, release ${gateway}` }).click();
+  await page.locator(".orders").getByText("quarantine released").waitFor();
+  assert.equal((await look.ask<OrderHistory>(`v1/commands/${id}`)).state, "released");
   await look.close();
 });
 
