@@ -115,8 +115,11 @@ fn enforcing(folder: &Path) -> PathBuf {
     fs::write(&inventory, builtin::INVENTORY.text.to_owned() + enforcers).unwrap();
     let indicators = folder.join("hostile.txt");
     fs::write(&indicators, format!("{HOSTILE}\n")).unwrap();
-    let mut config =
-        format!("mode = \"enforce\"\ninventory = {inventory:?}\nindicators = [{indicators:?}]\n");
+    let mut config = format!(
+        "mode = \"enforce\"\ninventory = '{}'\nindicators = ['{}']\n",
+        inventory.display(),
+        indicators.display()
+    );
     for (name, role) in [("zeek-01", "sensor"), ("fw-cnc", "enforcer")] {
         let digest = hex(&Sha256::digest(name.as_bytes()));
         write!(

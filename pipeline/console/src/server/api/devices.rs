@@ -89,7 +89,8 @@ pub(super) async fn one(
 
 /// What the open verdict of a device measured.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Signals {
+#[schemars(rename = "Signals")]
+pub(super) struct Measured {
     device_id: DeviceId,
     /// The verdict; null if none is open.
     verdict_id: Option<Arc<str>>,
@@ -107,7 +108,7 @@ pub(super) async fn signals(
     };
     let open = row.verdict_id.as_ref();
     let entry = open.and_then(|id| feed.board.verdict_of(id));
-    Ok(answer(Signals {
+    Ok(answer(Measured {
         device_id: row.device_id,
         verdict_id: row.verdict_id,
         signals: entry.map(|entry| entry.signals).unwrap_or_default(),

@@ -110,7 +110,7 @@ const ROUTES: &[Route] = &[
     Route::get(
         "/v1/devices/{id}/signals",
         "What the open verdict of a device measured, against what was expected.",
-        schema_of::<devices::Signals>,
+        schema_of::<devices::Measured>,
     )
     .may_lack(),
     Route::get(

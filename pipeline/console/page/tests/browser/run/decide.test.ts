@@ -73,6 +73,22 @@ test("an observation turns its lamp without a reload, and its order names the la
   await look.close();
 });
 
+test("the list of devices and the page of one follow what happens", async () => {
+  const device = "cnc-controller-01-0005";
+  const list = await Look.open(browser, `${url}/#/devices?lamp=critical`);
+  const one = await Look.open(browser, `${url}/#/devices/${device}`);
+  await list.page.locator(".filters").waitFor();
+  await one.page.getByText("Nothing is open for this device.").waitFor();
+  await flow("10.1.10.5", "2025-12-12T09:00:05Z");
+  await one.page.locator(".finding").first().waitFor();
+  await one.page.locator(".orders").getByText("quarantine ordered, not yet confirmed").waitFor();
+  await list.page.locator("table.devices a", { hasText: device }).waitFor();
+  await list.mustHold("a list that follows");
+  await one.mustHold("a device that follows");
+  await list.close();
+  await one.close();
+});
+
 test("an approval is clicked through to an issued command", async () => {
   const look = await Look.open(browser, `${url}/#token=${told("PAGE_TOKEN")}`);
   const { page } = look;
