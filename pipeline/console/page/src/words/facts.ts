@@ -66,6 +66,7 @@ function moment(text: string): string {
 function list(items: readonly unknown[], unit: Unit): string {
   if (items.length === 0) return "none";
   const isRange = items.length === 2 && items.every((item) => typeof item === "number");
+  if (isRange && items[0] === items[1]) return told(items[0], unit);
   return items.map((item) => told(item, unit)).join(isRange ? " – " : ", ");
 }
 

@@ -33,6 +33,7 @@ export class LargePlant {
   #server: Server | null = null;
   #timers: NodeJS.Timeout[] = [];
   #random = 1;
+  #waiting: { events: number; done: () => void }[] = [];
 
   constructor() {
     for (let segment = 0; segment < SEGMENTS; segment += 1) {
@@ -50,6 +51,11 @@ export class LargePlant {
     await once(server, "listening");
     this.#timers.push(setInterval(() => this.#status(), 1_000));
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  }
+
+  /** Resolves once there have been so many events. */
+  told(events: number): Promise<void> {
+    return new Promise((done) => this.#waiting.push({ events, done }));
   }
 
   /** From now on 1,000 lamps turn in a second; until the returned function is called. */
@@ -128,6 +134,7 @@ export class LargePlant {
     const text = `id: b-${this.events}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
     this.#kept.push(text);
     for (const stream of this.#streams) stream.write(text);
+    this.#waiting = this.#waiting.filter(({ events, done }) => events > this.events || done());
   }
 
   #status(): void {
