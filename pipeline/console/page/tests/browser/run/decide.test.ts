@@ -105,6 +105,16 @@ test("an approval is clicked through to an issued command", async () => {
   await look.shot("approval-1440-light", false);
   await look.mustHold("what waits for a person");
 
+  // By keyboard: a key leads to the second step, and Escape takes the first one back.
+  await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+  await page.keyboard.press("a");
+  const reason = card.getByLabel("Reason");
+  await reason.waitFor();
+  assert.ok(await reason.evaluate((field) => field === document.activeElement), "the reason has the focus");
+  await page.keyboard.press("Escape");
+  await card.locator(".confirm").waitFor({ state: "detached" });
+  assert.match(page.url(), /#\/approvals$/);
+
   // Twice: first what it would mean, then that it is meant.
   await card.getByRole("button", { name: "Approve…" }).click();
   const confirm = card.locator("form.confirm");
@@ -162,10 +172,14 @@ test("a device is quarantined and released by hand, and held back for hours", as
   const { commands } = await look.ask<{ commands: Order[] }>(`v1/commands?state=all&device=${device}`);
   assert.equal(commands[0]?.state, "issued");
 
-  await acts.getByRole("button", { name: "Release…" }).click();
+  // The same by keyboard alone.
+  const { keyboard } = page;
+  await acts.getByRole("button", { name: "Release…" }).focus();
+  await keyboard.press("Enter");
   await acts.getByText(`Everything that was cut for ${device} is open again`).waitFor();
-  await acts.getByLabel("Reason").fill("it is gone");
-  await acts.getByRole("button", { name: `Yes, release ${device}` }).click();
+  await keyboard.type("it is gone");
+  await keyboard.press("Tab");
+  await keyboard.press("Enter");
   await page.locator(".orders").getByText("quarantine released").waitFor();
 
   await acts.getByRole("button", { name: "Hold back…" }).click();
