@@ -69,11 +69,10 @@ export interface DeviceRow {
 }
 
 export interface Device extends DeviceRow {
-  firmware: unknown;
   owner: string | null;
   risk_history: { at: string; score: number | null; band: Band }[];
   verdicts: VerdictRow[];
-  commands: Order[];
+  commands: OrderHistory[];
   open: Verdict | null;
 }
 
@@ -158,10 +157,24 @@ export interface Verdict {
   profile: { name: string; version: string; hash: string };
 }
 
+export type Unit = "bytes" | "amperes" | "rpm" | "seconds" | "share" | "count";
+
+/** What the revisions of a verdict measured of one thing, against what was expected of it. */
+export interface Signal {
+  detector: string;
+  name: string;
+  unit: Unit;
+  bands: { name: string; low: number; high: number }[];
+  lines: { name: string; at: number }[];
+  /** Oldest first. */
+  points: { at: string; value: number }[];
+}
+
 export interface VerdictDetail {
   verdict: Verdict;
+  signals: Signal[];
   revisions: { revision: number; state: VerdictState; grade: Grade; at: string; sentence: string }[];
-  commands: Order[];
+  commands: OrderHistory[];
 }
 
 export type OrderState =
@@ -194,6 +207,11 @@ export interface Order {
   updated: string;
   by: string | null;
   note: string;
+}
+
+export interface OrderHistory extends Order {
+  /** Oldest first. */
+  history: { at: string; state: OrderState; by: string | null; reason: string }[];
 }
 
 export interface Status {

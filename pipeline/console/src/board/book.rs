@@ -11,6 +11,7 @@ use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Verdict;
 use bytes::Bytes;
 
+use super::signals::{self, Room, Signal};
 use super::wire::{RevisionRow, VerdictRow};
 
 /// So many open ones are kept: more than any plant has devices that people could look after.
@@ -34,6 +35,7 @@ pub(crate) struct Book {
     closed: BTreeMap<u64, Arc<str>>,
     ended: u64,
     of_device: HashMap<DeviceId, VecDeque<Arc<str>>>,
+    room: Room,
     /// Open ones for which there was no room.
     pub(crate) shed: u64,
 }
@@ -45,6 +47,8 @@ pub(crate) struct Entry {
     /// The newest revision, as JSON.
     pub(crate) whole: Bytes,
     pub(crate) revisions: Vec<RevisionRow>,
+    /// What they measured.
+    pub(crate) signals: Vec<Signal>,
     place: Place,
 }
 
@@ -100,14 +104,14 @@ impl Book {
     /// Takes a revision. One older than what is known changes nothing: it is told again.
     pub(crate) fn take(&mut self, verdict: &Verdict, row: &Arc<VerdictRow>, whole: Bytes) {
         let id = row.verdict_id.clone();
-        let mut revisions = Vec::new();
+        let (mut revisions, mut signals) = (Vec::new(), Vec::new());
         if let Some(known) = self.entries.get(&id) {
             if known.row.revision > verdict.revision {
                 return;
             }
             let known = known.clone();
             self.leave(&known);
-            revisions = known.revisions;
+            (revisions, signals) = (known.revisions, known.signals);
         } else {
             let own = self.of_device.entry(row.device_id.clone()).or_default();
             own.push_back(id.clone());
@@ -124,11 +128,13 @@ impl Book {
         if revisions.len() > REVISIONS_MAX {
             revisions.remove(1);
         }
+        signals::note(&mut signals, verdict, &mut self.room);
         let place = self.enter(row);
         let entry = Entry {
             row: row.clone(),
             whole,
             revisions,
+            signals,
             place,
         };
         self.entries.insert(id, entry);
@@ -179,6 +185,7 @@ impl Book {
         let Some(entry) = self.entries.remove(id) else {
             return;
         };
+        self.room.give_back(&entry.signals);
         if let Some(own) = self.of_device.get_mut(&entry.row.device_id) {
             own.retain(|known| known != id);
             if own.is_empty() {

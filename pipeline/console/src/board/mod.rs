@@ -12,6 +12,7 @@ mod orders;
 mod past;
 mod pulse;
 mod ring;
+pub(crate) mod signals;
 mod views;
 pub mod wire;
 mod write;

@@ -66,6 +66,7 @@ impl Board {
         let row = Arc::new(VerdictRow::of(verdict));
         let whole = serde_json::to_vec(verdict).unwrap_or_default();
         let floor = self.floor();
+        let mut turned = None;
         if let Some(station) = floor.station(verdict.device_id.as_str()) {
             let open = (verdict.state != State::Cleared).then(|| Open {
                 verdict_id: row.verdict_id.clone(),
@@ -81,13 +82,20 @@ impl Board {
                     .and_then(|face| face.open.as_ref())
                     .is_some_and(|open| open.verdict_id != row.verdict_id);
             if !of_another {
+                let lamp = station.cell.lamp();
                 self.show(station, at, verdict.risk, open);
                 self.past_mut().note(&station.id, at, verdict.risk);
+                let has_turned = !row.is_open() && station.cell.lamp() != lamp;
+                turned = Some(station).filter(|_| has_turned);
             }
         }
         self.book_mut().take(verdict, &row, Bytes::from(whole));
         if let Ok(data) = serde_json::to_string(&*row) {
             self.ring().push("verdict", &data);
+        }
+        // A verdict that is over does not say what its lamp is now.
+        if let Some(station) = turned {
+            self.tell_risk(&floor, station);
         }
     }
 

@@ -7,7 +7,7 @@ import { Stream } from "../net/stream";
 import { isOver } from "../words/names";
 import { PlantClock } from "../words/time";
 import type { Board, Order, Plant, RiskEvent, Status, VerdictRow } from "../wire";
-import { OpenVerdicts, PlantModel, worseFirst } from "./model";
+import { OpenVerdicts, place, PlantModel, worseFirst } from "./model";
 import { Queue } from "./queue";
 
 export type Link = { state: "loading" } | { state: "live" } | { state: "lost"; reason: string };
@@ -51,7 +51,7 @@ let stream: Stream | null = null;
 let recounting: ReturnType<typeof setTimeout> | null = null;
 let stillSince = Date.now();
 
-/** Grows with every change of one segment's lamps. */
+/** Grows when a segment's lamps are others, not when one of them turns: that it draws itself. */
 export function segmentVersion(id: string): { value: number | undefined } {
   let version = versions.get(id);
   if (version === undefined) {
@@ -132,14 +132,10 @@ async function readOrders(): Promise<Order[]> {
 function apply(events: readonly ServerEvent[]): void {
   const plantModel = model.peek();
   if (plantModel === null) return;
-  const changed: Changed = { segments: new Set(), devices: new Set(), open: false, orders: false, worst: null };
+  const changed: Changed = { lamps: false, devices: new Set(), open: false, orders: false, worst: null };
   batch(() => {
-    for (const { event, data } of events) one(plantModel, event, data, changed);
-    for (const id of changed.segments) {
-      const version = segmentVersion(id);
-      version.value = (version.value ?? 0) + 1;
-    }
-    if (changed.segments.size > 0) countsVersion.value += 1;
+    for (const event of events) one(plantModel, event, changed);
+    if (changed.lamps) countsVersion.value += 1;
     if (changed.devices.size > 0) news.value = changed.devices;
     if (changed.worst !== null) latest.value = changed.worst;
     if (changed.open) open.value = verdicts.sorted();
@@ -148,29 +144,32 @@ function apply(events: readonly ServerEvent[]): void {
       ordersVersion.value += 1;
     }
   });
+  plantModel.takeTouched().forEach((light) => light.draw?.());
   if (plantModel.isRough) recountSoon();
 }
 
 interface Changed {
-  segments: Set<string>;
+  lamps: boolean;
   devices: Set<string>;
   open: boolean;
   orders: boolean;
   worst: VerdictRow | null;
 }
 
-function one(plantModel: PlantModel, event: string, data: string, changed: Changed): void {
+function one(plantModel: PlantModel, { id, event, data }: ServerEvent, changed: Changed): void {
+  const seq = id === null ? 0 : place(id).number;
+  const turned = (segment: string | null) => (changed.lamps ||= segment !== null);
   if (event === "risk") {
     const risk = JSON.parse(data) as RiskEvent;
     changed.devices.add(risk.device_id);
-    const id = plantModel.risk(risk);
-    if (id !== null) changed.segments.add(id);
+    advance(risk.event_time);
+    turned(plantModel.risk(risk, seq));
   } else if (event === "verdict") {
     const row = JSON.parse(data) as VerdictRow;
     changed.devices.add(row.device_id);
+    advance(row.updated);
+    turned(plantModel.verdict(row, seq));
     // The list may be newer than the lamps: it was read after them.
-    const id = plantModel.verdict(row);
-    if (id !== null) changed.segments.add(id);
     if (!verdicts.apply(row)) return;
     changed.open = true;
     if (row.state === "cleared" && isOver(known.get(row.verdict_id)?.state ?? "released")) {
@@ -182,45 +181,97 @@ function one(plantModel: PlantModel, event: string, data: string, changed: Chang
     changed.devices.add(order.command.device_id);
     remember(order);
     changed.orders = true;
+    turned(plantModel.reword(order.command.device_id));
   } else if (event === "status") {
     told(JSON.parse(data) as Status);
   }
 }
 
+/** What came of an act, before the stream tells of it. */
+export function acted(order: Order): void {
+  batch(() => {
+    const { verdict_id: id, command_id: command } = order.command;
+    const before = known.get(id);
+    const waited = before?.command.command_id === command && before.state === "proposed" && order.state !== "proposed";
+    const told = status.peek();
+    if (waited && told !== null && told.waiting_approvals !== null) {
+      // How many wait is told once a second; who has just decided sees it at once.
+      status.value = { ...told, waiting_approvals: Math.max(0, told.waiting_approvals - 1) };
+    }
+    remember(order);
+    orders.value = new Map(known);
+    ordersVersion.value += 1;
+    news.value = new Set([order.command.device_id]);
+  });
+  const plantModel = model.peek();
+  plantModel?.reword(order.command.device_id);
+  plantModel?.takeTouched().forEach((light) => light.draw?.());
+}
+
+/** The open verdict of a device. */
+export function openOf(device: string): VerdictRow | undefined {
+  return verdicts.of(device);
+}
+
 /** Kept while its verdict is open or somebody has to act on it: a stream of weeks must not fill the page. */
 function remember(order: Order): void {
   const { verdict_id: id, step } = order.command;
-  if ((known.get(id)?.command.step ?? 0) > step) return;
+  const before = known.get(id);
+  if (before !== undefined && (before.command.step > step || isEarlier(order, before))) return;
   if (isOver(order.state) && !verdicts.has(id)) known.delete(id);
   else known.set(id, order);
 }
 
+/** Of one command: what an answer told may be newer than what the stream tells after it. */
+function isEarlier(order: Order, than: Order): boolean {
+  return order.command.command_id === than.command.command_id && Date.parse(order.updated) < Date.parse(than.updated);
+}
+
+/** Event time never goes back: what is told once a second may be older than the newest event. */
+function advance(at: string | null): void {
+  const newest = now.peek();
+  if (at === null || (newest !== null && Date.parse(at) <= Date.parse(newest))) return;
+  stillSince = Date.now();
+  now.value = at;
+}
+
 function told(given: Status): void {
-  const isNewer = given.at !== null && given.at !== now.peek();
-  if (isNewer) stillSince = Date.now();
   status.value = given;
-  if (given.at !== null) now.value = given.at;
+  advance(given.at);
   isStill.value = Date.now() - stillSince > STILL_MS;
 }
 
 function recountSoon(): void {
   recounting ??= setTimeout(() => {
     void get<Board>("v1/board")
-      .then((board) => {
-        model.peek()?.recount(board);
-        countsVersion.value += 1;
-      })
+      .then(recount)
       .catch(() => undefined)
-      .finally(() => (recounting = null));
+      .finally(() => {
+        recounting = null;
+        // More came while that was on its way.
+        if (model.peek()?.isRough === true) recountSoon();
+      });
   }, RECOUNT_MS);
+}
+
+function recount(board: Board): void {
+  const plantModel = model.peek();
+  plantModel?.recount(board);
+  plantModel?.takeTouched().forEach((light) => light.draw?.());
+  batch(() => {
+    for (const { id, lamps } of board.segments) if (lamps !== null) bump(id);
+    countsVersion.value += 1;
+  });
+}
+
+function bump(segment: string): void {
+  const version = segmentVersion(segment);
+  version.value = (version.value ?? 0) + 1;
 }
 
 /** Lamps of one segment of a large plant. */
 export async function loadSegment(id: string, signal: AbortSignal): Promise<void> {
   const board = await get<Board>(`v1/board?segment=${encodeURIComponent(id)}`, signal);
-  const given = board.segments.find((segment) => segment.id === id);
-  if (given === undefined) throw new Problem(404, `There is no segment "${id}".`);
-  model.peek()?.load(given);
-  const version = segmentVersion(id);
-  version.value = (version.value ?? 0) + 1;
+  if (!board.segments.some((segment) => segment.id === id)) throw new Problem(404, `There is no segment "${id}".`);
+  recount(board);
 }

@@ -1,11 +1,12 @@
 /**
  * Lamps of one type in a segment, in rows that never reshuffle. One stop of the Tab key; the arrows
- * walk within. Where there are very many, only the rows in sight are in the document.
+ * walk within. Where there are very many, only the rows in sight are in the document. A lamp that
+ * turns draws itself and nothing else.
  */
 
 import { Component, createRef } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { clock, open, orders } from "../state/session";
+import { clock, openOf, orders } from "../state/session";
 import { to } from "../state/route";
 import type { Light } from "../state/model";
 import { spoken } from "../words/names";
@@ -16,9 +17,11 @@ import { lightName, Sign } from "./lamp";
 const PLACE = 24;
 /** From so many on, lamps out of sight are left out. */
 const VIRTUAL_FROM = 600;
+/** So many rows out of sight are there already, above and below. */
+const SPARE_ROWS = 10;
 
-export function Lights({ lights, version }: { lights: readonly Light[]; version: number }) {
-  const list = useRef<HTMLUListElement>(null);
+export function Lights({ lights }: { lights: readonly Light[] }) {
+  const list = useRef<HTMLDivElement>(null);
   const [columns, setColumns] = useState(0);
   const [rows, setRows] = useState<[number, number]>([0, 40]);
   const [focus, setFocus] = useState(0);
@@ -39,8 +42,8 @@ export function Lights({ lights, version }: { lights: readonly Light[]; version:
     const look = () => {
       const box = list.current?.getBoundingClientRect();
       if (box === undefined) return;
-      const first = Math.max(0, Math.floor(-box.top / PLACE) - 10);
-      const last = Math.max(0, Math.ceil((innerHeight - box.top) / PLACE) + 10);
+      const first = Math.max(0, Math.floor(-box.top / PLACE) - SPARE_ROWS);
+      const last = Math.max(0, Math.ceil((innerHeight - box.top) / PLACE) + SPARE_ROWS);
       setRows((old) => (old[0] === first && old[1] === last ? old : [first, last]));
     };
     look();
@@ -62,42 +65,45 @@ export function Lights({ lights, version }: { lights: readonly Light[]; version:
     setFocus(next);
     reveal(list.current, next, columns, isVirtual);
   };
+  const onFocus = (event: FocusEvent) => {
+    const index = (event.target as HTMLElement).dataset["index"];
+    if (index !== undefined) setFocus(Number(index));
+  };
 
-  const [from, until] = isVirtual
-    ? [rows[0] * columns, Math.min(lights.length, rows[1] * columns)]
-    : [0, lights.length];
+  const shown = isVirtual ? rowsOf(lights.length, columns, rows) : [{ from: 0, until: lights.length }];
   const height = isVirtual && columns > 0 ? Math.ceil(lights.length / columns) * PLACE : undefined;
   return (
-    <ul
+    <div
       ref={list}
       class={isVirtual ? "lights virtual" : "lights"}
       style={height === undefined ? undefined : { height: `${height}px` }}
       onKeyDown={walk}
-      data-version={version}
+      onFocusCapture={onFocus}
     >
-      {lights.slice(from, until).map((light, index) => {
-        const at = from + index;
-        const place = isVirtual
-          ? { left: `${(at % columns) * PLACE}px`, top: `${Math.floor(at / columns) * PLACE}px` }
-          : undefined;
-        return (
-          <li key={light.id} style={place}>
-            <LightLink
-              light={light}
-              changes={light.changes}
-              stop={at === focus}
-              index={at}
-              onFocus={() => setFocus(at)}
-            />
-          </li>
-        );
-      })}
-    </ul>
+      {shown.map(({ from, until }) => (
+        <Row
+          key={from}
+          lights={lights}
+          from={from}
+          until={until}
+          stop={focus >= from && focus < until ? focus : -1}
+          top={isVirtual ? (from / columns) * PLACE : null}
+        />
+      ))}
+    </div>
   );
 }
 
+function rowsOf(count: number, columns: number, [first, last]: [number, number]): { from: number; until: number }[] {
+  const found = [];
+  for (let from = first * columns; columns > 0 && from < Math.min(count, last * columns); from += columns) {
+    found.push({ from, until: Math.min(count, from + columns) });
+  }
+  return found;
+}
+
 /** Moves the keyboard's focus to a lamp, which may first have to come into the document. */
-function reveal(list: HTMLUListElement | null, index: number, columns: number, isVirtual: boolean): void {
+function reveal(list: HTMLElement | null, index: number, columns: number, isVirtual: boolean): void {
   if (list === null) return;
   if (isVirtual) {
     const top = list.getBoundingClientRect().top + Math.floor(index / columns) * PLACE;
@@ -108,33 +114,88 @@ function reveal(list: HTMLUListElement | null, index: number, columns: number, i
   );
 }
 
-interface LinkProps {
-  light: Light;
-  changes: number;
-  stop: boolean;
-  index: number;
-  onFocus: () => void;
+interface RowProps {
+  lights: readonly Light[];
+  from: number;
+  until: number;
+  /** The one that the Tab key stops at; -1 if it is in another row. */
+  stop: number;
+  /** Where it stands, of rows that are placed; null of one that flows. */
+  top: number | null;
 }
 
-/** Drawn again only when its own lamp changed: a burst elsewhere must not cost it anything. */
+class Row extends Component<RowProps> {
+  override shouldComponentUpdate(next: RowProps): boolean {
+    const { lights, from, until, stop, top } = this.props;
+    return (
+      next.lights !== lights || next.from !== from || next.until !== until || next.stop !== stop || next.top !== top
+    );
+  }
+
+  render({ lights, from, until, stop, top }: RowProps) {
+    return (
+      <ul style={top === null ? undefined : { top: `${top}px` }}>
+        {lights.slice(from, until).map((light, index) => (
+          <li key={light.id}>
+            <LightLink light={light} stop={from + index === stop} index={from + index} />
+          </li>
+        ))}
+      </ul>
+    );
+  }
+}
+
+interface LinkProps {
+  light: Light;
+  stop: boolean;
+  index: number;
+}
+
+/** Drawn again when its own lamp says that it changed. */
 class LightLink extends Component<LinkProps> {
-  readonly #sign = createRef<HTMLAnchorElement>();
+  readonly #link = createRef<HTMLAnchorElement>();
+  readonly #draw = () => this.setState({});
+  #shown = 0;
 
-  override shouldComponentUpdate(next: LinkProps): boolean {
-    const { light, changes, stop, index } = this.props;
-    return next.light !== light || next.changes !== changes || next.stop !== stop || next.index !== index;
+  override componentDidMount(): void {
+    this.#follow(this.props.light);
   }
 
-  override componentDidUpdate(before: LinkProps): void {
-    const { light, changes } = this.props;
-    if (before.light === light && before.changes !== changes) pulse(this.#sign.current);
+  override shouldComponentUpdate(next: LinkProps, state: object): boolean {
+    const { light, stop, index } = this.props;
+    return state !== this.state || next.light !== light || next.stop !== stop || next.index !== index;
   }
 
-  render({ light, stop, index, onFocus }: LinkProps) {
+  override componentDidUpdate({ light: before }: LinkProps): void {
+    const { light } = this.props;
+    if (before !== light) {
+      this.#leave(before);
+      this.#follow(light);
+    } else if (light.changes !== this.#shown) {
+      this.#shown = light.changes;
+      pulse(this.#link.current);
+    }
+  }
+
+  override componentWillUnmount(): void {
+    this.#leave(this.props.light);
+  }
+
+  #follow(light: Light): void {
+    light.draw = this.#draw;
+    this.#shown = light.changes;
+  }
+
+  /** Another view may show it by now. */
+  #leave(light: Light): void {
+    if (light.draw === this.#draw) light.draw = null;
+  }
+
+  render({ light, stop, index }: LinkProps) {
     const name = describe(light);
     return (
       <a
-        ref={this.#sign}
+        ref={this.#link}
         href={to.device(light.id)}
         class="light"
         title={name}
@@ -142,7 +203,6 @@ class LightLink extends Component<LinkProps> {
         tabIndex={stop ? 0 : -1}
         data-index={index}
         data-lamp={light.lamp}
-        onFocus={onFocus}
       >
         <Sign lamp={light.lamp} size="middle" />
       </a>
@@ -152,7 +212,7 @@ class LightLink extends Component<LinkProps> {
 
 function describe(light: Light): string {
   const isCalm = light.lamp === "normal" || light.lamp === "unknown";
-  const row = isCalm ? undefined : open.peek().find((verdict) => verdict.device_id === light.id);
+  const row = isCalm ? undefined : openOf(light.id);
   const order = row === undefined ? undefined : orders.peek().get(row.verdict_id);
   const response = row === undefined ? "" : responseState(row, order);
   return lightName(light, spoken(light.type), clock.value.day(light.since), response);

@@ -1,60 +1,43 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { get, post, Problem, sentence } from "../net/client";
-import { clock, now, ordersVersion, status } from "../state/session";
+import { acted, clock, now, ordersVersion, status } from "../state/session";
+import { useReading } from "../state/reading";
 import { to } from "../state/route";
-import { keep, token } from "../state/token";
+import { token } from "../state/token";
 import type { Order } from "../wire";
 import { actionNoun } from "../words/names";
 import { consequence, consequenceText } from "../words/response";
 import { ageText } from "../words/time";
+import { Confirm } from "../ui/confirm";
+import { TokenForm } from "../ui/token";
 import { Flows } from "./device/orders";
 
 type Decision = "approve" | "reject";
 
 /** What waits for a person: what would be cut, what stays up, and what happens if nobody answers. */
 export function ApprovalsView() {
-  const [waiting, setWaiting] = useState<Order[] | null>(null);
-  const [problem, setProblem] = useState("");
-  const [isRefused, setRefused] = useState(false);
   const [done, setDone] = useState("");
-  const [reads, setReads] = useState(0);
-  useEffect(() => {
-    const abort = new AbortController();
-    get<{ commands: Order[] }>("v1/commands?state=proposed&limit=500", abort.signal)
-      .then(({ commands }) => {
-        setWaiting(commands);
-        setProblem("");
-        setRefused(false);
-      })
-      .catch((error: unknown) => {
-        if (abort.signal.aborted) return;
-        setRefused(error instanceof Problem && error.status === 401);
-        const isAbsent = error instanceof Problem && error.status === 404;
-        if (isAbsent) setWaiting([]);
-        else setProblem(sentence(error));
-      });
-    return () => abort.abort();
-  }, [ordersVersion.value, reads]);
+  const { value: waiting, problem } = useReading("", ordersVersion.value, async (signal) => {
+    return (await get<{ commands: Order[] }>("v1/commands?state=proposed&limit=500", signal)).commands;
+  });
+  const isRefused = problem instanceof Problem && problem.status === 401;
 
   return (
     <div class="page">
       <h1>Approvals</h1>
       {(token.value === "" || isRefused) && <TokenForm />}
-      {problem !== "" && <p role="alert">{problem}</p>}
+      {problem !== null && <p role="alert">{sentence(problem)}</p>}
       <p role="status" class={done === "" ? "hidden" : "notice"}>
         {done}
       </p>
-      {waiting === null && problem === "" && <div class="skeleton" aria-label="Reading" />}
+      {waiting === null && problem === null && <div class="skeleton" aria-label="Reading" />}
       {waiting?.length === 0 && <p class="quiet">{nothingWaits()}</p>}
       <ol class="waiting">
         {waiting?.map((order) => (
           <Waiting
             key={order.command.command_id}
             order={order}
-            onDone={(text) => {
-              setDone(text);
-              setReads((count) => count + 1);
-            }}
+            onDone={setDone}
           />
         ))}
       </ol>
@@ -72,12 +55,11 @@ function Waiting({ order, onDone }: { order: Order; onDone: (text: string) => vo
   const [decision, setDecision] = useState<Decision | null>(null);
   const { command } = order;
   const meant = consequence(command.device_id, command.response, command.release);
-  const noun = command.release ? "release" : actionNoun(command.response.action);
   const heading = `order-${command.command_id}`;
   return (
     <li class="approval" aria-labelledby={heading} data-command={command.command_id}>
       <h2 id={heading}>
-        {noun} of <a href={to.verdict(command.verdict_id)}>{command.device_id}</a>
+        {nounOf(order)} of <a href={to.verdict(command.verdict_id)}>{command.device_id}</a>
       </h2>
       <p class="quiet">
         Waits since {clock.value.day(command.issued)} ({clock.value.zone}), {ageText(command.issued, now.value)}
@@ -116,104 +98,45 @@ function Waiting({ order, onDone }: { order: Order; onDone: (text: string) => vo
           </button>
         </p>
       ) : (
-        <Confirm order={order} decision={decision} onCancel={() => setDecision(null)} onDone={onDone} />
+        <Decide order={order} decision={decision} onCancel={() => setDecision(null)} onDone={onDone} />
       )}
     </li>
   );
 }
 
-interface ConfirmProps {
+interface DecideProps {
   order: Order;
   decision: Decision;
   onCancel: () => void;
   onDone: (text: string) => void;
 }
 
-/** The second step: says what will happen, asks for a reason, and only then sends. */
-function Confirm({ order, decision, onCancel, onDone }: ConfirmProps) {
-  const [reason, setReason] = useState("");
-  const [problem, setProblem] = useState("");
-  const [isSending, setIsSending] = useState(false);
-  const field = useRef<HTMLTextAreaElement>(null);
-  // One key for one decision: sent twice, it is done once.
-  const key = useRef(crypto.randomUUID());
-  useEffect(() => field.current?.focus(), []);
+function Decide({ order, decision, onCancel, onDone }: DecideProps) {
   const { command } = order;
+  const { response, device_id: device, release } = command;
   const isApproval = decision === "approve";
   const text = isApproval
-    ? consequenceText(command.device_id, command.response, command.release)
-    : `Nothing will be cut: ${command.device_id} goes on as it is, and its verdict stays open.`;
-
-  const send = async (event: Event) => {
-    event.preventDefault();
-    if (reason.trim() === "" || isSending) return;
-    setIsSending(true);
-    try {
-      const path = `v1/commands/${encodeURIComponent(command.command_id)}/${decision}`;
-      await post<Order>(path, { reason: reason.trim() }, key.current);
-      onDone(`${isApproval ? "Approved" : "Rejected"}: ${actionNoun(command.response.action)} of ${command.device_id}.`);
-    } catch (error) {
-      setProblem(sentence(error));
-      setIsSending(false);
-    }
-  };
+    ? consequenceText(device, response, release)
+    : `Nothing will be cut: ${device} goes on as it is, and its verdict stays open.`;
+  const yes = isApproval ? `Yes, ${release ? "release" : response.action} ${device}` : "Yes, reject it";
   return (
-    <form class="confirm" onSubmit={(event) => void send(event)} onKeyDown={(event) => event.key === "Escape" && onCancel()}>
-      <p>
-        <strong>{text}</strong>
-      </p>
-      {command.response.mode === "monitor" && isApproval && (
+    <Confirm
+      text={text}
+      yes={yes}
+      onCancel={onCancel}
+      onYes={async ({ reason, key }) => {
+        const path = `v1/commands/${encodeURIComponent(command.command_id)}/${decision}`;
+        acted(await post<Order>(path, { reason }, key));
+        onDone(`${isApproval ? "Approved" : "Rejected"}: ${nounOf(order)} of ${device}.`);
+      }}
+    >
+      {response.mode === "monitor" && isApproval && (
         <p>The pipeline only watches here: the decision is recorded, and nothing is cut.</p>
       )}
-      <label>
-        Reason, for the audit trail
-        <textarea
-          ref={field}
-          value={reason}
-          maxLength={500}
-          required
-          rows={2}
-          onInput={(event) => setReason(event.currentTarget.value)}
-        />
-      </label>
-      {problem !== "" && <p role="alert">{problem}</p>}
-      <p class="buttons">
-        <button type="submit" class="do" disabled={reason.trim() === "" || isSending || token.value === ""}>
-          {isApproval ? `Yes, ${command.release ? "release" : command.response.action} ${command.device_id}` : "Yes, reject it"}
-        </button>
-        <button type="button" onClick={onCancel}>
-          Back
-        </button>
-      </p>
-      {token.value === "" && <p class="quiet">A token is needed first: see above.</p>}
-    </form>
+    </Confirm>
   );
 }
 
-function TokenForm() {
-  const [given, setGiven] = useState("");
-  return (
-    <form
-      class="token no-print"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (given.trim() !== "") keep(given.trim());
-      }}
-    >
-      <p>
-        To decide anything, the page needs a token. It comes with the address that <code>andon</code> prints at its
-        start, or stands in <code>operator.token</code> in the data folder. It is kept in this tab only.
-      </p>
-      <label>
-        Token
-        <input
-          type="password"
-          autocomplete="off"
-          value={given}
-          onInput={(event) => setGiven(event.currentTarget.value)}
-        />
-      </label>{" "}
-      <button type="submit">Use it</button>
-    </form>
-  );
+function nounOf({ command }: Order): string {
+  return command.release ? "release" : actionNoun(command.response.action);
 }

@@ -1,6 +1,7 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { get, sentence } from "../net/client";
-import { clock, countsVersion, model, now } from "../state/session";
+import { clock, countsVersion, model, news, now } from "../state/session";
+import { useReading } from "../state/reading";
 import { go, to } from "../state/route";
 import type { DeviceRow } from "../wire";
 import { lampName, LAMPS, spoken } from "../words/names";
@@ -8,53 +9,84 @@ import { ageText } from "../words/time";
 import { Graded } from "../ui/lamp";
 
 const PAGE = 100;
+/** Most that the server gives at a time. */
+const AT_ONCE = 500;
+/** What is listed is read again at most this often while devices of it change. */
+const FOLLOW_MS = 1_000;
+/** And this often at least: no event tells when a device was last heard of. */
+const REFRESH_MS = 5_000;
+
+interface Found {
+  rows: DeviceRow[];
+  next: string | null;
+}
 
 /** Every device, page by page; searched and filtered by the server. */
 export function DevicesView({ query }: { query: URLSearchParams }) {
   const [lamp, text] = [query.get("lamp") ?? "", query.get("q") ?? ""];
   const key = `${lamp}/${text}`;
-  const [found, setFound] = useState<{ key: string; rows: DeviceRow[]; next: string | null }>();
-  const [after, setAfter] = useState({ key, id: "" });
-  const [problem, setProblem] = useState("");
-  const from = after.key === key ? after.id : "";
+  const [asked, setAsked] = useState({ key, count: PAGE });
+  const count = asked.key === key ? asked.count : PAGE;
+  const listed = useRef<ReadonlySet<string>>(new Set());
+  const ticks = useFollowing(listed, lamp !== "");
+  const { value: found, problem } = useReading(key, `${count}/${ticks}`, (signal) => read(lamp, text, count, signal));
+  const rows = found?.rows ?? null;
+  listed.current = useMemo(() => new Set(rows?.map((row) => row.device_id)), [rows]);
 
-  useEffect(() => {
-    const abort = new AbortController();
-    const asked = new URLSearchParams({ limit: String(PAGE) });
-    if (lamp !== "") asked.set("lamp", lamp);
-    if (text !== "") asked.set("q", text);
-    if (from !== "") asked.set("after", from);
-    get<{ devices: DeviceRow[]; next: string | null }>(`v1/devices?${asked}`, abort.signal)
-      .then(({ devices, next }) => {
-        setProblem("");
-        setFound((old) => ({
-          key,
-          rows: from !== "" && old?.key === key ? [...old.rows, ...devices] : devices,
-          next,
-        }));
-      })
-      .catch((error: unknown) => {
-        if (!abort.signal.aborted) setProblem(sentence(error));
-      });
-    return () => abort.abort();
-  }, [key, from]);
-
-  const rows = found?.key === key ? found.rows : null;
   return (
     <div class="page">
       <h1>Devices</h1>
       <Filters lamp={lamp} text={text} />
-      {problem !== "" && <p role="alert">{problem}</p>}
-      {rows === null && problem === "" && <div class="skeleton" aria-label="Reading" />}
+      {problem !== null && <p role="alert">{sentence(problem)}</p>}
+      {rows === null && problem === null && <div class="skeleton" aria-label="Reading" />}
       {rows?.length === 0 && <p class="quiet">No device fits.</p>}
       {rows !== null && rows.length > 0 && <Table rows={rows} />}
       {rows !== null && found?.next != null && (
-        <button type="button" onClick={() => setAfter({ key, id: found.next ?? "" })}>
+        <button type="button" onClick={() => setAsked({ key, count: count + PAGE })}>
           Show {PAGE} more
         </button>
       )}
     </div>
   );
+}
+
+/** So many rows, in as many pages as that takes. */
+async function read(lamp: string, text: string, count: number, signal: AbortSignal): Promise<Found> {
+  const rows: DeviceRow[] = [];
+  let next: string | null = null;
+  do {
+    const asked = new URLSearchParams({ limit: String(Math.min(AT_ONCE, count - rows.length)) });
+    if (lamp !== "") asked.set("lamp", lamp);
+    if (text !== "") asked.set("q", text);
+    if (next !== null) asked.set("after", next);
+    const page: { devices: DeviceRow[]; next: string | null } = await get(`v1/devices?${asked}`, signal);
+    rows.push(...page.devices);
+    next = page.next;
+  } while (next !== null && rows.length < count);
+  return { rows, next };
+}
+
+/** Grows when the list has to be read again: something was told of a device in it, or time went by. */
+function useFollowing(listed: { current: ReadonlySet<string> }, isFiltered: boolean): number {
+  const [ticks, setTicks] = useState(0);
+  const isNews = useRef(false);
+  const seen = useRef(news.value);
+  if (seen.current !== news.value) {
+    seen.current = news.value;
+    // A device that is not listed may belong there now.
+    isNews.current ||= isFiltered || [...seen.current].some((device) => listed.current.has(device));
+  }
+  useEffect(() => {
+    let readAt = Date.now();
+    const timer = setInterval(() => {
+      if (document.hidden || (!isNews.current && Date.now() - readAt < REFRESH_MS)) return;
+      isNews.current = false;
+      readAt = Date.now();
+      setTicks((count) => count + 1);
+    }, FOLLOW_MS);
+    return () => clearInterval(timer);
+  }, []);
+  return ticks;
 }
 
 function Filters({ lamp, text }: { lamp: string; text: string }) {

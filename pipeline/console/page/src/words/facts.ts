@@ -8,7 +8,7 @@ export interface Fact {
   text: string;
 }
 
-type Unit = "bytes" | "a" | "rpm" | "s" | "min" | "share" | "";
+type Unit = "bytes" | "a" | "rpm" | "s" | "min" | "share" | "name" | "";
 
 const SUFFIXES: readonly [string, Unit][] = [
   ["_a", "a"],
@@ -26,7 +26,7 @@ export function facts(value: unknown): Fact[] {
     return [{ name: "", text: told(value, "") }];
   }
   return Object.entries(value)
-    .filter(([, member]) => member !== null && member !== undefined)
+    .filter(([, member]) => member !== null && member !== undefined && member !== "")
     .map(([key, member]) => fact(key, member));
 }
 
@@ -39,6 +39,7 @@ function fact(key: string, value: unknown): Fact {
 
 function unitOf(key: string): Unit {
   if (NO_UNIT.has(key)) return "";
+  if (key === "port" || key === "ports") return "name";
   if (key.includes("bytes")) return "bytes";
   if (key.endsWith("_min")) return "min";
   if (key.endsWith("share") || key === "coverage") return "share";
@@ -48,7 +49,7 @@ function unitOf(key: string): Unit {
 function told(value: unknown, unit: Unit): string {
   if (typeof value === "number") return quantity(value, unit);
   if (typeof value === "boolean") return value ? "yes" : "no";
-  if (typeof value === "string") return value;
+  if (typeof value === "string") return moment(value);
   if (value === null || value === undefined) return "–";
   if (Array.isArray(value)) return list(value, unit);
   return facts(value)
@@ -56,9 +57,16 @@ function told(value: unknown, unit: Unit): string {
     .join(", ");
 }
 
+/** `2025-12-14T01:30:00.000000Z` is "2025-12-14 01:30:00 UTC"; any other text stays as it is. */
+function moment(text: string): string {
+  const parts = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z$/.exec(text);
+  return parts === null ? text : `${parts[1]} ${parts[2]} UTC`;
+}
+
 function list(items: readonly unknown[], unit: Unit): string {
   if (items.length === 0) return "none";
   const isRange = items.length === 2 && items.every((item) => typeof item === "number");
+  if (isRange && items[0] === items[1]) return told(items[0], unit);
   return items.map((item) => told(item, unit)).join(isRange ? " – " : ", ");
 }
 
@@ -76,6 +84,8 @@ export function quantity(value: number, unit: Unit): string {
       return `${digits(value)} min`;
     case "share":
       return `${digits(value * 100)} %`;
+    case "name":
+      return String(value);
     case "":
       return digits(value);
   }

@@ -88,6 +88,11 @@ export function isOver(state: OrderState): boolean {
   return state === "expired" || state === "released" || state === "rejected";
 }
 
+/** Whether enforcement points have been told of it and it has not ended. */
+export function isInForce(state: OrderState): boolean {
+  return state === "issued" || state === "acknowledged" || state === "failed" || state === "timed_out";
+}
+
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString("en-US")} ${count === 1 ? one : many}`;
 }

@@ -81,3 +81,18 @@ export function consequenceText(device: string, response: Response, isRelease: b
   const { cut, flows } = consequence(device, response, isRelease);
   return flows.length === 0 ? cut : `${cut} Stays up: ${flows.join(", ")}.`;
 }
+
+/** What a person does about a device of his own accord. */
+export type ByHand = "quarantine" | "release" | "suppress";
+
+/** The whole consequence of that, in words. */
+export function actConsequence(act: ByHand, device: string): string {
+  switch (act) {
+    case "quarantine":
+      return `${device} will lose every connection but its safety flows, until the hours are over or a person releases it. What it controls goes on without commands from outside.`;
+    case "release":
+      return `Everything that was cut for ${device} is open again, whatever its verdict says.`;
+    case "suppress":
+      return `For so long nothing more will be cut for ${device}, unless a rule of grade CRITICAL asks for it. What is in force already stays in force.`;
+  }
+}

@@ -12,6 +12,8 @@ export interface Point {
 export interface Drawing {
   /** SVG path data of each stretch in which the score was known. */
   paths: string[];
+  /** Where it stands now; null if that is not known. */
+  end: { x: number; y: number } | null;
   from: string;
   until: string;
 }
@@ -28,7 +30,8 @@ export function steps(history: readonly Point[], until: string | null, width: nu
   const end = Math.max(millis(until) ?? last.ms, last.ms);
   const scale = end === first.ms ? 0 : width / (end - first.ms);
   const x = (ms: number) => ((ms - first.ms) * scale).toFixed(1);
-  const y = (score: number) => (height - (Math.min(100, Math.max(0, score)) / 100) * height).toFixed(1);
+  const above = (score: number) => height - (Math.min(100, Math.max(0, score)) / 100) * height;
+  const y = (score: number) => above(score).toFixed(1);
   const paths: string[] = [];
   let path = "";
   known.forEach((point, index) => {
@@ -42,5 +45,6 @@ export function steps(history: readonly Point[], until: string | null, width: nu
     path += `H${x(next)}`;
   });
   if (path !== "") paths.push(path);
-  return { paths, from: first.at, until: new Date(end).toISOString() };
+  const now = last.score === null ? null : { x: (end - first.ms) * scale, y: above(last.score) };
+  return { paths, end: now, from: first.at, until: new Date(end).toISOString() };
 }

@@ -6,7 +6,7 @@ import { EventParser } from "../../src/net/sse";
 import { OpenVerdicts, PlantModel, total } from "../../src/state/model";
 import { parse } from "../../src/state/route";
 import { splitToken } from "../../src/state/token";
-import type { Board, Counts, VerdictRow } from "../../src/wire";
+import type { Board, Counts, Lamp, RiskEvent, VerdictRow } from "../../src/wire";
 
 function counts(given: Partial<Counts>): Counts {
   return { critical: 0, high: 0, medium: 0, low: 0, normal: 0, unknown: 0, ...given };
@@ -50,27 +50,81 @@ function verdict(given: Partial<VerdictRow>): VerdictRow {
   };
 }
 
-test("a verdict turns its lamp and the counts, and its clear turns them back", () => {
+function risk(device: string, lamp: Lamp): RiskEvent {
+  return { device_id: device, event_time: "2025-12-14T02:00:00Z", verdict_id: null, lamp, score: 0, trust: 100, band: "low" };
+}
+
+test("a verdict turns its lamp and the counts, and the risk after its end turns them back", () => {
   const model = new PlantModel(board());
-  assert.equal(model.verdict(verdict({})), "cell");
+  assert.equal(model.verdict(verdict({}), 2), "cell");
   assert.deepEqual(model.counts, counts({ high: 1, unknown: 1 }));
   assert.equal(model.light("agv-2")?.since, "2025-12-14T01:30:00Z");
-  model.verdict(verdict({ revision: 2, state: "cleared" }));
-  assert.deepEqual(model.segments.get("cell")?.counts, counts({ normal: 1, unknown: 1 }));
+  model.verdict(verdict({ revision: 2, state: "cleared" }), 3);
+  model.risk(risk("agv-2", "unknown"), 4);
+  assert.deepEqual(model.segments.get("cell")?.counts, counts({ unknown: 2 }));
+  assert.equal(model.light("agv-2")?.since, null);
   assert.equal(total(model.counts), 2);
 });
 
 test("lamps keep the order they came in, whatever happens to them", () => {
   const model = new PlantModel(board());
-  model.verdict(verdict({ grade: "CRITICAL" }));
+  model.verdict(verdict({ grade: "CRITICAL" }), 2);
   assert.deepEqual(model.segments.get("cell")?.groups?.[0]?.lights.map(({ id }) => id), ["agv-2", "agv-1"]);
 });
 
-test("a change of a lamp that is not loaded asks for a recount and invents nothing", () => {
+test("an answer that events have overtaken turns nothing back, and one that is newer does", () => {
   const model = new PlantModel(board());
-  assert.equal(model.verdict(verdict({ device_id: "ip:10.0.0.9" })), null);
+  const light = model.light("agv-2");
+  model.verdict(verdict({}), 7);
+  model.recount({ ...board(), seq: "b-5" });
+  assert.equal(light?.lamp, "high");
+  assert.deepEqual(model.counts, counts({ high: 1, unknown: 1 }));
+  model.recount({ ...board(), seq: "b-9" });
+  assert.equal(light?.lamp, "normal");
+  assert.equal(model.light("agv-2"), light, "the lamp stays where it hangs");
+  // The stream is behind: what it tells is in the answer already.
+  model.verdict(verdict({ grade: "CRITICAL" }), 8);
+  assert.equal(light?.lamp, "normal");
+  // Of another process nothing is comparable.
+  model.recount({ ...board(), seq: "other-99", counts: counts({ critical: 2 }) });
+  assert.deepEqual(model.counts, counts({ normal: 1, unknown: 1 }));
+});
+
+test("a lamp is drawn again once it turns or its order moves, and no other one is", () => {
+  const model = new PlantModel(board());
+  assert.deepEqual(model.takeTouched(), []);
+  assert.equal(model.reword("agv-2"), "cell");
+  assert.equal(model.reword("nobody"), null);
+  assert.deepEqual(model.takeTouched().map(({ id, changes }) => [id, changes]), [["agv-2", 0]]);
+  model.risk(risk("agv-1", "normal"), 2);
+  assert.deepEqual(model.takeTouched().map(({ id, changes }) => [id, changes]), [["agv-1", 1]]);
+  model.recount({ ...board(), seq: "b-9" });
+  assert.deepEqual(model.takeTouched().map(({ id, changes }) => [id, changes]), [["agv-2", 0], ["agv-1", 2]]);
+});
+
+function large(seq: string, given: Partial<Counts>): Board {
+  return { seq, at: null, counts: counts(given), segments: [{ id: "cell", counts: counts(given), lamps: null }] };
+}
+
+test("what is not in the inventory has no lamp and no count", () => {
+  const model = new PlantModel(board());
+  assert.equal(model.verdict(verdict({ device_id: "ip:10.0.0.9" }), 2), null);
+  assert.equal(model.isRough, false);
+  assert.equal(total(model.counts), 2);
+});
+
+test("a change of a lamp that is not loaded asks for a recount and invents nothing", () => {
+  const model = new PlantModel(large("b-1", { normal: 2 }));
+  assert.equal(model.verdict(verdict({}), 5), null);
   assert.equal(model.isRough, true);
   assert.equal(total(model.counts), 2);
+  // Asked for before the event: what it says is older, so it is asked for again.
+  model.recount(large("b-4", { normal: 2 }));
+  assert.equal(model.isRough, true);
+  model.recount(large("b-5", { normal: 1, high: 1 }));
+  assert.equal(model.isRough, false);
+  model.recount(large("b-2", { normal: 2 }));
+  assert.deepEqual(model.counts, counts({ normal: 1, high: 1 }));
 });
 
 test("open verdicts are listed worst first, then newest first; a revision counts once", () => {
@@ -82,6 +136,7 @@ test("open verdicts are listed worst first, then newest first; a revision counts
   assert.equal(open.apply(verdict({ verdict_id: "new" })), false);
   assert.equal(open.apply(verdict({ verdict_id: "new", revision: 2, state: "cleared" })), true);
   assert.equal(open.has("new"), false);
+  assert.equal(open.of("agv-2")?.verdict_id, "worst", "the device's own is another");
 });
 
 test("a stream is read alike wherever it is cut", () => {

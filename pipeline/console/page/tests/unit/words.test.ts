@@ -34,6 +34,12 @@ test("facts have the units of their keys", () => {
     told.map(({ name, text }) => `${name}: ${text}`),
     ["bytes: 500 MB", "current: 2 A – 8 A", "silent: 5 min", "upload share: 40 %", "port: 22"],
   );
+  // A port is a name, a range without width a value, an empty text nothing, a moment one for people.
+  const others = facts({ port: 44818, bytes: [5e6, 5e6], note: "", start: "2025-12-14T01:30:00.000000Z" });
+  assert.deepEqual(
+    others.map(({ name, text }) => `${name}: ${text}`),
+    ["port: 44818", "bytes: 5 MB", "start: 2025-12-14 01:30:00 UTC"],
+  );
 });
 
 test("numbers keep three digits and round up to the next unit", () => {

@@ -65,8 +65,8 @@ pub(super) async fn list(
     Ok(answer(Page { commands, next }))
 }
 
-/// The commands of a device, newest first.
-pub(super) fn of(feed: &Feed, device: &DeviceId) -> Vec<Order> {
+/// The commands of a device with their lives, newest first.
+pub(super) fn of(feed: &Feed, device: &DeviceId) -> Vec<OrderHistory> {
     let sought = Sought {
         scope: OrderScope::All,
         device: Some(device.clone()),
@@ -74,7 +74,10 @@ pub(super) fn of(feed: &Feed, device: &DeviceId) -> Vec<Order> {
         after: None,
     };
     let found = feed.board.orders().list(&sought);
-    found.iter().map(|found| found.order.clone()).collect()
+    found
+        .iter()
+        .map(|found| OrderHistory::clone(found))
+        .collect()
 }
 
 /// One command with its life.

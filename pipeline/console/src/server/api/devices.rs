@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use andon_schemas::identity::DeviceId;
-use andon_schemas::order::Order;
+use andon_schemas::order::OrderHistory;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Asked, Feed, answer, commands, limit, not_found, with_part};
+use crate::board::signals::Signal;
 use crate::board::wire::{DeviceRow, RiskPoint, VerdictRow};
 use crate::board::{Lamp, Searched};
 use crate::server::problem::Problem;
@@ -57,11 +58,10 @@ pub(super) async fn list(
 pub(super) struct Device {
     #[serde(flatten)]
     row: DeviceRow,
-    firmware: Option<String>,
     owner: Option<DeviceId>,
     risk_history: Vec<RiskPoint>,
     verdicts: Vec<Arc<VerdictRow>>,
-    commands: Vec<Order>,
+    commands: Vec<OrderHistory>,
 }
 
 /// All about one device.
@@ -79,11 +79,38 @@ pub(super) async fn one(
     let open = open.and_then(|id| board.whole_verdict(id));
     let device = Device {
         row,
-        firmware: None,
         owner,
         risk_history: board.risk_history(&id),
         verdicts: board.verdicts_of(&id),
         commands,
     };
     with_part(&device, "open", open.as_deref())
+}
+
+/// What the open verdict of a device measured.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Signals")]
+pub(super) struct Measured {
+    device_id: DeviceId,
+    /// The verdict; null if none is open.
+    verdict_id: Option<Arc<str>>,
+    signals: Vec<Signal>,
+}
+
+/// The windows behind what is open for a device, against what was expected.
+pub(super) async fn signals(
+    State(feed): State<Feed>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = id.to_lowercase();
+    let Some((row, _)) = feed.board.device(&id, feed.is_silent()) else {
+        return Err(not_found("device", &id));
+    };
+    let open = row.verdict_id.as_ref();
+    let entry = open.and_then(|id| feed.board.verdict_of(id));
+    Ok(answer(Measured {
+        device_id: row.device_id,
+        verdict_id: row.verdict_id,
+        signals: entry.map(|entry| entry.signals).unwrap_or_default(),
+    }))
 }

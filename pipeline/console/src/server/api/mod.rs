@@ -57,6 +57,7 @@ pub(super) fn router(feed: Feed) -> Router {
         .route("/v1/status", get(plant::status))
         .route("/v1/devices", get(devices::list))
         .route("/v1/devices/{id}", get(devices::one))
+        .route("/v1/devices/{id}/signals", get(devices::signals))
         .route("/v1/verdicts", get(verdicts::list))
         .route("/v1/verdicts/{id}", get(verdicts::one))
         .route("/v1/risk", post(risk::many))

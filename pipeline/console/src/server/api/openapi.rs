@@ -108,6 +108,12 @@ const ROUTES: &[Route] = &[
     )
     .may_lack(),
     Route::get(
+        "/v1/devices/{id}/signals",
+        "What the open verdict of a device measured, against what was expected.",
+        schema_of::<devices::Measured>,
+    )
+    .may_lack(),
+    Route::get(
         "/v1/verdicts",
         "Verdicts: open ones worst first, then those that are over.",
         schema_of::<verdicts::Page>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
-use andon_schemas::order::Order;
+use andon_schemas::order::OrderHistory;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Asked, Feed, answer, commands, limit, not_found, with_part};
+use crate::board::signals::Signal;
 use crate::board::wire::{RevisionRow, VerdictRow};
 use crate::board::{Cursor, Wanted};
 use crate::server::problem::Problem;
@@ -67,7 +68,9 @@ pub(super) async fn list(
 #[derive(Serialize, JsonSchema)]
 pub(super) struct About {
     revisions: Vec<RevisionRow>,
-    commands: Vec<Order>,
+    /// What they measured, where it can be drawn.
+    signals: Vec<Signal>,
+    commands: Vec<OrderHistory>,
 }
 
 /// The newest revision of a verdict, whole.
@@ -79,9 +82,10 @@ pub(super) async fn one(
         return Err(not_found("verdict", &id));
     };
     let mut commands = commands::of(&feed, &entry.row.device_id);
-    commands.retain(|order| order.command.verdict_id == id);
+    commands.retain(|kept| kept.order.command.verdict_id == id);
     let about = About {
         revisions: entry.revisions,
+        signals: entry.signals,
         commands,
     };
     with_part(&about, "verdict", Some(&entry.whole))

@@ -15,13 +15,18 @@ export function BoardView() {
       <div class="lines">
         <h1 class="hidden">Board of {plant.value.site}</h1>
         <Stillness />
-        {plant.value.lines.map((line) => (
+        {lastOutside(plant.value.lines).map((line) => (
           <Line key={line.name} name={line.name} />
         ))}
         <Key />
       </div>
     </div>
   );
+}
+
+/** What stands in no line comes after the lines. */
+function lastOutside<T extends { name: string }>(lines: readonly T[]): T[] {
+  return [...lines.filter(({ name }) => name !== ""), ...lines.filter(({ name }) => name === "")];
 }
 
 function Line({ name }: { name: string }) {

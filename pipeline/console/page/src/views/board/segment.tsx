@@ -9,7 +9,7 @@ import { Strip } from "./strip";
 
 /** One segment of a line: its lamps, or its strip where the plant is too large for lamps. */
 export function SegmentTile({ segment }: { segment: PlantSegment }) {
-  const version = segmentVersion(segment.id).value ?? 0;
+  void segmentVersion(segment.id).value;
   const known = model.value?.segments.get(segment.id);
   if (known === undefined || segment.devices === 0) return null;
   const name = segment.name === "" ? segment.id : segment.name;
@@ -27,7 +27,7 @@ export function SegmentTile({ segment }: { segment: PlantSegment }) {
               <span class="type">
                 {spoken(group.type)} <small>{group.lights.length.toLocaleString("en-US")}</small>
               </span>
-              <Lights lights={group.lights} version={version} />
+              <Lights lights={group.lights} />
             </div>
           ))}
         </div>
@@ -39,7 +39,7 @@ export function SegmentTile({ segment }: { segment: PlantSegment }) {
 /** A segment on a page of its own, always in lamps. */
 export function SegmentView({ id }: { id: string }) {
   const [problem, setProblem] = useState("");
-  const version = segmentVersion(id).value ?? 0;
+  void segmentVersion(id).value;
   const known = model.value?.segments.get(id);
   const isMissing = known !== undefined && known.groups === null;
   useEffect(() => {
@@ -66,7 +66,7 @@ export function SegmentView({ id }: { id: string }) {
           <h2>
             {spoken(group.type)} <small>{plural(group.lights.length, "device")}</small>
           </h2>
-          <Lights lights={group.lights} version={version} />
+          <Lights lights={group.lights} />
         </section>
       ))}
     </div>

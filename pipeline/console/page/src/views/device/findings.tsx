@@ -1,19 +1,26 @@
 import { clock } from "../../state/session";
-import type { Finding, Source, Verdict } from "../../wire";
+import type { Finding, Signal, Source, Verdict } from "../../wire";
 import { digits, facts } from "../../words/facts";
 import { lampOf, pattern } from "../../words/names";
 import { Graded } from "../../ui/lamp";
+import { Chart } from "./chart";
 
-/** The verdict in words, and below it each finding with what was seen and what was expected. */
-export function Findings({ verdict }: { verdict: Verdict }) {
+/** Each finding of a verdict with what was seen and what was expected. */
+export function Findings({ verdict, signals }: { verdict: Verdict; signals: readonly Signal[] }) {
+  // What several findings of a detector measured is one line: it is drawn with the first of them.
+  const first = (finding: Finding, index: number) =>
+    verdict.findings.findIndex(({ detector }) => detector === finding.detector) === index;
   return (
     <>
-      <p class="headline">{verdict.sentence}</p>
       <section>
         <h2>What was found</h2>
         <ol class="findings">
-          {verdict.findings.map((finding) => (
-            <FindingItem key={`${finding.detector}/${finding.window.start}`} finding={finding} />
+          {verdict.findings.map((finding, index) => (
+            <FindingItem
+              key={`${finding.detector}/${finding.window.start}/${index}`}
+              finding={finding}
+              signals={first(finding, index) ? signals.filter(({ detector }) => detector === finding.detector) : []}
+            />
           ))}
         </ol>
         <p class="quiet">
@@ -31,7 +38,7 @@ export function Findings({ verdict }: { verdict: Verdict }) {
   );
 }
 
-function FindingItem({ finding }: { finding: Finding }) {
+function FindingItem({ finding, signals }: { finding: Finding; signals: readonly Signal[] }) {
   const grade = finding.counts_as ?? finding.grade;
   return (
     <li class={finding.active ? "finding" : "finding over"}>
@@ -42,6 +49,13 @@ function FindingItem({ finding }: { finding: Finding }) {
         {finding.count > 1 && <small>seen {finding.count.toLocaleString("en-US")} times</small>}
       </h3>
       <p>{finding.sentence}</p>
+      {signals.length > 0 && (
+        <div class="charts">
+          {signals.map((signal) => (
+            <Chart key={signal.name} signal={signal} />
+          ))}
+        </div>
+      )}
       <div class="versus">
         <Side name="Seen" value={finding.observed} />
         <Side name="Expected" value={finding.expected} />

@@ -1,11 +1,13 @@
-import { useEffect, useState } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import { get, sentence } from "../../net/client";
 import { clock, news, now } from "../../state/session";
+import { useReading } from "../../state/reading";
 import { to } from "../../state/route";
-import type { Device, Verdict, VerdictDetail, VerdictRow } from "../../wire";
-import { lampName, lampOf, spoken } from "../../words/names";
+import type { Device, OrderHistory, Verdict, VerdictDetail, VerdictRow } from "../../wire";
+import { isOver, lampName, lampOf, spoken } from "../../words/names";
 import { ageText } from "../../words/time";
 import { Graded, Sign } from "../../ui/lamp";
+import { Acts } from "./acts";
 import { Findings } from "./findings";
 import { Orders } from "./orders";
 import { RiskLine } from "./risk";
@@ -17,31 +19,16 @@ interface Loaded {
 
 /** A device with the verdict that is open for it, or with the one that the address names. */
 export function DeviceView({ id, verdictId }: { id?: string; verdictId?: string }) {
-  const key = id ?? verdictId ?? "";
-  const [loaded, setLoaded] = useState<Loaded & { key: string }>({ key: "", device: null, detail: null });
-  const [problem, setProblem] = useState("");
-  const isCurrent = loaded.key === key;
-  const device = isCurrent ? loaded.device : null;
-  const detail = isCurrent ? loaded.detail : null;
-  const of = device?.device_id ?? id;
-  const [reads, setReads] = useState(0);
-  const said = news.value;
-
-  useEffect(() => {
-    if (of !== undefined && said.has(of)) setReads((count) => count + 1);
-  }, [said, of]);
-  useEffect(() => {
-    const abort = new AbortController();
-    read(abort.signal, id, verdictId)
-      .then((found) => {
-        setLoaded({ key, ...found });
-        setProblem("");
-      })
-      .catch((error: unknown) => {
-        if (!abort.signal.aborted) setProblem(sentence(error));
-      });
-    return () => abort.abort();
-  }, [key, reads]);
+  const key = verdictId === undefined ? `device ${id}` : `verdict ${verdictId}`;
+  const of = useRef(id);
+  const isNews = of.current !== undefined && news.value.has(of.current);
+  // What was said last of the device; of others nothing is read.
+  const said = useRef(news.value);
+  if (isNews) said.current = news.value;
+  const { value, problem: failure } = useReading(key, said.current, (signal) => read(signal, id, verdictId));
+  const [device, detail] = [value?.device ?? null, value?.detail ?? null];
+  of.current = device?.device_id ?? detail?.verdict.device_id ?? id;
+  const problem = failure === null ? "" : sentence(failure);
 
   if (device === null && detail === null) {
     return (
@@ -52,26 +39,39 @@ export function DeviceView({ id, verdictId }: { id?: string; verdictId?: string 
     );
   }
   const verdict = detail?.verdict ?? device?.open ?? null;
+  const orders = ordersOf(device, verdictId === undefined ? null : detail);
   return (
     <article class="page device">
       {problem !== "" && <p role="alert">{problem} What is shown is older.</p>}
       <Title device={device} verdict={verdict} />
-      {verdict === null ? (
-        <p class="headline">Nothing is open for this device.{lastOf(device?.verdicts ?? [])}</p>
-      ) : (
-        <Findings verdict={verdict} />
-      )}
+      <p class="headline">
+        {verdict?.sentence ?? `Nothing is open for this device.${lastOf(device?.verdicts ?? [])}`}
+      </p>
       <div class="columns">
-        <section>
-          <h2>Risk over time</h2>
-          <RiskLine history={device?.risk_history ?? []} />
-        </section>
-        <Orders orders={detail?.commands ?? device?.commands ?? []} response={verdict?.response ?? null} />
+        <div class="aside">
+          <Orders orders={orders} response={verdict?.response ?? null} />
+          {device !== null && <Acts device={device.device_id} orders={device.commands} />}
+          <section>
+            <h2>Risk over time</h2>
+            <RiskLine history={device?.risk_history ?? []} />
+          </section>
+        </div>
+        <div>
+          {verdict !== null && <Findings verdict={verdict} signals={detail?.signals ?? []} />}
+          {detail !== null && detail.revisions.length > 1 && <Revisions detail={detail} />}
+          <Earlier rows={device?.verdicts ?? []} shown={verdict?.verdict_id ?? ""} />
+        </div>
       </div>
-      {detail !== null && detail.revisions.length > 1 && <Revisions detail={detail} />}
-      <Earlier rows={device?.verdicts ?? []} shown={verdict?.verdict_id ?? ""} />
     </article>
   );
+}
+
+/** All of a device; of one verdict what it brought about, and what else is in force or waits. */
+function ordersOf(device: Device | null, detail: VerdictDetail | null): OrderHistory[] {
+  const all = device?.commands ?? [];
+  if (detail === null) return all;
+  const own = new Set(detail.commands.map(({ command }) => command.command_id));
+  return [...all.filter(({ command, state }) => !own.has(command.command_id) && !isOver(state)), ...detail.commands];
 }
 
 async function read(signal: AbortSignal, id?: string, verdictId?: string): Promise<Loaded> {
@@ -108,10 +108,9 @@ function Title({ device, verdict }: { device: Device | null; verdict: Verdict | 
     ["Segment", device?.segment ?? verdict?.segment ?? "–"],
     ["Risk class", device?.risk_class ?? verdict?.risk_class ?? "–"],
     ["Safety-critical", device === null ? "–" : device.safety_critical ? "yes" : "no"],
-    ["Owner", device?.owner ?? "–"],
-    ["Firmware", firmwareText(device?.firmware)],
     ["Last seen", seenText(device)],
   ];
+  if (device?.owner != null) facts.push(["Speaks through", device.owner]);
   return (
     <header class="title">
       <p class={`state ${lamp}`}>
@@ -148,25 +147,17 @@ function seenText(device: Device | null): string {
   return `${clock.value.day(device.last_seen)}, ${ageText(device.last_seen, now.value)}`;
 }
 
-function firmwareText(firmware: unknown): string {
-  if (typeof firmware === "string") return firmware;
-  if (typeof firmware === "object" && firmware !== null && "version" in firmware) {
-    return String(firmware.version);
-  }
-  return "–";
-}
-
 function Revisions({ detail }: { detail: VerdictDetail }) {
   return (
     <section>
       <h2>How it went on</h2>
       <ol class="revisions">
-        {detail.revisions.map((revision) => (
+        {detail.revisions.map((revision, index, all) => (
           <li key={revision.revision}>
             <time dateTime={revision.at}>{clock.value.day(revision.at)}</time>
             <Graded lamp={lampOf(revision.grade)} />
             <span class="quiet">{revision.state}</span>
-            <span>{revision.sentence}</span>
+            <span>{revision.sentence === all[index - 1]?.sentence ? "" : revision.sentence}</span>
           </li>
         ))}
       </ol>

@@ -1,17 +1,19 @@
 import { clock } from "../../state/session";
 import { to } from "../../state/route";
-import type { Order, Response } from "../../wire";
+import type { OrderHistory, Response } from "../../wire";
 import { consequence, orderText } from "../../words/response";
-import { actionDone, actionNoun } from "../../words/names";
+import { actionDone, actionNoun, isOver, orderState } from "../../words/names";
+
+const OVER_SHOWN = 5;
 
 /** What is being done: the orders and their state, else what the verdict asks for. */
-export function Orders({ orders, response }: { orders: readonly Order[]; response: Response | null }) {
+export function Orders({ orders, response }: { orders: readonly OrderHistory[]; response: Response | null }) {
   return (
     <section>
       <h2>What is being done</h2>
       {orders.length === 0 ? <Asked response={response} /> : null}
       <ol class="orders">
-        {orders.map((order) => (
+        {worthShowing(orders).map((order) => (
           <OrderItem key={order.command.command_id} order={order} />
         ))}
       </ol>
@@ -19,7 +21,13 @@ export function Orders({ orders, response }: { orders: readonly Order[]; respons
   );
 }
 
-function OrderItem({ order }: { order: Order }) {
+/** What is not over, and the newest of what is. */
+function worthShowing(orders: readonly OrderHistory[]): OrderHistory[] {
+  let over = 0;
+  return orders.filter((order) => !isOver(order.state) || (over += 1) <= OVER_SHOWN);
+}
+
+function OrderItem({ order }: { order: OrderHistory }) {
   const { command } = order;
   const meant = consequence(command.device_id, command.response, command.release);
   return (
@@ -31,11 +39,37 @@ function OrderItem({ order }: { order: Order }) {
           {order.by !== null && `, by ${order.by}`}
         </span>
       </p>
-      <p>{meant.cut}</p>
-      <Flows stays={meant.stays} flows={meant.flows} />
-      {order.note !== "" && <p class="quiet">{order.note}</p>}
+      {!isOver(order.state) && (
+        <>
+          <p>{meant.cut}</p>
+          <Flows stays={meant.stays} flows={meant.flows} />
+        </>
+      )}
+      {order.note !== "" && order.note !== order.history.at(-1)?.reason && <p class="quiet">{order.note}</p>}
+      <Life order={order} />
       {order.state === "proposed" && <a href={to.approvals}>Decide under Approvals</a>}
     </li>
+  );
+}
+
+/** Every step of a command: when, what it was from then on, by whom, and why. */
+function Life({ order }: { order: OrderHistory }) {
+  if (order.history.length === 0) return null;
+  return (
+    <ol class="life" aria-label="Its steps">
+      {order.history.map(({ at, state, by, reason }, index) => (
+        <li key={index}>
+          <time dateTime={at} title={clock.value.full(at)}>
+            {clock.value.day(at)}
+          </time>
+          <span>
+            {state === "issued" && order.command.response.mode === "monitor" ? "said" : orderState(state)}
+            {by !== null && ` by ${by}`}
+            {reason !== "" && <span class="quiet">: {reason}</span>}
+          </span>
+        </li>
+      ))}
+    </ol>
   );
 }
 

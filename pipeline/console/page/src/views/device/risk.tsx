@@ -2,7 +2,7 @@ import { clock, now } from "../../state/session";
 import type { Device } from "../../wire";
 import { steps } from "../../words/steps";
 
-const [WIDTH, HEIGHT] = [560, 120];
+const [WIDTH, HEIGHT] = [300, 96];
 /** Where the bands of risk begin. */
 const BANDS: readonly [number, string][] = [
   [50, "medium"],
@@ -17,7 +17,7 @@ export function RiskLine({ history }: { history: Device["risk_history"] }) {
   const told = last?.score == null ? "unknown" : `${last.score} of 100, ${last.band}`;
   return (
     <figure class="risk">
-      <svg viewBox={`-4 -6 ${WIDTH + 80} ${HEIGHT + 12}`} role="img" aria-label={`Risk over time, now ${told}`}>
+      <svg viewBox={`-4 -6 ${WIDTH + 76} ${HEIGHT + 12}`} role="img" aria-label={`Risk over time, now ${told}`}>
         {BANDS.map(([score, name]) => {
           const y = HEIGHT - (score / 100) * HEIGHT;
           return (
@@ -33,6 +33,7 @@ export function RiskLine({ history }: { history: Device["risk_history"] }) {
         {drawing.paths.map((path) => (
           <path key={path} class="curve" d={path} />
         ))}
+        {drawing.end !== null && <circle class="dot" cx={drawing.end.x} cy={drawing.end.y} r="3" />}
       </svg>
       <figcaption>
         <span>{clock.value.day(drawing.from)}</span>

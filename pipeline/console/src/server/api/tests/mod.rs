@@ -2,6 +2,7 @@
 
 mod access;
 mod plant;
+mod signals;
 mod streams;
 mod tls;
 

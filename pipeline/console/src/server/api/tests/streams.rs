@@ -109,6 +109,26 @@ fn changes_come_as_they_happen_with_what_a_row_shows() {
 }
 
 #[test]
+fn the_end_of_a_verdict_comes_with_what_its_lamp_is_then() {
+    let console = Console::new();
+    let mut listener = Listener::of(&console, None);
+    while listener.status()["clients"] != 1 {}
+    let id = device(0);
+    console
+        .board
+        .verdict(&verdict(&id, "v1", 1, "raised", "HIGH"));
+    assert_eq!(listener.next().kind, "verdict");
+    let mut over = verdict(&id, "v1", 2, "cleared", "HIGH");
+    over.risk = andon_schemas::verdict::Risk::UNKNOWN;
+    console.board.verdict(&over);
+    assert_eq!(listener.next().data["state"], "cleared");
+    let then = listener.next();
+    assert_eq!(then.kind, "risk");
+    // Silent for too long: its end is not its health.
+    assert_eq!(then.data["lamp"], "unknown");
+}
+
+#[test]
 fn whoever_follows_reads_all_again_when_the_plant_is_another() {
     let console = Console::new();
     let mut listener = Listener::of(&console, None);

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser } from "playwright-core";
+import type { VerdictRow } from "../../../src/wire";
+import { launch, Look, told, type Scheme } from "../look";
+
+const url = told("PAGE_URL");
+let browser: Browser;
+
+before(async () => {
+  browser = await launch();
+});
+after(() => browser.close());
+
+/** The verdict that the demo is about: found at 02:30. */
+async function worst(look: Look): Promise<VerdictRow> {
+  await look.page.locator(".incident").first().waitFor();
+  const { verdicts } = await look.ask<{ verdicts: VerdictRow[] }>("v1/verdicts?state=open&limit=500");
+  const row = verdicts.find(({ grade }) => grade === "CRITICAL");
+  assert.ok(row);
+  return row;
+}
+
+for (const width of [1440, 390]) {
+  for (const scheme of ["light", "dark"] as Scheme[]) {
+    test(`every view holds at ${width} px, ${scheme}`, async () => {
+      const look = await Look.open(browser, url, width, scheme);
+      const row = await worst(look);
+      const views: [string, string, string][] = [
+        ["board", "#/", ".lights .light"],
+        ["segment", `#/segments/${encodeURIComponent(row.segment)}`, ".alone .light"],
+        ["devices", "#/devices", "table.devices a"],
+        ["verdict", `#/verdicts/${row.verdict_id}`, ".finding"],
+        ["device", `#/devices/${row.device_id}`, ".finding"],
+        ["approvals", "#/approvals", "h1"],
+        ["health", "#/health", ".figures"],
+        ["nowhere", "#/no-such-view", "h1"],
+      ];
+      for (const [name, fragment, ready] of views) {
+        await look.go(fragment, ready);
+        await look.shot(`${name}-${width}-${scheme}`);
+        await look.mustHold(`${name} at ${width} px, ${scheme}`);
+      }
+      await look.close();
+    });
+  }
+}
