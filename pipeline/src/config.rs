@@ -141,14 +141,6 @@ struct PrincipalFile {
 }
 
 impl Config {
-    /// Whether whoever sends messages can prove who he is.
-    pub fn proves_senders(&self) -> bool {
-        match &self.mqtt {
-            Mqtt::Listen(_) => true,
-            Mqtt::Broker(broker) => broker.trusted_topics,
-        }
-    }
-
     /// Reads the file, if there is one; the command line wins over it.
     ///
     /// # Errors

@@ -54,7 +54,9 @@ impl Enforcing {
         let indicators = folder.join("hostile.txt");
         fs::write(&indicators, format!("{HOSTILE}\n")).unwrap();
         let mut config = format!(
-            "mode = \"enforce\"\ninventory = {inventory:?}\nindicators = [{indicators:?}]\n"
+            "mode = \"enforce\"\ninventory = \"{}\"\nindicators = [\"{}\"]\n",
+            inventory.display(),
+            indicators.display()
         );
         for (name, role) in [
             (ENFORCER, "enforcer"),
@@ -267,6 +269,11 @@ fn commands_live_from_the_verdict_to_the_answer_and_the_release_across_a_crash()
     plant.until(gateway, "timed_out");
     assert!(plant.run.terminate().success());
 
+    what_is_left_of_it(&plant);
+}
+
+/// The audit trail and the rejects of that run.
+fn what_is_left_of_it(plant: &Enforcing) {
     let audit = plant.audit();
     let events: Vec<&str> = audit.iter().map(|entry| entry.event.as_str()).collect();
     let number = |event: &str| events.iter().filter(|e| **e == event).count();

@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 
+use andon_schemas::hex;
 use andon_schemas::incident::{Incident, Judgement};
 use andon_schemas::time::{EventTime, Span};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
@@ -32,15 +33,11 @@ fn uuid(namespace: &[u8; 16], name: &str) -> String {
     bytes.copy_from_slice(&hash.as_ref()[..16]);
     bytes[6] = bytes[6] & 0x0f | 0x50;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let (a, b, c, d, e) = (
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    );
-    format!("{a}-{b}-{c}-{d}-{e}")
+    let mut text = hex(&bytes);
+    for at in [20, 16, 12, 8] {
+        text.insert(at, '-');
+    }
+    text
 }
 
 /// An address or a name that others can look for.
@@ -55,9 +52,8 @@ impl<'a> Observable<'a> {
         let kind = match destination.parse::<IpAddr>() {
             Ok(IpAddr::V4(address)) if is_outside(address) => "ipv4-addr",
             Ok(IpAddr::V6(address)) if address.segments()[0] & 0xe000 == 0x2000 => "ipv6-addr",
-            Ok(_) => return None,
             Err(_) if is_domain(destination) => "domain-name",
-            Err(_) => return None,
+            Ok(_) | Err(_) => return None,
         };
         Some(Self {
             kind,

@@ -282,8 +282,8 @@ impl Incidents {
 
     /// Lets go of what has been quiet for long, and of the quietest where there are too many.
     fn forget(&mut self, now: EventTime) {
-        let is_stale = |(last, _): &&(EventTime, String)| *last + KEPT < now;
-        while self.over.first().filter(is_stale).is_some() || self.kept.len() >= INCIDENTS_MAX {
+        let is_stale = |(last, _): &(EventTime, String)| *last + KEPT < now;
+        while self.over.first().is_some_and(is_stale) || self.kept.len() >= INCIDENTS_MAX {
             let Some((_, id)) = self.over.pop_first().or_else(|| self.open.pop_first()) else {
                 break;
             };

@@ -197,9 +197,10 @@ fn act(
 
 fn line_of(order: &Order) -> String {
     let response = &order.command.response;
-    let note = match order.note.is_empty() {
-        true => String::new(),
-        false => format!(": {}", printable(&order.note)),
+    let note = if order.note.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", printable(&order.note))
     };
     format!(
         "{} of {} ({}), {}{note}",

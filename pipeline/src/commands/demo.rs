@@ -217,7 +217,7 @@ impl Show<'_> {
                 self.core.refusal(&refusal, now)?;
             }
             while let Ok(asked) = self.asked.try_recv() {
-                self.act(asked, now, out)?;
+                self.act(&asked, now, out)?;
             }
             self.flush(now, out)?;
             self.core.tell(true)?;
@@ -261,7 +261,7 @@ impl Show<'_> {
         Ok(())
     }
 
-    fn act(&mut self, asked: Asked, now: EventTime, out: &mut impl Write) -> anyhow::Result<()> {
+    fn act(&mut self, asked: &Asked, now: EventTime, out: &mut impl Write) -> anyhow::Result<()> {
         let mut act = asked.act.clone();
         act.at = now;
         self.core.act(act)?;

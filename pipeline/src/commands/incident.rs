@@ -208,9 +208,10 @@ fn verify(args: &VerifyArgs, format: Format, out: &mut impl Write) -> anyhow::Re
             }
         }
     }
-    Ok(match problems.is_empty() {
-        true => Outcome::Done,
-        false => Outcome::Failed,
+    Ok(if problems.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::Failed
     })
 }
 

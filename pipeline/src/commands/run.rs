@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use andon_emit::terminal::verdict_line;
+use andon_engine::Plant;
 use andon_ingest::delivery::Delivery;
 use andon_ingest::log::{Body, Log};
 use andon_schemas::command::Mode;
@@ -28,7 +29,7 @@ use crate::exit::{Outcome, usage};
 use crate::live::acts::{Acts, Asked};
 use crate::live::core::Core;
 use crate::live::message::{Message, Read};
-use crate::live::source::Source;
+use crate::live::source::{Source, proves_senders};
 use crate::results::{Results, write_json};
 use crate::siem::Siem;
 use crate::signals::Stop;
@@ -85,16 +86,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         access::note_url(&config.data, &teller.url())?;
     }
     let log = past.log(&config.data, source.settle.clone())?;
-    let mut results = Results::go_on(&config.data)?;
-    if !config.proves_senders() {
-        results = results.unheard();
-        if config.mode == Mode::Enforce && !plant.inventory().enforcement.enforcers.is_empty() {
-            tracing::warn!(
-                "the inventory lists enforcers, and what they answer is not believed: say \
-                 `trusted_topics = true` under [mqtt] if the broker's rules bind topics to identities"
-            );
-        }
-    }
+    let mut results = results(&config, &plant)?;
     results.measured_against(&blueprint, &plant)?;
     results.siem = Siem::start(&config.data, &config.siem)?;
     let outlet = source.outlet();
@@ -133,6 +125,21 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         Some(cause) => Err(anyhow!("the broker was never reached: {cause}")),
         None => Ok(Outcome::Done),
     }
+}
+
+/// Where what comes of it goes.
+fn results(config: &Config, plant: &Plant) -> anyhow::Result<Results> {
+    let results = Results::go_on(&config.data)?;
+    if proves_senders(&config.mqtt) {
+        return Ok(results);
+    }
+    if config.mode == Mode::Enforce && !plant.inventory().enforcement.enforcers.is_empty() {
+        tracing::warn!(
+            "the inventory lists enforcers, and what they answer is not believed: say \
+             `trusted_topics = true` under [mqtt] if the broker's rules bind topics to identities"
+        );
+    }
+    Ok(results.unheard())
 }
 
 /// What a run goes on with.
@@ -196,7 +203,7 @@ impl Run<'_> {
                     last_came = Some(Instant::now());
                     self.bundle(delivery, &mut source.deliveries)?;
                 }
-                Next::Act(asked) => self.act(asked, out)?,
+                Next::Act(asked) => self.act(&asked, out)?,
                 Next::End => break,
                 Next::Nothing if self.drain => {
                     if last_came.is_some_and(|came: Instant| came.elapsed() > DRAINED_AFTER) {
@@ -273,7 +280,7 @@ impl Run<'_> {
     }
 
     /// Does what a person asks for, once it is durable, and tells what came of it.
-    fn act(&mut self, asked: Asked, out: &mut impl Write) -> anyhow::Result<()> {
+    fn act(&mut self, asked: &Asked, out: &mut impl Write) -> anyhow::Result<()> {
         let mut act = asked.act.clone();
         act.at = self.core.plant_time(wall::now());
         let body = Body::Control {

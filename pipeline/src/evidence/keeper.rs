@@ -290,10 +290,12 @@ pub fn is_plain(name: &str) -> bool {
 /// # Errors
 /// If it cannot be moved.
 pub fn set_aside(folder: &Path) -> anyhow::Result<PathBuf> {
-    let aside = (1..)
-        .map(|number: u32| folder.with_extension(number.to_string()))
-        .find(|path| !path.exists())
-        .unwrap_or_else(|| folder.with_extension("old"));
+    let mut free = (1..10_000_u32)
+        .map(|number| folder.with_extension(number.to_string()))
+        .filter(|path| !path.exists());
+    let aside = free
+        .next()
+        .with_context(|| format!("too much was set aside beside `{}`", folder.display()))?;
     fs::rename(folder, &aside)
         .with_context(|| format!("cannot set `{}` aside", folder.display()))?;
     Ok(aside)

@@ -11,7 +11,7 @@ mod keeper;
 mod ring;
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::path::Path;
@@ -59,8 +59,8 @@ struct Collector {
 struct Watch {
     site: String,
     until: EventTime,
-    devices: HashSet<DeviceId>,
-    addresses: HashSet<IpAddr>,
+    devices: BTreeSet<DeviceId>,
+    addresses: BTreeSet<IpAddr>,
     /// By their number among all, so that none is collected twice.
     rows: BTreeMap<u64, Row>,
     /// Records for which there was no room.
@@ -172,8 +172,8 @@ impl Collector {
         let watch = self.watches.entry(id.clone()).or_insert_with(|| Watch {
             site: incident.site.clone(),
             until,
-            devices: HashSet::new(),
-            addresses: HashSet::new(),
+            devices: BTreeSet::new(),
+            addresses: BTreeSet::new(),
             rows: BTreeMap::new(),
             beyond: 0,
         });

@@ -1,6 +1,7 @@
 //! A folder that can be handed over: reports, the whole of it as JSON, STIX, the records that were
 //! kept, and the digests of all of it as `sha256sum --check` reads them.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
@@ -76,7 +77,7 @@ pub fn export(
     let mut sums = String::new();
     for name in &names {
         let (_, sum) = file_digest(&out.join(name))?;
-        sums.push_str(&format!("{sum}  {name}\n"));
+        writeln!(sums, "{sum}  {name}")?;
     }
     whole_file::write(&out.join(SUMS), |file| file.write_all(sums.as_bytes()))?;
     names.push(SUMS.to_owned());

@@ -31,9 +31,9 @@ fn write(out: &mut String, story: &Story, clock: &PlantClock) -> std::fmt::Resul
          <title>Incident {id}</title><style>{STYLE}</style></head><body><main>\n"
     )?;
     let grade = incident.grade;
-    write!(
+    writeln!(
         out,
-        "<header><p class=\"grade {}\">{grade}</p><h1>{}</h1></header>\n",
+        "<header><p class=\"grade {}\">{grade}</p><h1>{}</h1></header>",
         grade.as_str().to_lowercase(),
         escaped(&incident.sentence)
     )?;

@@ -246,6 +246,14 @@ impl Source {
     }
 }
 
+/// Whether whoever sends messages from there can prove who he is.
+pub fn proves_senders(mqtt: &Mqtt) -> bool {
+    match mqtt {
+        Mqtt::Listen(_) => true,
+        Mqtt::Broker(broker) => broker.trusted_topics,
+    }
+}
+
 /// How to publish to a broker that is read from.
 pub fn publisher_options(broker: &Broker, client_id: &str) -> mqtt::Options {
     let mut options = mqtt::Options::new(broker.address.host(), broker.address.port(), client_id);

@@ -135,15 +135,12 @@ impl Run<'_> {
         state: Option<State>,
         shadow: Option<&Named>,
     ) -> anyhow::Result<()> {
-        match state {
-            Some(state) => {
-                self.saved = state.through;
-                self.core.resume(state, self.config.shards)?;
-            }
-            None => {
-                let (orders, chain) = Default::default();
-                self.core.results.resume(orders, chain)?;
-            }
+        if let Some(state) = state {
+            self.saved = state.through;
+            self.core.resume(state, self.config.shards)?;
+        } else {
+            let (orders, chain) = Default::default();
+            self.core.results.resume(orders, chain)?;
         }
         let mut shadow = shadow.and_then(|named| self.saved_shadow(named));
         let came = Instant::now();
