@@ -5,6 +5,7 @@
 //! is kept until the state covers it.
 
 mod history;
+mod next;
 mod shadow;
 
 use std::io::Write;
@@ -40,6 +41,7 @@ use crate::wall;
 use crate::{descriptors, kafka};
 
 use self::history::Past;
+use self::next::{Next, next};
 
 /// A bundle closes after this long, however few rows it holds.
 const BUNDLE_OPEN: Duration = Duration::from_micros(500);
@@ -140,29 +142,6 @@ fn results(config: &Config, plant: &Plant) -> anyhow::Result<Results> {
         );
     }
     Ok(results.unheard())
-}
-
-/// What a run goes on with.
-enum Next {
-    Delivery(Delivery),
-    Act(Asked),
-    /// Nothing has come for a while.
-    Nothing,
-    /// Nothing will come any more.
-    End,
-}
-
-/// What comes next. Decisions go first: they are few, and somebody waits.
-async fn next(
-    deliveries: &mut mpsc::Receiver<Delivery>,
-    asked: &mut mpsc::Receiver<Asked>,
-) -> Next {
-    tokio::select! {
-        biased;
-        Some(asked) = asked.recv() => Next::Act(asked),
-        delivery = deliveries.recv() => delivery.map_or(Next::End, Next::Delivery),
-        () = tokio::time::sleep(IDLE_EVERY) => Next::Nothing,
-    }
 }
 
 /// A live run.
