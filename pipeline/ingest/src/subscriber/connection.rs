@@ -68,7 +68,7 @@ impl Driver {
             address.bracketed_host(),
             address.port(),
         );
-        mqtt.set_clean_session(false)
+        mqtt.set_clean_session(options.is_passing)
             .set_manual_acks(true)
             .set_keep_alive(options.keep_alive)
             .set_max_packet_size(PACKET_BYTES_MAX, PACKET_BYTES_MAX);

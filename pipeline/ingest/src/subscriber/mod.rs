@@ -66,6 +66,9 @@ pub struct Options {
     pub device_level: usize,
     /// How many deliveries may wait to be taken.
     pub deliveries: usize,
+    /// For whoever only looks on: the broker forgets the session at once, and what is published
+    /// while there is no connection is missed.
+    pub is_passing: bool,
     /// After how much silence the broker is asked whether it is there; at least 1 s.
     pub keep_alive: Duration,
     /// Pause after the first failed attempt to connect; it doubles with each.
@@ -87,6 +90,7 @@ impl Options {
             trusted_topics: false,
             device_level: 4,
             deliveries: 1_024,
+            is_passing: false,
             keep_alive: Duration::from_secs(30),
             shortest_pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(30),
