@@ -103,27 +103,32 @@ fn print(
             }
             Heard::Nothing => {}
             Heard::Unreadable(unreadable) => {
+                tracing::warn!("{place}: {}", unreadable.reason);
                 left_out.push(format!("{place}: {}", unreadable.reason));
             }
         }
-    }
-    for reason in &left_out {
-        tracing::warn!("{reason}");
     }
     let stand = point.orders().len();
     let script = match point.kernel() {
         Hands::Paper(script) => std::mem::take(script),
         Hands::Kernel(_) => String::new(),
     };
+    let foreign = point.counts().foreign;
     match format {
         Format::Json => {
             let told = json!({
-                "ruleset": script, "orders": stand, "left_out": left_out,
-                "foreign": point.counts().foreign,
+                "ruleset": script, "orders": stand, "left_out": left_out, "foreign": foreign,
             });
             writeln!(out, "{told}")?;
         }
-        Format::Text => out.write_all(script.as_bytes())?,
+        Format::Text => {
+            let left = left_out.len();
+            out.write_all(script.as_bytes())?;
+            writeln!(
+                out,
+                "# {stand} orders stand, {left} lines left out, {foreign} about others"
+            )?;
+        }
     }
     Ok(if left_out.is_empty() {
         Outcome::Done

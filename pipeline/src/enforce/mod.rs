@@ -29,4 +29,6 @@ pub mod nft;
 pub mod orders;
 pub mod point;
 pub mod ruleset;
+#[cfg(test)]
+mod sample;
 pub mod shield;

@@ -366,4 +366,6 @@ fn ends(network: IpNet) -> String {
 }
 
 #[cfg(test)]
+mod packet;
+#[cfg(test)]
 mod tests;
