@@ -198,7 +198,7 @@ impl<W: Write> Shift<'_, W> {
         if let Some(publisher) = &self.wire.publisher {
             let payload = serde_json::to_vec(ack)?;
             let published = publisher.publish(&self.wire.topic, payload, false);
-            match runtime.block_on(timeout(GOODBYE_WITHIN, published)) {
+            match runtime.block_on(async { timeout(GOODBYE_WITHIN, published).await }) {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::error!("cannot answer: {error}"),
                 Err(_) => tracing::error!("cannot answer: too many answers are under way"),
