@@ -85,7 +85,7 @@ pub fn render(wanted: &[Cut<'_>], now: EventTime) -> Ruleset {
         script += &about(cut);
     }
     let Body(body) = body;
-    script += &format!("table {TABLE} {{\n{body}}}\n");
+    script.extend(["table ", TABLE, " {\n", &body, "}\n"]);
     Ruleset {
         script,
         mark: Some(mark),
@@ -104,9 +104,9 @@ struct Body(String);
 
 impl Body {
     fn block(&mut self, head: &str, lines: &[String]) {
-        self.0 += &format!("\t{head} {{\n");
+        self.0.extend(["\t", head, " {\n"]);
         for line in lines {
-            self.0 += &format!("\t\t{line}\n");
+            self.0.extend(["\t\t", line, "\n"]);
         }
         self.0 += "\t}\n";
     }
@@ -135,10 +135,13 @@ fn plain(device: &DeviceId) -> String {
     text.take(COMMENT_BYTES_MAX).collect()
 }
 
+/// Until when a device is under one kind of order.
+type Until = fn(&Cut<'_>) -> Option<EventTime>;
+
 /// The sets of addresses, by family: all that are under order, and those under each kind of order
 /// with the time that is left.
 fn sets(wanted: &[Cut<'_>], now: EventTime) -> Vec<(String, Vec<String>)> {
-    let kinds: [(&str, fn(&Cut<'_>) -> Option<EventTime>); 3] = [
+    let kinds: [(&str, Until); 3] = [
         ("quarantined", |cut| cut.quarantined),
         ("isolated", |cut| cut.isolated),
         ("restricted", |cut| cut.restricted),
@@ -151,8 +154,8 @@ fn sets(wanted: &[Cut<'_>], now: EventTime) -> Vec<(String, Vec<String>)> {
             .flat_map(|cut| cut.shield.addresses.iter().filter(of_family).copied())
             .collect();
         let lines = vec![format!("type {kind}")];
-        let all = all.iter().map(ToString::to_string).collect();
-        sets.push((format!("set ordered{family}"), with_elements(lines, all)));
+        let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+        sets.push((format!("set ordered{family}"), with_elements(lines, &all)));
         for (name, until) in kinds {
             let mut timed = BTreeMap::new();
             for (cut, until) in wanted.iter().filter_map(|cut| Some((cut, until(cut)?))) {
@@ -161,18 +164,18 @@ fn sets(wanted: &[Cut<'_>], now: EventTime) -> Vec<(String, Vec<String>)> {
                     *latest = until.max(*latest);
                 }
             }
-            let timed = timed
+            let timed: Vec<String> = timed
                 .iter()
                 .map(|(address, until)| format!("{address} timeout {}s", seconds(*until, now)))
                 .collect();
             let lines = vec![format!("type {kind}"), "flags timeout".to_owned()];
-            sets.push((format!("set {name}{family}"), with_elements(lines, timed)));
+            sets.push((format!("set {name}{family}"), with_elements(lines, &timed)));
         }
     }
     sets
 }
 
-fn with_elements(mut lines: Vec<String>, elements: Vec<String>) -> Vec<String> {
+fn with_elements(mut lines: Vec<String>, elements: &[String]) -> Vec<String> {
     if !elements.is_empty() {
         lines.push(format!("elements = {{ {} }}", elements.join(", ")));
     }
