@@ -69,6 +69,16 @@ fn release(cell: &Cell, answers: &mut Watched, action: Action) {
     assert!(lifted.contains("done"), "{lifted}");
 }
 
+/// A flow of the press, now, to whom no profile names.
+fn to_a_stranger() -> String {
+    json!({
+        "kind": "flow", "time": from_now(0), "seq": 1, "orig": "10.77.1.10:40000",
+        "resp": "203.0.113.7:4444", "transport": "tcp", "state": "answered",
+        "orig_bytes": 120, "resp_bytes": 40,
+    })
+    .to_string()
+}
+
 #[test]
 fn a_quarantined_host_reaches_its_safety_controller_and_nothing_else_until_it_is_released() {
     let Some(mut cell) = Cell::new() else {
@@ -114,11 +124,11 @@ fn an_order_lapses_whether_or_not_anybody_is_there_to_lift_it() {
     let server = ["tcp", "10.77.3.10", "80"];
     let mut answers = cell.answers();
     let mut enforcer = cell.enforcer();
-    quarantine(&cell, &mut answers, 8);
+    quarantine(&cell, &mut answers, 15);
     cell.is_kept_from("press", &server);
     cell.reaches("press", &server);
 
-    quarantine(&cell, &mut answers, 8);
+    quarantine(&cell, &mut answers, 15);
     enforcer.kill();
     cell.is_kept_from("press", &server);
     // The table is there still, and lets everything through.
@@ -208,29 +218,48 @@ fn a_verdict_cuts_the_device_that_it_is_about() {
         "mode = \"enforce\"\n[mqtt]\ntrusted_topics = true\n",
     )
     .unwrap();
-    let mut command = cell.within("gate", env!("CARGO_BIN_EXE_andon"));
-    command.args(["run", "--mqtt", "mqtt://127.0.0.1:1883", "--config"]);
-    command
-        .arg(&config)
-        .arg("--data")
-        .arg(cell.folder.path().join("run"));
-    command.args([
-        "--inventory",
-        &file("plant.yaml"),
-        "--profiles",
-        &file("profiles"),
-    ]);
-    let mut run = Watched::start("andon run", &mut command);
+    let mut run = cell.run(&config, "mqtt://127.0.0.1:1883");
     run.wait_for("reading andon/v1/in/cell/#");
-    let flow = json!({
-        "kind": "flow", "time": from_now(0), "seq": 1, "orig": "10.77.1.10:40000",
-        "resp": "203.0.113.7:4444", "transport": "tcp", "state": "answered",
-        "orig_bytes": 120, "resp_bytes": 40,
-    });
-    cell.publish("andon/v1/in/cell/press-1/flow", &flow.to_string());
+    cell.publish("andon/v1/in/cell/press-1/flow", &to_a_stranger());
     run.wait_for("CRITICAL");
     assert_eq!(answer(&mut answers).0, "done");
     reaches_its_safety_controller_only(&cell);
+    assert!(run.terminate().success());
+}
+
+/// The embedded endpoint in place of a broker, and clients that prove who they are.
+#[test]
+fn a_run_that_is_its_own_broker_is_obeyed_as_well() {
+    const SHA256_OF_SECRET: &str =
+        "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+    let Some(cell) = Cell::new() else {
+        return;
+    };
+    let config = cell.folder.path().join("andon.toml");
+    let principal = |name: &str, role: &str| {
+        format!(
+            "[[mqtt.principals]]\nname = \"{name}\"\nrole = \"{role}\"\n\
+             password_sha256 = \"{SHA256_OF_SECRET}\"\n"
+        )
+    };
+    let principals = principal(PRESS, "device") + &principal("gate-1", "enforcer");
+    std::fs::write(&config, format!("mode = \"enforce\"\n{principals}")).unwrap();
+    let secret = cell.folder.path().join("secret");
+    std::fs::write(&secret, "secret\n").unwrap();
+    let mut run = cell.run(&config, "127.0.0.1:1884");
+    run.wait_for("listening on mqtt://127.0.0.1:1884");
+    let secret = secret.to_string_lossy().into_owned();
+    let mut enforcer = cell.enforcer_at(
+        "mqtt://127.0.0.1:1884",
+        &["--user", "gate-1", "--password-file", &secret],
+    );
+    enforcer.wait_for("connected and subscribed");
+    let user = ["-p", "1884", "-u", PRESS, "-P", "secret"];
+    cell.publish_as(&user, "andon/v1/in/cell/press-1/flow", &to_a_stranger());
+    run.wait_for("CRITICAL");
+    enforcer.wait_for("done  in force until");
+    reaches_its_safety_controller_only(&cell);
+    assert!(enforcer.terminate().success());
     assert!(run.terminate().success());
 }
 

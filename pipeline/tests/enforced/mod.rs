@@ -20,6 +20,14 @@ use crate::watched::{PATIENCE, Watched};
 const DEMANDED: &str = "ANDON_NFT";
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/enforced");
 
+/// What the product is told about the cell.
+const CELL: [&str; 4] = [
+    "--inventory",
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/enforced/plant.yaml"),
+    "--profiles",
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/enforced/profiles"),
+];
+
 /// Who is there, and the number of its network.
 const HOSTS: [(&str, u8); 3] = [("press", 1), ("plc", 2), ("server", 3)];
 /// What everybody answers on.
@@ -199,20 +207,29 @@ impl Cell {
 
     /// The enforcement point, once it has restored what stood and is told what comes.
     pub(crate) fn enforcer(&mut self) -> Watched {
-        let mut command = self.within("gate", env!("CARGO_BIN_EXE_andon"));
-        command.args(["enforce", "--nftables", "--enforcer", "gate-1"]);
-        command.args(["--mqtt", "127.0.0.1:1883", "--data"]);
-        command.arg(self.folder.path().join("enforce"));
-        command.args([
-            "--inventory",
-            &file("plant.yaml"),
-            "--profiles",
-            &file("profiles"),
-        ]);
-        let enforcer = Watched::start("andon enforce", &mut command);
+        let enforcer = self.enforcer_at("127.0.0.1:1883", &[]);
         let broker = self.processes.last_mut().unwrap();
         broker.wait_for("Sending SUBACK to andon-enforce-gate-1");
         enforcer
+    }
+
+    /// The same at another address, which may not be there yet; it says what its connections do.
+    pub(crate) fn enforcer_at(&self, address: &str, extra: &[&str]) -> Watched {
+        let mut command = self.within("gate", env!("CARGO_BIN_EXE_andon"));
+        command.args(["enforce", "--nftables", "--enforcer", "gate-1"]);
+        command.args(["--mqtt", address, "--data"]);
+        command.arg(self.folder.path().join("enforce"));
+        command.args(CELL).args(extra).env("RUST_LOG", "info");
+        Watched::start("andon enforce", &mut command)
+    }
+
+    /// `andon run` at the gateway.
+    pub(crate) fn run(&self, config: &Path, address: &str) -> Watched {
+        let mut command = self.within("gate", env!("CARGO_BIN_EXE_andon"));
+        command.args(["run", "--mqtt", address, "--config"]);
+        command.arg(config).args(CELL).arg("--data");
+        command.arg(self.folder.path().join("run"));
+        Watched::start("andon run", &mut command)
     }
 
     /// The answers of the enforcement point, from now on.
@@ -227,7 +244,13 @@ impl Cell {
 
     /// Publishes at the broker, which has it when this returns.
     pub(crate) fn publish(&self, topic: &str, payload: &str) {
+        self.publish_as(&[], topic, payload);
+    }
+
+    /// The same, by somebody who is told where, and who it is.
+    pub(crate) fn publish_as(&self, user: &[&str], topic: &str, payload: &str) {
         let mut client = self.within("gate", "mosquitto_pub");
+        client.args(user);
         done(client.args(["-q", "1", "-t", topic, "-m", payload])).unwrap();
     }
 
