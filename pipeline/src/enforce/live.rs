@@ -1,7 +1,8 @@
 //! An enforcement point at work: commands from a broker, answers to it.
 //!
 //! A command is acknowledged to the broker once it is carried out and its answer has arrived there,
-//! so that whatever a crash interrupts comes again.
+//! so that whatever a crash interrupts comes again. The embedded endpoint of a run keeps nothing for
+//! those who are away: there an order that goes unanswered is told again by the run.
 
 use std::io::Write;
 use std::net::{IpAddr, ToSocketAddrs as _};
@@ -10,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use andon_emit::mqtt::{self, Publisher};
 use andon_ingest::delivery::{Delivery, Receipt, Settle as _};
-use andon_ingest::subscriber::{self, BrokerAddress, Credentials, SettleHandle, Subscriber};
+use andon_ingest::subscriber::{
+    self, BrokerAddress, Credentials, Keeping, SettleHandle, Subscriber,
+};
 use andon_schemas::act::Ack;
 use anyhow::{Context as _, anyhow};
 use tokio::runtime::Runtime;
@@ -139,7 +142,11 @@ impl Wire {
         let mut options = subscriber::Options::new(address, &client_id, filters);
         options.credentials = credentials;
         options.deliveries = DELIVERIES;
-        options.is_passing = args.dry_run;
+        options.keeping = if args.dry_run {
+            Keeping::Unwanted
+        } else {
+            Keeping::Wished
+        };
         let (subscriber, deliveries) = Subscriber::start(options).map_err(usage)?;
         Ok(Self {
             settle: subscriber.settle_handle(),
