@@ -16,6 +16,14 @@ use serde_json::{Value, json};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/enforced");
 
+/// What the product is told about the cell.
+const CELL: [&str; 4] = [
+    "--inventory",
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/enforced/plant.yaml"),
+    "--profiles",
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/enforced/profiles"),
+];
+
 /// A line of a file of commands, by minutes after midnight.
 fn line(device: &str, action: Action, scope: &Value, minutes: u32) -> String {
     let key = key_of(&DeviceId::new(device).unwrap(), action);
@@ -44,10 +52,7 @@ fn orders() -> String {
 
 fn enforce() -> Command {
     let mut command = plant::andon();
-    command.args(["enforce", "--nftables"]);
-    for (option, name) in [("--inventory", "plant.yaml"), ("--profiles", "profiles")] {
-        command.arg(option).arg(Path::new(FOLDER).join(name));
-    }
+    command.args(["enforce", "--nftables"]).args(CELL);
     command
 }
 
@@ -114,6 +119,55 @@ fn the_commands_of_a_backtest_can_be_looked_at_as_a_ruleset() {
     assert!(!stood("2025-12-14T01:00:00Z"), "before it was said");
     assert!(stood("2025-12-14T03:20:00Z"));
     assert!(!stood("2025-12-16T03:20:00Z"), "after it lapsed");
+}
+
+#[test]
+fn commands_can_be_had_in_openc2() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.ndjson");
+    let whole = json!([]);
+    let lines = orders() + &line("lamp-1", Action::Restrict, &whole, 0);
+    std::fs::write(&path, lines).unwrap();
+    let mut command = plant::andon();
+    command
+        .args(["enforce", "--openc2", "--enforcer", "gate-1"])
+        .args(CELL);
+    command
+        .args(["--at", "2026-01-01T00:00:00Z", "--commands"])
+        .arg(&path);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let told = plant::lines(&output.stdout);
+    let of = |action: &str, address: &str| {
+        let target = json!({ "ipv4_net": address });
+        let fits = |told: &&Value| told["action"] == action && told["target"] == target;
+        told.iter().filter(fits).count()
+    };
+    assert_eq!(of("deny", "10.77.1.10"), 1);
+    assert_eq!(of("deny", "10.77.1.11"), 1);
+    // The restriction was lifted at once, and the historian is another one's.
+    assert_eq!(of("allow", "10.77.1.12"), 1);
+    assert_eq!(of("deny", "10.77.3.10"), 0);
+    for told in &told {
+        assert_eq!(told["actuator"]["slpf"]["asset_id"], "gate-1");
+    }
+}
+
+#[test]
+fn commands_of_a_file_are_not_carried_out() {
+    let mut command = plant::andon();
+    command.args([
+        "enforce",
+        "--nftables",
+        "--enforcer",
+        "gate-1",
+        "--commands",
+        "-",
+    ]);
+    let output = command.args(CELL).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("add --dry-run"), "{said}");
 }
 
 #[test]

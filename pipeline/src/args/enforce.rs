@@ -8,21 +8,25 @@ use super::{PlantArgs, parse_duration};
 
 /// `andon enforce`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("kind").required(true))]
 #[command(group = ArgGroup::new("source").required(true))]
 pub struct EnforceArgs {
     /// Carry commands out as one table of nftables, on this machine or in this network namespace.
-    #[arg(long, required = true)]
+    #[arg(long, group = "kind")]
     pub nftables: bool,
+    /// Print the commands of a file in `OpenC2`, for packet filters that are not ours.
+    #[arg(long, group = "kind", requires = "commands")]
+    pub openc2: bool,
     /// The broker, or the endpoint of a run, that commands come from: `mqtt://host:port` or
     /// `host:port`.
     #[arg(long, value_name = "ADDR", group = "source")]
     pub mqtt: Option<String>,
     /// Commands of a file, one to a line: `commands.jsonl` of a run, or what a device reads, with a
     /// field `device` beside; `-` is standard input.
-    #[arg(long, value_name = "FILE", group = "source", requires = "dry_run")]
+    #[arg(long, value_name = "FILE", group = "source")]
     pub commands: Option<PathBuf>,
     /// Print the ruleset, and touch, keep and answer nothing.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "openc2")]
     pub dry_run: bool,
     /// As whom it answers, as the inventory lists it [default: the only one there].
     #[arg(long, value_name = "NAME")]

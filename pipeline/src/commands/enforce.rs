@@ -5,7 +5,8 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
 use andon_schemas::act::{Ack, AckResult};
-use andon_schemas::command::Mode;
+use andon_schemas::command::{DeviceCommand, Mode};
+use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::Inventory;
 use andon_schemas::time::EventTime;
 use anyhow::{Context as _, anyhow};
@@ -16,6 +17,7 @@ use crate::blueprint::Blueprint;
 use crate::enforce::heard::{self, Heard};
 use crate::enforce::live;
 use crate::enforce::nft::Hands;
+use crate::enforce::openc2;
 use crate::enforce::point::{Point, Post};
 use crate::enforce::shield::Shields;
 use crate::exit::{Outcome, usage};
@@ -29,6 +31,9 @@ use crate::wall;
 pub fn run(args: &EnforceArgs, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let (post, shields) = plant(args)?;
     match (&args.commands, &args.mqtt) {
+        (Some(_), _) if !args.dry_run && !args.openc2 => Err(usage(anyhow!(
+            "commands of a file are only looked at: add --dry-run"
+        ))),
         (Some(path), _) => print(args, post, shields, path, format, out),
         (None, Some(address)) => live::run(args, address, (post, shields), format, out),
         (None, None) => Err(usage(anyhow!("name a broker with --mqtt"))),
@@ -59,7 +64,8 @@ fn post(args: &EnforceArgs, inventory: &Inventory) -> anyhow::Result<Post> {
             segments: enforcer.segments.clone(),
         });
     }
-    if args.dry_run && wanted.is_none() && listed.is_empty() {
+    let is_look = args.dry_run || args.openc2;
+    if is_look && wanted.is_none() && listed.is_empty() {
         // To see what would be done, nobody has to be there to do it.
         return Ok(Post {
             enforcer: "dry-run".to_owned(),
@@ -77,7 +83,7 @@ fn post(args: &EnforceArgs, inventory: &Inventory) -> anyhow::Result<Post> {
     }))
 }
 
-/// Prints the ruleset for the commands of a file.
+/// Prints the ruleset for the commands of a file, or each of them in `OpenC2`.
 fn print(
     args: &EnforceArgs,
     post: Post,
@@ -98,7 +104,11 @@ fn print(
         let place = format!("{}:{number}", path.display());
         match heard::line(&line, at) {
             Heard::Command(device, command) => {
-                let answer = point.obey(&device, &command, at);
+                let answer = if args.openc2 {
+                    translate(&mut point, (&device, &command), at, out)?
+                } else {
+                    point.obey(&device, &command, at)
+                };
                 left_out.extend(answer.and_then(|ack| refused(&ack, device.as_str(), &place)));
             }
             Heard::Nothing => {}
@@ -108,6 +118,22 @@ fn print(
             }
         }
     }
+    if !args.openc2 {
+        sum_up(&mut point, &left_out, format, out)?;
+    }
+    Ok(if left_out.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::Failed
+    })
+}
+
+fn sum_up(
+    point: &mut Point<Hands>,
+    left_out: &[String],
+    format: Format,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let stand = point.orders().len();
     let script = match point.kernel() {
         Hands::Paper(script) => std::mem::take(script),
@@ -130,11 +156,37 @@ fn print(
             )?;
         }
     }
-    Ok(if left_out.is_empty() {
-        Outcome::Done
-    } else {
-        Outcome::Failed
-    })
+    Ok(())
+}
+
+/// Prints a command in `OpenC2`, one line for each that it is there.
+fn translate(
+    point: &mut Point<Hands>,
+    (device, command): (&DeviceId, &DeviceCommand),
+    at: EventTime,
+    out: &mut impl Write,
+) -> anyhow::Result<Option<Ack>> {
+    let asset_id = point.enforcer().to_owned();
+    let before = point
+        .orders()
+        .cut(device)
+        .map(|cut| cut.shield.addresses.clone());
+    let stood = point.orders().len();
+    let answer = point.obey(device, command, at);
+    let is_done = answer
+        .as_ref()
+        .is_some_and(|ack| ack.result == AckResult::Done);
+    let told = match (before, point.orders().cut(device)) {
+        (Some(addresses), _) if point.orders().len() < stood => {
+            openc2::release(&addresses, command, &asset_id)
+        }
+        (_, Some(cut)) if is_done && command.expiry > at => openc2::order(&cut, command, &asset_id),
+        _ => Vec::new(),
+    };
+    for command in told {
+        writeln!(out, "{command}")?;
+    }
+    Ok(answer)
 }
 
 /// What is said of a command that is not carried out.

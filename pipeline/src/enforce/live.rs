@@ -16,6 +16,7 @@ use andon_ingest::subscriber::{
 };
 use andon_schemas::act::Ack;
 use anyhow::{Context as _, anyhow};
+use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
@@ -176,14 +177,11 @@ struct Shift<'a, W> {
 
 impl<W: Write> Shift<'_, W> {
     fn welcome(&mut self, site: &str, enforcer: &str, address: &str) -> anyhow::Result<()> {
-        if self.format == Format::Text {
-            let filter = heard::filter(site);
-            let stand = self.point.orders().len();
-            writeln!(
-                self.out,
-                "{enforcer} reads {filter} from {address}; {stand} orders stand"
-            )?;
-        }
+        let filter = heard::filter(site);
+        let stand = self.point.orders().len();
+        self.say(&format!(
+            "{enforcer} reads {filter} from {address}; {stand} orders stand"
+        ))?;
         self.show()
     }
 
@@ -215,17 +213,30 @@ impl<W: Write> Shift<'_, W> {
             Format::Json => writeln!(self.out, "{}", serde_json::to_string(ack)?)?,
             Format::Text => {
                 let key = ack.key.as_deref().unwrap_or_default();
-                writeln!(self.out, "{key}  {}  {}", ack.result, ack.detail)?;
+                self.say(&format!("{key}  {}  {}", ack.result, ack.detail))?;
             }
         }
         Ok(self.out.flush()?)
+    }
+
+    /// Tells people something: between rulesets, as a comment.
+    fn say(&mut self, text: &str) -> anyhow::Result<()> {
+        if self.format == Format::Text {
+            let is_paper = matches!(self.point.kernel(), Hands::Paper(_));
+            writeln!(self.out, "{}{text}", if is_paper { "# " } else { "" })?;
+        }
+        Ok(())
     }
 
     /// Prints the ruleset of whoever only says what would be done, if there is a new one.
     fn show(&mut self) -> anyhow::Result<()> {
         if let Hands::Paper(script) = self.point.kernel() {
             let script = std::mem::take(script);
-            self.out.write_all(script.as_bytes())?;
+            match self.format {
+                Format::Text => self.out.write_all(script.as_bytes())?,
+                Format::Json if script.is_empty() => {}
+                Format::Json => writeln!(self.out, "{}", json!({ "ruleset": script }))?,
+            }
         }
         Ok(self.out.flush()?)
     }
@@ -277,6 +288,7 @@ impl<W: Write> Shift<'_, W> {
         while let Ok(delivery) = self.wire.deliveries.try_recv() {
             self.take(runtime, delivery)?;
         }
+        self.sum_up()?;
         let Wire {
             subscriber,
             mut deliveries,
@@ -296,17 +308,23 @@ impl<W: Write> Shift<'_, W> {
             let passing = async { while deliveries.recv().await.is_some() {} };
             tokio::join!(subscriber.shutdown(), passing);
         });
-        let counts = serde_json::to_value(self.point.counts())?;
-        let stand = self.point.orders().len();
-        match self.format {
-            Format::Json => writeln!(self.out, "{counts}")?,
-            Format::Text => writeln!(
-                self.out,
-                "{} done, {} failed, {} unreadable, {} of others; {stand} orders stand",
-                counts["done"], counts["failed"], counts["unreadable"], counts["foreign"]
-            )?,
-        }
         Ok(Outcome::Done)
+    }
+
+    /// What was heard and done.
+    fn sum_up(&mut self) -> anyhow::Result<()> {
+        let counts = self.point.counts();
+        if self.format == Format::Json {
+            writeln!(self.out, "{}", serde_json::to_string(&counts)?)?;
+        }
+        self.say(&format!(
+            "{} done, {} failed, {} unreadable, {} of others; {} orders stand",
+            counts.done,
+            counts.failed,
+            counts.unreadable,
+            counts.foreign,
+            self.point.orders().len()
+        ))
     }
 }
 

@@ -26,6 +26,7 @@ pub mod heard;
 pub mod keep;
 pub mod live;
 pub mod nft;
+pub mod openc2;
 pub mod orders;
 pub mod point;
 pub mod ruleset;

@@ -193,6 +193,12 @@ impl Orders {
         self.cases.get(device)?.shield.gateway.as_ref()
     }
 
+    /// What has to be cut of one device.
+    pub fn cut<'a>(&'a self, device: &'a DeviceId) -> Option<Cut<'a>> {
+        let (device, case) = self.cases.get_key_value(device)?;
+        Some(case.cut(device))
+    }
+
     /// What has to be cut, device by device.
     pub fn wanted(&self) -> Vec<Cut<'_>> {
         let cut = |(device, case)| Case::cut(case, device);

@@ -200,6 +200,11 @@ impl<K: Kernel> Point<K> {
         self.orders.next_expiry()
     }
 
+    /// As whom it answers.
+    pub fn enforcer(&self) -> &str {
+        &self.post.enforcer
+    }
+
     /// What stands.
     pub fn orders(&self) -> &Orders {
         &self.orders
