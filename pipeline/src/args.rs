@@ -4,6 +4,7 @@ mod act;
 mod capture;
 mod cluster;
 mod demo;
+mod enforce;
 mod incident;
 mod learn;
 mod pdp;
@@ -32,6 +33,7 @@ pub use act::{
 pub use capture::{CaptureCommand, ConvertArgs};
 pub use cluster::{ClusterCommand, ExecutorArgs, SchedulerArgs};
 pub use demo::DemoArgs;
+pub use enforce::EnforceArgs;
 pub use incident::{ExportArgs, IncidentArgs, IncidentCommand, JudgeArgs, VerifyArgs};
 pub use learn::LearnArgs;
 pub use pdp::{AskArgs, PdpCommand};
@@ -96,6 +98,8 @@ pub enum Command {
     Capture(CaptureCommand),
     /// Play a capture to a broker or to a running endpoint.
     Publish(PublishArgs),
+    /// Carry out the commands of a run on a gateway.
+    Enforce(EnforceArgs),
     /// Ask captures, verdicts and their evidence in SQL.
     Query(QueryArgs),
     /// Compute a recorded verdict again and say whether it comes out equal.

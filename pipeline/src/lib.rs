@@ -13,6 +13,7 @@ pub mod commands;
 pub mod config;
 pub mod descriptors;
 pub mod devices;
+pub mod enforce;
 pub mod engines;
 pub mod evidence;
 pub mod exit;

@@ -6,6 +6,9 @@ use andon_schemas::time::EventTime;
 
 use crate::plant::{Place, Plant};
 
+/// Every network.
+const ANYWHERE: [&str; 2] = ["0.0.0.0/0", "::/0"];
+
 /// Flows that stay open when a device is cut.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Protection {
@@ -52,11 +55,16 @@ impl Plant {
                 [] => vec![None],
                 ports => ports.iter().copied().map(Some).collect(),
             };
-            for network in &rule.networks {
+            // A rule without networks is about every peer.
+            let peers: Vec<String> = match rule.networks.as_slice() {
+                [] => ANYWHERE.map(ToOwned::to_owned).to_vec(),
+                networks => networks.iter().map(ToString::to_string).collect(),
+            };
+            for peer in peers {
                 protection
                     .protected
                     .extend(ports.iter().map(|port| FlowMatch {
-                        peer: network.to_string(),
+                        peer: peer.clone(),
                         transport: rule.transport,
                         port: *port,
                     }));
@@ -70,6 +78,8 @@ impl Plant {
 pub struct Guarded {
     /// Safety flows at the device or carried by it.
     pub protected: Vec<FlowMatch>,
+    /// What remains besides when it is isolated: flows to historian, update and attestation servers.
+    pub essential: Vec<FlowMatch>,
     /// Why only a person may cut it; `None` if nobody has to agree.
     pub person: Option<&'static str>,
 }
@@ -78,9 +88,16 @@ impl Plant {
     /// What keeps a device safe when it is cut: the same that every verdict about it says.
     pub fn guarded(&self, id: &str) -> Guarded {
         let place = self.place(id);
-        let protected = self.protection(place).protected;
+        let Protection {
+            protected,
+            essential,
+        } = self.protection(place);
         let person = needs_a_person(self.listed(place), &protected);
-        Guarded { protected, person }
+        Guarded {
+            protected,
+            essential,
+            person,
+        }
     }
 
     /// Whether what follows from verdicts is done, or only said.
@@ -111,4 +128,62 @@ pub(crate) fn needs_a_person(
         "the device is safety-critical and declares no safety flow to spare: only a person may \
          cut it",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use andon_detectors::catalog::CATALOG;
+    use andon_schemas::builtin;
+    use andon_schemas::inventory;
+    use andon_schemas::profile::SourceFile;
+
+    use super::*;
+
+    fn guarded(text: &str, device: &str) -> Guarded {
+        let inventory = inventory::parse(SourceFile {
+            path: "plant.yaml",
+            text,
+        });
+        let detectors: Vec<&str> = CATALOG.iter().map(|entry| entry.name).collect();
+        let profiles = builtin::profiles(&detectors).unwrap();
+        Plant::compile(inventory.unwrap(), &profiles, Mode::Enforce).guarded(device)
+    }
+
+    fn written(flows: &[FlowMatch]) -> Vec<String> {
+        let word = |flow: &FlowMatch| {
+            let over = flow.transport.map_or("any", |transport| transport.as_str());
+            format!("{} {over} {:?}", flow.peer, flow.port)
+        };
+        flows.iter().map(word).collect()
+    }
+
+    #[test]
+    fn a_device_keeps_its_safety_flows_and_what_production_cannot_do_without() {
+        let guarded = guarded(builtin::INVENTORY.text, "cnc-controller-01-0031");
+        let safety = [
+            "10.1.10.250/32 udp Some(44818)",
+            "role safety udp Some(44818)",
+            "safety-plc.mfg.local udp Some(44818)",
+        ];
+        assert_eq!(written(&guarded.protected), safety);
+        let essential = [
+            "cnc-historian.mfg.local any None",
+            "role attestation any None",
+        ];
+        assert_eq!(written(&guarded.essential), essential);
+    }
+
+    #[test]
+    fn a_safety_rule_about_every_peer_protects_every_peer() {
+        let rule =
+            "{ name: safety, to: safety-plc.mfg.local, over: udp/44818, latency: 2 ms, safety";
+        let open = "{ name: safety, to: any, over: udp/44818, latency: 2 ms, safety";
+        let text = builtin::INVENTORY.text.replace(rule, open);
+        assert_ne!(text, builtin::INVENTORY.text);
+        let flows = written(&guarded(&text, "cnc-controller-01-0031").protected);
+        for peer in ["0.0.0.0/0", "::/0"] {
+            let flow = format!("{peer} udp Some(44818)");
+            assert!(flows.contains(&flow), "{flows:?}");
+        }
+    }
 }

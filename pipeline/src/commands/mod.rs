@@ -7,6 +7,7 @@ pub mod capture;
 pub mod cluster;
 pub mod demo;
 pub mod devices;
+pub mod enforce;
 pub mod explain;
 pub mod incident;
 pub mod learn;

@@ -11,6 +11,7 @@ mod lookup;
 mod members;
 mod parse;
 mod pattern;
+mod peer;
 mod roll;
 mod rules;
 mod segments;
@@ -376,7 +377,8 @@ impl Inventory {
         }
     }
 
-    fn segment_of_id(&self, device: &str) -> Option<usize> {
+    /// The segment of a device, or of the address that an identity stands for.
+    pub fn segment_of_id(&self, device: &str) -> Option<usize> {
         match self.device(device) {
             Some(device) => Some(device.segment),
             None => device

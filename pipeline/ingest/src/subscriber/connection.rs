@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::flight::Flight;
 use super::health::Reporter;
-use super::{Options, PACKET_BYTES_MAX};
+use super::{Keeping, Options, PACKET_BYTES_MAX};
 use crate::delivery::{Delivery, Sender};
 
 /// How long the broker may take to accept what we write, to answer a subscription, and to close
@@ -68,7 +68,7 @@ impl Driver {
             address.bracketed_host(),
             address.port(),
         );
-        mqtt.set_clean_session(false)
+        mqtt.set_clean_session(options.keeping == Keeping::Unwanted)
             .set_manual_acks(true)
             .set_keep_alive(options.keep_alive)
             .set_max_packet_size(PACKET_BYTES_MAX, PACKET_BYTES_MAX);
@@ -188,7 +188,7 @@ impl Driver {
             }
             Packet::SubAck(answer) => {
                 self.answer_due = None;
-                check(&answer, &self.options.filters)?;
+                check(&answer, &self.options.filters, self.options.keeping)?;
                 self.is_subscribed = true;
                 self.reporter.connected();
                 Ok(())
@@ -328,7 +328,7 @@ async fn reached(due: Option<Instant>) {
 }
 
 /// Checks the broker's answer to the subscription.
-fn check(answer: &SubAck, filters: &[String]) -> Result<(), Ended> {
+fn check(answer: &SubAck, filters: &[String], keeping: Keeping) -> Result<(), Ended> {
     if answer.return_codes.len() != filters.len() {
         return Err(Ended::Lost(format!(
             "the broker answered {} of {} subscriptions",
@@ -340,9 +340,9 @@ fn check(answer: &SubAck, filters: &[String]) -> Result<(), Ended> {
         .iter()
         .zip(&answer.return_codes)
         .filter_map(|(filter, code)| match code {
-            SubscribeReasonCode::Success(QoS::AtMostOnce) => Some(format!(
-                "{filter:?} was granted without acknowledgements (QoS 0)"
-            )),
+            SubscribeReasonCode::Success(QoS::AtMostOnce) if keeping == Keeping::Required => Some(
+                format!("{filter:?} was granted without acknowledgements (QoS 0)"),
+            ),
             SubscribeReasonCode::Success(_) => None,
             SubscribeReasonCode::Failure => Some(format!("{filter:?} is not allowed")),
         })

@@ -66,6 +66,8 @@ pub struct Options {
     pub device_level: usize,
     /// How many deliveries may wait to be taken.
     pub deliveries: usize,
+    /// What the broker has to keep for this subscriber.
+    pub keeping: Keeping,
     /// After how much silence the broker is asked whether it is there; at least 1 s.
     pub keep_alive: Duration,
     /// Pause after the first failed attempt to connect; it doubles with each.
@@ -87,6 +89,7 @@ impl Options {
             trusted_topics: false,
             device_level: 4,
             deliveries: 1_024,
+            keeping: Keeping::Required,
             keep_alive: Duration::from_secs(30),
             shortest_pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(30),
@@ -117,6 +120,18 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// Whether the broker keeps what is published while there is no connection, until it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// It must, or it is no broker for us.
+    Required,
+    /// It shall if it can, as for those who are told again what they have missed: the embedded
+    /// endpoint, for one, keeps nothing.
+    Wished,
+    /// It must not, as for those who only look on: the session ends with the connection.
+    Unwanted,
 }
 
 /// User and password. The password is not shown in debug output.

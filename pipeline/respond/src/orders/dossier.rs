@@ -173,8 +173,9 @@ pub(super) fn is_cut(response: &Response) -> bool {
         || response.action == Action::Restrict && response.scope.is_empty()
 }
 
-/// Name of an order as its device reads it.
-pub(crate) fn key_of(device: &DeviceId, action: Action) -> String {
+/// Name of an order as its device and enforcement points read it: the same for all orders of one
+/// action about one device.
+pub fn key_of(device: &DeviceId, action: Action) -> String {
     digest(&[device.as_str(), action.as_str()], 8)
 }
 

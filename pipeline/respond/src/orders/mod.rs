@@ -42,7 +42,7 @@ use serde::{Deserialize, Serialize};
 
 use self::acts::Done;
 pub use self::dossier::Dossier;
-pub(crate) use self::dossier::key_of;
+pub use self::dossier::key_of;
 use self::turns::Turns;
 use crate::policy::Policy;
 
