@@ -32,7 +32,7 @@ use crate::results::{Results, write_json};
 use crate::siem::Siem;
 use crate::signals::Stop;
 use crate::summary::{Latency, Parts, Summary};
-use crate::telling::Teller;
+use crate::telling::{Measured, Teller};
 use crate::text;
 use crate::wall;
 use crate::{descriptors, kafka};
@@ -72,7 +72,13 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     let operator = http.map(|_| Operator::of(&config.data)).transpose()?;
     let mut access = config.access.clone();
     access.access.operator = operator.as_ref().map(|operator| operator.token.clone());
-    let teller = http.map(|at| Teller::open(at, &access, &plant, config.mode, true, &runtime));
+    let setup = config.setup(&access);
+    let measured = Measured {
+        plant: &plant,
+        blueprint: &blueprint,
+    };
+    let teller = setup.is_wanted();
+    let teller = teller.then(|| Teller::open(&setup, measured, &runtime));
     let teller = teller.transpose()?;
     // Only now is anything made: a run that cannot listen leaves nothing behind.
     std::fs::create_dir_all(&config.data)
@@ -80,8 +86,8 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         .map_err(usage)?;
     source.keep_token(&config.data)?;
     operator.map(|operator| operator.keep()).transpose()?;
-    if let Some(teller) = &teller {
-        access::note_url(&config.data, &teller.url())?;
+    if let Some(url) = teller.as_ref().and_then(Teller::url) {
+        access::note_url(&config.data, &url)?;
     }
     let log = past.log(&config.data, source.settle.clone())?;
     let mut results = Results::go_on(&config.data)?;
@@ -105,7 +111,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     run.recover(past.state.take(), shadow.as_ref())?;
     run.adopt(blueprint)?;
     let in_shadow = run.begin_shadow(shadow)?;
-    let told = teller.as_ref().map(Teller::url);
+    let told = teller.as_ref().and_then(Teller::url);
     let told = told.map(|url| format!("serving on    {url}/v1/board"));
     let (acts, asked) = Acts::open();
     if let Some(teller) = teller {
