@@ -160,7 +160,7 @@ impl<'a> Transmitting<'a> {
         }
     }
 
-    /// What PyJWT reads in tokens, once it has checked them.
+    /// What `PyJWT` reads in tokens, once it has checked them.
     fn verified(&self, sets: &[(String, String)], audience: &str) -> Vec<Value> {
         let jwks = format!("{}/ssf/jwks.json", self.issuer);
         let mut judge = Command::new(script())

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use andon_emit::terminal::verdict_line;
+use andon_engine::Plant;
 use andon_ingest::delivery::Delivery;
 use andon_ingest::log::{Body, Log};
 use andon_schemas::verdict::Verdict;
@@ -68,18 +69,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         after: args.duration.map(Duration::from_secs_f64),
     };
     let mut source = Source::open(&runtime, &config, &plant, stop)?;
-    let http = config.http.as_deref();
-    let operator = http.map(|_| Operator::of(&config.data)).transpose()?;
-    let mut access = config.access.clone();
-    access.access.operator = operator.as_ref().map(|operator| operator.token.clone());
-    let setup = config.setup(&access);
-    let measured = Measured {
-        plant: &plant,
-        blueprint: &blueprint,
-    };
-    let teller = setup.is_wanted();
-    let teller = teller.then(|| Teller::open(&setup, measured, &runtime));
-    let teller = teller.transpose()?;
+    let (operator, teller) = audience(&config, &plant, &blueprint, &runtime)?;
     // Only now is anything made: a run that cannot listen leaves nothing behind.
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot make folder `{}`", config.data.display()))
@@ -152,6 +142,23 @@ async fn next(
         delivery = deliveries.recv() => delivery.map_or(Next::End, Next::Delivery),
         () = tokio::time::sleep(IDLE_EVERY) => Next::Nothing,
     }
+}
+
+/// Gets ready whoever is told of the run, if anybody is, and the token of whoever is at the machine.
+fn audience(
+    config: &Config,
+    plant: &Plant,
+    blueprint: &Blueprint,
+    runtime: &Runtime,
+) -> anyhow::Result<(Option<Operator>, Option<Teller>)> {
+    let http = config.http.as_deref();
+    let operator = http.map(|_| Operator::of(&config.data)).transpose()?;
+    let mut access = config.access.clone();
+    access.access.operator = operator.as_ref().map(|operator| operator.token.clone());
+    let setup = config.setup(&access);
+    let wanted = setup.is_wanted();
+    let teller = wanted.then(|| Teller::open(&setup, Measured { plant, blueprint }, runtime));
+    Ok((operator, teller.transpose()?))
 }
 
 /// A live run.
