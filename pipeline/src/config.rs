@@ -24,9 +24,13 @@
 //! password_sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 //! ```
 //!
-//! For `[[siem]]` see [`crate::siem::settings`]; who may ask over HTTP is said in a section
+//! For `[[siem]]` see [`crate::siem::settings`], for `[opa]` [`crate::opa::settings`], for `[pdp]`
+//! [`crate::pdp::settings`], for `[ssf]` [`crate::ssf::settings`]; who may ask over HTTP is said in a section
 //! `[access]`: see [`crate::access`]. With a section `[kafka]` the run reads from Kafka instead: see
 //! [`crate::kafka::settings`].
+
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
@@ -40,7 +44,8 @@ use crate::access::{self, digest};
 use crate::args::{PlantArgs, RunArgs, check_shards};
 use crate::exit::usage;
 use crate::kafka::settings::{Section, Settings};
-use crate::siem;
+use crate::telling::{Setup, decisions};
+use crate::{opa, pdp, siem, ssf};
 
 /// Where the embedded endpoint listens without a configuration.
 const LISTEN: &str = "127.0.0.1:1883";
@@ -77,6 +82,8 @@ pub struct Config {
     pub kafka: Option<Settings>,
     /// Who else is told of verdicts.
     pub siem: Vec<siem::settings::Settings>,
+    /// What is done for decision points.
+    pub decisions: decisions::Settings,
 }
 
 /// Where messages come from.
@@ -116,6 +123,9 @@ pub(crate) struct File {
     mqtt: MqttFile,
     kafka: Section,
     pub(crate) siem: Vec<siem::settings::Section>,
+    opa: opa::settings::Section,
+    pdp: Option<pdp::settings::Section>,
+    ssf: Option<ssf::settings::Section>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -184,23 +194,42 @@ impl Config {
         if kafka.is_some() && !siem.is_empty() {
             return Err(usage(anyhow!(siem::NOT_ON_KAFKA)));
         }
+        let data = args.data.clone().or(file.data);
+        let data = data.unwrap_or_else(|| PathBuf::from(DATA));
+        let http = args.http.clone().or(file.http);
+        let access = file.access.check().map_err(usage)?;
+        let pdp = file.pdp.map(|section| section.check(&data)).transpose();
+        let ssf = file.ssf.map(|section| section.check(&data)).transpose();
+        let decisions = decisions::Settings {
+            opa: file.opa.check().map_err(usage)?,
+            pdp: pdp.map_err(usage)?,
+            ssf: ssf.map_err(usage)?,
+        };
+        decisions.check(http.as_deref(), &access).map_err(usage)?;
         Ok(Self {
             mode,
-            data: args
-                .data
-                .clone()
-                .or(file.data)
-                .unwrap_or_else(|| PathBuf::from(DATA)),
+            data,
             plant,
             shadow,
             shards: args.shards.or(shards).unwrap_or(1),
             mqtt: source(args.mqtt.as_deref(), &file.mqtt)?,
             principals,
-            http: args.http.clone().or(file.http),
-            access: file.access.check().map_err(usage)?,
+            http,
+            access,
             kafka,
             siem,
+            decisions,
         })
+    }
+
+    /// Who is told of the run, and who may ask.
+    pub fn setup<'a>(&'a self, access: &'a access::Settings) -> Setup<'a> {
+        Setup {
+            http: self.http.as_deref(),
+            access,
+            decisions: &self.decisions,
+            real_time: true,
+        }
     }
 }
 
@@ -297,104 +326,5 @@ impl PrincipalFile {
             role,
             secret: Secret::from_digest(digest),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unknown_key_is_refused_with_its_line() {
-        let error = toml::from_str::<File>("mode = \"monitor\"\nshrads = 2\n").unwrap_err();
-        let text = error.to_string();
-        assert!(text.contains("line 2") && text.contains("shrads"), "{text}");
-    }
-
-    #[test]
-    fn listen_and_broker_exclude_each_other() {
-        let file: MqttFile =
-            toml::from_str("listen = \"127.0.0.1:1\"\nbroker = \"mqtt://b:1\"").unwrap();
-        assert!(source(None, &file).is_err());
-        assert!(matches!(
-            source(Some("127.0.0.1:0"), &file),
-            Ok(Mqtt::Listen(_))
-        ));
-        assert!(matches!(
-            source(Some("mqtt://b:1883"), &file),
-            Ok(Mqtt::Broker(_))
-        ));
-    }
-
-    /// What `andon run` is told by a file and by what follows on the command line.
-    fn loaded(file: &Path, extra: &[&str]) -> Config {
-        use clap::Parser as _;
-        let file = file.to_str().unwrap();
-        let line = ["andon", "run", "--config", file];
-        let cli = crate::args::Cli::parse_from(line.iter().chain(extra));
-        let crate::args::Command::Run(args) = cli.command else {
-            panic!("it is a run");
-        };
-        Config::load(&args).unwrap()
-    }
-
-    #[test]
-    fn the_command_line_wins_over_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("andon.toml");
-        std::fs::write(&path, "data = \"theirs\"\nshards = 3\n").unwrap();
-        let load = |extra: &[&str]| {
-            let config = loaded(&path, extra);
-            (config.data, config.shards)
-        };
-        assert_eq!(load(&[]), (PathBuf::from("theirs"), 3));
-        let told = load(&["--data", DATA, "--shards", "1"]);
-        assert_eq!(told, (PathBuf::from(DATA), 1));
-    }
-
-    #[test]
-    fn the_compose_stack_reads_from_kafka_what_its_bridge_takes_from_mosquitto() {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docker/andon.toml");
-        let config = loaded(Path::new(file), &[]);
-        assert_eq!(config.mode, Mode::Monitor);
-        assert_eq!(config.data, Path::new("/var/lib/andon"));
-        let kafka = config.kafka.unwrap();
-        assert_eq!(kafka.brokers, "kafka:9092");
-        assert!(kafka.trusted_producers);
-        let Mqtt::Broker(mosquitto) = config.mqtt else {
-            panic!("the bridge reads from a broker");
-        };
-        assert!(!mosquitto.trusted_topics, "nobody proves himself there");
-    }
-
-    #[test]
-    fn a_shadow_is_named_in_the_file_or_on_the_command_line_and_not_on_kafka() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("andon.toml");
-        std::fs::write(&path, "shadow = \"theirs\"\n").unwrap();
-        let shadow = |extra: &[&str]| loaded(&path, extra).shadow.unwrap();
-        assert_eq!(shadow(&[]), Path::new("theirs"));
-        assert_eq!(shadow(&["--shadow", "ours"]), Path::new("ours"));
-        let args = RunArgs {
-            config: Some(path),
-            kafka: Some("localhost:9092".to_owned()),
-            ..RunArgs::default()
-        };
-        let refused = Config::load(&args).unwrap_err().to_string();
-        assert!(refused.contains("`andon backtest --compare`"), "{refused}");
-    }
-
-    #[test]
-    fn a_principal_needs_a_role_and_a_digest() {
-        let principal = |role: &str, digest: &str| PrincipalFile {
-            name: "g".to_owned(),
-            role: role.to_owned(),
-            password_sha256: digest.to_owned(),
-            serves: Vec::new(),
-        };
-        assert!(principal("gateway", &"0a".repeat(32)).check().is_ok());
-        assert!(principal("king", &"0a".repeat(32)).check().is_err());
-        assert!(principal("gateway", "0a").check().is_err());
-        assert!(principal("gateway", &"zz".repeat(32)).check().is_err());
     }
 }

@@ -2,26 +2,18 @@
 //! point in the binary decide the same, word for word.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "what these functions cannot do fails the test, and a skipped test must say so"
+    reason = "what these functions cannot do fails the test"
 )]
 
+mod opa_server;
 mod plant;
 
-use std::env;
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use andon::pdp::{Answer, Decision};
+use opa_server::Opa;
 use serde_json::{Value, json};
-
-/// `1` where the test must not pass without one, as in `.ci/run`.
-const DEMANDED: &str = "ANDON_OPA";
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// When everything is asked: a Tuesday, 14:45 and 23:30 in the plant.
 const MOMENTS: [(&str, &str); 2] = [
@@ -38,70 +30,6 @@ const RISKS: [(&str, Option<u8>); 6] = [
     ("agv-03-0001", Some(49)),
     ("plc-assembly-line-3", None),
 ];
-
-/// A server of Open Policy Agent, which ends with the test.
-struct Opa {
-    process: Child,
-    url: String,
-}
-
-impl Opa {
-    /// `None`, after saying so, if it is not there and nobody demands it.
-    fn start() -> Option<Self> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docker/opa/server");
-        if env::var_os(DEMANDED).is_none_or(|value| value != "1") {
-            let check = Command::new(&script).arg("check").output().unwrap();
-            if !check.status.success() {
-                let why = String::from_utf8_lossy(&check.stderr);
-                eprintln!("skipped: {}", why.trim_end());
-                return None;
-            }
-        }
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap().to_string();
-        drop(free);
-        let process = Command::new(&script)
-            .args(["run", &address, "--log-level", "error"])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let opa = Self {
-            process,
-            url: format!("http://{address}"),
-        };
-        let until = Instant::now() + PATIENCE;
-        while ureq::get(format!("{}/health", opa.url)).call().is_err() {
-            assert!(Instant::now() < until, "it does not answer");
-            thread::sleep(Duration::from_millis(50));
-        }
-        Some(opa)
-    }
-
-    fn put(&self, path: &str, value: &Value) {
-        let put = ureq::put(format!("{}/v1/data/{path}", self.url));
-        let answer = put.send(value.to_string()).unwrap();
-        assert_eq!(answer.status(), 204, "{path}");
-    }
-
-    fn answer(&self, question: &Value) -> Answer {
-        let post = ureq::post(format!("{}/v1/data/andon/authz/decision", self.url));
-        let asked = json!({ "input": question }).to_string();
-        let mut answer = post
-            .header("Content-Type", "application/json")
-            .send(asked)
-            .unwrap();
-        let text = answer.body_mut().read_to_string().unwrap();
-        let answer: Value = serde_json::from_str(&text).unwrap();
-        serde_json::from_value(answer["result"].clone()).unwrap()
-    }
-}
-
-impl Drop for Opa {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
 
 /// Everybody asks for everything, in every state.
 fn questions() -> Vec<Value> {

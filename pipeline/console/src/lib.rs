@@ -9,15 +9,24 @@
 
 mod access;
 mod board;
+mod bundle;
+mod decision;
 mod health;
 mod metrics;
 mod page;
 mod probe;
 mod server;
+mod signals;
 
 pub use access::{Access, AccessError, Certificates, Client, Role, Token};
-pub use board::{Board, Freshness, Heard, Lamp, Pulse, Totals, wire};
+pub use board::{
+    Board, Changes, Document, Follower, Freshness, Heard, Lamp, Pulse, RiskFeed, Totals, Waker,
+    wire,
+};
+pub use bundle::{BundleOptions, Signer, SignerError};
+pub use decision::{Decided, DecisionPoint};
 pub use health::{Availability, Clock, Health, Liveness, Unmet};
-pub use metrics::{Metrics, TransactionResult};
+pub use metrics::{DecisionMetrics, Metrics, TransactionResult};
 pub use probe::{NotReady, check_ready};
-pub use server::{BindError, Running, Server};
+pub use server::{BindError, Offers, Running, Server};
+pub use signals::{Due, KeyError, POLL, PUSH, Pushed, SignalError, SignalOptions, Transmitter};

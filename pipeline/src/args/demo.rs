@@ -27,6 +27,9 @@ pub struct DemoArgs {
     /// Serve the board, risk and verdicts on this address; port 0 takes a free one.
     #[arg(long, value_name = "ADDR")]
     pub http: Option<String>,
+    /// Keep an Open Policy Agent at this URL up to date with the plant and its risks.
+    #[arg(long, value_name = "URL")]
+    pub opa: Option<String>,
     /// Seed of the simulated plant.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

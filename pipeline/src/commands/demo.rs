@@ -32,7 +32,8 @@ use crate::live::message::{Message, Read};
 use crate::live::outlet::Outlet;
 use crate::results::{Results, write_json};
 use crate::summary::{Latency, Parts, Summary};
-use crate::telling::Teller;
+use crate::telling::decisions;
+use crate::telling::{Measured, Setup, Teller};
 use crate::{devices, evidence, setting, text, truth};
 
 /// Sunday 02:20 plant time, ten minutes before the worked anomaly: days since 1970, minute.
@@ -66,7 +67,11 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         ))
         .with_context(|| format!("cannot listen on `{}`", args.mqtt))
         .map_err(usage)?;
-    let served = serve(args, &plant, &runtime)?;
+    let measured = Measured {
+        plant: &plant,
+        blueprint: &blueprint,
+    };
+    let served = serve(args, measured, &runtime)?;
     let mut results = Results::create(args.out.as_deref())?;
     results.measured_against(&blueprint, &plant)?;
     let mut core = Core::new(
@@ -89,7 +94,7 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
     if let Some((teller, url)) = served {
         teller.sit(Arc::new(acts));
         core.tell_by(teller)?;
-        link = Some(url);
+        link = url;
     }
     let mut show = Show {
         plant: &plant,
@@ -121,21 +126,30 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
     show.finish(args, format, began, start, &due, out)
 }
 
-/// Serves the board, if that is asked for; says where, with the token of whoever is at the machine.
+/// Serves the board and tells a policy engine, if that is asked for; says where the board is, with
+/// the token of whoever is at the machine.
 fn serve(
     args: &DemoArgs,
-    plant: &Plant,
+    measured: Measured<'_>,
     runtime: &Runtime,
-) -> anyhow::Result<Option<(Teller, String)>> {
-    let Some(address) = args.http.as_deref() else {
-        return Ok(None);
-    };
+) -> anyhow::Result<Option<(Teller, Option<String>)>> {
     let operator = Operator::new()?;
     let mut access = access::Settings::default();
     access.access.operator = Some(operator.token);
-    let teller = Teller::open(address, &access, plant, Mode::Monitor, false, runtime)?;
+    let decisions = decisions::Settings::of_demo(args.opa.as_deref(), args.out.as_deref());
+    let setup = Setup {
+        http: args.http.as_deref(),
+        access: &access,
+        decisions: &decisions.map_err(usage)?,
+        real_time: false,
+    };
+    if !setup.is_wanted() {
+        return Ok(None);
+    }
+    let teller = Teller::open(&setup, measured, runtime)?;
     let url = teller.url();
-    Ok(Some((teller, format!("{url}/#token={}", operator.text))))
+    let link = url.map(|url| format!("{url}/#token={}", operator.text));
+    Ok(Some((teller, link)))
 }
 
 /// Says where it is served; not among the results of a machine.

@@ -16,7 +16,7 @@ use crate::args::{AskArgs, Format, PdpCommand, PlantArgs};
 use crate::blueprint::Blueprint;
 use crate::devices;
 use crate::exit::{Outcome, usage};
-use crate::pdp::{Answer, Decider, Known, Policies, Question, document};
+use crate::pdp::{Answer, Decider, Entry, Known, Policies, Question, document};
 use crate::wall;
 
 /// How long a recorded risk counts: a run that is over says nothing new.
@@ -69,15 +69,19 @@ fn ask(args: &AskArgs, format: Format, out: &mut impl Write) -> anyhow::Result<O
             Ok(asked) => decider.answer(asked, device.and_then(|id| risks.get(id)), now()),
             Err(reason) => Answer::denial(reason.clone()),
         };
-        let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let took = began.elapsed();
         if let Some(audit) = &mut audit {
             let asked = asked.as_ref().map(|asked| json!(asked.fields()));
-            let entry = json!({
-                "schema": "andon.decision.v1", "time": now(),
-                "question": asked.unwrap_or_else(|_| json!(question)),
-                "answer": answer, "policy": decider.policy_hash, "took_us": took_us,
-            });
-            writeln!(audit, "{entry}").context("the audit file cannot be written")?;
+            let entry = Entry {
+                id: None,
+                who: None,
+                time: now(),
+                question: asked.unwrap_or_else(|_| json!(question)),
+                answer: &answer,
+                policy: &decider.policy_hash,
+                took,
+            };
+            writeln!(audit, "{}", entry.line()).context("the audit file cannot be written")?;
         }
         match format {
             Format::Json => writeln!(out, "{}", serde_json::to_string(&answer)?)?,
@@ -117,12 +121,7 @@ fn open_audit(path: &Path) -> anyhow::Result<File> {
 fn risks(folder: Option<&Path>, now: EventTime) -> anyhow::Result<HashMap<String, Known>> {
     let rows = folder.map(devices::read).transpose()?.unwrap_or_default();
     let known = rows.into_iter().map(|row| {
-        let known = Known {
-            score: row.risk.score,
-            trust: row.risk.trust,
-            band: row.risk.band,
-            expires: now + RECORDED_FOR,
-        };
+        let known = Known::until(row.risk, now + RECORDED_FOR);
         (row.device_id.to_string(), known)
     });
     Ok(known.collect())

@@ -35,7 +35,7 @@ use crate::results::{Results, write_json};
 use crate::siem::Siem;
 use crate::signals::Stop;
 use crate::summary::{Latency, Parts, Summary};
-use crate::telling::Teller;
+use crate::telling::{Measured, Teller};
 use crate::text;
 use crate::wall;
 use crate::{descriptors, kafka};
@@ -72,20 +72,15 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         after: args.duration.map(Duration::from_secs_f64),
     };
     let mut source = Source::open(&runtime, &config, &plant, stop)?;
-    let http = config.http.as_deref();
-    let operator = http.map(|_| Operator::of(&config.data)).transpose()?;
-    let mut access = config.access.clone();
-    access.access.operator = operator.as_ref().map(|operator| operator.token.clone());
-    let teller = http.map(|at| Teller::open(at, &access, &plant, config.mode, true, &runtime));
-    let teller = teller.transpose()?;
+    let (operator, teller) = audience(&config, &plant, &blueprint, &runtime)?;
     // Only now is anything made: a run that cannot listen leaves nothing behind.
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot make folder `{}`", config.data.display()))
         .map_err(usage)?;
     source.keep_token(&config.data)?;
     operator.map(|operator| operator.keep()).transpose()?;
-    if let Some(teller) = &teller {
-        access::note_url(&config.data, &teller.url())?;
+    if let Some(url) = teller.as_ref().and_then(Teller::url) {
+        access::note_url(&config.data, &url)?;
     }
     let log = past.log(&config.data, source.settle.clone())?;
     let mut results = results(&config, &plant)?;
@@ -109,7 +104,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     run.recover(past.state.take(), shadow.as_ref())?;
     run.adopt(blueprint)?;
     let in_shadow = run.begin_shadow(shadow)?;
-    let told = teller.as_ref().map(Teller::url);
+    let told = teller.as_ref().and_then(Teller::url);
     let told = told.map(|url| format!("serving on    {url}/v1/board"));
     let (acts, asked) = Acts::open();
     if let Some(teller) = teller {
@@ -142,6 +137,23 @@ fn results(config: &Config, plant: &Plant) -> anyhow::Result<Results> {
         );
     }
     Ok(results.unheard())
+}
+
+/// Gets ready whoever is told of the run, if anybody is, and the token of whoever is at the machine.
+fn audience(
+    config: &Config,
+    plant: &Plant,
+    blueprint: &Blueprint,
+    runtime: &Runtime,
+) -> anyhow::Result<(Option<Operator>, Option<Teller>)> {
+    let http = config.http.as_deref();
+    let operator = http.map(|_| Operator::of(&config.data)).transpose()?;
+    let mut access = config.access.clone();
+    access.access.operator = operator.as_ref().map(|operator| operator.token.clone());
+    let setup = config.setup(&access);
+    let wanted = setup.is_wanted();
+    let teller = wanted.then(|| Teller::open(&setup, Measured { plant, blueprint }, runtime));
+    Ok((operator, teller.transpose()?))
 }
 
 /// A live run.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use andon_engine::Plant;
 
 use crate::blueprint::Blueprint;
+use crate::telling::Measured;
 
 /// What lanes are measured against; shared by those of one process.
 #[derive(Clone, Debug)]
@@ -28,5 +29,13 @@ impl Measure {
             plant: blueprint.compile()?,
             blueprint: Arc::new(blueprint),
         })
+    }
+
+    /// The same, for those who are told of it.
+    pub fn measured(&self) -> Measured<'_> {
+        Measured {
+            plant: &self.plant,
+            blueprint: &self.blueprint,
+        }
     }
 }

@@ -14,7 +14,8 @@ use super::lane::Lane;
 use super::measure::Measure;
 use super::told::Told;
 use crate::intake::Tally;
-use crate::{access, telling, wall};
+use crate::telling::{self, Audience, Setup};
+use crate::wall;
 
 /// An epoch that is not committed within this long is trouble.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(10);
@@ -24,7 +25,7 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 pub struct Pulse {
     health: Health,
     metrics: Metrics,
-    server: Option<Running>,
+    audience: Audience,
     /// What is shown, if anybody can ask.
     shown: Option<Told>,
     told: BTreeMap<i32, (Tally, Counts)>,
@@ -38,16 +39,11 @@ impl std::fmt::Debug for Pulse {
 }
 
 impl Pulse {
-    /// Nothing is ready yet; served on an address, if there is one.
+    /// Nothing is ready yet; told to whoever is there.
     ///
     /// # Errors
-    /// If the address cannot be listened on.
-    pub fn start(
-        address: Option<&str>,
-        access: &access::Settings,
-        measure: &Measure,
-        runtime: &Runtime,
-    ) -> anyhow::Result<Self> {
+    /// If the address cannot be listened on, or what decides cannot be as it is configured.
+    pub fn start(setup: &Setup<'_>, measure: &Measure, runtime: &Runtime) -> anyhow::Result<Self> {
         let conditions = [
             ("kafka", "not reached yet"),
             ("partitions", "none are assigned yet"),
@@ -59,14 +55,13 @@ impl Pulse {
         health.ready("epochs");
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
         let board = telling::board(&measure.plant, measure.blueprint.mode())?;
-        let server = address
-            .map(|address| telling::serve(address, access, &health, &metrics, &board, runtime))
-            .transpose()?;
+        let measured = measure.measured();
+        let audience = telling::gather(setup, &health, &metrics, &board, measured, runtime)?;
         Ok(Self {
-            shown: server.is_some().then(|| Told::new(board)),
+            shown: setup.is_wanted().then(|| Told::new(board)),
             health,
             metrics,
-            server,
+            audience,
             told: BTreeMap::new(),
             last: None,
         })
@@ -74,7 +69,7 @@ impl Pulse {
 
     /// Where it is served.
     pub fn address(&self) -> Option<std::net::SocketAddr> {
-        self.server.as_ref().map(Running::local_addr)
+        self.audience.server.as_ref().map(Running::local_addr)
     }
 
     /// The cluster does not answer; the run goes on waiting for it.
@@ -88,6 +83,7 @@ impl Pulse {
         if let Some(shown) = &self.shown {
             shown.change(measure);
         }
+        self.audience.decisions.change(measure.measured());
     }
 
     /// The loop goes on; once a second it tells how everything stands.
@@ -231,7 +227,7 @@ impl Pulse {
 
     /// Serves nobody any more; returns the share of the time that the run was ready.
     pub fn stop(self, runtime: &Runtime) -> Option<f64> {
-        if let Some(server) = self.server {
+        if let Some(server) = self.audience.server {
             runtime.block_on(server.shutdown(Duration::from_millis(500)));
         }
         self.health.availability().share()

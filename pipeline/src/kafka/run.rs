@@ -132,7 +132,7 @@ fn prepare<'a>(
     let operator = http.map(|_| Operator::of(&config.data)).transpose()?;
     let mut access = config.access.clone();
     access.access.operator = operator.as_ref().map(|operator| operator.token.clone());
-    let pulse = Pulse::start(http, &access, &measure, runtime)?;
+    let pulse = Pulse::start(&config.setup(&access), &measure, runtime)?;
     let client = settings.client("run");
     let reader = clients::join(settings, &settings.group, &names.observations)?;
     let sink = Sink::open(settings, client.clone(), &reader)?;

@@ -1,7 +1,7 @@
 //! The board of a run on Kafka: what its lanes say and know. Devices in partitions that other
 //! processes hold are not heard of here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use andon_console::{Board, Pulse as Beat};
@@ -27,6 +27,8 @@ pub(super) struct Told {
     partition: i32,
     place: usize,
     looked: Instant,
+    /// The partitions that this process has.
+    held: BTreeSet<i32>,
     said: Instant,
     /// Records of each lane when that was said.
     records: BTreeMap<i32, u64>,
@@ -39,6 +41,7 @@ impl Told {
             partition: i32::MIN,
             place: 0,
             looked: Instant::now(),
+            held: BTreeSet::new(),
             said: Instant::now(),
             records: BTreeMap::new(),
         }
@@ -51,7 +54,15 @@ impl Told {
     }
 
     /// Takes what came out of the lanes since the last time.
-    pub(super) fn take(&self, group: &mut Group) {
+    pub(super) fn take(&mut self, group: &mut Group) {
+        let is_gone = |partition: &i32| !group.lanes.contains_key(partition);
+        if self.held.iter().any(is_gone) {
+            // Its devices are for another process to tell of.
+            self.board.hear_anew();
+        }
+        if self.held.len() != group.lanes.len() || self.held.iter().any(is_gone) {
+            self.held = group.lanes.keys().copied().collect();
+        }
         for lane in group.lanes.values_mut() {
             for item in lane.draft().take_news() {
                 match item {

@@ -12,6 +12,7 @@ use super::core::Core;
 use crate::aside::{Answer, Aside};
 use crate::blueprint::Blueprint;
 use crate::intake::Recorded;
+use crate::telling::Measured;
 
 /// So many acts wait for the run at most.
 const WAITING_MAX: usize = 64;
@@ -84,7 +85,10 @@ impl Core {
         self.intake.aside(change);
         self.beside.follow(&blueprint);
         if let Some(teller) = &self.teller {
-            teller.change(&plant, blueprint.mode());
+            teller.change(Measured {
+                plant: &plant,
+                blueprint: &blueprint,
+            });
         }
         self.blueprint = blueprint;
         Ok(())

@@ -6,6 +6,7 @@ use andon_schemas::grade::Band;
 use andon_schemas::inventory::{Function, Inventory};
 use andon_schemas::profile::{Hours, ProfileSet};
 use andon_schemas::time::EventTime;
+use andon_schemas::verdict::Risk;
 use anyhow::anyhow;
 use regorus::{Engine, Value};
 use serde::{Deserialize, Serialize};
@@ -92,6 +93,18 @@ pub struct Known {
     pub expires: EventTime,
 }
 
+impl Known {
+    /// A risk that is known until then.
+    pub fn until(risk: Risk, expires: EventTime) -> Self {
+        Self {
+            score: risk.score,
+            trust: risk.trust,
+            band: risk.band,
+            expires,
+        }
+    }
+}
+
 /// A question: a JSON object that says who asks, and for what.
 #[derive(Clone, Debug)]
 pub struct Question {
@@ -110,9 +123,15 @@ impl Question {
             ));
         }
         let asked = serde_json::from_str(text);
-        let serde_json::Value::Object(mut fields) =
-            asked.map_err(|e| format!("the question is no JSON: {e}"))?
-        else {
+        Self::of(asked.map_err(|e| format!("the question is no JSON: {e}"))?)
+    }
+
+    /// The question that a value is.
+    ///
+    /// # Errors
+    /// If it is no object.
+    pub fn of(asked: serde_json::Value) -> Result<Self, String> {
+        let serde_json::Value::Object(mut fields) = asked else {
             return Err("the question is no JSON object".to_owned());
         };
         let device = fields

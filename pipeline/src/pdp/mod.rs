@@ -9,12 +9,17 @@
 //!
 //! Whatever goes wrong on the way is a denial that says so: nothing is let in by mistake.
 
+mod audit;
 mod decide;
 mod plant;
+mod point;
 mod policy;
+pub mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use audit::{Audit, AuditSettings, Entry};
 pub use decide::{Answer, Decider, Decision, Known, Question};
 pub use plant::document;
+pub use point::{Parts, Point};
 pub use policy::Policies;

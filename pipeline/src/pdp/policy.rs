@@ -23,6 +23,8 @@ pub struct Policies {
     /// Path and text of each.
     rego: Vec<(String, String)>,
     data: Vec<serde_json::Value>,
+    /// Name, as in a bundle, and text of everything.
+    files: Vec<(String, String)>,
     /// SHA-256 over all of it, lower-case hex: what a decision was made by.
     pub hash: String,
 }
@@ -37,6 +39,10 @@ impl Policies {
         Ok(Self::of(
             vec![("andon/authz.rego".to_owned(), BUILTIN.to_owned())],
             vec![json!({ "andon": { "limits": limits } })],
+            vec![
+                ("andon/authz.rego".to_owned(), BUILTIN.to_owned()),
+                ("andon/limits/data.json".to_owned(), LIMITS.to_owned()),
+            ],
         ))
     }
 
@@ -46,36 +52,46 @@ impl Policies {
     /// # Errors
     /// If a file cannot be read, or there is no policy.
     pub fn read(folder: &Path) -> anyhow::Result<Self> {
-        let (mut rego, mut data) = (Vec::new(), Vec::new());
+        let (mut rego, mut data, mut all) = (Vec::new(), Vec::new(), Vec::new());
         for path in files(folder).map_err(usage)? {
-            let text = || {
-                let text = fs::read_to_string(&path);
-                text.with_context(|| format!("cannot read `{}`", path.display()))
-            };
             let name = path.file_name().and_then(|name| name.to_str());
-            let is_policy = path.extension().is_some_and(|kind| kind == "rego");
-            match name.unwrap_or_default() {
-                name if name.ends_with("_test.rego") => {}
-                _ if is_policy => {
-                    rego.push((path.display().to_string(), text().map_err(usage)?));
-                }
-                "data.json" => {
-                    let value = serde_json::from_str(&text().map_err(usage)?)
-                        .with_context(|| format!("`{}` is no JSON", path.display()))
-                        .map_err(usage)?;
-                    data.push(placed(value, folder, &path));
-                }
-                _ => {}
+            let name = name.unwrap_or_default();
+            let is_policy = path.extension().is_some_and(|kind| kind == "rego")
+                && !name.ends_with("_test.rego");
+            if !is_policy && name != "data.json" {
+                continue;
             }
+            let text = fs::read_to_string(&path)
+                .with_context(|| format!("cannot read `{}`", path.display()))
+                .map_err(usage)?;
+            if is_policy {
+                rego.push((path.display().to_string(), text.clone()));
+            } else {
+                let value = serde_json::from_str(&text)
+                    .with_context(|| format!("`{}` is no JSON", path.display()))
+                    .map_err(usage)?;
+                data.push(placed(value, folder, &path));
+            }
+            let below = path.strip_prefix(folder).unwrap_or(&path);
+            all.push((below.to_string_lossy().into_owned(), text));
         }
         if rego.is_empty() {
             let folder = folder.display();
             return Err(usage(anyhow!("there is no policy (`.rego`) in `{folder}`")));
         }
-        Ok(Self::of(rego, data))
+        Ok(Self::of(rego, data, all))
     }
 
-    fn of(rego: Vec<(String, String)>, data: Vec<serde_json::Value>) -> Self {
+    /// Name and text of each file, as in a bundle.
+    pub fn files(self) -> Vec<(String, String)> {
+        self.files
+    }
+
+    fn of(
+        rego: Vec<(String, String)>,
+        data: Vec<serde_json::Value>,
+        files: Vec<(String, String)>,
+    ) -> Self {
         let mut digest = Sha256::new();
         let texts = rego.iter().map(|(_, text)| text.clone());
         for text in texts.chain(data.iter().map(ToString::to_string)) {
@@ -83,7 +99,12 @@ impl Policies {
             digest.update([0]);
         }
         let hash = hex(&digest.finalize());
-        Self { rego, data, hash }
+        Self {
+            rego,
+            data,
+            files,
+            hash,
+        }
     }
 
     /// An engine that holds them, asked once, so that what is wrong with them is said at the start.

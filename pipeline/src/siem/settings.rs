@@ -308,7 +308,7 @@ fn host_and_port(address: &str) -> anyhow::Result<String> {
 }
 
 /// Whether an address of HTTP names this host itself, and not one whose name begins like it.
-fn is_loopback(url: &str) -> bool {
+pub(crate) fn is_loopback(url: &str) -> bool {
     let rest = url.trim_start_matches("http://");
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or(rest);
     let host = match authority.strip_prefix('[') {
@@ -321,7 +321,7 @@ fn is_loopback(url: &str) -> bool {
     !authority.contains('@') && (host == "localhost" || is_own)
 }
 
-fn bytes(key: &str, text: Option<&str>, default: u64) -> anyhow::Result<u64> {
+pub(crate) fn bytes(key: &str, text: Option<&str>, default: u64) -> anyhow::Result<u64> {
     let Some(text) = text else {
         return Ok(default);
     };
@@ -339,7 +339,7 @@ fn bytes(key: &str, text: Option<&str>, default: u64) -> anyhow::Result<u64> {
 }
 
 /// A secret from a file or from the environment. It is told nowhere.
-fn secret(
+pub(crate) fn secret(
     what: &str,
     file: Option<&PathBuf>,
     variable: Option<&String>,

@@ -2,6 +2,7 @@
 //! that shows them.
 
 mod counted;
+pub mod decisions;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +22,8 @@ use anyhow::anyhow;
 use tokio::runtime::Runtime;
 
 pub use self::counted::Counted;
-use crate::access;
+use self::decisions::Decisions;
+pub use self::decisions::{Measured, Setup};
 use crate::exit::usage;
 use crate::intake::Tally;
 use crate::shards::{Look, Shards};
@@ -46,7 +48,7 @@ pub struct Teller {
     board: Board,
     health: Health,
     metrics: Metrics,
-    server: Option<Running>,
+    audience: Audience,
     counted: Counted,
     /// The device that is looked at next, and when.
     place: usize,
@@ -82,26 +84,43 @@ pub fn board(plant: &Plant, mode: Mode) -> anyhow::Result<Board> {
     Ok(Board::new(plant.inventory(), mode, version, &boot()?))
 }
 
-/// Serves health and metrics, and the board to those who have access.
+/// Everybody who is told of a run.
+#[derive(Debug)]
+pub struct Audience {
+    /// Whoever asks over HTTP.
+    pub server: Option<Running>,
+    /// Whoever decides.
+    pub decisions: Decisions,
+}
+
+/// Serves health and metrics, and the board to those who have access; tells those who decide.
 ///
 /// # Errors
-/// If the address cannot be listened on, or others reach it and could do everything.
-pub fn serve(
-    address: &str,
-    access: &access::Settings,
+/// If the address cannot be listened on, or others reach it and could do everything, or what decides
+/// cannot be as it is configured.
+pub fn gather(
+    setup: &Setup<'_>,
     health: &Health,
     metrics: &Metrics,
     board: &Board,
+    measured: Measured<'_>,
     runtime: &Runtime,
-) -> anyhow::Result<Running> {
-    let server = Server::bind(address, health.clone(), metrics.clone()).map_err(usage)?;
-    let server = if access.health_only {
-        server
-    } else {
-        let access = access.access.clone();
-        server.telling(board.clone(), access).map_err(usage)?
-    };
-    Ok(server.spawn(runtime.handle())?)
+) -> anyhow::Result<Audience> {
+    let mut decisions = Decisions::prepare(setup, board, health, metrics, measured)?;
+    let server = setup.http.map(|address| {
+        let server = Server::bind(address, health.clone(), metrics.clone()).map_err(usage)?;
+        let server = if setup.access.health_only {
+            server
+        } else {
+            let access = setup.access.access.clone();
+            let server = server.offering(decisions.offers(setup.decisions));
+            server.telling(board.clone(), access).map_err(usage)?
+        };
+        anyhow::Ok(server.spawn(runtime.handle())?)
+    });
+    let server = server.transpose()?;
+    decisions.begin(setup.decisions, board, health, metrics)?;
+    Ok(Audience { server, decisions })
 }
 
 /// What an engine knows of a device, as the board takes it.
@@ -117,40 +136,37 @@ pub fn heard(standing: Standing) -> Heard {
 }
 
 impl Teller {
-    /// Listens on an address, and answers from now on.
+    /// Listens, if it is to, and tells from now on.
     ///
     /// # Errors
-    /// If the address cannot be listened on.
+    /// If the address cannot be listened on, or what decides cannot be as it is configured.
     pub fn open(
-        address: &str,
-        access: &access::Settings,
-        plant: &Plant,
-        mode: Mode,
-        real_time: bool,
+        setup: &Setup<'_>,
+        measured: Measured<'_>,
         runtime: &Runtime,
     ) -> anyhow::Result<Self> {
         let conditions = [(SOURCE, "not there yet"), (STATE, "not restored yet")];
         let health = Health::new(&conditions, Health::STALLED_AFTER);
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
-        let board = board(plant, mode)?;
-        let server = serve(address, access, &health, &metrics, &board, runtime)?;
+        let board = board(measured.plant, measured.blueprint.mode())?;
+        let audience = gather(setup, &health, &metrics, &board, measured, runtime)?;
         let now = Instant::now();
         Ok(Self {
             board,
             health,
             metrics,
-            server: Some(server),
+            audience,
             counted: Counted::default(),
             place: 0,
             look_at: now,
             told_at: now + TOLD_EVERY,
-            real_time,
+            real_time: setup.real_time,
         })
     }
 
-    /// Where it is served.
-    pub fn url(&self) -> String {
-        self.server.as_ref().map(Running::url).unwrap_or_default()
+    /// Where it is served, if it is.
+    pub fn url(&self) -> Option<String> {
+        self.audience.server.as_ref().map(Running::url)
     }
 
     /// What an earlier run knew is known again.
@@ -172,8 +188,10 @@ impl Teller {
     }
 
     /// The devices are others from here on.
-    pub fn change(&self, plant: &Plant, mode: Mode) {
-        self.board.change(plant.inventory(), mode);
+    pub fn change(&self, measured: Measured<'_>) {
+        let inventory = measured.plant.inventory();
+        self.board.change(inventory, measured.blueprint.mode());
+        self.audience.decisions.change(measured);
     }
 
     /// What people decide is handed in there from now on.
@@ -276,10 +294,11 @@ impl Teller {
         self.board.pulse(pulse, since.as_secs_f64());
     }
 
-    /// Serves nobody any more.
+    /// Tells nobody any more.
     pub fn close(&mut self, runtime: &Runtime) {
-        if let Some(server) = self.server.take() {
+        if let Some(server) = self.audience.server.take() {
             runtime.block_on(server.shutdown(GOODBYE_WITHIN));
         }
+        self.audience.decisions = Decisions::default();
     }
 }

@@ -10,8 +10,10 @@
 #
 # It stands on three documents. `data.andon.plant` is what `andon pdp data` writes of the inventory.
 # `data.andon.risk.devices` has what `GET /v1/risk/DEVICE` of a run says of each device, and until when
-# that counts, `expires`: so far whoever runs this puts it there. `data.andon.limits` lies beside this
-# file, for the plant to set. `andon pdp ask` brings all three along.
+# that counts, `expires`. A run keeps both up to date (`[opa]` in andon.toml: push, or bundles that are
+# fetched); whoever pushes them otherwise puts `{}` at `data.andon.authz` first, which makes every write
+# much faster. `data.andon.limits` lies beside this file, for the plant to set. `andon pdp ask` brings
+# all three along.
 #
 # Whoever the policy cannot tell apart from an intruder is denied; what nothing is known about is
 # constrained, and denied where it could do harm. A safety flow between devices of the inventory is

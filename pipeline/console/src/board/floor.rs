@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 
 use andon_schemas::command::Mode;
 use andon_schemas::grade::{Band, RiskClass};
@@ -56,6 +56,8 @@ pub(crate) struct Cell {
     lamp: AtomicU8,
     /// Event time, microseconds; the smallest number for never.
     last_seen: AtomicI64,
+    /// When it was last heard of, as the board counts.
+    hearing: AtomicU64,
 }
 
 impl Cell {
@@ -64,6 +66,7 @@ impl Cell {
             face: ArcSwapOption::empty(),
             lamp: AtomicU8::new(Lamp::Unknown as u8),
             last_seen: AtomicI64::new(i64::MIN),
+            hearing: AtomicU64::new(0),
         }
     }
 
@@ -84,6 +87,14 @@ impl Cell {
 
     pub(crate) fn seen(&self, at: EventTime) {
         self.last_seen.fetch_max(at.micros(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn heard(&self, hearing: u64) {
+        self.hearing.store(hearing, Ordering::Relaxed);
+    }
+
+    pub(crate) fn hearing(&self) -> u64 {
+        self.hearing.load(Ordering::Relaxed)
     }
 
     pub(crate) fn last_seen(&self) -> Option<EventTime> {

@@ -7,6 +7,7 @@
 mod book;
 pub(crate) mod face;
 pub(crate) mod floor;
+mod follow;
 mod incidents;
 mod orders;
 mod past;
@@ -19,7 +20,7 @@ mod write;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::{Duration, Instant};
 
 use andon_schemas::act::Desk;
@@ -32,6 +33,8 @@ use self::book::Book;
 pub(crate) use self::book::{Cursor, Wanted};
 pub use self::face::{Freshness, Lamp};
 use self::floor::Floor;
+use self::follow::Pending;
+pub use self::follow::{Changes, Document, Follower, RiskFeed, Waker};
 pub(crate) use self::incidents::{Asked as IncidentsAsked, IncidentBook};
 use self::orders::OrderBook;
 pub(crate) use self::orders::{OrderCursor, Sought};
@@ -70,6 +73,11 @@ struct Shared {
     status: ArcSwap<Status>,
     totals: ArcSwap<Totals>,
     desk: ArcSwapOption<Seat>,
+    /// The plant as policies read it.
+    document: ArcSwapOption<Document>,
+    followers: ArcSwap<Vec<Weak<Pending>>>,
+    /// What was heard counts if it was heard since this was counted up.
+    hearing: AtomicU64,
     /// Numbers acts.
     acts: AtomicU64,
     pub(crate) clients: AtomicU64,
@@ -107,6 +115,9 @@ impl Board {
             status: ArcSwap::from_pointee(Status::default()),
             totals: ArcSwap::from_pointee(Totals::default()),
             desk: ArcSwapOption::empty(),
+            document: ArcSwapOption::empty(),
+            followers: ArcSwap::default(),
+            hearing: AtomicU64::new(1),
             acts: AtomicU64::new(1),
             clients: AtomicU64::new(0),
             slow_clients: AtomicU64::new(0),
@@ -119,6 +130,7 @@ impl Board {
         let floor = Floor::of(inventory, mode, Some(&before));
         self.0.floor.store(Arc::new(floor));
         self.begin_anew();
+        self.note_everything();
     }
 
     /// Whoever follows is told to read everything again: more has changed than events tell.
@@ -140,6 +152,11 @@ impl Board {
     pub(crate) fn act_id(&self) -> String {
         let number = self.0.acts.fetch_add(1, Ordering::Relaxed);
         format!("{}-act-{number}", self.0.ring.boot())
+    }
+
+    /// The name of this process.
+    pub fn boot(&self) -> &str {
+        self.0.ring.boot()
     }
 
     pub(crate) fn floor(&self) -> Arc<Floor> {

@@ -97,6 +97,10 @@ impl Board {
         if let Some(station) = turned {
             self.tell_risk(&floor, station);
         }
+        // Whoever follows looks at the verdict, too, which was not there before.
+        if floor.station(verdict.device_id.as_str()).is_some() {
+            self.note(&verdict.device_id);
+        }
     }
 
     /// What the engine knows of some devices; what it does not speak of stays as it is.
@@ -116,6 +120,7 @@ impl Board {
             if last_seen > EventTime::MIN {
                 station.cell.seen(last_seen);
             }
+            station.cell.heard(self.0.hearing.load(Ordering::Relaxed));
             let before = station.cell.face();
             let known = before.as_ref().and_then(|face| face.open.as_ref());
             let open = open.map(|(id, grade, since)| match known {
@@ -184,6 +189,8 @@ impl Board {
             open,
             version: self.0.faces.fetch_add(1, Ordering::Relaxed),
         });
+        station.cell.heard(self.0.hearing.load(Ordering::Relaxed));
+        self.note(&station.id);
     }
 
     fn tell_risk(&self, floor: &Floor, station: &Station) {

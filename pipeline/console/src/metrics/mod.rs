@@ -3,6 +3,7 @@
 //! The loop adds up per batch and tells it here; nothing is called per row. Labels have few values
 //! that are known beforehand, or are partitions, which are forgotten when they are given up.
 
+mod decisions;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+pub use self::decisions::DecisionMetrics;
 use crate::health::Health;
 
 /// Upper bounds of what an epoch may take, seconds. It is meant to take 0.2 to 1.
@@ -96,6 +98,7 @@ pub struct Metrics {
     restoring: Histogram,
     ready: Count,
     ready_time: Counter<f64, AtomicU64>,
+    decisions: DecisionMetrics,
 }
 
 impl fmt::Debug for Metrics {
@@ -133,11 +136,13 @@ impl Metrics {
             restoring: Histogram::new(RESTORE_BUCKETS),
             ready: Gauge::default(),
             ready_time: Counter::default(),
+            decisions: DecisionMetrics::default(),
         };
         let mut registry = Registry::with_prefix("andon");
         metrics.register_rows(&mut registry);
         metrics.register_epochs(&mut registry);
         metrics.register_partitions(&mut registry);
+        metrics.decisions.register(&mut registry);
         // A gauge and no `Info`, which readers of the older text format stumble over.
         let build: Family<Label<String>, Count> = Family::default();
         build
@@ -255,6 +260,11 @@ impl Metrics {
             "Input partitions that this process owns",
             self.partitions.clone(),
         );
+    }
+
+    /// What decision points are told, and decide.
+    pub fn decisions(&self) -> &DecisionMetrics {
+        &self.decisions
     }
 
     /// So many records were taken from the input.

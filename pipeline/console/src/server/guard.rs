@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::api::{decision, signals};
 use super::connection::Lease;
 use super::problem::Problem;
 use crate::access::{self, Denied, Gate, Role};
@@ -63,6 +64,11 @@ fn admit(gate: &Gate, request: &mut Request) -> Result<(), Denied> {
     if path.starts_with("/health/") {
         return Ok(());
     }
+    // Nor does whoever wants to know how signals are signed.
+    let is_public = [signals::METADATA, signals::KEYS].contains(&path);
+    if is_public && matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Ok(());
+    }
     let Some(lease) = request.extensions().get::<Lease>().cloned() else {
         return Err(Denied::Nobody);
     };
@@ -87,8 +93,16 @@ fn admit(gate: &Gate, request: &mut Request) -> Result<(), Denied> {
 
 /// Which role a request needs.
 fn needs(method: &Method, path: &str) -> Role {
-    // A question that is too long for an address.
-    let asks = path == "/v1/risk" || matches!(*method, Method::GET | Method::HEAD);
+    // Questions that are too long for an address.
+    let asks = [
+        "/v1/risk",
+        decision::OURS,
+        decision::AS_OPA,
+        signals::VERIFY,
+    ]
+    .contains(&path)
+        || path.starts_with(signals::POLLS)
+        || matches!(*method, Method::GET | Method::HEAD);
     if asks { Role::Read } else { Role::Respond }
 }
 

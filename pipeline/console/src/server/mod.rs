@@ -12,6 +12,7 @@ mod body;
 mod connection;
 mod guard;
 mod listening;
+mod offers;
 mod problem;
 mod routes;
 #[cfg(test)]
@@ -31,10 +32,12 @@ use tokio::time::timeout;
 
 use self::api::{Feed, Streams};
 use self::listening::Setting;
+use self::offers::Offered;
+pub use self::offers::Offers;
 use crate::access::{Access, AccessError, Gate, Tls};
 use crate::board::Board;
 use crate::health::Health;
-use crate::metrics::Metrics;
+use crate::metrics::{DecisionMetrics, Metrics};
 
 /// What a client may take.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +89,8 @@ pub struct Server {
     tls: Option<Tls>,
     health: Health,
     limits: Limits,
+    offers: Offers,
+    metrics: DecisionMetrics,
 }
 
 impl Server {
@@ -105,12 +110,21 @@ impl Server {
         Ok(Self {
             listener,
             address: local,
+            metrics: metrics.decisions().clone(),
+            offers: Offers::default(),
             router: routes::router(health.clone(), metrics),
             feed: None,
             tls: None,
             health,
             limits: Limits::default(),
         })
+    }
+
+    /// Serves this as well, once it tells of a plant.
+    #[must_use]
+    pub fn offering(mut self, offers: Offers) -> Self {
+        self.offers = offers;
+        self
     }
 
     /// Tells of a plant as well, under `/v1`, to those who have access.
@@ -137,6 +151,7 @@ impl Server {
             board,
             health: self.health.clone(),
             streams: Streams::new(streams),
+            offered: Offered::of(std::mem::take(&mut self.offers), &self.metrics),
         };
         let plant = api::router(feed.clone()).merge(crate::page::router());
         let routes = self.router.merge(plant);

@@ -119,7 +119,7 @@ fn uncached(status: StatusCode, body: impl IntoResponse) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], body).into_response()
 }
 
-fn wall_clock() -> EventTime {
+pub(super) fn wall_clock() -> EventTime {
     let since_epoch = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

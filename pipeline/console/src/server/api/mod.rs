@@ -1,12 +1,15 @@
 //! What is answered under `/v1`.
 
+mod bundle;
 mod commands;
+pub(super) mod decision;
 mod devices;
 mod events;
 mod incidents;
 mod openapi;
 mod plant;
 mod risk;
+pub(super) mod signals;
 #[cfg(test)]
 mod tests;
 mod verdicts;
@@ -21,7 +24,9 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::task::spawn_blocking;
 
+use super::offers::Offered;
 use super::problem::Problem;
 use super::routes::wrong_method;
 use crate::board::Board;
@@ -40,6 +45,7 @@ pub(super) struct Feed {
     pub(super) board: Board,
     pub(super) health: Health,
     pub(super) streams: Streams,
+    pub(super) offered: Offered,
 }
 
 impl Feed {
@@ -72,6 +78,10 @@ pub(super) fn router(feed: Feed) -> Router {
         .route("/v1/commands/{id}", get(commands::one))
         .route("/v1/commands/{id}/{decision}", post(commands::decide))
         .route("/v1/devices/{id}/{decision}", post(commands::decide_device))
+        .route("/v1/opa/bundle.tar.gz", get(bundle::newest))
+        .route(decision::OURS, post(decision::decide))
+        .route(decision::AS_OPA, post(decision::decide_as_opa))
+        .merge(signals::router())
         .method_not_allowed_fallback(wrong_method)
         .with_state(feed)
 }
@@ -149,6 +159,17 @@ fn limit(asked: Option<usize>) -> Result<usize, Problem> {
             format!("limit={other} is not between 1 and {LIMIT_MAX}"),
         )),
     }
+}
+
+/// Does where waiting is allowed what takes a while.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    spawn_blocking(work).await.map_err(|error| {
+        tracing::error!("the work for an answer ended abnormally: {error}");
+        let detail = "the work for the answer ended abnormally".to_owned();
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+    })
 }
 
 fn not_found(what: &str, id: &str) -> Problem {

@@ -1,11 +1,9 @@
-//! A file of lines that is put aside when it is large: `FILE`, `FILE.1`, `FILE.2` and so on, the
-//! newest first.
+//! Lines into a file, which is put aside when it is large.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{Event, Trouble, Way};
+use crate::rotated::Rotated;
 use crate::siem::{Form, Writer};
 
 /// What is written, and how much of it is kept.
@@ -24,109 +22,31 @@ pub struct FileOptions {
 /// Writes lines to a file.
 #[derive(Debug)]
 pub struct Files {
-    options: FileOptions,
+    form: Form,
     writer: Writer,
-    open: Option<Open>,
-}
-
-#[derive(Debug)]
-struct Open {
-    file: File,
-    bytes: u64,
+    file: Rotated,
 }
 
 impl Files {
     /// Nothing is made before something is written.
     pub fn new(options: FileOptions, writer: Writer) -> Self {
         Self {
-            options,
+            form: options.form,
             writer,
-            open: None,
+            file: Rotated::new(options.path, options.bytes_max, options.keep),
         }
     }
-
-    fn write(&mut self, line: &str) -> io::Result<()> {
-        let bytes = line.len() as u64;
-        let is_full = |open: &Open| open.bytes > 0 && open.bytes + bytes > self.options.bytes_max;
-        if self.open.is_none() {
-            self.open = Some(open(&self.options.path)?);
-        }
-        if self.open.as_ref().is_some_and(is_full) {
-            if let Some(full) = self.open.take() {
-                full.file.sync_data()?;
-            }
-            self.put_aside()?;
-            self.open = Some(open(&self.options.path)?);
-        }
-        let Some(open) = &mut self.open else {
-            return Err(io::ErrorKind::NotFound.into());
-        };
-        open.file.write_all(line.as_bytes())?;
-        open.bytes += bytes;
-        Ok(())
-    }
-
-    /// Every file moves one on; the last one goes.
-    fn put_aside(&self) -> io::Result<()> {
-        let path = &self.options.path;
-        if self.options.keep == 0 {
-            return fs::remove_file(path);
-        }
-        for number in (1..self.options.keep).rev() {
-            match fs::rename(aside(path, number), aside(path, number + 1)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        fs::rename(path, aside(path, 1))
-    }
-}
-
-fn aside(path: &Path, number: u32) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{number}"));
-    PathBuf::from(name)
-}
-
-/// Opens it for more, without half a line that a crash left: that one is written again.
-fn open(path: &Path) -> io::Result<Open> {
-    let mut file = File::options()
-        .read(true)
-        .append(true)
-        .create(true)
-        .open(path)?;
-    let mut end = file.metadata()?.len();
-    let mut last = [0];
-    while end > 0 {
-        file.seek(SeekFrom::Start(end - 1))?;
-        file.read_exact(&mut last)?;
-        if last == *b"\n" {
-            break;
-        }
-        end -= 1;
-    }
-    file.set_len(end)?;
-    Ok(Open { file, bytes: end })
 }
 
 impl Way for Files {
     fn send(&mut self, event: &Event<'_>) -> Result<(), Trouble> {
-        let mut line = self.options.form.line(event.verdict, &self.writer);
+        let mut line = self.form.line(event.verdict, &self.writer);
         line.push('\n');
-        let written = self.write(&line);
-        if written.is_err() {
-            // Opened anew, it is cut to its last whole line.
-            self.open = None;
-        }
-        written.map_err(Trouble::later)
+        self.file.write(&line).map_err(Trouble::later)
     }
 
     fn settle(&mut self) -> Result<(), Trouble> {
-        let synced = self
-            .open
-            .as_ref()
-            .map_or(Ok(()), |open| open.file.sync_data());
-        synced.map_err(Trouble::later)
+        self.file.sync().map_err(Trouble::later)
     }
 
     fn window(&self) -> u64 {
@@ -136,7 +56,12 @@ impl Way for Files {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+    use std::io::Write as _;
+    use std::path::Path;
+
     use super::*;
+    use crate::rotated::aside;
     use crate::siem::sample::{contact, finding, verdict};
 
     fn files(path: &Path, keep: u32) -> Files {

@@ -8,10 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use ureq::Agent;
-use ureq::http::{HeaderMap, Uri};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::http::HeaderMap;
 
 use super::{Event, Trouble, Way};
+use crate::http::{self, HttpError};
 use crate::siem::{Form, Writer};
 use crate::terminal::printable;
 
@@ -55,20 +55,12 @@ impl std::fmt::Debug for WebhookOptions {
 /// Why a webhook cannot be.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookError {
-    /// Its address is none.
-    #[error("its address {0}")]
-    Address(String),
+    /// There is no way to its address.
+    #[error(transparent)]
+    Http(#[from] HttpError),
     /// Its secret is none.
     #[error("its secret {0}")]
     Secret(&'static str),
-    /// Its certificates cannot be read.
-    #[error("cannot use `{path}`: {why}")]
-    Certificates {
-        /// The file.
-        path: String,
-        /// What is wrong with it.
-        why: String,
-    },
     /// It takes JSON only.
     #[error("a body holds JSON, and `{}` is none", .0.as_str())]
     Form(Form),
@@ -99,36 +91,9 @@ impl Webhook {
         if !options.form.is_json() {
             return Err(WebhookError::Form(options.form));
         }
-        let uri: Uri = options
-            .url
-            .parse()
-            .map_err(|error| WebhookError::Address(format!("is none: {error}")))?;
-        if !matches!(uri.scheme_str(), Some("http" | "https")) {
-            let why = "begins with neither `http://` nor `https://`";
-            return Err(WebhookError::Address(why.to_owned()));
-        }
-        if uri
-            .authority()
-            .is_none_or(|named| named.as_str().contains('@'))
-        {
-            let why = "names no host, or a password beside it: that has a place of its own";
-            return Err(WebhookError::Address(why.to_owned()));
-        }
-        let mut tls = TlsConfig::builder();
-        if let Some(path) = &options.ca {
-            tls = tls.root_certs(roots(path)?);
-        }
-        let agent = Agent::config_builder()
-            .tls_config(tls.build())
-            .timeout_global(Some(PATIENCE))
-            .http_status_as_error(false)
-            // It is told at the address it was given, and nowhere else.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .user_agent(format!("andon/{}", writer.version))
-            .build()
-            .new_agent();
+        http::check(&options.url)?;
+        let name = format!("andon/{}", writer.version);
+        let agent = http::agent(options.ca.as_ref(), &name, PATIENCE)?;
         Ok(Self {
             agent,
             key: options.secret.as_deref().map(key).transpose()?,
@@ -240,26 +205,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let now = now.or_else(|| i64::try_from(since_1970().as_secs()).ok())?;
     let wait = u64::try_from(seconds(after)? - now).unwrap_or(0);
     Some(Duration::from_secs(wait).min(WAIT_MAX))
-}
-
-fn roots(path: &PathBuf) -> Result<RootCerts, WebhookError> {
-    let wrong = |why: String| WebhookError::Certificates {
-        path: path.display().to_string(),
-        why,
-    };
-    let text = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-    let items = parse_pem(&text).filter_map(|item| match item {
-        Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
-        Ok(_) => None,
-        Err(error) => Some(Err(error)),
-    });
-    let found: Vec<Certificate<'static>> = items
-        .collect::<Result<_, _>>()
-        .map_err(|error| wrong(error.to_string()))?;
-    if found.is_empty() {
-        return Err(wrong("it holds no certificate in PEM".to_owned()));
-    }
-    Ok(RootCerts::new_with_certs(&found))
 }
 
 #[cfg(test)]

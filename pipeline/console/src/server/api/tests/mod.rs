@@ -1,6 +1,7 @@
 //! The routes under `/v1` over real sockets, on the board of the demo plant.
 
 mod access;
+mod offers;
 mod plant;
 mod signals;
 mod streams;
@@ -22,7 +23,7 @@ use crate::access::{Access, Role, Token};
 use crate::board::{Board, Heard};
 use crate::health::Health;
 use crate::metrics::Metrics;
-use crate::server::{Limits, Running, Server};
+use crate::server::{Limits, Offers, Running, Server};
 
 const LONG: Duration = Duration::from_secs(20);
 /// The token of the person at the machine.
@@ -40,13 +41,20 @@ impl Console {
     }
 
     fn of(limits: Limits, access: Access, streams: usize) -> Self {
+        Self::offering(limits, access, streams, Offers::default())
+    }
+
+    fn offering(limits: Limits, access: Access, streams: usize, offers: Offers) -> Self {
         let runtime = Runtime::new().unwrap();
         let inventory = builtin::inventory().unwrap();
         let board = Board::new(&inventory, Mode::Monitor, "1.2.3", "boot");
         let health = Health::new(&[], LONG);
         let mut server = Server::bind("127.0.0.1:0", health, Metrics::new("1.2.3")).unwrap();
         server.limits = limits;
-        let server = server.with_streams(board.clone(), access, streams).unwrap();
+        let server = server
+            .offering(offers)
+            .with_streams(board.clone(), access, streams)
+            .unwrap();
         let running = server.spawn(runtime.handle()).unwrap();
         Self {
             board,
@@ -79,9 +87,9 @@ impl Console {
              {headers}\r\n{body}"
         );
         stream.write_all(request.as_bytes()).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        Answer::of(&text)
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        Answer::of(&String::from_utf8_lossy(&bytes))
     }
 
     fn get(&self, path: &str) -> Answer {
