@@ -7,6 +7,7 @@
 mod screen;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -83,12 +84,7 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
     )?;
     let mut link = None;
     if let Some(folder) = &args.out {
-        // The other results are begun anew as well.
-        let earlier = folder.join(evidence::FOLDER);
-        if earlier.is_dir() {
-            evidence::set_aside(&earlier)?;
-        }
-        core.keep_evidence(folder)?;
+        keep_evidence(&mut core, folder)?;
     }
     let (acts, asked) = Acts::open();
     if let Some((teller, url)) = served {
@@ -124,6 +120,15 @@ pub fn run(args: &DemoArgs, format: Format, out: &mut impl Write) -> anyhow::Res
         .filter(|label| label.end <= end || label.start + GIVEN <= end)
         .collect();
     show.finish(args, format, began, start, &due, out)
+}
+
+/// Keeps the records around incidents; like the other results, they are begun anew.
+fn keep_evidence(core: &mut Core, folder: &Path) -> anyhow::Result<()> {
+    let earlier = folder.join(evidence::FOLDER);
+    if earlier.is_dir() {
+        evidence::set_aside(&earlier)?;
+    }
+    core.keep_evidence(folder)
 }
 
 /// Serves the board and tells a policy engine, if that is asked for; says where the board is, with

@@ -91,7 +91,7 @@ fn what_is_found_about_one_device_is_one_story() {
     assert_eq!(id(&mut all, &later), Some(begun.clone()));
     let told = all.settle();
     let incident = all.get(&begun).unwrap();
-    assert_eq!(told, [incident.clone()]);
+    assert_eq!(told, std::slice::from_ref(incident));
     assert_eq!(incident.state, IncidentState::Open);
     assert_eq!(incident.verdicts[1].link, Link::Device);
     assert_eq!((incident.revision, incident.over), (3, None));
