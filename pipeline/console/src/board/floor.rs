@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 
 use andon_schemas::command::Mode;
 use andon_schemas::grade::{Band, RiskClass};
@@ -58,6 +58,8 @@ pub(crate) struct Cell {
     last_seen: AtomicI64,
     /// When it was last heard of, as the board counts.
     hearing: AtomicU64,
+    /// Its risk is that of a verdict which follows.
+    awaits: AtomicBool,
 }
 
 impl Cell {
@@ -67,6 +69,7 @@ impl Cell {
             lamp: AtomicU8::new(Lamp::Unknown as u8),
             last_seen: AtomicI64::new(i64::MIN),
             hearing: AtomicU64::new(0),
+            awaits: AtomicBool::new(false),
         }
     }
 
@@ -91,6 +94,16 @@ impl Cell {
 
     pub(crate) fn heard(&self, hearing: u64) {
         self.hearing.store(hearing, Ordering::Relaxed);
+    }
+
+    /// Says whether a verdict follows; returns what was said before.
+    pub(crate) fn awaits(&self, verdict: bool) -> bool {
+        self.awaits.swap(verdict, Ordering::AcqRel)
+    }
+
+    /// Whether a verdict follows.
+    pub(crate) fn is_awaiting(&self) -> bool {
+        self.awaits.load(Ordering::Acquire)
     }
 
     pub(crate) fn hearing(&self) -> u64 {

@@ -178,9 +178,14 @@ impl Board {
     }
 }
 
-/// There is an open verdict, and this process has not been told what it says.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NotHere;
+/// Why an open verdict is not at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotHere {
+    /// It comes right after the risk that it explains.
+    Follows,
+    /// An earlier process told it.
+    Elsewhere,
+}
 
 /// The risk that is known of every device now, for whoever keeps a copy of it or decides by it.
 #[derive(Clone, Debug)]
@@ -241,14 +246,16 @@ impl RiskFeed {
     /// The open verdict of a device, as a list shows it.
     pub(crate) fn open_of(&self, device: &str) -> Result<Option<Arc<VerdictRow>>, NotHere> {
         let floor = self.board.floor();
-        let face = floor
-            .station(device)
-            .and_then(|station| station.cell.face());
+        let station = floor.station(device);
+        if station.is_some_and(|station| station.cell.is_awaiting()) {
+            return Err(NotHere::Follows);
+        }
+        let face = station.and_then(|station| station.cell.face());
         let Some(open) = face.as_ref().and_then(|face| face.open.as_ref()) else {
             return Ok(None);
         };
-        let entry = self.board.verdict_of(&open.verdict_id).ok_or(NotHere)?;
-        Ok(Some(entry.row))
+        let entry = self.board.verdict_of(&open.verdict_id);
+        Ok(Some(entry.ok_or(NotHere::Elsewhere)?.row))
     }
 
     /// The site.

@@ -33,6 +33,7 @@ use self::book::Book;
 pub(crate) use self::book::{Cursor, Wanted};
 pub use self::face::{Freshness, Lamp};
 use self::floor::Floor;
+pub(crate) use self::follow::NotHere;
 use self::follow::Pending;
 pub use self::follow::{Changes, Document, Follower, RiskFeed, Waker};
 pub(crate) use self::incidents::{Asked as IncidentsAsked, IncidentBook};

@@ -54,6 +54,9 @@ impl Board {
         let open = before
             .and_then(|face| face.open.clone())
             .filter(|_| update.verdict_id.is_some());
+        let known = open.as_ref().map(|open| &*open.verdict_id);
+        let follows = update.verdict_id.is_some() && update.verdict_id.as_deref() != known;
+        station.cell.awaits(follows);
         self.show(station, update.event_time, update.risk, open);
         self.tell_risk(&floor, station);
         self.past_mut()
@@ -67,7 +70,10 @@ impl Board {
         let whole = serde_json::to_vec(verdict).unwrap_or_default();
         let floor = self.floor();
         let mut turned = None;
+        // Before it is shown: whoever follows looks for it.
+        self.book_mut().take(verdict, &row, Bytes::from(whole));
         if let Some(station) = floor.station(verdict.device_id.as_str()) {
+            station.cell.awaits(false);
             let open = (verdict.state != State::Cleared).then(|| Open {
                 verdict_id: row.verdict_id.clone(),
                 grade: verdict.grade,
@@ -89,17 +95,12 @@ impl Board {
                 turned = Some(station).filter(|_| has_turned);
             }
         }
-        self.book_mut().take(verdict, &row, Bytes::from(whole));
         if let Ok(data) = serde_json::to_string(&*row) {
             self.ring().push("verdict", &data);
         }
         // A verdict that is over does not say what its lamp is now.
         if let Some(station) = turned {
             self.tell_risk(&floor, station);
-        }
-        // Whoever follows looks at the verdict, too, which was not there before.
-        if floor.station(verdict.device_id.as_str()).is_some() {
-            self.note(&verdict.device_id);
         }
     }
 
@@ -121,6 +122,7 @@ impl Board {
                 station.cell.seen(last_seen);
             }
             station.cell.heard(self.0.hearing.load(Ordering::Relaxed));
+            let was_awaited = station.cell.awaits(false);
             let before = station.cell.face();
             let known = before.as_ref().and_then(|face| face.open.as_ref());
             let open = open.map(|(id, grade, since)| match known {
@@ -134,6 +136,9 @@ impl Board {
             });
             let is_known = |face: &Arc<Face>| face.risk == risk && face.open == open;
             if before.as_ref().is_some_and(is_known) {
+                if was_awaited {
+                    self.note(&station.id);
+                }
                 continue;
             }
             let lamp = station.cell.lamp();

@@ -28,7 +28,7 @@ pub use self::event::{POLL, PUSH};
 pub use self::key::KeyError;
 use self::key::SetKey;
 pub(crate) use self::stream::{Status, Stream, VERIFIED_EVERY, Wanted};
-use crate::board::RiskFeed;
+use crate::board::{NotHere, RiskFeed};
 
 /// Most streams: one for each receiver.
 pub(crate) const STREAMS_MAX: usize = 32;
@@ -154,6 +154,10 @@ impl Transmitter {
     fn known(&self, device: &DeviceId) -> Option<Known> {
         let risk = self.feed.known(device.as_str())?;
         let open = self.feed.open_of(device.as_str());
+        if matches!(open, Err(NotHere::Follows)) {
+            // It is told together with why.
+            return None;
+        }
         let is_here = open.is_ok();
         let open = open.ok().flatten();
         let detectors = open.as_ref().map(|open| open.detectors.clone());

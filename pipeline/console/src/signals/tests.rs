@@ -3,7 +3,7 @@
 
 use andon_schemas::builtin;
 use andon_schemas::command::Mode;
-use andon_schemas::verdict::{Risk, Verdict};
+use andon_schemas::verdict::{RISK_SCHEMA, Risk, RiskUpdate, Verdict};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -169,6 +169,18 @@ fn wrong_firmware_is_not_compliant_until_its_verdict_ends() {
         }))
         .unwrap()
     };
+    // The risk comes first, and says that a verdict follows.
+    bench.board.risk(&RiskUpdate {
+        schema: RISK_SCHEMA.to_owned(),
+        device_id: device.clone(),
+        site: "precision-parts".to_owned(),
+        event_time: at(),
+        risk: Risk::of_score(80),
+        risk_class: None,
+        verdict_id: Some("v".to_owned()),
+    });
+    bench.transmitter.update(&device, at());
+    assert!(bench.waiting().is_empty(), "it is told together with why");
     bench.board.verdict(&verdict("raised", 1));
     bench.transmitter.update(&device, at());
     let waiting = bench.waiting();

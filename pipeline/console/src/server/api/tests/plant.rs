@@ -319,11 +319,9 @@ fn the_description_names_routes_that_there_are() {
     assert!(paths.len() > 15);
     for (path, methods) in paths {
         let path = path.replace("{id}", "x").replace("{device}", "x");
-        let undescribed = if methods.get("get").is_some() {
-            "PUT"
-        } else {
-            "GET"
-        };
+        let path = path.replace("{stream}", "x");
+        let is_new = |method: &&str| methods.get(method.to_lowercase()).is_none();
+        let undescribed = ["GET", "PUT", "OPTIONS"].into_iter().find(is_new).unwrap();
         let answer = console.ask(
             undescribed,
             &path,
