@@ -10,6 +10,8 @@ import { SegmentView } from "./views/board/segment";
 import { DevicesView } from "./views/devices";
 import { DeviceView } from "./views/device";
 import { HealthView } from "./views/health";
+import { IncidentsView } from "./views/incidents";
+import { IncidentView } from "./views/incidents/one";
 
 export function App() {
   const main = useRef<HTMLElement>(null);
@@ -55,6 +57,10 @@ function View({ route: at }: { route: Route }) {
       return <DeviceView id={at.id} />;
     case "verdict":
       return <DeviceView verdictId={at.id} />;
+    case "incidents":
+      return <IncidentsView />;
+    case "incident":
+      return <IncidentView key={at.id} id={at.id} />;
     case "approvals":
       return <ApprovalsView />;
     case "health":

@@ -214,6 +214,36 @@ export interface OrderHistory extends Order {
   history: { at: string; state: OrderState; by: string | null; reason: string }[];
 }
 
+export type Judgement = "true_positive" | "benign" | "false_positive";
+
+export interface Involved {
+  verdict_id: string;
+  device_id: string;
+  grade: Grade;
+  state: VerdictState;
+  began: string;
+  link: "first" | "device" | "destination" | "segment";
+  sentence: string;
+}
+
+export interface Incident {
+  incident_id: string;
+  revision: number;
+  state: "open" | "over";
+  grade: Grade;
+  began: string;
+  last: string;
+  over: string | null;
+  sentence: string;
+  segments: string[];
+  destinations: string[];
+  techniques: string[];
+  verdicts: Involved[];
+  /** Verdicts beyond those that are listed. */
+  more: number;
+  judged: { judgement: Judgement; by: string; at: string; note: string } | null;
+}
+
 export interface Status {
   at: string | null;
   events_per_second: number;

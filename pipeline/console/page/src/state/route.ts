@@ -8,6 +8,8 @@ export type Route =
   | { view: "devices"; query: URLSearchParams }
   | { view: "device"; id: string }
   | { view: "verdict"; id: string }
+  | { view: "incidents" }
+  | { view: "incident"; id: string }
   | { view: "approvals" }
   | { view: "health" }
   | { view: "nowhere"; path: string };
@@ -26,6 +28,8 @@ export function parse(fragment: string): Route {
       return id === undefined ? { view: "devices", query: new URLSearchParams(query) } : { view: "device", id };
     case "verdicts":
       return id === undefined ? { view: "board" } : { view: "verdict", id };
+    case "incidents":
+      return id === undefined ? { view: "incidents" } : { view: "incident", id };
     case "approvals":
       return { view: "approvals" };
     case "health":
@@ -47,6 +51,8 @@ export const to = {
   board: "#/",
   approvals: "#/approvals",
   health: "#/health",
+  incidents: "#/incidents",
+  incident: (id: string) => `#/incidents/${encodeURIComponent(id)}`,
   segment: (id: string) => `#/segments/${encodeURIComponent(id)}`,
   device: (id: string) => `#/devices/${encodeURIComponent(id)}`,
   verdict: (id: string) => `#/verdicts/${encodeURIComponent(id)}`,

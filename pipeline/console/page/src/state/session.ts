@@ -35,6 +35,8 @@ export const openIsCut = signal(false);
 export const orders = signal<ReadonlyMap<string, Order>>(new Map());
 /** Grows with every order that came; views of one device or of approvals read again. */
 export const ordersVersion = signal(0);
+/** Grows with every incident that reads differently. */
+export const incidentsVersion = signal(0);
 /** The verdict that came last, of several the worst: for screen readers. */
 export const latest = signal<VerdictRow | null>(null);
 /** The devices that the last events were about: for views of one of them. */
@@ -132,13 +134,14 @@ async function readOrders(): Promise<Order[]> {
 function apply(events: readonly ServerEvent[]): void {
   const plantModel = model.peek();
   if (plantModel === null) return;
-  const changed: Changed = { lamps: false, devices: new Set(), open: false, orders: false, worst: null };
+  const changed: Changed = { lamps: false, devices: new Set(), open: false, orders: false, incidents: false, worst: null };
   batch(() => {
     for (const event of events) one(plantModel, event, changed);
     if (changed.lamps) countsVersion.value += 1;
     if (changed.devices.size > 0) news.value = changed.devices;
     if (changed.worst !== null) latest.value = changed.worst;
     if (changed.open) open.value = verdicts.sorted();
+    if (changed.incidents) incidentsVersion.value += 1;
     if (changed.orders) {
       orders.value = new Map(known);
       ordersVersion.value += 1;
@@ -153,6 +156,7 @@ interface Changed {
   devices: Set<string>;
   open: boolean;
   orders: boolean;
+  incidents: boolean;
   worst: VerdictRow | null;
 }
 
@@ -182,6 +186,8 @@ function one(plantModel: PlantModel, { id, event, data }: ServerEvent, changed: 
     remember(order);
     changed.orders = true;
     turned(plantModel.reword(order.command.device_id));
+  } else if (event === "incident") {
+    changed.incidents = true;
   } else if (event === "status") {
     told(JSON.parse(data) as Status);
   }

@@ -78,6 +78,7 @@ function Nav() {
   const views = [
     { href: to.board, name: "Board", is: ["board", "segment"] },
     { href: to.devices(), name: "Devices", is: ["devices", "device", "verdict"] },
+    { href: to.incidents, name: "Incidents", is: ["incidents", "incident"] },
     { href: to.approvals, name: "Approvals", is: ["approvals"], count: waiting },
     { href: to.health, name: "Health", is: ["health"], sign: told() },
   ];

@@ -13,6 +13,7 @@ const KEYS: readonly [string, string][] = [
   ["arrows", "walk from lamp to lamp"],
   ["b", "the board"],
   ["a", "approvals; there: approve the one in focus, or the first"],
+  ["i", "incidents"],
   ["h", "health"],
   ["Esc", "back, or close this"],
   ["?", "this list"],
@@ -40,6 +41,9 @@ function press(key: string): boolean {
       return step(-1);
     case "b":
       go(to.board);
+      return true;
+    case "i":
+      go(to.incidents);
       return true;
     case "h":
       go(to.health);

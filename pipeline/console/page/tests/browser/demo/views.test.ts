@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
-import type { VerdictRow } from "../../../src/wire";
+import type { Incident, VerdictRow } from "../../../src/wire";
 import { launch, Look, told, type Scheme } from "../look";
 
 const url = told("PAGE_URL");
@@ -26,12 +26,17 @@ for (const width of [1440, 390]) {
     test(`every view holds at ${width} px, ${scheme}`, async () => {
       const look = await Look.open(browser, url, width, scheme);
       const row = await worst(look);
+      const { incidents } = await look.ask<{ incidents: Incident[] }>("v1/incidents");
+      const incident = incidents.find(({ verdicts }) => verdicts.some(({ verdict_id }) => verdict_id === row.verdict_id));
+      assert.ok(incident, "the worst verdict belongs to an incident");
       const views: [string, string, string][] = [
         ["board", "#/", ".lights .light"],
         ["segment", `#/segments/${encodeURIComponent(row.segment)}`, ".alone .light"],
         ["devices", "#/devices", "table.devices a"],
         ["verdict", `#/verdicts/${row.verdict_id}`, ".finding"],
         ["device", `#/devices/${row.device_id}`, ".finding"],
+        ["incidents", "#/incidents", ".incident"],
+        ["incident", `#/incidents/${incident.incident_id}`, ".timeline li"],
         ["approvals", "#/approvals", "h1"],
         ["health", "#/health", ".figures"],
         ["nowhere", "#/no-such-view", "h1"],

@@ -177,6 +177,7 @@ test("a device is quarantined and released by hand, and held back for hours", as
   await acts.getByRole("button", { name: "Release…" }).focus();
   await keyboard.press("Enter");
   await acts.getByText(`Everything that was cut for ${device} is open again`).waitFor();
+  await page.locator("textarea:focus").waitFor();
   await keyboard.type("it is gone");
   await keyboard.press("Tab");
   await keyboard.press("Enter");
