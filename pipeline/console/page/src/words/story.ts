@@ -26,10 +26,11 @@ export function story(incident: Incident, details: readonly VerdictDetail[]): Mo
     }
     for (const { command, history } of commands) {
       for (const { at, state, by, reason } of history) {
-        const isSaid = state === "issued" && command.response.mode === "monitor";
         const noun = actionNoun(command.response.action);
+        const isSaid = state === "issued" && command.response.mode === "monitor";
         const why = reason === "" ? "" : `: ${reason}`;
-        moments.push({ at, kind: "done", device, by, what: `${noun}, ${isSaid ? "said" : orderState(state)}${why}` });
+        const what = isSaid ? `${noun}, only said: monitor mode` : `${noun}, ${orderState(state)}${why}`;
+        moments.push({ at, kind: "done", device, by, what });
       }
     }
   }

@@ -49,7 +49,7 @@ test("what was found comes before what was done about it, and nothing is told tw
 test("what is only said is said to be, and a judgement stands in its place", () => {
   const judged = { judgement: "true_positive", by: "ada", at: "2025-12-14T01:45:00Z", note: "seen" } as const;
   const told = story(incident(judged), [detail("monitor")]);
-  assert.equal(told[1]?.what, "isolation, said");
+  assert.equal(told[1]?.what, "isolation, only said: monitor mode");
   assert.equal(told[2]?.what, "judged true positive: seen");
   assert.equal(told[2]?.by, "ada");
 });

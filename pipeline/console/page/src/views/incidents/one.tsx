@@ -50,10 +50,10 @@ export function IncidentView({ id }: { id: string }) {
       </header>
       <p class="headline">{incident.sentence}</p>
       <Facts incident={incident} />
-      <Judge incident={incident} />
       <Timeline incident={incident} details={details} />
       <Verdicts incident={incident} />
-      <p class="quiet">
+      <Judge incident={incident} />
+      <p class="quiet after">
         <code>andon incident export {incident.incident_id}</code> writes it with its evidence, to be handed over.
       </p>
     </article>
