@@ -205,7 +205,7 @@ fn isolation_spares_the_historian_and_a_restriction_all_but_its_scope() {
 }
 
 #[test]
-fn a_verdict_cuts_the_device_that_it_is_about() {
+fn a_verdict_cuts_the_device_that_it_is_about_until_a_person_lifts_it() {
     let Some(mut cell) = Cell::new() else {
         return;
     };
@@ -224,6 +224,10 @@ fn a_verdict_cuts_the_device_that_it_is_about() {
     run.wait_for("CRITICAL");
     assert_eq!(answer(&mut answers).0, "done");
     reaches_its_safety_controller_only(&cell);
+    cell.is_acknowledged(PRESS);
+    cell.act(&["release", "--device", PRESS, "--reason", "seen on site"]);
+    answers.wait_for("lifted");
+    reaches_everything(&cell);
     assert!(run.terminate().success());
 }
 
@@ -259,6 +263,7 @@ fn a_run_that_is_its_own_broker_is_obeyed_as_well() {
     run.wait_for("CRITICAL");
     enforcer.wait_for("done  in force until");
     reaches_its_safety_controller_only(&cell);
+    cell.is_acknowledged(PRESS);
     assert!(enforcer.terminate().success());
     assert!(run.terminate().success());
 }

@@ -226,10 +226,33 @@ impl Cell {
     /// `andon run` at the gateway.
     pub(crate) fn run(&self, config: &Path, address: &str) -> Watched {
         let mut command = self.within("gate", env!("CARGO_BIN_EXE_andon"));
-        command.args(["run", "--mqtt", address, "--config"]);
+        command.args(["run", "--mqtt", address]);
+        command.args(["--http", "127.0.0.1:0", "--config"]);
         command.arg(config).args(CELL).arg("--data");
         command.arg(self.folder.path().join("run"));
         Watched::start("andon run", &mut command)
+    }
+
+    /// What a person at the gateway asks of the run, and is answered.
+    pub(crate) fn act(&self, args: &[&str]) -> Vec<u8> {
+        let mut command = self.within("gate", env!("CARGO_BIN_EXE_andon"));
+        command.args(["-o", "json", "act"]).args(args);
+        command.arg("--data").arg(self.folder.path().join("run"));
+        output(&mut command).unwrap().stdout
+    }
+
+    /// Insists that the enforcement point is heard by the run, sooner or later.
+    pub(crate) fn is_acknowledged(&self, device: &str) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let listed = self.act(&["list", "--state", "all", "--device", device]);
+            let orders = crate::plant::lines(&listed);
+            let newest = orders.first().expect("there is an order");
+            if (&newest["state"], &newest["by"]) == (&"acknowledged".into(), &"gate-1".into()) {
+                return;
+            }
+            assert!(Instant::now() < until, "{newest}");
+        }
     }
 
     /// The answers of the enforcement point, from now on.
