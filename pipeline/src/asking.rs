@@ -1,6 +1,7 @@
 //! Asks a running pipeline over HTTP, as the person at its machine or with a token that was given.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
 use serde_json::Value;
 use ureq::Agent;
+use ureq::http::Uri;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::access::{OPERATOR_FILE, URL_FILE};
@@ -61,6 +63,7 @@ impl Asker {
                 )
             })?,
         };
+        is_safe(&url)?;
         let token = match &args.token {
             Some(path) => read(path)?,
             None => noted(&args.data, OPERATOR_FILE)
@@ -171,6 +174,32 @@ pub fn key() -> anyhow::Result<String> {
     getrandom::fill(&mut bytes)
         .map_err(|error| anyhow!("the system gives no randomness: {error}"))?;
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+/// A token is not sent where others on the way can read it.
+fn is_safe(url: &str) -> anyhow::Result<()> {
+    let uri: Uri = url
+        .parse()
+        .with_context(|| format!("`{}` is no URL", printable(url)))
+        .map_err(usage)?;
+    let host = uri.host().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let is_here = bare.eq_ignore_ascii_case("localhost")
+        || bare
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
+    match uri.scheme_str() {
+        Some("https") => Ok(()),
+        Some("http") if is_here => Ok(()),
+        Some("http") => Err(usage(anyhow!(
+            "the token would be sent to {} for everybody on the way to read: use https://",
+            printable(host)
+        ))),
+        _ => Err(usage(anyhow!(
+            "`{}` begins with neither http:// nor https://",
+            printable(url)
+        ))),
+    }
 }
 
 /// What a run wrote into its data folder.

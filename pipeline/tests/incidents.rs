@@ -16,6 +16,8 @@ use std::process::Output;
 use serde_json::Value;
 use watched::Watched;
 
+const FAR_FUTURE: &str = r#"{"kind":"flow","time":"2099-01-01T00:00:00Z","orig":"10.1.10.1:40000","resp":"10.1.10.250:44818","transport":"udp","state":"answered","orig_bytes":120,"resp_bytes":40}"#;
+
 /// A run that has seen an attack and has ended. `judged` is told what its first incident was.
 struct Ended {
     folder: tempfile::TempDir,
@@ -25,6 +27,9 @@ impl Ended {
     fn run(judged: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let capture = plant::simulate(folder.path(), "3", "6000", &["plc-night-exfil"]);
+        // What lies far in the future is refused, and hides nothing of what follows.
+        let rows = fs::read_to_string(&capture).unwrap();
+        fs::write(&capture, format!("{FAR_FUTURE}\n{rows}")).unwrap();
         let ended = Self { folder };
         let mut command = plant::andon();
         command.args([
@@ -129,6 +134,13 @@ fn an_incident_is_told_and_handed_over_with_the_records_that_prove_it() {
     let acts = kinds.iter().filter(|kind| **kind == "act").count();
     assert_eq!(acts, 1, "said twice, it is done once: {moments:?}");
 
+    let rejects = plant::lines(&plant::read(&ended.data(), "rejects.jsonl"));
+    assert!(
+        rejects
+            .iter()
+            .any(|reject| reject["reason"] == "far_future")
+    );
+
     let out = ended.exported();
     let (holds, said) = verified(&out);
     assert!(holds, "{said}");
@@ -171,6 +183,7 @@ fn one_byte_that_was_changed_is_noticed() {
     let out = ended.exported();
     assert!(verified(&ended.data()).0);
     for (file, says) in [
+        (ended.data().join("audit.jsonl"), "audit.jsonl, line"),
         (
             kept.join(&id).join("0001.parquet"),
             "was changed after it was kept",
@@ -201,6 +214,36 @@ fn one_byte_that_was_changed_is_noticed() {
         assert!(!holds && said.contains(name), "{said}");
         fs::write(out.join(name), before).unwrap();
     }
-    fs::remove_file(out.join("evidence/0001.parquet")).unwrap();
-    assert!(!verified(&out).0);
+    for name in ["report.html", "evidence/0001.parquet", "SHA256SUMS"] {
+        let before = fs::read(out.join(name)).unwrap();
+        fs::remove_file(out.join(name)).unwrap();
+        assert!(!verified(&out).0, "{name} is missing");
+        // Neither a link that leads elsewhere nor an empty list is what was there.
+        std::os::unix::fs::symlink("/dev/zero", out.join(name)).unwrap();
+        assert!(!verified(&out).0, "{name} is a link");
+        fs::remove_file(out.join(name)).unwrap();
+        fs::write(out.join(name), "").unwrap();
+        assert!(!verified(&out).0, "{name} is empty");
+        fs::write(out.join(name), before).unwrap();
+    }
+    assert!(verified(&out).0);
+    for place in [out.join("more.html"), kept.join(&id).join("9999.parquet")] {
+        fs::write(&place, "forged").unwrap();
+        let folder = if place.starts_with(&out) {
+            out.clone()
+        } else {
+            ended.data()
+        };
+        assert!(!verified(&folder).0, "{} was added", place.display());
+        fs::remove_file(&place).unwrap();
+    }
+    // What was changed is not handed over.
+    changed(&kept.join(&id).join("0001.parquet"));
+    let again = ended.folder.path().join("again");
+    let mut command = plant::andon();
+    command
+        .args(["incident", "export", &id, "--out"])
+        .arg(&again);
+    let told = command.arg("--data").arg(ended.data()).output().unwrap();
+    assert!(!told.status.success() && !again.exists());
 }

@@ -96,13 +96,14 @@ fn print(
         None => wall::now(),
         Some(text) => EventTime::parse(text).map_err(|error| usage(anyhow!(error)))?,
     };
+    let site = shields.inventory().site.clone();
     let mut point = Point::new(post, shields, Hands::Paper(String::new()), None);
     point.restore(at)?;
     let mut left_out: Vec<String> = Vec::new();
     for (number, line) in lines(path)? {
         let line = line.with_context(|| format!("cannot read `{}`", path.display()))?;
         let place = format!("{}:{number}", path.display());
-        match heard::line(&line, at) {
+        match heard::line(&site, &line, at) {
             Heard::Command(device, command) => {
                 let answer = if args.openc2 {
                     translate(&mut point, (&device, &command), at, out)?
@@ -195,7 +196,8 @@ fn refused(ack: &Ack, device: &str, place: &str) -> Option<String> {
     is_refused.then(|| format!("{place}: {device}: {}", ack.detail))
 }
 
-/// The lines of a file that hold anything, or of standard input, with their numbers.
+/// The lines of a file that hold anything, or of standard input, with their numbers. What is no
+/// UTF-8 is no JSON either, and is left out as such.
 fn lines(path: &Path) -> anyhow::Result<impl Iterator<Item = (usize, io::Result<String>)>> {
     let reader: Box<dyn BufRead> = if path == Path::new("-") {
         Box::new(BufReader::new(io::stdin()))
@@ -207,6 +209,10 @@ fn lines(path: &Path) -> anyhow::Result<impl Iterator<Item = (usize, io::Result<
     };
     let is_blank =
         |line: &io::Result<String>| line.as_ref().is_ok_and(|line| line.trim().is_empty());
-    let numbered = (1..).zip(reader.lines());
+    let texts = reader.split(b'\n').map(|line| {
+        let line = line?;
+        Ok(String::from_utf8_lossy(&line).into_owned())
+    });
+    let numbered = (1..).zip(texts);
     Ok(numbered.filter(move |(_, line)| !is_blank(line)))
 }

@@ -17,9 +17,9 @@ use crate::args::{
 };
 use crate::asking::{Asker, key, plain};
 use crate::blueprint::Blueprint;
-use crate::evidence::{self, FOLDER};
+use crate::evidence::{self, CHAIN, FOLDER};
 use crate::exit::{Outcome, usage};
-use crate::incident::{SUMS, Story, check_sums, export, newest};
+use crate::incident::{SUMS, Story, check_sums, check_trail, export, is_export, newest};
 use crate::text::{self, plant_moment};
 
 /// Runs the command.
@@ -217,22 +217,23 @@ fn verify(args: &VerifyArgs, format: Format, out: &mut impl Write) -> anyhow::Re
 
 /// The number of files, the end of the chain if there is one, and what does not hold.
 fn verified(folder: &Path) -> anyhow::Result<(u64, Option<String>, Vec<String>)> {
-    if folder.join(SUMS).is_file() {
+    let records = folder.join(FOLDER);
+    if is_export(folder) {
         let (files, mut problems) = check_sums(folder)?;
-        let records = folder.join(FOLDER);
         if records.is_dir() {
             problems.extend(evidence::check(&records)?.problems);
         }
         return Ok((files, None, problems));
     }
-    let records = folder.join(FOLDER);
-    if !records.is_dir() {
+    if !records.join(CHAIN).is_file() {
         return Err(usage(anyhow!(
-            "`{}` holds neither {SUMS} nor a folder `{FOLDER}`: nothing was exported or kept there",
+            "`{}` holds neither {SUMS} nor {FOLDER}/{CHAIN}: nothing was exported or kept there",
             folder.display()
         )));
     }
     let checked = evidence::check(&records)?;
+    let (entries, trail) = check_trail(folder)?;
     let head = Some(checked.head).filter(|head| !head.is_empty());
-    Ok((checked.files, head, checked.problems))
+    let files = checked.files + u64::from(entries > 0);
+    Ok((files, head, [checked.problems, trail].concat()))
 }

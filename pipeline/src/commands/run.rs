@@ -73,6 +73,11 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     };
     let mut source = Source::open(&runtime, &config, &plant, stop)?;
     let (operator, teller) = audience(&config, &plant, &blueprint, &runtime)?;
+    let (acts, asked) = Acts::open();
+    if let Some(teller) = &teller {
+        // What is decided from here on waits until everything is known again.
+        teller.sit(Arc::new(acts));
+    }
     // Only now is anything made: a run that cannot listen leaves nothing behind.
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot make folder `{}`", config.data.display()))
@@ -106,9 +111,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     let in_shadow = run.begin_shadow(shadow)?;
     let told = teller.as_ref().and_then(Teller::url);
     let told = told.map(|url| format!("serving on    {url}/v1/board"));
-    let (acts, asked) = Acts::open();
     if let Some(teller) = teller {
-        teller.sit(Arc::new(acts));
         run.core.tell_by(teller)?;
     }
     for line in source.welcome.iter().chain(&told).chain(&in_shadow) {

@@ -94,15 +94,19 @@ fn named(device: DeviceId, payload: &[u8]) -> Option<(DeviceId, String, EventTim
 /// A line of a file: a command of a run (`commands.jsonl`), or what a device reads, with a field
 /// `device` beside. What a run only says that it would do counts as if it were done, and what it
 /// says later than at this moment does not count.
-pub fn line(text: &str, at: EventTime) -> Heard {
-    match read_line(text, at) {
+pub fn line(site: &str, text: &str, at: EventTime) -> Heard {
+    match read_line(site, text, at) {
         Ok(Some((device, command))) => Heard::Command(device, command),
         Ok(None) => Heard::Nothing,
         Err(reason) => Heard::Unreadable(reason.into()),
     }
 }
 
-fn read_line(text: &str, at: EventTime) -> Result<Option<(DeviceId, DeviceCommand)>, String> {
+fn read_line(
+    site: &str,
+    text: &str,
+    at: EventTime,
+) -> Result<Option<(DeviceId, DeviceCommand)>, String> {
     #[derive(Deserialize)]
     struct Beside {
         device: DeviceId,
@@ -124,6 +128,10 @@ fn read_line(text: &str, at: EventTime) -> Result<Option<(DeviceId, DeviceComman
         return Err(format!("`schema` is not `{COMMAND_SCHEMA}`"));
     }
     let mut command: Command = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    if command.site != site {
+        let theirs = &command.site;
+        return Err(format!("it is of the site `{theirs}`, not `{site}`"));
+    }
     command.response.mode = Mode::Enforce;
     let view = device_view(&command).filter(|_| command.issued <= at);
     Ok(view.map(|view| (command.device_id, view)))

@@ -1,11 +1,12 @@
 //! Whether what was kept is what was written.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use andon_schemas::chain::{Chain, Linked as _};
 use andon_schemas::evidence::{EvidenceFile, Manifest};
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use serde::Serialize;
 
 use super::keeper::{CHAIN, MANIFEST, digest, is_plain, read_chain, read_manifest};
@@ -48,7 +49,7 @@ pub fn check(folder: &Path) -> anyhow::Result<Checked> {
             let name = &file.file;
             checked.wrong(format!("what the manifest says of {name} was changed"));
         }
-        one(folder, file, &mut checked)?;
+        one(folder, file, &mut checked);
     }
     Ok(checked)
 }
@@ -74,7 +75,7 @@ fn all(folder: &Path, checked: &mut Checked) -> anyhow::Result<()> {
         if let Err(why) = chain.follow(entry) {
             checked.wrong(format!("{CHAIN}: {why}"));
         }
-        one(&folder.join(&entry.incident_id), entry, checked)?;
+        one(&folder.join(&entry.incident_id), entry, checked);
     }
     checked.head = chain.last;
     for found in fs::read_dir(folder)? {
@@ -86,6 +87,9 @@ fn all(folder: &Path, checked: &mut Checked) -> anyhow::Result<()> {
         let name = name.to_string_lossy().into_owned();
         let own = |entry: &&EvidenceFile| entry.incident_id == name;
         let kept: Vec<&EvidenceFile> = entries.iter().filter(own).collect();
+        for name in strangers(&path, &kept)? {
+            checked.wrong(format!("{name} lies there and was not kept by a run"));
+        }
         let said = manifest(&path)?.map(|manifest| manifest.files);
         if said.unwrap_or_default().iter().collect::<Vec<_>>() != kept {
             checked.wrong(format!("{name}/{MANIFEST} is not what {CHAIN} says"));
@@ -94,25 +98,45 @@ fn all(folder: &Path, checked: &mut Checked) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What lies in the folder of an incident beside what was kept.
+fn strangers(folder: &Path, kept: &[&EvidenceFile]) -> anyhow::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        // A run may be writing the next one.
+        let is_ours = name == MANIFEST || name.contains(".new");
+        if !is_ours && !kept.iter().any(|file| file.file == name) {
+            let folder = folder.file_name().unwrap_or_default().to_string_lossy();
+            found.push(format!("{folder}/{name}"));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Whether a file is what it was.
-fn one(folder: &Path, file: &EvidenceFile, checked: &mut Checked) -> anyhow::Result<()> {
+fn one(folder: &Path, file: &EvidenceFile, checked: &mut Checked) {
     let name = format!("{}/{}", file.incident_id, file.file);
     if !is_plain(&file.file) || !is_plain(&file.incident_id) {
         checked.wrong(format!("{name:?} is no name of a file that was kept"));
-        return Ok(());
+        return;
     }
     let path = folder.join(&file.file);
-    if !path.is_file() {
-        checked.wrong(format!("{name} is missing"));
-        return Ok(());
-    }
-    let (bytes, sha256) =
-        digest(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let (bytes, sha256) = match digest(&path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            checked.wrong(format!("{name} is missing"));
+            return;
+        }
+        Err(error) => {
+            checked.wrong(format!("{name} cannot be read: {error}"));
+            return;
+        }
+    };
     if (bytes, sha256.as_str()) != (file.bytes, file.sha256.as_str()) {
         checked.wrong(format!("{name} was changed after it was kept"));
     }
     checked.files += 1;
     checked.rows += file.rows;
     checked.bytes += bytes;
-    Ok(())
 }

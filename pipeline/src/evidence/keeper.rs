@@ -20,9 +20,11 @@ use crate::exit::words;
 use crate::results::{cut_torn_line, write_json};
 
 /// Name of the file in which all that was kept hangs together.
-pub(super) const CHAIN: &str = "chain.jsonl";
+pub const CHAIN: &str = "chain.jsonl";
 /// Name of what says what was kept of an incident, in its folder.
 pub(super) const MANIFEST: &str = "manifest.json";
+/// Longest list of files that is read, bytes.
+const LIST_BYTES_MAX: u64 = 64 << 20;
 /// So many parts wait to be written at most.
 const WAITING_MAX: usize = 64;
 /// So many records of an incident are kept at most.
@@ -301,11 +303,27 @@ pub fn set_aside(folder: &Path) -> anyhow::Result<PathBuf> {
     Ok(aside)
 }
 
+/// What a file holds that says what others hold: a regular file, and none that fills the memory.
+///
+/// # Errors
+/// If it is none, or cannot be read.
+pub fn read_list(path: &Path) -> io::Result<Vec<u8>> {
+    let about = fs::symlink_metadata(path)?;
+    if !about.is_file() || about.len() > LIST_BYTES_MAX {
+        return Err(io::Error::other("it is no list of files"));
+    }
+    fs::read(path)
+}
+
 /// The length of a file, bytes, and its SHA-256, lower-case hex.
 ///
 /// # Errors
 /// If it cannot be read.
 pub fn digest(path: &Path) -> io::Result<(u64, String)> {
+    // Nothing that never ends, and nothing that lies elsewhere.
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     let mut file = File::open(path)?;
     let mut digest = Sha256::new();
     let (mut bytes, mut chunk) = (0, vec![0; 64 << 10]);
@@ -347,7 +365,7 @@ pub(super) fn read_chain(path: &Path) -> anyhow::Result<Vec<EvidenceFile>> {
 /// What is said to be kept of an incident; `None` if nothing is.
 pub(super) fn read_manifest(folder: &Path) -> anyhow::Result<Option<Manifest>> {
     let path = folder.join(MANIFEST);
-    match fs::read(&path) {
+    match read_list(&path) {
         Ok(bytes) => serde_json::from_slice(&bytes)
             .map(Some)
             .with_context(|| format!("`{}` is no manifest", path.display())),

@@ -23,8 +23,8 @@ use andon_schemas::observation::{Record, RecordBody, Source};
 use andon_schemas::time::{EventTime, Span};
 
 pub use self::check::{Checked, check, manifest};
+pub use self::keeper::{CHAIN, digest as file_digest, is_plain, read_list, set_aside};
 use self::keeper::{Keeper, Part};
-pub use self::keeper::{digest as file_digest, is_plain, set_aside};
 use self::ring::{Ring, Row};
 
 /// Folder of what is kept, in the data folder.

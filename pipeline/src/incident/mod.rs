@@ -5,6 +5,8 @@ mod export;
 mod markdown;
 mod page;
 mod story;
+mod trail;
 
-pub use self::export::{SUMS, check_sums, export};
+pub use self::export::{SUMS, check_sums, export, is_export};
 pub use self::story::{Moment, Story, newest};
+pub use self::trail::check_trail;
