@@ -194,6 +194,8 @@ impl Run<'_> {
             PLANT => {
                 let change = serde_json::from_slice(payload)
                     .context("cannot read the change of inventory, profiles and indicators")?;
+                // A shadow takes what went before it first.
+                self.collect(|core, each| core.flush(each))?;
                 self.core.change(change)
             }
             ACT => {

@@ -189,6 +189,8 @@ impl Shadow {
     }
 
     fn follow(&mut self, run: &Blueprint) -> anyhow::Result<()> {
+        // What was taken so far was measured against what held so far.
+        self.settle()?;
         let blueprint = self.named.over(run).monitored();
         let plant = blueprint.compile()?;
         self.results.measured_against(&blueprint, &plant)?;

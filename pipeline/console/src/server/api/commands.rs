@@ -5,14 +5,14 @@ use andon_schemas::identity::DeviceId;
 use andon_schemas::order::{Order, OrderHistory, OrderScope};
 use andon_schemas::time::EventTime;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use super::{Asked, Feed, answer, limit, not_found};
+use super::{Asked, Feed, InPath, answer, limit, not_found};
 use crate::access::Identity;
 use crate::board::{OrderCursor, Sought};
 use crate::server::body::Sent;
@@ -83,7 +83,7 @@ pub(super) fn of(feed: &Feed, device: &DeviceId) -> Vec<OrderHistory> {
 /// One command with its life.
 pub(super) async fn one(
     State(feed): State<Feed>,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
 ) -> Result<Response, Problem> {
     let found = feed.board.orders().one(&id);
     let found = found.ok_or_else(|| not_found("command", &id))?;
@@ -109,7 +109,7 @@ pub(super) struct Suppressed {
 pub(super) async fn decide(
     State(feed): State<Feed>,
     Extension(who): Extension<Identity>,
-    Path((id, what)): Path<(String, String)>,
+    InPath((id, what)): InPath<(String, String)>,
     headers: HeaderMap,
     Sent(said): Sent<Said>,
 ) -> Result<Response, Problem> {
@@ -131,7 +131,7 @@ pub(super) async fn decide(
 pub(super) async fn decide_device(
     State(feed): State<Feed>,
     Extension(who): Extension<Identity>,
-    Path((id, what)): Path<(String, String)>,
+    InPath((id, what)): InPath<(String, String)>,
     headers: HeaderMap,
     Sent(said): Sent<Said>,
 ) -> Result<Response, Problem> {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use andon_schemas::identity::DeviceId;
 use andon_schemas::order::OrderHistory;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Asked, Feed, answer, commands, limit, not_found, with_part};
+use super::{Asked, Feed, InPath, answer, commands, limit, not_found, with_part};
 use crate::board::signals::Signal;
 use crate::board::wire::{DeviceRow, RiskPoint, VerdictRow};
 use crate::board::{Lamp, Searched};
@@ -67,7 +67,7 @@ pub(super) struct Device {
 /// All about one device.
 pub(super) async fn one(
     State(feed): State<Feed>,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
 ) -> Result<Response, Problem> {
     let id = id.to_lowercase();
     let board = &feed.board;
@@ -100,7 +100,7 @@ pub(super) struct Measured {
 /// The windows behind what is open for a device, against what was expected.
 pub(super) async fn signals(
     State(feed): State<Feed>,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
 ) -> Result<Response, Problem> {
     let id = id.to_lowercase();
     let Some((row, _)) = feed.board.device(&id, feed.is_silent()) else {

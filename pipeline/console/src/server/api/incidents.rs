@@ -3,13 +3,13 @@
 use andon_schemas::act::ActKind;
 use andon_schemas::incident::{Incident, Judgement};
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Asked, Feed, answer, commands, limit, not_found};
+use super::{Asked, Feed, InPath, answer, commands, limit, not_found};
 use crate::access::Identity;
 use crate::board::{IncidentBook, IncidentsAsked};
 use crate::server::body::Sent;
@@ -68,7 +68,7 @@ pub(super) async fn list(
 /// One incident.
 pub(super) async fn one(
     State(feed): State<Feed>,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
 ) -> Result<Response, Problem> {
     let found = feed.board.incidents().one(&id);
     let found = found.ok_or_else(|| not_found("incident", &id))?;
@@ -87,7 +87,7 @@ pub(super) struct Found {
 pub(super) async fn judge(
     State(feed): State<Feed>,
     Extension(who): Extension<Identity>,
-    Path(incident_id): Path<String>,
+    InPath(incident_id): InPath<String>,
     headers: HeaderMap,
     Sent(found): Sent<Found>,
 ) -> Result<Response, Problem> {

@@ -14,8 +14,8 @@ pub(super) mod signals;
 mod tests;
 mod verdicts;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -175,6 +175,23 @@ async fn blocking<T: Send + 'static>(
 fn not_found(what: &str, id: &str) -> Problem {
     let id: String = id.chars().take(128).collect();
     Problem::new(StatusCode::NOT_FOUND, format!("there is no {what} `{id}`"))
+}
+
+/// What stands in the address in place of a name.
+#[derive(Debug)]
+struct InPath<T>(T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Path::<T>::from_request_parts(parts, state)
+            .await
+            .map(|Path(named)| Self(named))
+            .map_err(|refused: PathRejection| {
+                Problem::new(StatusCode::BAD_REQUEST, refused.body_text())
+            })
+    }
 }
 
 /// The part of an address after `?`. What is not known in it is refused, as it would be without

@@ -1,13 +1,13 @@
 //! Risk: what policy decision points ask for.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Feed, answer, not_found, tagged};
+use super::{Feed, InPath, answer, not_found, tagged};
 use crate::board::Board;
 use crate::board::wire::Risks;
 use crate::server::body::Sent;
@@ -19,7 +19,7 @@ const DEVICES_MAX: usize = 1_000;
 /// The risk document of a device.
 pub(super) async fn one(
     State(feed): State<Feed>,
-    Path(device): Path<String>,
+    InPath(device): InPath<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let floor = feed.board.floor();
@@ -77,7 +77,7 @@ pub(super) async fn many(
 /// The risk of a segment.
 pub(super) async fn segment(
     State(feed): State<Feed>,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
 ) -> Result<Response, Problem> {
     match feed.board.segment_risk(&id, feed.is_silent()) {
         Some(risk) => Ok(answer(risk)),

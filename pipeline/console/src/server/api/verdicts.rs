@@ -5,13 +5,13 @@ use std::sync::Arc;
 use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::order::OrderHistory;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Asked, Feed, answer, commands, limit, not_found, with_part};
+use super::{Asked, Feed, InPath, answer, commands, limit, not_found, with_part};
 use crate::board::signals::Signal;
 use crate::board::wire::{RevisionRow, VerdictRow};
 use crate::board::{Cursor, Wanted};
@@ -76,7 +76,7 @@ pub(super) struct About {
 /// The newest revision of a verdict, whole.
 pub(super) async fn one(
     State(feed): State<Feed>,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
 ) -> Result<Response, Problem> {
     let Some(entry) = feed.board.verdict_of(&id) else {
         return Err(not_found("verdict", &id));

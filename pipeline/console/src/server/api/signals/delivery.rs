@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use andon_schemas::identity::DeviceId;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use super::{TEXT_BYTES_MAX, bad, kept, of, with};
 use crate::access::Identity;
-use crate::server::api::{Feed, answer, blocking, not_found};
+use crate::server::api::{Feed, InPath, answer, blocking, not_found};
 use crate::server::body::Sent;
 use crate::server::connection::{Lease, stopped};
 use crate::server::problem::Problem;
@@ -136,7 +136,7 @@ pub(super) async fn poll(
     State(feed): State<Feed>,
     Extension(who): Extension<Identity>,
     Extension(lease): Extension<Lease>,
-    Path(id): Path<String>,
+    InPath(id): InPath<String>,
     Sent(asked): Sent<Poll>,
 ) -> Result<Response, Problem> {
     let transmitter = of(&feed)?;

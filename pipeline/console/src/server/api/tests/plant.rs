@@ -332,3 +332,15 @@ fn the_description_names_routes_that_there_are() {
         answer.is_problem(405, &path);
     }
 }
+
+#[test]
+fn a_name_that_is_no_text_is_a_problem_like_any_other() {
+    let console = Console::new();
+    for path in [
+        "/v1/devices/%ff%fe",
+        "/v1/incidents/%ff",
+        "/v1/segments/%ff/risk",
+    ] {
+        console.get(path).is_problem(400, "UTF-8");
+    }
+}
