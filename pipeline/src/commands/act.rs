@@ -20,28 +20,17 @@ use crate::exit::{Outcome, usage};
 /// # Errors
 /// If the run cannot be asked, or does not do it.
 pub fn run(command: &ActCommand, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
-    match command {
-        ActCommand::List(args) => list(args, format, out),
-        ActCommand::Show(args) => show(args, format, out),
+    let reasoned = |reason: &str| json!({ "reason": reason });
+    let (asked, path, said) = match command {
+        ActCommand::List(args) => return list(args, format, out),
+        ActCommand::Show(args) => return show(args, format, out),
         ActCommand::Approve(args) => {
             let path = of_command(&args.command, "approve")?;
-            act(
-                &args.asked,
-                &path,
-                &json!({ "reason": args.reason }),
-                format,
-                out,
-            )
+            (&args.asked, path, reasoned(&args.reason))
         }
         ActCommand::Reject(args) => {
             let path = of_command(&args.command, "reject")?;
-            act(
-                &args.asked,
-                &path,
-                &json!({ "reason": args.reason }),
-                format,
-                out,
-            )
+            (&args.asked, path, reasoned(&args.reason))
         }
         ActCommand::Release(args) => {
             let path = match (&args.command, &args.device) {
@@ -49,25 +38,18 @@ pub fn run(command: &ActCommand, format: Format, out: &mut impl Write) -> anyhow
                 (None, Some(device)) => of_device(device, "release")?,
                 (None, None) => return Err(usage(anyhow!("which command, or which --device?"))),
             };
-            act(
-                &args.asked,
-                &path,
-                &json!({ "reason": args.reason }),
-                format,
-                out,
-            )
+            (&args.asked, path, reasoned(&args.reason))
         }
         ActCommand::Quarantine(args) => {
             let said = json!({ "reason": args.reason, "hours": args.hours });
-            let path = of_device(&args.device, "quarantine")?;
-            act(&args.asked, &path, &said, format, out)
+            (&args.asked, of_device(&args.device, "quarantine")?, said)
         }
         ActCommand::Suppress(args) => {
             let said = json!({ "reason": args.reason, "hours": args.hours });
-            let path = of_device(&args.device, "suppress")?;
-            act(&args.asked, &path, &said, format, out)
+            (&args.asked, of_device(&args.device, "suppress")?, said)
         }
-    }
+    };
+    act(asked, &path, &said, format, out)
 }
 
 fn of_command(id: &str, what: &str) -> anyhow::Result<String> {

@@ -106,7 +106,7 @@ impl Core {
     /// Keeps the records around incidents from here on, in a folder below the data folder.
     ///
     /// # Errors
-    /// If it cannot be made, or what is in it cannot be gone on with.
+    /// If it cannot be made, or what is in it can neither be gone on with nor be set aside.
     pub fn keep_evidence(&mut self, data: &Path) -> anyhow::Result<()> {
         self.evidence = Evidence::within(data)?;
         Ok(())
