@@ -107,7 +107,7 @@ fn what_was_broken(out: &mut String, story: &Story) -> std::fmt::Result {
             writeln!(
                 out,
                 "- `{}`: {}",
-                finding.detector,
+                finding.detector.replace('`', "'"),
                 plain(&finding.sentence)
             )?;
             writeln!(
@@ -144,13 +144,7 @@ fn what_next(out: &mut String, story: &Story) -> std::fmt::Result {
             plain(&order.note)
         )?;
     }
-    let mut told: Vec<&str> = Vec::new();
-    for finding in story.verdicts.iter().flat_map(|verdict| &verdict.findings) {
-        if finding.active && !finding.clears.is_empty() && !told.contains(&&*finding.clears) {
-            told.push(&finding.clears);
-        }
-    }
-    for clears in told {
+    for clears in story.clears() {
         writeln!(out, "- to end it: {}", plain(clears))?;
     }
     Ok(())

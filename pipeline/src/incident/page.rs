@@ -189,12 +189,7 @@ fn commands(out: &mut String, story: &Story) -> std::fmt::Result {
         }
         write!(out, "</tbody></table>")?;
     }
-    let mut told: Vec<&str> = Vec::new();
-    for finding in story.verdicts.iter().flat_map(|verdict| &verdict.findings) {
-        if finding.active && !finding.clears.is_empty() && !told.contains(&&*finding.clears) {
-            told.push(&finding.clears);
-        }
-    }
+    let told = story.clears();
     if !told.is_empty() {
         write!(out, "<p>To end it:</p><ul>")?;
         for clears in told {

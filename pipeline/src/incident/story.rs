@@ -153,6 +153,20 @@ impl Story {
     }
 }
 
+impl Story {
+    /// What would end what still stands, each sentence once.
+    pub fn clears(&self) -> Vec<&str> {
+        let mut told: Vec<&str> = Vec::new();
+        for finding in self.verdicts.iter().flat_map(|verdict| &verdict.findings) {
+            let clears = finding.clears.as_str();
+            if finding.active && !clears.is_empty() && !told.contains(&clears) {
+                told.push(clears);
+            }
+        }
+        told
+    }
+}
+
 /// The verdicts as the incident lists them.
 fn in_order(incident: &Incident, mut verdicts: BTreeMap<String, Verdict>) -> Vec<Verdict> {
     let listed = incident.verdicts.iter();
