@@ -63,7 +63,6 @@ impl Trail {
 
     /// Hangs an entry on the end; whether it is to be written.
     pub(super) fn append(&mut self, entry: AuditEntry) -> (AuditEntry, bool) {
-        let before = self.chain.clone();
         let linked = self.chain.append(entry);
         let Some(told) = self.told.front() else {
             return (linked, true);
@@ -75,7 +74,7 @@ impl Trail {
         tracing::warn!(
             "the audit trail goes on differently than it was written from entry {} on; what was \
              written stays, and is followed by what happened now",
-            before.number + 1
+            linked.link.number
         );
         self.pass();
         (self.chain.append(linked), true)
