@@ -31,6 +31,8 @@ use self::ring::{Ring, Row};
 pub const FOLDER: &str = "evidence";
 /// Records are collected until so long after the last thing that was found.
 const AFTER: Span = Span::from_secs(10 * 60);
+/// What is due is looked for this often, event time.
+const LOOK_EVERY: Span = Span::from_secs(1);
 /// So many records of an incident are collected before they are written.
 const ROWS_MAX: usize = 20_000;
 /// And so many of all incidents together.
@@ -52,6 +54,8 @@ struct Collector {
     /// Records collected and not handed over.
     rows: usize,
     newest: EventTime,
+    /// When it was last looked for what is due.
+    looked: EventTime,
 }
 
 /// An incident whose records are collected.
@@ -109,6 +113,7 @@ impl Evidence {
             of_address: HashMap::new(),
             rows: 0,
             newest: EventTime::MIN,
+            looked: EventTime::MIN,
         })))
     }
 
@@ -133,7 +138,11 @@ impl Evidence {
             for incident in incidents {
                 collector.incident(incident, plant);
             }
-            collector.hand_over(false);
+            // Every bundle comes by here, and next to nothing is due then.
+            if collector.looked + LOOK_EVERY <= newest {
+                collector.looked = newest;
+                collector.hand_over(false);
+            }
         }
     }
 
