@@ -118,7 +118,7 @@ fn baseline(out: &mut String, story: &Story) -> std::fmt::Result {
         write!(
             out,
             "<section><h3>{} <small>{}</small> <span class=\"grade {}\">{}</span></h3>\
-             <p class=\"quiet\">profile {} {}, SHA-256 <code>{}</code></p><table>\
+             <p class=\"quiet\">profile {} {}, SHA-256 <code>{}</code></p><table class=\"findings\">\
              <thead><tr><th>found by</th><th>what</th><th>expected</th><th>seen</th></tr></thead>\
              <tbody>",
             escaped(verdict.device_id.as_str()),
