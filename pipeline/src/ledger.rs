@@ -1,6 +1,7 @@
 //! What came out, counted: every episode once, whatever number of revisions it has.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use andon_respond::Alerts;
 use andon_schemas::grade::Grade;
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub struct Episode {
     /// The worst grade of any revision.
     pub worst: Grade,
-    /// The last revision.
+    /// The last revision; without its findings in a ledger of a list.
     pub last: Verdict,
     /// When it first reached MEDIUM, by opening or escalation.
     pub medium_at: Option<EventTime>,
@@ -34,6 +35,10 @@ pub struct Ledger {
     pub alerts: Alerts,
     /// Episodes that are over are only counted: a live run goes on for ever.
     forgets: bool,
+    /// Of an open episode only what is listed of it is kept, not its findings: who keeps those is
+    /// somebody else.
+    #[serde(default)]
+    lists_only: bool,
     /// Of forgotten episodes, how many were of which worst grade.
     forgotten: BTreeMap<Grade, u64>,
     /// The one that was forgotten last of each device, which a late row may open again.
@@ -49,6 +54,14 @@ impl Ledger {
         }
     }
 
+    /// A ledger of a live run that counts and lists, and needs no findings for it.
+    pub fn of_a_list() -> Self {
+        Self {
+            lists_only: true,
+            ..Self::of_a_live_run()
+        }
+    }
+
     /// Number of verdict ids.
     pub fn episode_count(&self) -> u64 {
         self.episodes.len() as u64 + self.forgotten.values().sum::<u64>()
@@ -60,18 +73,25 @@ impl Ledger {
         self.recall(verdict);
         let medium = (verdict.grade >= Grade::Medium && verdict.state != State::Cleared)
             .then(|| verdict.window.end.max(verdict.event_time));
-        self.episodes
-            .entry(verdict.verdict_id.clone())
-            .and_modify(|episode| {
+        let mut last = verdict.clone();
+        if self.lists_only {
+            last.findings = Vec::new();
+        }
+        match self.episodes.entry(verdict.verdict_id.clone()) {
+            Entry::Occupied(mut known) => {
+                let episode = known.get_mut();
                 episode.worst = episode.worst.max(verdict.grade);
                 episode.medium_at = episode.medium_at.or(medium);
-                episode.last = verdict.clone();
-            })
-            .or_insert_with(|| Episode {
-                worst: verdict.grade,
-                last: verdict.clone(),
-                medium_at: medium,
-            });
+                episode.last = last;
+            }
+            Entry::Vacant(free) => {
+                free.insert(Episode {
+                    worst: verdict.grade,
+                    last,
+                    medium_at: medium,
+                });
+            }
+        }
         if self.forgets
             && verdict.state == State::Cleared
             && let Some(episode) = self.episodes.remove(&verdict.verdict_id)

@@ -62,7 +62,7 @@ impl Copy {
             measure: measure.clone(),
             verdicts: BufWriter::with_capacity(BUFFER_BYTES, verdicts),
             failing: false,
-            ledger: Ledger::of_a_live_run(),
+            ledger: Ledger::of_a_list(),
             latency: Histogram::new_with_bounds(1, 60_000_000, 3)?,
             began: Instant::now(),
         };

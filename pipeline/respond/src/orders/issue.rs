@@ -82,6 +82,8 @@ impl Dossier {
             entry.wait(hold, None, None, work.now);
             work.moved(&entry.order);
         }
+        // Most devices only ever have one order: room for four of them would be 2 KB for nothing.
+        self.entries.reserve_exact(1);
         self.entries.push(entry);
         id
     }
