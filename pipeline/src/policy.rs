@@ -27,12 +27,26 @@ impl PlantPolicy {
         }
     }
 
+    /// For one or the other.
+    pub fn heard_if(plant: Arc<Plant>, is_heard: bool) -> Self {
+        Self { plant, is_heard }
+    }
+
     /// For one where nobody reads what they answer, so that nobody's silence says anything.
     pub fn unheard(plant: Arc<Plant>) -> Self {
         Self {
             plant,
             is_heard: false,
         }
+    }
+
+    /// The devices that the plant lists.
+    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
+        self.plant
+            .inventory()
+            .devices
+            .iter()
+            .map(|device| &device.id)
     }
 
     fn index(&self, segment: &str) -> Option<usize> {

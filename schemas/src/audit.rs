@@ -55,7 +55,11 @@ pub struct AuditEntry {
     /// The acknowledgement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ack: Option<Box<Ack>>,
-    /// Its place in the trail.
+    /// Which chain it stands in, where a trail is made of several: on Kafka every partition of the
+    /// verdicts has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<i32>,
+    /// Its place in the chain.
     #[serde(flatten)]
     pub link: Link,
 }
@@ -72,6 +76,7 @@ impl AuditEntry {
             order: None,
             act: None,
             ack: None,
+            chain: None,
             link: Link::default(),
         }
     }

@@ -30,7 +30,7 @@ pub use alerts::{AlertCounts, Alerts, Budget, evidence};
 pub use device::device_view;
 pub use incidents::Incidents;
 pub use notices::notice;
-pub use orders::{Answered, Dossier, Input, Orders, Output, key_of};
+pub use orders::{Answered, Done, Dossier, Input, Orders, Output, key_of};
 pub use policy::{Policy, Rules, Shield};
 
 use andon_schemas::hex;

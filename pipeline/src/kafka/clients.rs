@@ -9,9 +9,10 @@ use andon_ingest::kafka::Reader;
 use anyhow::anyhow;
 use rdkafka::ClientConfig;
 
+use super::acts::Waiting;
 use super::epochs::Epochs;
 use super::names::Names;
-use super::respond::Responder;
+use super::respond::{Responder, Setup};
 use super::settings::{Protocol, Settings};
 use super::sink::Sink;
 use crate::policy::PlantPolicy;
@@ -28,22 +29,40 @@ pub fn join(settings: &Settings, group: &str, topic: &str) -> anyhow::Result<Arc
     Ok(Arc::new(Reader::join(&consumer, topic)?))
 }
 
+/// What the second stage works with.
+#[derive(Debug)]
+pub struct Second {
+    /// Tells this process's commits from those of others.
+    pub run: u64,
+    /// What the plant allows.
+    pub policy: PlantPolicy,
+    /// How many partitions the verdicts have.
+    pub partitions: usize,
+    /// Those who wait here for what comes of their acts.
+    pub waiting: Waiting,
+}
+
 /// Starts the second stage: from verdicts to commands, in transactions of its own.
 ///
 /// # Errors
-/// If the settings cannot work, or the system gives no thread.
-pub fn respond(
-    settings: &Settings,
-    names: &Names,
-    run: u64,
-    policy: PlantPolicy,
-) -> anyhow::Result<Responder> {
+/// If the settings cannot work, the cluster does not answer, or the system gives no thread.
+pub fn respond(settings: &Settings, names: &Names, second: Second) -> anyhow::Result<Responder> {
     let group = format!("{}-respond", settings.group);
     let client = settings.client(&group);
     let reader = join(settings, &group, &names.verdicts)?;
     let sink = Sink::transactions(settings, client.clone(), &reader, &group)?;
-    let epochs = Epochs::new(sink, names.verdicts.clone());
-    Responder::start(reader, client, group, names.clone(), epochs, run, policy)
+    Responder::start(Setup {
+        epochs: Epochs::new(sink, names.verdicts.clone()),
+        reader,
+        client,
+        group,
+        names: names.clone(),
+        run: second.run,
+        policy: second.policy,
+        partitions: second.partitions,
+        waiting: second.waiting,
+        trusted: settings.trusted_producers,
+    })
 }
 
 fn consumer(settings: &Settings, group: &str, client: &ClientConfig) -> ClientConfig {

@@ -100,11 +100,8 @@ impl Draft {
     /// # Errors
     /// If one cannot be written as JSON.
     pub fn rejects(&mut self, rejects: Vec<Reject>) -> anyhow::Result<()> {
-        let topic = self.reject_topic.clone();
         for reject in rejects {
-            let key = reject.device.clone().unwrap_or_default();
-            let headers = position(reject.reason.as_str(), &reject.source);
-            self.write(&topic, key.as_bytes(), &reject, headers)?;
+            self.records.push(rejected(&self.reject_topic, &reject)?);
         }
         Ok(())
     }
@@ -131,6 +128,20 @@ impl Draft {
         });
         Ok(())
     }
+}
+
+/// A reject as it is sent.
+///
+/// # Errors
+/// If it cannot be written as JSON.
+pub(super) fn rejected(topic: &Arc<str>, reject: &Reject) -> anyhow::Result<Outgoing> {
+    Ok(Outgoing {
+        topic: topic.clone(),
+        partition: None,
+        key: reject.device.clone().unwrap_or_default().into_bytes(),
+        payload: Some(serde_json::to_vec(reject)?),
+        headers: position(reject.reason.as_str(), &reject.source),
+    })
 }
 
 /// Where a record stood and why it was not counted, for readers that do not look into it.

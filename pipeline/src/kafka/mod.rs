@@ -6,6 +6,7 @@
 //!   └── Restorer: snapshot, then what was committed after it ◀────┘
 //! ```
 
+pub mod acts;
 pub mod address;
 pub mod bridge;
 pub mod clients;
@@ -34,3 +35,4 @@ pub mod snapshot;
 pub mod strays;
 mod told;
 pub mod topics;
+pub mod trail;

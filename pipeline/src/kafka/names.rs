@@ -15,9 +15,11 @@ pub struct Names {
     pub enforcement: Arc<str>,
     /// Acknowledgements of enforcers in.
     pub acks: Arc<str>,
+    /// What people do, and what came of it; one partition, read by all.
+    pub acts: Arc<str>,
     /// What was not counted, with its reason and position.
     pub rejects: Arc<str>,
-    /// Every command and every acknowledgement.
+    /// Everything that was decided, by whom; each partition of the verdicts has a chain of its own.
     pub audit: Arc<str>,
     /// State of the lanes: partition n holds that of partition n of the observations; compacted.
     pub state: Arc<str>,
@@ -35,6 +37,7 @@ impl Names {
             risk: name("risk"),
             enforcement: name("enforcement"),
             acks: name("acks"),
+            acts: name("acts"),
             rejects: name("rejects"),
             audit: name("audit"),
             state: name("state"),

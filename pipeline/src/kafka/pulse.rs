@@ -1,18 +1,24 @@
 //! How a run on Kafka is doing, for whoever asks over HTTP.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use andon_console::{Health, Metrics, Running, TransactionResult};
 use andon_engine::Counts;
 use andon_ingest::kafka::Reader;
+use andon_schemas::reject::RejectReason;
 use andon_schemas::time::EventTime;
 use tokio::runtime::Runtime;
 
+use super::acts::{Acts, Waiting};
 use super::group::{Done, Group};
 use super::lane::Lane;
 use super::measure::Measure;
+use super::names::Names;
+use super::settings::Settings;
 use super::told::Told;
+use super::trail::Trail;
 use crate::intake::Tally;
 use crate::telling::{self, Audience, Setup};
 use crate::wall;
@@ -28,6 +34,8 @@ pub struct Pulse {
     audience: Audience,
     /// What is shown, if anybody can ask.
     shown: Option<Told>,
+    /// What is decided in the whole group.
+    trail: Option<Trail>,
     told: BTreeMap<i32, (Tally, Counts)>,
     last: Option<Instant>,
 }
@@ -59,6 +67,7 @@ impl Pulse {
         let audience = telling::gather(setup, &health, &metrics, &board, measured, runtime)?;
         Ok(Self {
             shown: setup.is_wanted().then(|| Told::new(board)),
+            trail: None,
             health,
             metrics,
             audience,
@@ -70,6 +79,11 @@ impl Pulse {
     /// Where it is served.
     pub fn address(&self) -> Option<std::net::SocketAddr> {
         self.audience.server.as_ref().map(Running::local_addr)
+    }
+
+    /// The same as a link.
+    pub fn url(&self) -> Option<String> {
+        self.audience.server.as_ref().map(Running::url)
     }
 
     /// The cluster does not answer; the run goes on waiting for it.
@@ -84,6 +98,29 @@ impl Pulse {
             shown.change(measure);
         }
         self.audience.decisions.change(measure.measured());
+    }
+
+    /// Takes what people decide, and follows what is decided anywhere in the group, if anybody can
+    /// ask here.
+    ///
+    /// # Errors
+    /// If the settings cannot work, or the cluster does not answer.
+    pub fn listen(&mut self, settings: &Settings, names: &Names) -> anyhow::Result<Waiting> {
+        let Some(shown) = &self.shown else {
+            return Ok(Waiting::default());
+        };
+        let board = shown.board();
+        self.trail = Some(Trail::follow(settings, names, board.clone())?);
+        let (acts, waiting) = Acts::open(settings, names, board.clone())?;
+        board.sit(Arc::new(acts));
+        Ok(waiting)
+    }
+
+    /// So many acknowledgements were not believed.
+    pub fn refused(&self, refused: u64) {
+        if refused > 0 {
+            self.metrics.rejected(RejectReason::RefusedAck, refused);
+        }
     }
 
     /// The loop goes on; once a second it tells how everything stands.

@@ -1,11 +1,15 @@
-//! The second stage: from committed verdicts to commands. A segment's verdicts are in one
-//! partition, so whoever holds that partition is the segment's only owner; commands, what stands,
-//! and how far the verdicts were read are one transaction of its own.
+//! The second stage: from committed verdicts, what people do and what enforcement points answer to
+//! commands. A segment's verdicts are in one partition, so whoever holds that partition is the
+//! segment's only owner; commands, what stands, and how far everything was read are one transaction
+//! of its own.
 
 mod desk;
+mod hearing;
+mod listen;
+mod routes;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,7 +18,10 @@ use andon_ingest::kafka::{Change, Reader};
 use anyhow::{Context as _, anyhow};
 use rdkafka::ClientConfig;
 
-use self::desk::{Desk, KEYS, next};
+use self::desk::{Desk, KEYS, Rules, next};
+use self::hearing::Hearing;
+use self::routes::Routes;
+use super::acts::Waiting;
 use super::epochs::{Epochs, Settled};
 use super::names::Names;
 use super::recall::{Recall, Recalled, Restoring};
@@ -43,42 +50,68 @@ pub struct Responder {
     wish: Arc<AtomicU8>,
     /// What the plant allows from now on, until the stage has taken it up.
     allowed: Arc<Mutex<Option<PlantPolicy>>>,
+    /// Acknowledgements that were not believed.
+    refused: Arc<AtomicU64>,
+}
+
+/// What the stage works with.
+#[derive(Debug)]
+pub struct Setup {
+    /// Reads the verdicts.
+    pub reader: Arc<Reader>,
+    /// How to reach the cluster.
+    pub client: ClientConfig,
+    /// The consumer group of the stage.
+    pub group: String,
+    /// The topics.
+    pub names: Names,
+    /// Where what comes of the verdicts goes.
+    pub epochs: Epochs<()>,
+    /// Tells this process's commits from those of others.
+    pub run: u64,
+    /// What the plant allows.
+    pub policy: PlantPolicy,
+    /// How many partitions the verdicts have.
+    pub partitions: usize,
+    /// Those who wait here for what comes of their acts.
+    pub waiting: Waiting,
+    /// Only those who may answer write acknowledgements.
+    pub trusted: bool,
 }
 
 impl Responder {
     /// Starts it.
     ///
     /// # Errors
-    /// If the system gives no thread.
-    pub fn start(
-        reader: Arc<Reader>,
-        client: ClientConfig,
-        group: String,
-        names: Names,
-        epochs: Epochs<()>,
-        run: u64,
-        policy: PlantPolicy,
-    ) -> anyhow::Result<Self> {
+    /// If the cluster does not answer, or the system gives no thread.
+    pub fn start(setup: Setup) -> anyhow::Result<Self> {
         let wish = Arc::new(AtomicU8::new(RUN));
         let told = wish.clone();
         let allowed = Arc::new(Mutex::new(None));
+        let refused = Arc::new(AtomicU64::new(0));
+        let hearing = Hearing::open(&setup.client, &setup.group, &setup.names)?;
         let mut stage = Stage {
-            reader,
+            reader: setup.reader,
             recall: Recall {
-                client,
-                group,
-                topic: names.state.clone(),
+                client: setup.client,
+                group: setup.group,
+                topic: setup.names.state.clone(),
                 wanted: |key| key.starts_with(KEYS),
                 end: |values| next(values).ok()?,
             },
-            names,
-            epochs,
-            run,
+            names: setup.names,
+            epochs: setup.epochs,
+            run: setup.run,
             desks: BTreeMap::new(),
             restoring: Vec::new(),
             paused: false,
             draining: None,
-            policy,
+            routes: Routes::new(setup.policy.clone(), setup.partitions),
+            policy: setup.policy,
+            hearing,
+            waiting: setup.waiting,
+            trusted: setup.trusted,
+            refused: refused.clone(),
             last_idle: Instant::now(),
             allowed: allowed.clone(),
         };
@@ -90,7 +123,13 @@ impl Responder {
             thread: Some(thread),
             wish,
             allowed,
+            refused,
         })
+    }
+
+    /// Acknowledgements that were not believed since the last time.
+    pub fn take_refused(&self) -> u64 {
+        self.refused.swap(0, Ordering::Relaxed)
     }
 
     /// The plant allows something else from now on.
@@ -150,6 +189,14 @@ struct Stage {
     draining: Option<Instant>,
     /// What the plant allows.
     policy: PlantPolicy,
+    /// Which desk is to answer for what.
+    routes: Routes,
+    hearing: Hearing,
+    /// Those who wait here for what comes of their acts.
+    waiting: Waiting,
+    trusted: bool,
+    /// Acknowledgements that were not believed.
+    refused: Arc<AtomicU64>,
     last_idle: Instant,
     allowed: Arc<Mutex<Option<PlantPolicy>>>,
 }
@@ -158,6 +205,7 @@ impl Stage {
     fn serve(&mut self, wish: &AtomicU8) -> anyhow::Result<()> {
         loop {
             self.chunk()?;
+            self.listen()?;
             self.tend()?;
             self.idle()?;
             match wish.load(Ordering::Relaxed) {
@@ -181,10 +229,14 @@ impl Stage {
             return Ok(());
         }
         self.last_idle = now;
+        let rules = Rules {
+            names: &self.names,
+            policy: &self.policy,
+        };
         for (partition, desk) in &mut self.desks {
             let standing = self.reader.standing(*partition);
             if desk.ended && standing.is_some_and(|standing| standing.is_drained()) {
-                desk.idle(now, &self.policy, &self.names)?;
+                desk.idle(now, rules)?;
             }
         }
         Ok(())
@@ -211,12 +263,16 @@ impl Stage {
     }
 
     fn chunk(&mut self) -> anyhow::Result<()> {
-        let (desks, names, policy) = (&mut self.desks, &self.names, &self.policy);
+        let desks = &mut self.desks;
+        let rules = Rules {
+            names: &self.names,
+            policy: &self.policy,
+        };
         let mut failed = Ok(());
         let taken = self.reader.take(CHUNK, WAIT, OPEN, &mut |messages| {
             for message in messages {
                 let desk = desks.get_mut(&message.partition);
-                let done = desk.map_or(Ok(()), |desk| desk.take(message, names, policy));
+                let done = desk.map_or(Ok(()), |desk| desk.take(message, rules));
                 if failed.is_ok() {
                     failed = done;
                 }
@@ -248,9 +304,14 @@ impl Stage {
             .ok()
             .and_then(|mut policy| policy.take());
         if let Some(policy) = allowed {
+            self.routes.follow(policy.clone());
             self.policy = policy;
+            let rules = Rules {
+                names: &self.names,
+                policy: &self.policy,
+            };
             for desk in self.desks.values_mut() {
-                desk.reconsider(&self.policy, &self.names)?;
+                desk.reconsider(rules)?;
             }
         }
         self.take_up()?;
@@ -306,13 +367,20 @@ impl Stage {
                 if !restoring.partitions.contains(&partition) {
                     continue;
                 }
-                let mut desk = Desk::of(&recalled).with_context(|| {
+                let mut desk = Desk::of(partition, &recalled).with_context(|| {
                     format!("cannot take up the commands of partition {partition}")
                 })?;
-                desk.reconsider(&self.policy, &self.names)?;
+                desk.reconsider(Rules {
+                    names: &self.names,
+                    policy: &self.policy,
+                })?;
                 from.push((partition, desk.next));
                 self.desks.insert(partition, desk);
             }
+            let heard = from
+                .iter()
+                .filter_map(|(partition, _)| self.desks.get(partition));
+            self.hearing.catch_up(heard.map(|desk| &desk.heard))?;
             self.reader.go(&from, self.paused)?;
         }
         Ok(())

@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow};
 use tokio::runtime::Runtime;
 
 use super::address::Producers;
-use super::clients;
+use super::clients::{self, Second};
 use super::connect::{ASKED_AGAIN_AFTER, Unreachable};
 use super::control::Control;
 use super::copy::Copy;
@@ -25,7 +25,7 @@ use super::shelf::{Saving, Shelf};
 use super::sink::Sink;
 use super::strays::Strays;
 use super::topics;
-use crate::access::Operator;
+use crate::access::{Operator, forget_url, note_url};
 use crate::args::{Format, RunArgs};
 use crate::blueprint::Blueprint;
 use crate::config::Config;
@@ -67,8 +67,29 @@ pub fn run(
         let line = format!("health on  http://{address}/health/ready, metrics on /metrics");
         running.copy.say(&line, out)?;
     }
+    if let Some(url) = running.pulse.url() {
+        note_url(&config.data, &url)?;
+    }
+    let ended = go_on(args, config, settings, running, &runtime, out);
+    forget_url(&config.data);
+    if ended.is_ok() {
+        runtime.shutdown_timeout(Duration::from_secs(1));
+    }
+    ended
+}
+
+/// Everything after that, until it ends.
+fn go_on(
+    args: &RunArgs,
+    config: &Config,
+    settings: &Settings,
+    mut running: Running<'_>,
+    runtime: &Runtime,
+    out: &mut impl Write,
+) -> anyhow::Result<Outcome> {
+    let format = running.copy.format;
     if !running.reach(settings)? {
-        leave(running, &runtime);
+        leave(running, runtime);
         // A signal may come while the cluster is away; a time that was given is up.
         return match args.duration {
             None => Ok(Outcome::Done),
@@ -91,7 +112,7 @@ pub fn run(
         .and_then(|()| running.responder()?.stop(args.drain));
     if let Err(error) = ended {
         // The clients are closed where nobody waits for them longer than a while.
-        leave(running, &runtime);
+        leave(running, runtime);
         return Err(error);
     }
     let summary = running.copy.summary(&running.group.lanes)?;
@@ -103,8 +124,7 @@ pub fn run(
             text::summary(&summary, &running.copy.ledger, clock, out)?;
         }
     }
-    leave(running, &runtime);
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    leave(running, runtime);
     Ok(Outcome::Done)
 }
 
@@ -170,6 +190,7 @@ fn prepare<'a>(
         payloads,
         pulse,
         strays: (settings.partitioner == Partitioner::Any).then(Strays::default),
+        heard: settings.trusted_producers,
         partitions: 0,
         open: match settings.delivery {
             Delivery::ExactlyOnce => OPEN_FOR_EPOCH,
@@ -194,11 +215,18 @@ impl Running<'_> {
                         Control::open(settings, &names, self.copy.measure.clone())?;
                     self.control = Some(control);
                     self.copy.measured_against(&measure)?;
-                    let policy = PlantPolicy::unheard(measure.plant.clone());
+                    let policy =
+                        PlantPolicy::heard_if(measure.plant.clone(), settings.trusted_producers);
                     self.pulse.change(&measure);
                     self.group.begin_with(measure, partitions.observations);
-                    let run = clients::run_id()?;
-                    self.responder = Some(clients::respond(settings, &names, run, policy)?);
+                    let waiting = self.pulse.listen(settings, &names)?;
+                    let second = Second {
+                        run: clients::run_id()?,
+                        policy,
+                        partitions: partitions.observations,
+                        waiting,
+                    };
+                    self.responder = Some(clients::respond(settings, &names, second)?);
                     return Ok(true);
                 }
                 Err(error) if error.is::<Unreachable>() => {

@@ -57,6 +57,8 @@ pub(super) struct Running<'a> {
     pub(super) pulse: Pulse,
     /// Looks for devices in two partitions, unless those are refused.
     pub(super) strays: Option<Strays>,
+    /// What enforcement points answer is believed.
+    pub(super) heard: bool,
     /// How many partitions the topic has.
     pub(super) partitions: usize,
     /// A chunk goes on for so long after its first message.
@@ -96,6 +98,8 @@ impl Running<'_> {
             self.publish(out)?;
             self.pulse.beat(&self.reader, &mut self.group);
             self.responder()?.check()?;
+            let refused = self.responder()?.take_refused();
+            self.pulse.refused(refused);
             if self.reloads.swap(false, Ordering::Relaxed) {
                 self.reload()?;
             }
@@ -279,7 +283,7 @@ impl Running<'_> {
             Measure::of(blueprint, position).context("what the installation measures against")?;
         self.copy.measured_against(&measure)?;
         if let Some(responder) = &self.responder {
-            responder.allow(PlantPolicy::unheard(measure.plant.clone()));
+            responder.allow(PlantPolicy::heard_if(measure.plant.clone(), self.heard));
         }
         self.pulse.change(&measure);
         tracing::info!(

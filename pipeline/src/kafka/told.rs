@@ -47,6 +47,11 @@ impl Told {
         }
     }
 
+    /// The board.
+    pub(super) fn board(&self) -> &Board {
+        &self.board
+    }
+
     /// What is measured against from now on.
     pub(super) fn change(&self, measure: &Measure) {
         let inventory = measure.plant.inventory();

@@ -325,6 +325,19 @@ pub const TOPICS: &[Topic] = &[
             ),
         ],
     },
+    Topic {
+        holds: "acts",
+        name: |names| &names.acts,
+        spread: Spread::One,
+        settings: &[
+            deleted(Weight::Wrong),
+            STAMPED_BY_BROKER,
+            kept_for(
+                WEEK_MS,
+                "what people decide while no run listens is gone before the next one",
+            ),
+        ],
+    },
 ];
 
 const OBSERVATIONS: &str = "observations";

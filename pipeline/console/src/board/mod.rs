@@ -169,7 +169,7 @@ impl Board {
     }
 
     /// Event time of the newest data.
-    pub(crate) fn newest(&self) -> Option<EventTime> {
+    pub fn newest(&self) -> Option<EventTime> {
         let micros = self.0.newest.load(Ordering::Relaxed);
         (micros != i64::MIN).then(|| EventTime::from_micros(micros))
     }

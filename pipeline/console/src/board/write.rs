@@ -156,6 +156,12 @@ impl Board {
         self.orders_mut().set(device, kept);
     }
 
+    /// The device that a command is about, if the command is kept.
+    pub fn device_of_command(&self, command_id: &str) -> Option<DeviceId> {
+        let found = self.orders().one(command_id)?;
+        Some(found.order.command.device_id.clone())
+    }
+
     /// A command stands somewhere else now. Call it after [`commands`](Self::commands): whoever is
     /// told may ask.
     pub fn command_moved(&self, order: &Order) {

@@ -21,9 +21,9 @@ const REMEMBERED: usize = 1_024;
 /// How long a quarantine by a person stands if nothing is said.
 const HOURS: u32 = 24;
 
-/// Acts that were done.
+/// Acts that were done; kept by whoever keeps orders piece by piece.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Done(VecDeque<Memo>);
+pub struct Done(VecDeque<Memo>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Memo {

@@ -40,7 +40,7 @@ use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 
-use self::acts::Done;
+pub use self::acts::Done;
 pub use self::dossier::Dossier;
 pub use self::dossier::key_of;
 use self::turns::Turns;
@@ -185,6 +185,21 @@ impl Orders {
             now,
             ..Self::default()
         }
+    }
+
+    /// The acts that were done, to know one that comes twice.
+    pub fn done(&self) -> &Done {
+        &self.done
+    }
+
+    /// Goes on with the acts that were done before.
+    pub fn remember_done(&mut self, done: Done) {
+        self.done = done;
+    }
+
+    /// The device that an order is about.
+    pub fn owner(&self, command_id: &str) -> Option<&DeviceId> {
+        self.owners.get(command_id)
     }
 
     /// Takes an input.

@@ -5,28 +5,67 @@ use std::time::Instant;
 
 use andon_emit::kafka::{NextOffset, Outgoing};
 use andon_ingest::kafka::Message;
-use andon_respond::{Dossier, Input, Orders};
+use andon_respond::{Answered, Dossier, Input, Orders, Output};
+use andon_schemas::act::{Ack, Act};
+use andon_schemas::audit::AuditEntry;
+use andon_schemas::chain::Chain;
 use andon_schemas::identity::DeviceId;
+use andon_schemas::reject::Reject;
 use andon_schemas::time::{EventTime, Span};
 use andon_schemas::verdict::Verdict;
 use anyhow::bail;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::hearing::{Heard, Place};
+use crate::aside::Answer;
+use crate::kafka::acts::Slip;
+use crate::kafka::draft::rejected;
 use crate::kafka::epochs::Part;
 use crate::kafka::names::Names;
 use crate::kafka::recall::{Recalled, Values};
 use crate::policy::PlantPolicy;
 use crate::sealed::{open, seal};
+use crate::wall;
 
 const STANDING: [u8; 8] = *b"ANDONCM2";
-const END: [u8; 8] = *b"ANDONCE2";
+const END: [u8; 8] = *b"ANDONCE3";
+const ACTS: [u8; 8] = *b"ANDONCA1";
 /// What the keys of this stage begin with, in the topic of the state; a device follows.
 pub(super) const KEYS: &[u8] = b"respond/";
+/// What no device is called: the acts that were done.
+const DONE: &str = "#acts";
+/// After so many letters that are for others, how far it has heard is kept nevertheless.
+const LETTERS_MAX: u32 = 1_000;
+
+/// What everybody at a desk goes by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules<'a> {
+    pub(super) names: &'a Names,
+    pub(super) policy: &'a PlantPolicy,
+}
+
+/// Where a desk had come to when it was last kept.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct End {
+    /// The offset of the next verdict.
+    next: i64,
+    now: EventTime,
+    heard: Heard,
+    /// The end of its audit trail.
+    chain: Chain,
+}
 
 /// What stands about the devices of some segments.
 #[derive(Debug, Default)]
 pub(super) struct Desk {
+    partition: i32,
     pub(super) next: i64,
+    pub(super) heard: Heard,
+    /// Letters since that was last kept.
+    unkept: u32,
+    chain: Chain,
+    /// An act was done that is not kept yet.
+    acted: bool,
     pub(super) orders: Orders,
     pub(super) records: Vec<Outgoing>,
     pub(super) epoch: u64,
@@ -39,15 +78,15 @@ pub(super) struct Desk {
     told: Option<(EventTime, Instant)>,
 }
 
-/// The offset of the next verdict, and the time it has come to, as the state tells.
-fn end(values: &Values) -> anyhow::Result<Option<(i64, EventTime)>> {
+/// Where it had come to, as the state tells.
+fn end(values: &Values) -> anyhow::Result<Option<End>> {
     let bytes = values.get(KEYS);
     bytes.map(|bytes| open(END, bytes)).transpose()
 }
 
 /// The offset of the next verdict, as the state tells.
 pub(super) fn next(values: &Values) -> anyhow::Result<Option<i64>> {
-    Ok(end(values)?.map(|(next, _)| next))
+    Ok(end(values)?.map(|end| end.next))
 }
 
 impl Desk {
@@ -55,9 +94,12 @@ impl Desk {
     ///
     /// # Errors
     /// If what is kept is damaged, of another version, or not as new as the offset.
-    pub(super) fn of(recalled: &Recalled) -> anyhow::Result<Self> {
+    pub(super) fn of(partition: i32, recalled: &Recalled) -> anyhow::Result<Self> {
         let kept = &recalled.values;
-        let (told, now) = end(kept)?.unzip();
+        let end = end(kept)?;
+        let told = end.as_ref().map(|end| end.next);
+        let now = end.as_ref().map(|end| end.now);
+        let End { heard, chain, .. } = end.unwrap_or_default();
         if told != recalled.committed {
             bail!(
                 "they stand at offset {told:?} and {:?} is committed",
@@ -74,13 +116,20 @@ impl Desk {
             );
         }
         let mut desk = Self {
+            partition,
+            heard,
+            chain,
             next: next.max(recalled.low),
             note: recalled.note.clone(),
             orders: Orders::at(now.unwrap_or_default()),
             told: now.map(|now| (now, Instant::now())),
             ..Self::default()
         };
-        for (_, value) in kept.iter().filter(|(key, _)| key.as_slice() != KEYS) {
+        for (key, value) in kept.iter().filter(|(key, _)| key.as_slice() != KEYS) {
+            if key.strip_prefix(KEYS) == Some(DONE.as_bytes()) {
+                desk.orders.remember_done(open(ACTS, value)?);
+                continue;
+            }
             let (device, dossier): (DeviceId, Dossier) = open(STANDING, value)?;
             desk.orders.resume(&device, dossier);
         }
@@ -91,12 +140,7 @@ impl Desk {
     ///
     /// # Errors
     /// If a command cannot be written as JSON.
-    pub(super) fn take(
-        &mut self,
-        message: &Message<'_>,
-        names: &Names,
-        policy: &PlantPolicy,
-    ) -> anyhow::Result<()> {
+    pub(super) fn take(&mut self, message: &Message<'_>, rules: Rules<'_>) -> anyhow::Result<()> {
         if message.offset < self.next {
             return Ok(());
         }
@@ -120,25 +164,83 @@ impl Desk {
         if self.told.is_none_or(|(told, _)| at > told) {
             self.told = Some((at, Instant::now()));
         }
-        self.step(policy, Input::Verdict(&verdict), names)
+        self.step(rules, Input::Verdict(&verdict)).map(drop)
+    }
+
+    /// Whether it has not heard a letter yet. From now on it has.
+    pub(super) fn hears(&mut self, place: Place, offset: i64) -> bool {
+        let next = self.heard.entry(place).or_default();
+        if offset < *next {
+            return false;
+        }
+        *next = offset + 1;
+        self.unkept += 1;
+        self.touched |= self.unkept > LETTERS_MAX;
+        true
+    }
+
+    /// Does what a person asks for, and says what came of it. It is done at the plant's time, as
+    /// this desk or whoever asks knows it, whichever is later; where nobody does, it is now.
+    ///
+    /// # Errors
+    /// If what comes of it cannot be written as JSON.
+    pub(super) fn act(&mut self, mut act: Act, rules: Rules<'_>) -> anyhow::Result<()> {
+        act.at = act.at.max(self.orders.now());
+        if act.at <= EventTime::default() {
+            act.at = wall::now();
+        }
+        let came = self.step(rules, Input::Act(&act))?.acted;
+        (self.touched, self.acted) = (true, true);
+        if let Some(came) = came {
+            let act_id = act.act_id;
+            let slip = Slip::Came { act_id, came };
+            self.records.push(slip.outgoing(&rules.names.acts)?);
+        }
+        Ok(())
+    }
+
+    /// Whether an acknowledgement, whose record is about this device, names an order of this desk.
+    pub(super) fn owns(&self, ack: &Ack, device: Option<&DeviceId>) -> bool {
+        let name = ack.command_id.as_ref().or(ack.key.as_ref());
+        let owner = name.and_then(|name| self.orders.owner(name));
+        owner.is_some_and(|owner| ack.key.is_some() || device == Some(owner))
+    }
+
+    /// Takes what an enforcement point answers; whether it was believed.
+    ///
+    /// # Errors
+    /// If what comes of it cannot be written as JSON.
+    pub(super) fn answer(&mut self, answer: Answer, rules: Rules<'_>) -> anyhow::Result<bool> {
+        let came = self.step(rules, Input::Ack(&answer.ack))?.answered;
+        self.touched = true;
+        let Some(Answered::Refused(why)) = came else {
+            return Ok(true);
+        };
+        self.refuse(&answer.reject(why), rules.names)?;
+        Ok(false)
+    }
+
+    /// Sets something aside that is not counted.
+    ///
+    /// # Errors
+    /// If it cannot be written as JSON.
+    pub(super) fn refuse(&mut self, reject: &Reject, names: &Names) -> anyhow::Result<()> {
+        self.touched = true;
+        self.records.push(rejected(&names.rejects, reject)?);
+        Ok(())
     }
 
     /// Every verdict so far has been answered: what waits for its time has it when that has passed.
     ///
     /// # Errors
     /// If what comes of it cannot be written as JSON.
-    pub(super) fn idle(
-        &mut self,
-        now: Instant,
-        policy: &PlantPolicy,
-        names: &Names,
-    ) -> anyhow::Result<()> {
+    pub(super) fn idle(&mut self, now: Instant, rules: Rules<'_>) -> anyhow::Result<()> {
         let Some((told, came)) = self.told else {
             return Ok(());
         };
         let passed = now.saturating_duration_since(came).as_micros();
         let at = told + Span::from_micros(i64::try_from(passed).unwrap_or(i64::MAX));
-        self.step(policy, Input::Tick(at), names)?;
+        self.step(rules, Input::Tick(at))?;
         self.touched |= !self.records.is_empty();
         Ok(())
     }
@@ -147,32 +249,30 @@ impl Desk {
     ///
     /// # Errors
     /// If what comes of it cannot be written as JSON.
-    pub(super) fn reconsider(&mut self, policy: &PlantPolicy, names: &Names) -> anyhow::Result<()> {
-        self.step(policy, Input::Policy, names)?;
+    pub(super) fn reconsider(&mut self, rules: Rules<'_>) -> anyhow::Result<()> {
+        self.step(rules, Input::Policy)?;
         self.touched |= !self.records.is_empty();
         Ok(())
     }
 
     /// Takes an input of the life of commands.
-    ///
-    /// # Errors
-    /// If what comes of it cannot be written as JSON.
-    pub(super) fn step(
-        &mut self,
-        policy: &PlantPolicy,
-        input: Input<'_>,
-        names: &Names,
-    ) -> anyhow::Result<()> {
-        let said = self.orders.step(policy, input);
+    fn step(&mut self, rules: Rules<'_>, input: Input<'_>) -> anyhow::Result<Output> {
+        let mut said = self.orders.step(rules.policy, input);
         for command in &said.issued {
-            let device = &command.device_id;
-            self.tell(&names.enforcement, device, "command", command)?;
+            let device = command.device_id.as_str();
+            self.tell(&rules.names.enforcement, device, "command", command)?;
         }
-        for command in &said.commands {
-            let device = &command.device_id;
-            self.tell(&names.audit, device, "command", command)?;
+        // A chain is in one partition of the trail, in order.
+        let chain = self.partition.to_string();
+        for entry in std::mem::take(&mut said.audit) {
+            let event = entry.event.as_str();
+            let entry = self.chain.append(AuditEntry {
+                chain: Some(self.partition),
+                ..entry
+            });
+            self.tell(&rules.names.audit, &chain, event, &entry)?;
         }
-        Ok(())
+        Ok(said)
     }
 
     /// What it gives to an epoch of this run, if something came.
@@ -203,25 +303,26 @@ impl Desk {
         }))
     }
 
-    /// Writes something about a device to a topic.
+    /// Writes something to a topic.
     fn tell(
         &mut self,
         topic: &Arc<str>,
-        device: &DeviceId,
+        key: &str,
         event: &str,
         what: &impl Serialize,
     ) -> anyhow::Result<()> {
         self.records.push(Outgoing {
             topic: topic.clone(),
             partition: None,
-            key: device.to_string().into_bytes(),
+            key: key.as_bytes().to_vec(),
             payload: Some(serde_json::to_vec(what)?),
             headers: vec![("andon.event", event.to_owned())],
         });
         Ok(())
     }
 
-    /// Keeps what stands about the devices of which something else stands now.
+    /// Keeps where it has come to, and what stands about the devices of which something else stands
+    /// now.
     fn keep(&mut self, topic: &Arc<str>, partition: i32) -> anyhow::Result<()> {
         let record = |device: &str, payload| Outgoing {
             topic: topic.clone(),
@@ -236,8 +337,18 @@ impl Desk {
                 self.records.push(record(device.as_str(), kept));
             }
         }
-        self.records
-            .push(record("", seal(END, &(self.next, self.orders.now()))?));
+        if std::mem::take(&mut self.acted) {
+            let kept = seal(ACTS, self.orders.done())?;
+            self.records.push(record(DONE, kept));
+        }
+        self.unkept = 0;
+        let end = End {
+            next: self.next,
+            now: self.orders.now(),
+            heard: self.heard.clone(),
+            chain: self.chain.clone(),
+        };
+        self.records.push(record("", seal(END, &end)?));
         Ok(())
     }
 }

@@ -87,7 +87,8 @@ fn names_are_those_that_other_tools_rely_on() {
             "andon.audit.v1",
             "andon.state.v1",
             "andon.control.v1",
-            "andon.acks.v1"
+            "andon.acks.v1",
+            "andon.acts.v1"
         ]
     );
 }

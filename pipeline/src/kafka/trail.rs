@@ -1,0 +1,194 @@
+//! Following `andon.audit.v1`: what is decided anywhere in the group, for whoever asks this process.
+//! Its desks know the commands of their own segments only.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use andon_console::Board;
+use andon_schemas::audit::AuditEntry;
+use andon_schemas::chain::Chain;
+use andon_schemas::identity::DeviceId;
+use andon_schemas::order::{Order, OrderHistory, OrderStep};
+use andon_schemas::time::Span;
+use anyhow::{Context as _, anyhow};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::Message as _;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::names::Names;
+use super::settings::Settings;
+use crate::wall;
+
+/// How long the cluster is given to answer a question.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How far back it begins: a command that stands has moved since, as none stands for longer than a
+/// week without.
+const BACK: Span = Span::DAY.times(8);
+/// At most so many commands of a device that are over are kept.
+const OVER_MAX: usize = 16;
+/// At most so many steps of a command's life are kept.
+const STEPS_MAX: usize = 32;
+/// The thread looks this often whether it is to end.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Follows the trail, in a thread of its own.
+#[derive(Debug)]
+pub struct Trail {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Trail {
+    /// Begins some days back.
+    ///
+    /// # Errors
+    /// If the cluster does not answer, or the system gives no thread.
+    pub fn follow(settings: &Settings, names: &Names, board: Board) -> anyhow::Result<Self> {
+        let consumer = consumer(settings, &names.audit)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let told = stop.clone();
+        let thread = std::thread::Builder::new()
+            .name("trail".to_owned())
+            .spawn(move || {
+                let mut book = Book::default();
+                while !told.load(Ordering::Relaxed) {
+                    match consumer.poll(LOOK_EVERY) {
+                        None => {}
+                        Some(Err(error)) => {
+                            tracing::warn!("kafka: reading the audit trail: {error}");
+                        }
+                        Some(Ok(message)) => {
+                            book.take(message.payload().unwrap_or_default(), &board);
+                        }
+                    }
+                }
+            })
+            .context("cannot start the thread that follows the audit trail")?;
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Trail {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // It may hang in the client while the cluster is away, and nobody needs it any more.
+        drop(self.thread.take());
+    }
+}
+
+fn consumer(settings: &Settings, topic: &str) -> anyhow::Result<BaseConsumer> {
+    let consumer: BaseConsumer = settings
+        .client("trail")
+        .set("group.id", &settings.group)
+        .set("enable.auto.commit", "false")
+        .set("isolation.level", "read_committed")
+        .set("auto.offset.reset", "earliest")
+        .set("allow.auto.create.topics", "false")
+        .set("queued.max.messages.kbytes", "8192")
+        .create()
+        .context("cannot make the consumer of the audit trail")?;
+    let cannot = || format!("cannot ask where `{topic}` begins");
+    let told = consumer
+        .fetch_metadata(Some(topic), ANSWER_WITHIN)
+        .with_context(cannot)?;
+    let found = told.topics().first();
+    let found = found.ok_or_else(|| anyhow!("the cluster tells nothing of `{topic}`"))?;
+    let since = Offset::Offset((wall::now() - BACK).micros() / 1_000);
+    let mut times = TopicPartitionList::new();
+    for partition in found.partitions() {
+        times.add_partition_offset(topic, partition.id(), since)?;
+    }
+    let from = consumer
+        .offsets_for_times(times, ANSWER_WITHIN)
+        .with_context(cannot)?;
+    consumer
+        .assign(&from)
+        .context("cannot read the audit trail")?;
+    Ok(consumer)
+}
+
+/// The commands as the trail tells of them.
+#[derive(Debug, Default)]
+struct Book {
+    of_device: HashMap<DeviceId, Vec<OrderHistory>>,
+    chains: BTreeMap<i32, Chain>,
+}
+
+impl Book {
+    /// Takes a record of the trail.
+    fn take(&mut self, payload: &[u8], board: &Board) {
+        let entry: AuditEntry = match serde_json::from_slice(payload) {
+            Ok(entry) => entry,
+            Err(error) => {
+                // Nobody but us writes there.
+                tracing::error!("a record of the audit trail is none: {error}");
+                return;
+            }
+        };
+        self.check(&entry);
+        if let Some(order) = entry.order {
+            let device = order.command.device_id.clone();
+            let kept = self.of_device.entry(device.clone()).or_default();
+            stand(kept, &order);
+            board.commands(&device, kept.clone());
+            board.command_moved(&order);
+        }
+    }
+
+    /// Follows the chain; the first entry of one that is seen is believed.
+    fn check(&mut self, entry: &AuditEntry) {
+        let Some(number) = entry.chain else { return };
+        let begin = || Chain {
+            number: entry.link.number.saturating_sub(1),
+            last: entry.link.previous.clone(),
+        };
+        let chain = self.chains.entry(number).or_insert_with(begin);
+        if let Err(why) = chain.follow(entry) {
+            tracing::error!(chain = number, "the audit trail does not hold: {why}");
+            *chain = Chain {
+                number: entry.link.number,
+                last: entry.link.hash.clone(),
+            };
+        }
+    }
+}
+
+/// An order stands somewhere else now.
+fn stand(kept: &mut Vec<OrderHistory>, order: &Order) {
+    let id = &order.command.command_id;
+    let at = kept
+        .iter()
+        .position(|known| known.order.command.command_id == *id);
+    let at = at.unwrap_or_else(|| {
+        kept.push(OrderHistory {
+            order: order.clone(),
+            history: Vec::new(),
+        });
+        kept.len() - 1
+    });
+    let known = &mut kept[at];
+    known.order.clone_from(order);
+    known.history.push(OrderStep {
+        at: order.updated,
+        state: order.state,
+        by: order.by.clone(),
+        reason: order.note.clone(),
+    });
+    if known.history.len() > STEPS_MAX {
+        // How it began stays.
+        known.history.remove(1);
+    }
+    let over = |known: &OrderHistory| known.order.state.is_over();
+    while kept.iter().filter(|known| over(known)).count() > OVER_MAX {
+        let Some(oldest) = kept.iter().position(over) else {
+            break;
+        };
+        kept.remove(oldest);
+    }
+}
