@@ -213,10 +213,10 @@ fn state_and_observations_are_planned_alike_whichever_was_there_first() {
         let plan = plan(cluster, sizes).unwrap();
         plan.iter().map(|planned| planned.partitions).collect()
     };
-    assert_eq!(counts(&empty(1)), [4, 4, 4, 4, 4, 4, 4, 1, 4]);
+    assert_eq!(counts(&empty(1)), [4, 4, 4, 4, 4, 4, 4, 1, 4, 1]);
     let mut cluster = in_order(1);
     cluster.topics.retain(|holds, _| *holds == "state");
-    assert_eq!(counts(&cluster), [12, 12, 4, 4, 4, 4, 12, 1, 4]);
+    assert_eq!(counts(&cluster), [12, 12, 4, 4, 4, 4, 12, 1, 4, 1]);
 }
 
 #[test]
