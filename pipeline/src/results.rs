@@ -2,7 +2,6 @@
 //! `incidents.jsonl`, `notices.jsonl`, `risk.jsonl`, `rejects.jsonl`, `late.jsonl`, `duplicates.jsonl`, and `summary.json`.
 
 mod files;
-mod judge;
 mod trail;
 
 use std::fs::File;
@@ -12,8 +11,8 @@ use std::sync::Arc;
 
 use andon_engine::{Item, Output, Plant, Refusal};
 use andon_lab::whole_file;
-use andon_respond::{Answered, Incidents, Input, Orders, notice};
-use andon_schemas::act::{ActKind, ActRefused, Acted};
+use andon_respond::{Answered, Incidents, Input, Orders, judge, notice};
+use andon_schemas::act::{Act, ActKind, ActRefused, Acted};
 use andon_schemas::alert::Alert;
 use andon_schemas::audit::AuditEntry;
 use andon_schemas::chain::Chain;
@@ -231,10 +230,7 @@ impl Results {
             }
             Aside::Plant(blueprint, plant) => self.measured_against(&blueprint, &plant),
             Aside::Act(act) => match &act.kind {
-                ActKind::Judge {
-                    incident_id,
-                    judgement,
-                } => self.judge(&act, incident_id, *judgement, taken),
+                ActKind::Judge { .. } => self.judge(&act, taken),
                 _ => self.step(Input::Act(&act), taken).map(drop),
             },
             Aside::Ack(answer) => {
@@ -245,6 +241,21 @@ impl Results {
                 Ok(())
             }
         }
+    }
+
+    /// A person says what an incident was.
+    fn judge(&mut self, act: &Act, taken: &mut Taken) -> anyhow::Result<()> {
+        let Some(judging) = judge(&mut self.orders, &mut self.incidents, act) else {
+            return Ok(());
+        };
+        if let Some(entry) = judging.audit {
+            self.audit(entry)?;
+        }
+        if let Some(incident) = judging.incident {
+            self.incident(incident)?;
+        }
+        taken.acted.push(judging.acted);
+        Ok(())
     }
 
     /// Takes an input of the life of commands: what comes of it is written, and what somebody is to

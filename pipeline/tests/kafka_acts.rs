@@ -14,6 +14,8 @@ mod plant;
 mod watched;
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -77,8 +79,12 @@ impl Process {
 
     /// What `andon act` says, and whether it was done.
     fn act(&self, args: &[&str]) -> (bool, String) {
+        self.ask("act", args)
+    }
+
+    fn ask(&self, what: &str, args: &[&str]) -> (bool, String) {
         let mut command = plant::andon();
-        command.args(["-o", "json", "act"]).args(args);
+        command.args(["-o", "json", what]).args(args);
         let output = command.arg("--data").arg(&self.data).output().unwrap();
         let is_done = output.status.success();
         let said = if is_done {
@@ -99,6 +105,33 @@ impl Process {
         let (is_done, said) = self.act(args);
         assert!(!is_done, "{args:?} was done: {said}");
         said
+    }
+
+    /// What it serves under a path.
+    fn get(&self, path: &str) -> Value {
+        let url = fs::read_to_string(self.data.join("console.url")).unwrap();
+        let address = url.trim().strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+    }
+
+    /// The incident that is as it is to be.
+    fn incident(&self, is: impl Fn(&Value) -> bool) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let told = self.get("/v1/incidents?state=all");
+            let all = told["incidents"].as_array().unwrap();
+            if let Some(found) = all.iter().find(|incident| is(incident)) {
+                return found.clone();
+            }
+            assert!(Instant::now() < until, "{told}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// The newest command about a device, once it is in this state.
@@ -198,6 +231,8 @@ fn any_process_takes_acts_and_the_desk_of_the_segment_does_them_once_across_kill
     let why = two.refused(&["approve", "made-up", "--reason", "a test"]);
     assert!(why.contains("there is no order `made-up`"), "{why}");
 
+    what_a_person_finds_an_incident_to_be_is_known_everywhere(&one, &two);
+
     // An enforcement point that reads what devices read names the command by its key.
     let key = key_of(&DeviceId::new(by_hand).unwrap(), Action::Quarantine);
     let expiry = &held["command"]["response"]["expires"];
@@ -215,6 +250,34 @@ fn any_process_takes_acts_and_the_desk_of_the_segment_does_them_once_across_kill
     two.run.kill();
     after_the_kill(&site, folder.path(), &issued);
     what_is_left_of_it(&site);
+}
+
+fn what_a_person_finds_an_incident_to_be_is_known_everywhere(one: &Process, two: &Process) {
+    let found = one.incident(|incident| incident["verdicts"].as_array().unwrap().len() == 2);
+    let id = found["incident_id"].as_str().unwrap();
+    // What talks to the same hostile address is one story.
+    assert_eq!(found["grade"], "CRITICAL");
+    let judgement = [
+        "judge",
+        id,
+        "--as",
+        "true_positive",
+        "--reason",
+        "found the laptop",
+    ];
+    let (is_done, said) = two.ask("incident", &judgement);
+    assert!(is_done, "{said}");
+    let judged = one.incident(|incident| !incident["judged"].is_null());
+    assert_eq!(judged["incident_id"], found["incident_id"]);
+    assert_eq!(judged["judged"]["judgement"], "true_positive");
+    let (is_done, said) = one.ask(
+        "incident",
+        &["judge", "made-up", "--as", "benign", "--reason", "no"],
+    );
+    assert!(
+        !is_done && said.contains("no incident `made-up` is kept"),
+        "{said}"
+    );
 }
 
 /// And each of its answers counts once.
@@ -241,6 +304,7 @@ fn after_the_kill(site: &Site, folder: &Path, issued: &Value) {
     let mut one = Process::start(site, folder, "one");
     one.until(DEVICE, "acknowledged");
     one.until(GATEWAY, "timed_out");
+    one.incident(|incident| !incident["judged"].is_null());
     let released = one.done(&["release", id_of(issued), "--reason", "reimaged"]);
     assert_eq!(released["state"], "released");
     let over = one.refused(&["release", id_of(issued), "--reason", "again"]);
@@ -257,10 +321,13 @@ fn what_is_left_of_it(site: &Site) {
     let trail = site.trail();
     let number = |event: &str| trail.iter().filter(|entry| entry["event"] == event).count();
     let events: Vec<&Value> = trail.iter().map(|entry| &entry["event"]).collect();
-    assert_eq!(number("act"), 4, "{events:?}");
+    assert_eq!(number("act"), 5, "{events:?}");
     assert_eq!(number("act_refused"), 3, "{events:?}");
     assert_eq!(number("ack"), 2, "{events:?}");
     assert_eq!(number("ack_refused"), 2, "{events:?}");
+    let notices = site.read("notices");
+    let waits = |notice: &&Value| notice["waits_for_a_person"] == true;
+    assert_eq!(notices.iter().filter(waits).count(), 1, "{notices:?}");
     let rejects = site.read("rejects");
     let details: String = rejects
         .iter()

@@ -41,10 +41,10 @@ fn what_create_makes_is_what_check_wants_and_a_run_demands() {
     assert!(error.contains("andon topics create"), "{error}");
     let (is_well, problems) = fresh.check();
     assert!(!is_well);
-    assert_eq!(problems.len(), 10, "{problems:?}");
+    assert_eq!(problems.len(), 12, "{problems:?}");
 
     let told = fresh.create(&["--partitions", "5"]);
-    assert_eq!(actions(&told), ["create"; 10]);
+    assert_eq!(actions(&told), ["create"; 12]);
     assert_eq!(fresh.check(), (true, Vec::new()));
     assert_eq!(fresh.demand().unwrap().observations, 5);
 }
@@ -57,7 +57,7 @@ fn create_twice_changes_nothing() {
     let twice = Installation::on(cluster, "twice");
     twice.create(&["--partitions", "2"]);
     let told = twice.create(&["--partitions", "7"]);
-    assert_eq!(actions(&told), ["keep"; 10]);
+    assert_eq!(actions(&told), ["keep"; 12]);
     assert_eq!(twice.demand().unwrap().observations, 2);
 }
 
@@ -74,7 +74,7 @@ fn a_dry_run_says_what_would_be_made_and_makes_nothing() {
         "{}",
         ended.printed
     );
-    assert_eq!(dry.check().1.len(), 10);
+    assert_eq!(dry.check().1.len(), 12);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn more_copies_than_brokers_are_refused_before_anything_is_made() {
         "{}",
         ended.complaint
     );
-    assert_eq!(many.check().1.len(), 10);
+    assert_eq!(many.check().1.len(), 12);
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn three_brokers_keep_three_copies_and_one_of_them_may_be_down() {
     cluster.stop(2);
     let is_told = |problem: &String| problem.ends_with(": copies in sync");
     safe.check_until(|is_well, problems| {
-        is_well && problems.len() == 10 && problems.iter().all(is_told)
+        is_well && problems.len() == 12 && problems.iter().all(is_told)
     });
     assert_eq!(safe.demand().unwrap().observations, 3);
 }

@@ -8,6 +8,7 @@
 //!
 //! Two incidents that turn out to be one stay two: what was said of them has been read.
 
+mod index;
 mod words;
 
 #[cfg(test)]
@@ -17,12 +18,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use andon_schemas::finding::Finding;
 use andon_schemas::grade::Grade;
-use andon_schemas::identity::DeviceId;
 use andon_schemas::incident::{INCIDENT_SCHEMA, Incident, IncidentState, Involved, Judged, Link};
 use andon_schemas::time::{EventTime, Span};
 use andon_schemas::verdict::{State, Verdict};
 use serde::{Deserialize, Serialize};
 
+pub use self::index::KeptIncident;
+use self::index::{Clues, Index};
 use self::words::{destinations, headline};
 use crate::digest;
 
@@ -43,35 +45,22 @@ const NAMED_MAX: usize = 256;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Saved", into = "Saved")]
 pub struct Incidents {
-    kept: BTreeMap<String, Held>,
+    kept: BTreeMap<String, KeptIncident>,
     /// By when the last thing happened: those that are open, and those that are over.
     open: BTreeSet<(EventTime, String)>,
     over: BTreeSet<(EventTime, String)>,
-    of_verdict: BTreeMap<String, String>,
-    of_device: BTreeMap<DeviceId, String>,
-    of_destination: BTreeMap<String, String>,
-    /// The incident that something was found in last, by segment and detector, and when.
-    of_segment: BTreeMap<(String, String), (String, EventTime)>,
+    index: Index,
     /// Those that read differently than was last told.
     changed: BTreeSet<String>,
+    /// Those of which something else is kept, or nothing any more, than was last asked for; for
+    /// whoever keeps them piece by piece only.
+    touched: Option<BTreeSet<String>>,
 }
 
-/// An incident, and what is known of its verdicts beyond those that it lists.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Held {
-    incident: Incident,
-    /// Verdicts that are open and not listed.
-    unlisted: BTreeSet<String>,
-}
-
-/// What is saved of it.
+/// What is saved of it; the rest follows.
 #[derive(Serialize, Deserialize)]
 struct Saved {
-    kept: Vec<Held>,
-    of_verdict: Vec<(String, String)>,
-    of_device: Vec<(DeviceId, String)>,
-    of_destination: Vec<(String, String)>,
-    of_segment: Vec<((String, String), (String, EventTime))>,
+    kept: Vec<KeptIncident>,
     changed: BTreeSet<String>,
 }
 
@@ -79,10 +68,6 @@ impl From<Incidents> for Saved {
     fn from(incidents: Incidents) -> Self {
         Self {
             kept: incidents.kept.into_values().collect(),
-            of_verdict: incidents.of_verdict.into_iter().collect(),
-            of_device: incidents.of_device.into_iter().collect(),
-            of_destination: incidents.of_destination.into_iter().collect(),
-            of_segment: incidents.of_segment.into_iter().collect(),
             changed: incidents.changed,
         }
     }
@@ -91,15 +76,11 @@ impl From<Incidents> for Saved {
 impl From<Saved> for Incidents {
     fn from(saved: Saved) -> Self {
         let mut incidents = Self {
-            of_verdict: saved.of_verdict.into_iter().collect(),
-            of_device: saved.of_device.into_iter().collect(),
-            of_destination: saved.of_destination.into_iter().collect(),
-            of_segment: saved.of_segment.into_iter().collect(),
             changed: saved.changed,
             ..Self::default()
         };
         for held in saved.kept {
-            incidents.put(held);
+            incidents.resume(held);
         }
         incidents
     }
@@ -109,6 +90,14 @@ impl Incidents {
     /// Nothing happened yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, for whoever keeps them piece by piece.
+    pub fn piecewise() -> Self {
+        Self {
+            touched: Some(BTreeSet::new()),
+            ..Self::default()
+        }
     }
 
     /// One of those that are kept.
@@ -123,7 +112,32 @@ impl Incidents {
 
     /// The incident that a verdict belongs to.
     pub fn of(&self, verdict_id: &str) -> Option<&Incident> {
-        self.get(self.of_verdict.get(verdict_id)?)
+        self.get(self.index.verdicts.get(verdict_id)?)
+    }
+
+    /// Everything that is kept of one, for whoever keeps them piece by piece.
+    pub fn kept(&self, incident_id: &str) -> Option<&KeptIncident> {
+        self.kept.get(incident_id)
+    }
+
+    /// Goes on with what was kept of one.
+    pub fn resume(&mut self, held: KeptIncident) {
+        self.index.know_again(&held);
+        self.put(held);
+    }
+
+    /// Those of which something else is kept than when this was asked last, or nothing any more.
+    pub fn take_touched(&mut self) -> BTreeSet<String> {
+        self.touched
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    fn touch(&mut self, id: &str) {
+        if let Some(touched) = &mut self.touched {
+            touched.insert(id.to_owned());
+        }
     }
 
     /// Takes the next revision of a verdict; returns the incident that it begins, if it does. What
@@ -144,16 +158,16 @@ impl Incidents {
         let mut held = self.kept.remove(&id)?;
         self.quiet(held.incident.state)
             .remove(&(held.incident.last, id.clone()));
-        let is_new = !self.of_verdict.contains_key(&verdict.verdict_id);
+        let is_new = !self.index.verdicts.contains_key(&verdict.verdict_id);
         if involve(&mut held, verdict, link, &found) {
             self.changed.insert(id.clone());
         }
         if is_over && !is_listed(&held.incident, &verdict.verdict_id) {
-            self.of_verdict.remove(&verdict.verdict_id);
+            self.index.forget_verdict(&mut held, &verdict.verdict_id);
         } else if is_new {
-            self.know(&id, verdict);
+            self.know(&mut held, verdict);
         }
-        self.name(&id, &found);
+        self.index.name(&mut held, &found);
         self.put(held);
         None
     }
@@ -161,13 +175,16 @@ impl Incidents {
     /// The incidents that read differently than was last told, each once.
     pub fn settle(&mut self) -> Vec<Incident> {
         let changed = std::mem::take(&mut self.changed);
-        let held = changed.iter().filter_map(|id| {
-            let incident = &mut self.kept.get_mut(id)?.incident;
-            incident.revision += 1;
-            incident.sentence = headline(incident);
-            Some(incident.clone())
-        });
-        held.collect()
+        let mut told = Vec::new();
+        for id in &changed {
+            self.touch(id);
+            if let Some(held) = self.kept.get_mut(id) {
+                held.incident.revision += 1;
+                held.incident.sentence = headline(&held.incident);
+                told.push(held.incident.clone());
+            }
+        }
+        told
     }
 
     /// A person says what it was; returns it, and whether that is new. `None` if it is not kept.
@@ -182,39 +199,44 @@ impl Incidents {
             incident.judged = Some(judged);
             incident.revision += 1;
             incident.sentence = headline(incident);
-            self.changed.remove(incident_id);
         }
-        Some((incident.clone(), is_news))
+        let judged = incident.clone();
+        if is_news {
+            self.changed.remove(incident_id);
+            self.touch(incident_id);
+        }
+        Some((judged, is_news))
     }
 
     /// The incident that a verdict belongs to, and by what.
     fn belongs(&self, verdict: &Verdict, destinations: &[String]) -> Option<(String, Link)> {
-        if let Some(id) = self.of_verdict.get(&verdict.verdict_id) {
+        if let Some(id) = self.index.verdicts.get(&verdict.verdict_id) {
             return Some((id.clone(), Link::First));
         }
         if verdict.state == State::Cleared {
             return None;
         }
-        if let Some(id) = self.of_device.get(&verdict.device_id) {
+        if let Some(id) = self.index.devices.get(&verdict.device_id) {
             return Some((id.clone(), Link::Device));
         }
         if verdict.grade < WORTH {
             return None;
         }
-        let shared = destinations.iter().find_map(|d| self.of_destination.get(d));
+        let mut named = destinations.iter();
+        let shared = named.find_map(|d| self.index.destinations.get(d));
         if let Some(id) = shared {
             return Some((id.clone(), Link::Destination));
         }
         let lead: &Finding = verdict.findings.first()?;
         let together = (verdict.segment.clone(), lead.detector.clone());
-        let (id, at) = self.of_segment.get(&together)?;
+        let (id, at) = self.index.segments.get(&together)?;
         (*at + TOGETHER >= verdict.event_time).then(|| (id.clone(), Link::Segment))
     }
 
     /// An incident that a verdict begins.
     fn begin(&mut self, verdict: &Verdict, destinations: &[String]) -> Incident {
         let id = digest(&["incident", &verdict.site, &verdict.verdict_id], 16);
-        let mut held = Held {
+        let mut held = KeptIncident {
             incident: Incident {
                 schema: INCIDENT_SCHEMA.to_owned(),
                 incident_id: id.clone(),
@@ -234,35 +256,25 @@ impl Incidents {
                 judged: None,
             },
             unlisted: BTreeSet::new(),
+            clues: Clues::default(),
         };
         involve(&mut held, verdict, Link::First, destinations);
         held.incident.sentence = headline(&held.incident);
-        self.know(&id, verdict);
-        self.name(&id, destinations);
+        self.know(&mut held, verdict);
+        self.index.name(&mut held, destinations);
         let incident = held.incident.clone();
         self.put(held);
         incident
     }
 
-    /// Takes down by what more of an incident is found.
-    fn know(&mut self, id: &str, verdict: &Verdict) {
-        self.of_verdict
-            .insert(verdict.verdict_id.clone(), id.to_owned());
-        self.of_device
-            .insert(verdict.device_id.clone(), id.to_owned());
-        let lead = verdict.findings.first();
-        let is_worth = verdict.grade >= WORTH && !verdict.segment.is_empty();
-        if let Some(lead) = lead.filter(|_| is_worth) {
-            let together = (verdict.segment.clone(), lead.detector.clone());
-            self.of_segment
-                .insert(together, (id.to_owned(), verdict.window.end));
-        }
-    }
-
-    fn name(&mut self, id: &str, destinations: &[String]) {
-        for destination in destinations {
-            let known = self.of_destination.entry(destination.clone());
-            known.or_insert_with(|| id.to_owned());
+    /// Takes down by what more of an incident is found. What was a clue to another one no longer is.
+    fn know(&mut self, held: &mut KeptIncident, verdict: &Verdict) {
+        let lost = self.index.know(held, verdict, verdict.grade >= WORTH);
+        for (id, clue) in lost {
+            if let Some(other) = self.kept.get_mut(&id) {
+                other.clues.lose(&clue);
+                self.touch(&id);
+            }
         }
     }
 
@@ -273,10 +285,11 @@ impl Incidents {
         }
     }
 
-    fn put(&mut self, held: Held) {
+    fn put(&mut self, held: KeptIncident) {
         let id = held.incident.incident_id.clone();
         self.quiet(held.incident.state)
             .insert((held.incident.last, id.clone()));
+        self.touch(&id);
         self.kept.insert(id, held);
     }
 
@@ -288,34 +301,18 @@ impl Incidents {
                 break;
             };
             if let Some(gone) = self.kept.remove(&id) {
-                self.unindex(&gone);
+                self.changed.remove(&id);
+                self.index.forget(&gone);
+                self.touch(&id);
             }
         }
-        self.of_segment.retain(|_, (_, at)| *at + TOGETHER >= now);
-    }
-
-    fn unindex(&mut self, gone: &Held) {
-        let id = &gone.incident.incident_id;
-        self.changed.remove(id);
-        let listed = gone.incident.verdicts.iter().map(|v| &v.verdict_id);
-        for verdict in listed.chain(&gone.unlisted) {
-            self.of_verdict.remove(verdict);
-        }
-        for device in gone.incident.devices() {
-            // A newer one may have it.
-            if self.of_device.get(device) == Some(id) {
-                self.of_device.remove(device);
+        let is_stale = |at: EventTime| at + TOGETHER < now;
+        for (id, clue) in self.index.forget_segments(is_stale) {
+            if let Some(held) = self.kept.get_mut(&id) {
+                held.clues.lose(&clue);
+                self.touch(&id);
             }
         }
-        if gone.incident.more > 0 {
-            self.of_device.retain(|_, of| of != id);
-        }
-        for destination in &gone.incident.destinations {
-            if self.of_destination.get(destination) == Some(id) {
-                self.of_destination.remove(destination);
-            }
-        }
-        self.of_segment.retain(|_, (of, _)| of != id);
     }
 }
 
@@ -325,7 +322,12 @@ fn is_listed(incident: &Incident, verdict_id: &str) -> bool {
 }
 
 /// Takes a revision of a verdict into an incident; whether that reads differently now.
-fn involve(held: &mut Held, verdict: &Verdict, link: Link, destinations: &[String]) -> bool {
+fn involve(
+    held: &mut KeptIncident,
+    verdict: &Verdict,
+    link: Link,
+    destinations: &[String],
+) -> bool {
     let incident = &mut held.incident;
     let is_cleared = verdict.state == State::Cleared;
     let mut is_news = verdict.grade > incident.grade;

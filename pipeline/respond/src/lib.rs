@@ -18,6 +18,7 @@
 mod alerts;
 mod device;
 mod incidents;
+mod judge;
 mod notices;
 mod orders;
 #[cfg(test)]
@@ -28,7 +29,8 @@ mod tests;
 
 pub use alerts::{AlertCounts, Alerts, Budget, evidence};
 pub use device::device_view;
-pub use incidents::Incidents;
+pub use incidents::{Incidents, KeptIncident};
+pub use judge::{Judging, judge};
 pub use notices::notice;
 pub use orders::{Answered, Done, Dossier, Input, Orders, Output, key_of};
 pub use policy::{Policy, Rules, Shield};

@@ -130,10 +130,12 @@ impl Acts {
             ActKind::ReleaseDevice { device }
             | ActKind::Quarantine { device, .. }
             | ActKind::Suppress { device, .. } => Ok(device.clone()),
-            ActKind::Judge { .. } => Err(refused(
-                Refusal::Invalid,
-                "a run on Kafka keeps no incidents".to_owned(),
-            )),
+            ActKind::Judge { incident_id, .. } => {
+                // The desk that keeps it has its first device.
+                let device = self.board.device_of_incident(incident_id);
+                let why = || format!("no incident `{incident_id}` is kept");
+                device.ok_or_else(|| refused(Refusal::NotFound, why()))
+            }
         }
     }
 

@@ -11,8 +11,12 @@ pub struct Names {
     pub verdicts: Arc<str>,
     /// Risk of each device out; compacted, key = device.
     pub risk: Arc<str>,
+    /// Incidents out, every revision; key = incident.
+    pub incidents: Arc<str>,
     /// Commands out; key = device.
     pub enforcement: Arc<str>,
+    /// What those who run the plant are told, in plain words; key = device.
+    pub notices: Arc<str>,
     /// Acknowledgements of enforcers in.
     pub acks: Arc<str>,
     /// What people do, and what came of it; one partition, read by all.
@@ -35,7 +39,9 @@ impl Names {
             observations: name("observations"),
             verdicts: name("verdicts"),
             risk: name("risk"),
+            incidents: name("incidents"),
             enforcement: name("enforcement"),
+            notices: name("notices"),
             acks: name("acks"),
             acts: name("acts"),
             rejects: name("rejects"),

@@ -18,7 +18,8 @@ use andon_ingest::kafka::{Change, Reader};
 use anyhow::{Context as _, anyhow};
 use rdkafka::ClientConfig;
 
-use self::desk::{Desk, KEYS, Rules, next};
+use self::desk::kept::{KEYS, next};
+use self::desk::{Desk, Rules};
 use self::hearing::Hearing;
 use self::routes::Routes;
 use super::acts::Waiting;
@@ -401,7 +402,7 @@ impl Stage {
     fn begin_epoch(&mut self) -> anyhow::Result<()> {
         let mut parts = Vec::new();
         for (partition, desk) in &mut self.desks {
-            parts.extend(desk.part(*partition, &self.names.state, self.run)?);
+            parts.extend(desk.part(*partition, &self.names, self.run)?);
         }
         if parts.is_empty() {
             return Ok(());

@@ -234,6 +234,18 @@ pub const TOPICS: &[Topic] = &[
         ],
     },
     Topic {
+        holds: "incidents",
+        name: |names| &names.incidents,
+        spread: Spread::Free,
+        settings: &[
+            deleted(Weight::Wrong),
+            STAMPED_BY_BROKER,
+            TAKES_OUR_RECORDS,
+            kept_for(YEAR_MS, "incidents are gone sooner than a year"),
+            KEPT_WHATEVER_ITS_SIZE,
+        ],
+    },
+    Topic {
         holds: "enforcement",
         name: |names| &names.enforcement,
         spread: Spread::Free,
@@ -246,6 +258,20 @@ pub const TOPICS: &[Topic] = &[
                 "an enforcer that was away for longer than this misses commands",
             ),
             KEPT_WHATEVER_ITS_SIZE,
+        ],
+    },
+    Topic {
+        holds: "notices",
+        name: |names| &names.notices,
+        spread: Spread::Free,
+        settings: &[
+            deleted(Weight::Wrong),
+            STAMPED_BY_BROKER,
+            TAKES_OUR_RECORDS,
+            kept_for(
+                MONTH_MS,
+                "notices are gone before those who run the plant have read them",
+            ),
         ],
     },
     Topic {

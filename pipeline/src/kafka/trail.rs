@@ -1,5 +1,5 @@
-//! Following `andon.audit.v1`: what is decided anywhere in the group, for whoever asks this process.
-//! Its desks know the commands of their own segments only.
+//! Following `andon.audit.v1` and `andon.incidents.v1`: what is decided and found anywhere in the group,
+//! for whoever asks this process. Its desks know their own segments only.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use andon_console::Board;
 use andon_schemas::audit::AuditEntry;
 use andon_schemas::chain::Chain;
 use andon_schemas::identity::DeviceId;
+use andon_schemas::incident::Incident;
 use andon_schemas::order::{Order, OrderHistory, OrderStep};
 use andon_schemas::time::Span;
 use anyhow::{Context as _, anyhow};
@@ -27,6 +28,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How far back it begins: a command that stands has moved since, as none stands for longer than a
 /// week without.
 const BACK: Span = Span::DAY.times(8);
+/// And so far for incidents, of which one may be open for long and nothing new be found.
+const INCIDENTS_BACK: Span = Span::DAY.times(31);
 /// At most so many commands of a device that are over are kept.
 const OVER_MAX: usize = 16;
 /// At most so many steps of a command's life are kept.
@@ -47,7 +50,8 @@ impl Trail {
     /// # Errors
     /// If the cluster does not answer, or the system gives no thread.
     pub fn follow(settings: &Settings, names: &Names, board: Board) -> anyhow::Result<Self> {
-        let consumer = consumer(settings, &names.audit)?;
+        let consumer = consumer(settings, names)?;
+        let audit = names.audit.clone();
         let stop = Arc::new(AtomicBool::new(false));
         let told = stop.clone();
         let thread = std::thread::Builder::new()
@@ -58,10 +62,15 @@ impl Trail {
                     match consumer.poll(LOOK_EVERY) {
                         None => {}
                         Some(Err(error)) => {
-                            tracing::warn!("kafka: reading the audit trail: {error}");
+                            tracing::warn!("kafka: reading what was decided: {error}");
                         }
                         Some(Ok(message)) => {
-                            book.take(message.payload().unwrap_or_default(), &board);
+                            let payload = message.payload().unwrap_or_default();
+                            if message.topic() == &*audit {
+                                book.take(payload, &board);
+                            } else {
+                                incident(payload, &board);
+                            }
                         }
                     }
                 }
@@ -82,7 +91,7 @@ impl Drop for Trail {
     }
 }
 
-fn consumer(settings: &Settings, topic: &str) -> anyhow::Result<BaseConsumer> {
+fn consumer(settings: &Settings, names: &Names) -> anyhow::Result<BaseConsumer> {
     let consumer: BaseConsumer = settings
         .client("trail")
         .set("group.id", &settings.group)
@@ -92,25 +101,46 @@ fn consumer(settings: &Settings, topic: &str) -> anyhow::Result<BaseConsumer> {
         .set("allow.auto.create.topics", "false")
         .set("queued.max.messages.kbytes", "8192")
         .create()
-        .context("cannot make the consumer of the audit trail")?;
-    let cannot = || format!("cannot ask where `{topic}` begins");
-    let told = consumer
-        .fetch_metadata(Some(topic), ANSWER_WITHIN)
-        .with_context(cannot)?;
-    let found = told.topics().first();
-    let found = found.ok_or_else(|| anyhow!("the cluster tells nothing of `{topic}`"))?;
-    let since = Offset::Offset((wall::now() - BACK).micros() / 1_000);
+        .context("cannot make the consumer of what was decided")?;
     let mut times = TopicPartitionList::new();
-    for partition in found.partitions() {
-        times.add_partition_offset(topic, partition.id(), since)?;
+    for (topic, back) in [(&names.audit, BACK), (&names.incidents, INCIDENTS_BACK)] {
+        let since = (wall::now() - back).micros() / 1_000;
+        begin(&consumer, topic, Offset::Offset(since), &mut times)?;
     }
     let from = consumer
         .offsets_for_times(times, ANSWER_WITHIN)
-        .with_context(cannot)?;
+        .context("cannot ask where to begin with what was decided")?;
     consumer
         .assign(&from)
-        .context("cannot read the audit trail")?;
+        .context("cannot read what was decided")?;
     Ok(consumer)
+}
+
+/// Adds every partition of a topic, with a time.
+fn begin(
+    consumer: &BaseConsumer,
+    topic: &str,
+    since: Offset,
+    times: &mut TopicPartitionList,
+) -> anyhow::Result<()> {
+    let told = consumer
+        .fetch_metadata(Some(topic), ANSWER_WITHIN)
+        .with_context(|| format!("cannot ask for the partitions of `{topic}`"))?;
+    let found = told.topics().first();
+    let found = found.ok_or_else(|| anyhow!("the cluster tells nothing of `{topic}`"))?;
+    for partition in found.partitions() {
+        times.add_partition_offset(topic, partition.id(), since)?;
+    }
+    Ok(())
+}
+
+/// Takes a record about an incident.
+fn incident(payload: &[u8], board: &Board) {
+    match serde_json::from_slice::<Incident>(payload) {
+        Ok(incident) => board.incident(&incident),
+        // Nobody but us writes there.
+        Err(error) => tracing::error!("a record among the incidents is none: {error}"),
+    }
 }
 
 /// The commands as the trail tells of them.

@@ -162,6 +162,12 @@ impl Board {
         Some(found.order.command.device_id.clone())
     }
 
+    /// The device that an incident began with, if the incident is kept.
+    pub fn device_of_incident(&self, incident_id: &str) -> Option<DeviceId> {
+        let found = self.incidents().one(incident_id)?;
+        Some(found.verdicts.first()?.device_id.clone())
+    }
+
     /// A command stands somewhere else now. Call it after [`commands`](Self::commands): whoever is
     /// told may ask.
     pub fn command_moved(&self, order: &Order) {

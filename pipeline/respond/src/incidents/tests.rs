@@ -2,6 +2,7 @@
 
 use andon_schemas::finding::{Basis, Confidence};
 use andon_schemas::grade::Plane;
+use andon_schemas::identity::DeviceId;
 use andon_schemas::incident::Judgement;
 use andon_schemas::observation::Role;
 use andon_schemas::time::Interval;
@@ -181,7 +182,7 @@ fn there_are_never_more_than_can_be_kept() {
         all.take(&verdict).unwrap();
     }
     assert!(all.all().count() <= INCIDENTS_MAX);
-    assert!(all.of_device.len() <= INCIDENTS_MAX && all.of_verdict.len() <= INCIDENTS_MAX);
+    assert!(all.index.devices.len() <= INCIDENTS_MAX && all.index.verdicts.len() <= INCIDENTS_MAX);
 }
 
 #[test]
@@ -207,6 +208,54 @@ fn what_was_saved_goes_on() {
     assert_eq!(id(&mut again, &strange("a-1", 4)), Some(first));
     assert_eq!(id(&mut again, &silent("c-2", 5)), Some(second));
     assert_eq!(again.settle().len(), 2, "what was not told yet is told");
+}
+
+/// Whatever comes, what was kept piece by piece comes to the same as the whole.
+#[test]
+fn what_was_kept_piece_by_piece_goes_on() {
+    let mut all = Incidents::piecewise();
+    let mut kept: BTreeMap<String, KeptIncident> = BTreeMap::new();
+    let mut chance: u64 = 7;
+    let mut draw = |n: usize| {
+        chance = chance
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        usize::try_from(chance >> 33).unwrap() % n
+    };
+    let mut open: Vec<Verdict> = Vec::new();
+    for step in 0..4_000_i64 {
+        let at = step * 3;
+        let device = format!("{}-{}", ["a", "b", "c"][draw(3)], draw(20));
+        let grade = [Grade::Low, Grade::Medium, Grade::High][draw(3)];
+        let detector = ["scan", "silence", "unknown_destination"][draw(3)];
+        let peer = ["", "9.9.9.9", "8.8.8.8", "7.7.7.7"][draw(4)];
+        if draw(3) == 0 && !open.is_empty() {
+            let verdict = open.swap_remove(draw(open.len()));
+            all.take(&cleared(&verdict, at));
+        } else {
+            let verdict = verdict(&device, at, grade, detector, peer);
+            all.take(&verdict);
+            open.push(verdict);
+        }
+        if draw(5) > 0 {
+            continue;
+        }
+        all.settle();
+        for id in all.take_touched() {
+            match all.kept(&id) {
+                Some(held) => kept.insert(id, held.clone()),
+                None => kept.remove(&id),
+            };
+        }
+        let mut again = Incidents::piecewise();
+        let order: Vec<KeptIncident> = kept.values().rev().cloned().collect();
+        for held in order {
+            again.resume(held);
+        }
+        again.take_touched();
+        assert_eq!(again, all, "step {step}");
+    }
+    assert!(kept.len() > 10, "{}", kept.len());
 }
 
 #[test]
@@ -247,5 +296,5 @@ fn an_incident_of_a_whole_plant_is_over_when_all_of_it_is() {
     (1..count).for_each(|number| drop(all.take(&cleared(&silent(number), 1))));
     all.take(&cleared(&silent(0), 1));
     assert_eq!(all.get(&first).unwrap().state, IncidentState::Over);
-    assert_eq!(all.of_verdict.len(), VERDICTS_MAX);
+    assert_eq!(all.index.verdicts.len(), VERDICTS_MAX);
 }

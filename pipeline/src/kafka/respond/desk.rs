@@ -1,20 +1,22 @@
-//! A desk: the commands about the devices of some segments, and what stands about them.
+//! A desk: the commands and incidents of some segments, and what stands about their devices.
+
+pub(super) mod kept;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use andon_emit::kafka::{NextOffset, Outgoing};
 use andon_ingest::kafka::Message;
-use andon_respond::{Answered, Dossier, Input, Orders, Output};
+use andon_respond::{Answered, Incidents, Input, Orders, Output, judge, notice};
 use andon_schemas::act::{Ack, Act};
 use andon_schemas::audit::AuditEntry;
 use andon_schemas::chain::Chain;
 use andon_schemas::identity::DeviceId;
+use andon_schemas::incident::Incident;
 use andon_schemas::reject::Reject;
 use andon_schemas::time::{EventTime, Span};
 use andon_schemas::verdict::Verdict;
-use anyhow::bail;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::hearing::{Heard, Place};
 use crate::aside::Answer;
@@ -22,18 +24,9 @@ use crate::kafka::acts::Slip;
 use crate::kafka::draft::rejected;
 use crate::kafka::epochs::Part;
 use crate::kafka::names::Names;
-use crate::kafka::recall::{Recalled, Values};
 use crate::policy::PlantPolicy;
-use crate::sealed::{open, seal};
 use crate::wall;
 
-const STANDING: [u8; 8] = *b"ANDONCM2";
-const END: [u8; 8] = *b"ANDONCE3";
-const ACTS: [u8; 8] = *b"ANDONCA1";
-/// What the keys of this stage begin with, in the topic of the state; a device follows.
-pub(super) const KEYS: &[u8] = b"respond/";
-/// What no device is called: the acts that were done.
-const DONE: &str = "#acts";
 /// After so many letters that are for others, how far it has heard is kept nevertheless.
 const LETTERS_MAX: u32 = 1_000;
 
@@ -42,17 +35,6 @@ const LETTERS_MAX: u32 = 1_000;
 pub(super) struct Rules<'a> {
     pub(super) names: &'a Names,
     pub(super) policy: &'a PlantPolicy,
-}
-
-/// Where a desk had come to when it was last kept.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct End {
-    /// The offset of the next verdict.
-    next: i64,
-    now: EventTime,
-    heard: Heard,
-    /// The end of its audit trail.
-    chain: Chain,
 }
 
 /// What stands about the devices of some segments.
@@ -66,7 +48,8 @@ pub(super) struct Desk {
     chain: Chain,
     /// An act was done that is not kept yet.
     acted: bool,
-    pub(super) orders: Orders,
+    orders: Orders,
+    incidents: Incidents,
     pub(super) records: Vec<Outgoing>,
     pub(super) epoch: u64,
     /// What the group holds beside our offset.
@@ -78,64 +61,7 @@ pub(super) struct Desk {
     told: Option<(EventTime, Instant)>,
 }
 
-/// Where it had come to, as the state tells.
-fn end(values: &Values) -> anyhow::Result<Option<End>> {
-    let bytes = values.get(KEYS);
-    bytes.map(|bytes| open(END, bytes)).transpose()
-}
-
-/// The offset of the next verdict, as the state tells.
-pub(super) fn next(values: &Values) -> anyhow::Result<Option<i64>> {
-    Ok(end(values)?.map(|end| end.next))
-}
-
 impl Desk {
-    /// Goes on with what stood when the verdicts before the committed offset had been answered.
-    ///
-    /// # Errors
-    /// If what is kept is damaged, of another version, or not as new as the offset.
-    pub(super) fn of(partition: i32, recalled: &Recalled) -> anyhow::Result<Self> {
-        let kept = &recalled.values;
-        let end = end(kept)?;
-        let told = end.as_ref().map(|end| end.next);
-        let now = end.as_ref().map(|end| end.now);
-        let End { heard, chain, .. } = end.unwrap_or_default();
-        if told != recalled.committed {
-            bail!(
-                "they stand at offset {told:?} and {:?} is committed",
-                recalled.committed
-            );
-        }
-        let next = recalled.committed.unwrap_or(recalled.low);
-        if next < recalled.low {
-            // Of a partition that was quiet for long, that may be the marker of a transaction.
-            tracing::warn!(
-                "the verdicts from offset {next} to {} were deleted by the topic's retention; if \
-                 any of them was not answered, it never will be",
-                recalled.low
-            );
-        }
-        let mut desk = Self {
-            partition,
-            heard,
-            chain,
-            next: next.max(recalled.low),
-            note: recalled.note.clone(),
-            orders: Orders::at(now.unwrap_or_default()),
-            told: now.map(|now| (now, Instant::now())),
-            ..Self::default()
-        };
-        for (key, value) in kept.iter().filter(|(key, _)| key.as_slice() != KEYS) {
-            if key.strip_prefix(KEYS) == Some(DONE.as_bytes()) {
-                desk.orders.remember_done(open(ACTS, value)?);
-                continue;
-            }
-            let (device, dossier): (DeviceId, Dossier) = open(STANDING, value)?;
-            desk.orders.resume(&device, dossier);
-        }
-        Ok(desk)
-    }
-
     /// Takes a verdict.
     ///
     /// # Errors
@@ -164,7 +90,11 @@ impl Desk {
         if self.told.is_none_or(|(told, _)| at > told) {
             self.told = Some((at, Instant::now()));
         }
-        self.step(rules, Input::Verdict(&verdict)).map(drop)
+        self.step(rules, Input::Verdict(&verdict))?;
+        match self.incidents.take(&verdict) {
+            Some(incident) => self.tell_incident(&incident, rules.names),
+            None => Ok(()),
+        }
     }
 
     /// Whether it has not heard a letter yet. From now on it has.
@@ -189,7 +119,16 @@ impl Desk {
         if act.at <= EventTime::default() {
             act.at = wall::now();
         }
-        let came = self.step(rules, Input::Act(&act))?.acted;
+        let came = match judge(&mut self.orders, &mut self.incidents, &act) {
+            None => self.step(rules, Input::Act(&act))?.acted,
+            Some(judging) => {
+                self.audit(judging.audit, rules.names)?;
+                if let Some(incident) = judging.incident {
+                    self.tell_incident(&incident, rules.names)?;
+                }
+                Some(judging.acted)
+            }
+        };
         (self.touched, self.acted) = (true, true);
         if let Some(came) = came {
             let act_id = act.act_id;
@@ -262,17 +201,35 @@ impl Desk {
             let device = command.device_id.as_str();
             self.tell(&rules.names.enforcement, device, "command", command)?;
         }
-        // A chain is in one partition of the trail, in order.
+        for notice in said.orders().filter_map(notice) {
+            let device = notice.device_id.as_str();
+            self.tell(&rules.names.notices, device, "notice", &notice)?;
+        }
+        self.audit(std::mem::take(&mut said.audit), rules.names)?;
+        Ok(said)
+    }
+
+    /// Writes entries of the trail. A chain is in one partition of it, in order.
+    fn audit(
+        &mut self,
+        entries: impl IntoIterator<Item = AuditEntry>,
+        names: &Names,
+    ) -> anyhow::Result<()> {
         let chain = self.partition.to_string();
-        for entry in std::mem::take(&mut said.audit) {
+        for entry in entries {
             let event = entry.event.as_str();
             let entry = self.chain.append(AuditEntry {
                 chain: Some(self.partition),
                 ..entry
             });
-            self.tell(&rules.names.audit, &chain, event, &entry)?;
+            self.tell(&names.audit, &chain, event, &entry)?;
         }
-        Ok(said)
+        Ok(())
+    }
+
+    fn tell_incident(&mut self, incident: &Incident, names: &Names) -> anyhow::Result<()> {
+        let id = &incident.incident_id;
+        self.tell(&names.incidents, id, "incident", incident)
     }
 
     /// What it gives to an epoch of this run, if something came.
@@ -282,14 +239,18 @@ impl Desk {
     pub(super) fn part(
         &mut self,
         partition: i32,
-        topic: &Arc<str>,
+        names: &Names,
         run: u64,
     ) -> anyhow::Result<Option<Part<()>>> {
         if !std::mem::take(&mut self.touched) {
             return Ok(None);
         }
         self.epoch += 1;
-        self.keep(topic, partition)?;
+        // Once an epoch: a plant of which all devices fall silent at once is one story.
+        for incident in self.incidents.settle() {
+            self.tell_incident(&incident, names)?;
+        }
+        self.keep(names, partition)?;
         Ok(Some(Part {
             partition,
             records: Arc::new(std::mem::take(&mut self.records)),
@@ -318,37 +279,6 @@ impl Desk {
             payload: Some(serde_json::to_vec(what)?),
             headers: vec![("andon.event", event.to_owned())],
         });
-        Ok(())
-    }
-
-    /// Keeps where it has come to, and what stands about the devices of which something else stands
-    /// now.
-    fn keep(&mut self, topic: &Arc<str>, partition: i32) -> anyhow::Result<()> {
-        let record = |device: &str, payload| Outgoing {
-            topic: topic.clone(),
-            partition: Some(partition),
-            key: [KEYS, device.as_bytes()].concat(),
-            payload: Some(payload),
-            headers: Vec::new(),
-        };
-        for device in self.orders.take_changed() {
-            if let Some(dossier) = self.orders.of(&device) {
-                let kept = seal(STANDING, &(&device, dossier))?;
-                self.records.push(record(device.as_str(), kept));
-            }
-        }
-        if std::mem::take(&mut self.acted) {
-            let kept = seal(ACTS, self.orders.done())?;
-            self.records.push(record(DONE, kept));
-        }
-        self.unkept = 0;
-        let end = End {
-            next: self.next,
-            now: self.orders.now(),
-            heard: self.heard.clone(),
-            chain: self.chain.clone(),
-        };
-        self.records.push(record("", seal(END, &end)?));
         Ok(())
     }
 }

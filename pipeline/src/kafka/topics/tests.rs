@@ -82,7 +82,9 @@ fn names_are_those_that_other_tools_rely_on() {
             "andon.observations.v1",
             "andon.verdicts.v1",
             "andon.risk.v1",
+            "andon.incidents.v1",
             "andon.enforcement.v1",
+            "andon.notices.v1",
             "andon.rejects.v1",
             "andon.audit.v1",
             "andon.state.v1",
@@ -213,10 +215,10 @@ fn state_and_observations_are_planned_alike_whichever_was_there_first() {
         let plan = plan(cluster, sizes).unwrap();
         plan.iter().map(|planned| planned.partitions).collect()
     };
-    assert_eq!(counts(&empty(1)), [4, 4, 4, 4, 4, 4, 4, 1, 4, 1]);
+    assert_eq!(counts(&empty(1)), [4, 4, 4, 4, 4, 4, 4, 4, 4, 1, 4, 1]);
     let mut cluster = in_order(1);
     cluster.topics.retain(|holds, _| *holds == "state");
-    assert_eq!(counts(&cluster), [12, 12, 4, 4, 4, 4, 12, 1, 4, 1]);
+    assert_eq!(counts(&cluster), [12, 12, 4, 4, 4, 4, 4, 4, 12, 1, 4, 1]);
 }
 
 #[test]

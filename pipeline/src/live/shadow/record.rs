@@ -18,7 +18,7 @@ use crate::wall;
 
 /// Name of the file that says since when a shadow runs.
 const ABOUT: &str = "shadow.json";
-const MAGIC: [u8; 8] = *b"ANDONSH3";
+const MAGIC: [u8; 8] = *b"ANDONSH4";
 
 /// Since when a shadow runs, and beside what. `shadow.json` is this.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
