@@ -27,7 +27,7 @@ impl PlantPolicy {
         }
     }
 
-    /// For one or the other.
+    /// For a plant whose enforcement points are heard, or not.
     pub fn heard_if(plant: Arc<Plant>, is_heard: bool) -> Self {
         Self { plant, is_heard }
     }
@@ -40,13 +40,21 @@ impl PlantPolicy {
         }
     }
 
-    /// The devices that the plant lists.
-    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
-        self.plant
-            .inventory()
-            .devices
-            .iter()
+    /// The devices that the plant lists in segments for which enforcement points answer.
+    pub fn answered_devices(&self) -> impl Iterator<Item = &DeviceId> {
+        let inventory = self.plant.inventory();
+        let listed = inventory.devices.iter();
+        listed
+            .filter(|device| inventory.enforcement.is_answered(device.segment))
             .map(|device| &device.id)
+    }
+
+    /// The segment that verdicts about a device bear, listed or not; empty for none.
+    pub fn verdict_segment(&self, device: &DeviceId) -> &str {
+        let inventory = self.plant.inventory();
+        let at = inventory.segment_of_id(device.as_str());
+        let segment = at.and_then(|at| inventory.segments.get(at));
+        segment.map_or("", |segment| &segment.name)
     }
 
     fn index(&self, segment: &str) -> Option<usize> {

@@ -7,6 +7,7 @@
     reason = "what these functions cannot do fails the test, and a skipped test must say so"
 )]
 
+mod acting;
 #[path = "../ingest/tests/kafka_broker/mod.rs"]
 mod kafka_broker;
 mod kafka_plant;
@@ -14,142 +15,22 @@ mod plant;
 mod watched;
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use andon::kafka::partitioner::Partitioner;
 use andon_respond::key_of;
-use andon_schemas::builtin;
 use andon_schemas::command::Action;
 use andon_schemas::identity::DeviceId;
 use serde_json::{Value, json};
-use watched::{PATIENCE, Watched};
+use watched::PATIENCE;
 
-use self::kafka_plant::{Site, cluster};
+use self::acting::{ENFORCER, Process};
+use self::kafka_plant::{PARTITIONS, Site, cluster};
 
-const ENFORCER: &str = "fw-cnc";
 const HOSTILE: &str = "203.0.113.7:4444";
 const DEVICE: &str = "cnc-controller-01-0001";
 const GATEWAY: &str = "gw-cnc-safety";
-
-/// One process of the group.
-struct Process {
-    run: Watched,
-    data: PathBuf,
-}
-
-impl Process {
-    /// Starts one that enforces, with an enforcement point for the first segment.
-    fn start(site: &Site, folder: &Path, name: &str) -> Self {
-        Self::start_as(site, folder, name, &|config| config)
-    }
-
-    /// The same, with another configuration.
-    fn start_as(site: &Site, folder: &Path, name: &str, other: &dyn Fn(String) -> String) -> Self {
-        let inventory = folder.join("inventory.yaml");
-        let enforcement = format!(
-            "\nenforcement:\n  acknowledge_within: 5s\n  enforcers:\n    - {{ id: {ENFORCER}, \
-             segments: [cnc-safety] }}\n"
-        );
-        fs::write(
-            &inventory,
-            builtin::INVENTORY.text.to_owned() + &enforcement,
-        )
-        .unwrap();
-        let indicators = folder.join("hostile.txt");
-        fs::write(&indicators, "203.0.113.7\n").unwrap();
-        let config = site.config(folder, name, "");
-        let own = fs::read_to_string(&config).unwrap();
-        let text = format!(
-            "mode = \"enforce\"\ninventory = \"{}\"\nindicators = [\"{}\"]\n",
-            inventory.display(),
-            indicators.display()
-        );
-        fs::write(&config, text + &other(own)).unwrap();
-        let mut command = plant::andon();
-        command.args(["run", "--http", "127.0.0.1:0", "--config"]);
-        let mut run = Watched::start(name, command.arg(config));
-        run.said("reading");
-        Self {
-            run,
-            data: folder.join(name),
-        }
-    }
-
-    /// What `andon act` says, and whether it was done.
-    fn act(&self, args: &[&str]) -> (bool, String) {
-        self.ask("act", args)
-    }
-
-    fn ask(&self, what: &str, args: &[&str]) -> (bool, String) {
-        let mut command = plant::andon();
-        command.args(["-o", "json", what]).args(args);
-        let output = command.arg("--data").arg(&self.data).output().unwrap();
-        let is_done = output.status.success();
-        let said = if is_done {
-            output.stdout
-        } else {
-            output.stderr
-        };
-        (is_done, String::from_utf8(said).unwrap())
-    }
-
-    fn done(&self, args: &[&str]) -> Value {
-        let (is_done, said) = self.act(args);
-        assert!(is_done, "{args:?}: {said}");
-        serde_json::from_str(&said).unwrap()
-    }
-
-    fn refused(&self, args: &[&str]) -> String {
-        let (is_done, said) = self.act(args);
-        assert!(!is_done, "{args:?} was done: {said}");
-        said
-    }
-
-    /// What it serves under a path.
-    fn get(&self, path: &str) -> Value {
-        let url = fs::read_to_string(self.data.join("console.url")).unwrap();
-        let address = url.trim().strip_prefix("http://").unwrap();
-        let mut stream = TcpStream::connect(address).unwrap();
-        let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
-    }
-
-    /// The incident that is as it is to be.
-    fn incident(&self, is: impl Fn(&Value) -> bool) -> Value {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let told = self.get("/v1/incidents?state=all");
-            let all = told["incidents"].as_array().unwrap();
-            if let Some(found) = all.iter().find(|incident| is(incident)) {
-                return found.clone();
-            }
-            assert!(Instant::now() < until, "{told}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// The newest command about a device, once it is in this state.
-    fn until(&self, device: &str, state: &str) -> Value {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let (_, said) = self.act(&["list", "--state", "all", "--device", device]);
-            let first = said.lines().next().map(serde_json::from_str::<Value>);
-            if let Some(Ok(order)) = &first
-                && order["state"] == state
-            {
-                return order.clone();
-            }
-            assert!(Instant::now() < until, "{device} is not {state}: {said}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
 
 fn id_of(order: &Value) -> &str {
     order["command"]["command_id"].as_str().unwrap()
@@ -371,4 +252,59 @@ fn nobody_is_believed_where_anybody_may_have_written() {
     assert_eq!(one.until(DEVICE, "issued")["command"], held["command"]);
     assert!(one.run.terminate().success());
     assert!(site.trail().iter().all(|entry| entry["event"] != "ack"));
+}
+
+/// A segment of another name, whose verdicts come to another desk.
+fn elsewhere() -> String {
+    let home = |name: &str| Partitioner::Murmur2.home(name, PARTITIONS.try_into().unwrap());
+    let names = (0..).map(|number| format!("cnc-hall-{number}"));
+    let mut others = names.filter(|name| home(name) != home("cnc-safety"));
+    others.next().unwrap()
+}
+
+#[test]
+fn what_a_desk_was_told_stays_there_when_the_device_moves_and_time_goes_on_without_verdicts() {
+    let Some(broker) = cluster() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site::new(broker.addresses(), "moved");
+    let mut one = Process::start(&site, folder.path(), "one");
+    let quarantine = ["quarantine", DEVICE, "--reason", "a laptop was seen on it"];
+    let held = one.done(&quarantine);
+    // Nobody answers, and nothing else happens in the whole plant.
+    one.until(DEVICE, "timed_out");
+
+    let inventory = folder.path().join("inventory.yaml");
+    let moved = fs::read_to_string(&inventory).unwrap();
+    let moved: String = moved
+        .lines()
+        .map(|line| {
+            let line = line.replace("segment: cnc-safety", &format!("segment: {}", elsewhere()));
+            let line = line.replace("name: cnc-safety", &format!("name: {}", elsewhere()));
+            line.replace("[cnc-safety]", &format!("[{}]", elsewhere())) + "\n"
+        })
+        .collect();
+    fs::write(&inventory, moved).unwrap();
+    one.run.hang_up();
+    one.run.wait_for("have changed and are in force");
+    let released = one.done(&["release", id_of(&held), "--reason", "the laptop is gone"]);
+    assert_eq!(released["state"], "released");
+    let again = one.done(&quarantine);
+    assert_ne!(id_of(&again), id_of(&held));
+    one.run.kill();
+
+    // Whoever hears all of it again, at whatever desk, does nothing of it again.
+    let mut one = Process::start_again(folder.path(), "one");
+    one.done(&["suppress", DEVICE, "--reason", "being repaired"]);
+    assert!(one.run.terminate().success());
+    let trail = site.trail();
+    let acts = trail.iter().filter(|entry| entry["event"] == "act");
+    let desks: Vec<&Value> = acts.map(|entry| &entry["chain"]).collect();
+    assert_eq!(desks.len(), 4, "{desks:?}");
+    assert_eq!(
+        desks.iter().filter(|desk| **desk == desks[0]).count(),
+        2,
+        "{desks:?}"
+    );
 }

@@ -1,8 +1,10 @@
 //! Where people's acts are handed in on Kafka: into `andon.acts.v1`, which every process of the group
-//! reads. The desk that has the device's segment does it, and says there what came of it.
+//! reads. Whoever takes an act in names the desk that is to do it, once; that desk does it, and says
+//! there what came of it.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,9 +12,12 @@ use andon_console::Board;
 use andon_emit::kafka::{Outgoing, Stream};
 use andon_schemas::act::{Act, ActKind, ActRefused, Acted, Desk, Refusal};
 use andon_schemas::identity::DeviceId;
+use rdkafka::ClientConfig;
 use serde::{Deserialize, Serialize};
 
+use super::directory::Directory;
 use super::names::Names;
+use super::respond::routes::Routes;
 use super::settings::Settings;
 
 /// So many acts wait for what comes of them at most.
@@ -28,12 +33,12 @@ type Came = Result<Acted, ActRefused>;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Slip {
-    /// Somebody does something about a device.
+    /// Somebody does something.
     Act {
         /// What.
         act: Act,
-        /// The device; the desk of its segment is to do it.
-        device: DeviceId,
+        /// The desk that is to do it.
+        desk: i32,
     },
     /// What came of an act.
     Came {
@@ -67,118 +72,165 @@ impl Slip {
 
 /// Those who wait for what comes of their acts.
 #[derive(Clone, Debug, Default)]
-pub struct Waiting(Arc<Mutex<BTreeMap<String, Vec<SyncSender<Came>>>>>);
+pub struct Waiting(Arc<Mutex<BTreeMap<u64, Waiter>>>);
+
+/// One of them.
+#[derive(Debug)]
+struct Waiter {
+    act_id: String,
+    told: SyncSender<Came>,
+}
 
 impl Waiting {
     /// Tells whoever waits for an act what came of it.
     pub(super) fn tell(&self, act_id: &str, came: &Came) {
-        for told in self.all().remove(act_id).into_iter().flatten() {
-            // Nobody waits any more.
-            drop(told.try_send(came.clone()));
+        for waiter in self.all().values().filter(|w| w.act_id == act_id) {
+            // Nobody waits any more, or has been told.
+            drop(waiter.told.try_send(came.clone()));
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Vec<SyncSender<Came>>>> {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<u64, Waiter>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn forget(&self, act_id: &str) {
-        self.all().remove(act_id);
+    /// Begins to wait; `None` if too many do.
+    fn enter(&self, number: u64, act_id: &str) -> Option<Receiver<Came>> {
+        let mut all = self.all();
+        if all.len() >= WAITING_MAX {
+            return None;
+        }
+        let (told, answer) = sync_channel(1);
+        let act_id = act_id.to_owned();
+        all.insert(number, Waiter { act_id, told });
+        Some(answer)
+    }
+
+    fn leave(&self, number: u64) {
+        self.all().remove(&number);
     }
 }
 
 /// Where acts are handed in.
 #[derive(Debug)]
 pub struct Acts {
-    stream: Stream,
+    client: ClientConfig,
+    /// Made when the first act comes, and anew after one that was not taken.
+    stream: Mutex<Option<Stream>>,
     topic: Arc<str>,
     board: Board,
+    directory: Directory,
+    routes: Arc<Mutex<Routes>>,
     waiting: Waiting,
+    number: AtomicU64,
 }
 
 impl Acts {
-    /// The way in, and those who wait for what comes of it.
-    ///
-    /// # Errors
-    /// If the settings cannot work.
+    /// The way in.
     pub fn open(
         settings: &Settings,
         names: &Names,
         board: Board,
-    ) -> anyhow::Result<(Self, Waiting)> {
-        let waiting = Waiting::default();
-        let acts = Self {
-            stream: Stream::new(&settings.client("acts"))?,
+        directory: Directory,
+        routes: Arc<Mutex<Routes>>,
+        waiting: Waiting,
+    ) -> Self {
+        Self {
+            client: settings.client("acts"),
+            stream: Mutex::new(None),
             topic: names.acts.clone(),
             board,
-            waiting: waiting.clone(),
-        };
-        Ok((acts, waiting))
+            directory,
+            routes,
+            waiting,
+            number: AtomicU64::new(0),
+        }
     }
 
-    /// The device that an act is about.
-    fn device(&self, kind: &ActKind) -> Result<DeviceId, ActRefused> {
-        let refused = |kind, why: String| ActRefused::new(kind, why);
+    /// The desk that is to do it.
+    fn desk(&self, kind: &ActKind) -> Result<i32, ActRefused> {
         match kind {
             ActKind::Approve { command_id }
             | ActKind::Reject { command_id }
             | ActKind::Release { command_id } => {
-                let device = self.board.device_of_command(command_id);
                 let why = || format!("there is no order `{command_id}`");
-                device.ok_or_else(|| refused(Refusal::NotFound, why()))
+                let desk = self.directory.of_order(command_id);
+                desk.ok_or_else(|| self.unknown(why()))
             }
-            ActKind::ReleaseDevice { device }
-            | ActKind::Quarantine { device, .. }
-            | ActKind::Suppress { device, .. } => Ok(device.clone()),
             ActKind::Judge { incident_id, .. } => {
-                // The desk that keeps it has its first device.
-                let device = self.board.device_of_incident(incident_id);
                 let why = || format!("no incident `{incident_id}` is kept");
-                device.ok_or_else(|| refused(Refusal::NotFound, why()))
+                let desk = self.directory.of_incident(incident_id);
+                desk.ok_or_else(|| self.unknown(why()))
+            }
+            ActKind::ReleaseDevice { device } => {
+                let desk = self.directory.of_device(device);
+                Ok(desk.unwrap_or_else(|| self.home(device)))
+            }
+            ActKind::Quarantine { device, .. } | ActKind::Suppress { device, .. } => {
+                Ok(self.home(device))
             }
         }
     }
 
-    fn send(&self, slip: &Slip) -> Result<(), ActRefused> {
+    fn home(&self, device: &DeviceId) -> i32 {
+        let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        routes.of_device(device)
+    }
+
+    /// What is not known does not exist, once everything has been read.
+    fn unknown(&self, why: String) -> ActRefused {
+        if self.directory.is_complete() {
+            return ActRefused::new(Refusal::NotFound, why);
+        }
+        let why = "what stands is still being read from the audit trail: ask again in a moment";
+        ActRefused::new(Refusal::Busy, why)
+    }
+
+    fn send(&self, slip: &Slip) -> anyhow::Result<()> {
+        let record = slip.outgoing(&self.topic)?;
+        let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = match stream.take() {
+            Some(open) => open,
+            None => Stream::occasional(&self.client, TAKEN_WITHIN)?,
+        };
+        open.send(&record)?;
+        open.flush(TAKEN_WITHIN + Duration::from_secs(1))?;
+        *stream = Some(open);
+        Ok(())
+    }
+
+    fn hand_in(&self, act: Act, desk: i32, answer: &Receiver<Came>) -> Came {
         let busy = |why: String| ActRefused::new(Refusal::Busy, why);
-        let record = slip
-            .outgoing(&self.topic)
-            .map_err(|error| busy(format!("{error:#}")))?;
-        let sent = self.stream.send(&record);
-        sent.map_err(|error| busy(format!("Kafka does not take it: {error}")))?;
-        let taken = self.stream.flush(TAKEN_WITHIN);
-        taken.map_err(|error| busy(format!("Kafka has not taken it yet: {error}")))
+        self.send(&Slip::Act { act, desk }).map_err(|error| {
+            busy(format!(
+                "Kafka has not said that it took it; asked again with the same Idempotency-Key it \
+                 is done once: {error:#}"
+            ))
+        })?;
+        answer.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+            Err(busy(
+                "it was handed in, and nothing has come of it yet; asked again with the same \
+                 Idempotency-Key it is still done once"
+                    .to_owned(),
+            ))
+        })
     }
 }
 
 impl Desk for Acts {
     fn act(&self, mut act: Act) -> Result<Acted, ActRefused> {
-        let busy = |why: &str| ActRefused::new(Refusal::Busy, why);
         act.check()
             .map_err(|why| ActRefused::new(Refusal::Invalid, why))?;
-        let device = self.device(&act.kind)?;
+        let desk = self.desk(&act.kind)?;
         // A process that has just begun does not know the plant's time; the desk does.
         act.at = self.board.newest().unwrap_or_default();
-        let act_id = act.act_id.clone();
-        let (told, answer) = sync_channel(1);
-        {
-            let mut waiting = self.waiting.all();
-            if waiting.values().map(Vec::len).sum::<usize>() >= WAITING_MAX {
-                return Err(busy("too many decisions wait already"));
-            }
-            waiting.entry(act_id.clone()).or_default().push(told);
-        }
-        let came = self.send(&Slip::Act { act, device }).and_then(|()| {
-            answer.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-                Err(busy(
-                    "it was handed in, and nothing has come of it yet; asked again with the same \
-                     Idempotency-Key it is still done once",
-                ))
-            })
-        });
-        if came.is_err() {
-            self.waiting.forget(&act_id);
-        }
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let Some(answer) = self.waiting.enter(number, &act.act_id) else {
+            let why = "too many decisions wait already";
+            return Err(ActRefused::new(Refusal::Busy, why));
+        };
+        let came = self.hand_in(act, desk, &answer);
+        self.waiting.leave(number);
         came
     }
 }

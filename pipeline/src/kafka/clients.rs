@@ -10,6 +10,7 @@ use anyhow::anyhow;
 use rdkafka::ClientConfig;
 
 use super::acts::Waiting;
+use super::directory::Directory;
 use super::epochs::Epochs;
 use super::names::Names;
 use super::respond::{Responder, Setup};
@@ -40,6 +41,8 @@ pub struct Second {
     pub partitions: usize,
     /// Those who wait here for what comes of their acts.
     pub waiting: Waiting,
+    /// Which desk keeps what.
+    pub directory: Directory,
 }
 
 /// Starts the second stage: from verdicts to commands, in transactions of its own.
@@ -61,6 +64,7 @@ pub fn respond(settings: &Settings, names: &Names, second: Second) -> anyhow::Re
         policy: second.policy,
         partitions: second.partitions,
         waiting: second.waiting,
+        directory: second.directory,
         trusted: settings.trusted_producers,
     })
 }

@@ -67,7 +67,7 @@ impl Control {
         client.set("message.max.bytes", CHANGE_BYTES_MAX.to_string());
         let control = Self {
             consumer,
-            stream: Stream::new(&client)?,
+            stream: Stream::occasional(&client, TAKEN_WITHIN)?,
             names: names.clone(),
         };
         let current = match control.newest()? {

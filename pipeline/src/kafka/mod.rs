@@ -13,6 +13,7 @@ pub mod clients;
 pub mod connect;
 pub mod control;
 pub mod copy;
+pub mod directory;
 pub mod draft;
 pub mod epochs;
 pub mod group;

@@ -1,24 +1,19 @@
 //! How a run on Kafka is doing, for whoever asks over HTTP.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use andon_console::{Health, Metrics, Running, TransactionResult};
+use andon_console::{Board, Health, Metrics, Running, TransactionResult};
 use andon_engine::Counts;
 use andon_ingest::kafka::Reader;
 use andon_schemas::reject::RejectReason;
 use andon_schemas::time::EventTime;
 use tokio::runtime::Runtime;
 
-use super::acts::{Acts, Waiting};
 use super::group::{Done, Group};
 use super::lane::Lane;
 use super::measure::Measure;
-use super::names::Names;
-use super::settings::Settings;
 use super::told::Told;
-use super::trail::Trail;
 use crate::intake::Tally;
 use crate::telling::{self, Audience, Setup};
 use crate::wall;
@@ -34,8 +29,6 @@ pub struct Pulse {
     audience: Audience,
     /// What is shown, if anybody can ask.
     shown: Option<Told>,
-    /// What is decided in the whole group.
-    trail: Option<Trail>,
     told: BTreeMap<i32, (Tally, Counts)>,
     last: Option<Instant>,
 }
@@ -67,7 +60,6 @@ impl Pulse {
         let audience = telling::gather(setup, &health, &metrics, &board, measured, runtime)?;
         Ok(Self {
             shown: setup.is_wanted().then(|| Told::new(board)),
-            trail: None,
             health,
             metrics,
             audience,
@@ -100,26 +92,15 @@ impl Pulse {
         self.audience.decisions.change(measure.measured());
     }
 
-    /// Takes what people decide, and follows what is decided anywhere in the group, if anybody can
-    /// ask here.
-    ///
-    /// # Errors
-    /// If the settings cannot work, or the cluster does not answer.
-    pub fn listen(&mut self, settings: &Settings, names: &Names) -> anyhow::Result<Waiting> {
-        let Some(shown) = &self.shown else {
-            return Ok(Waiting::default());
-        };
-        let board = shown.board();
-        self.trail = Some(Trail::follow(settings, names, board.clone())?);
-        let (acts, waiting) = Acts::open(settings, names, board.clone())?;
-        board.sit(Arc::new(acts));
-        Ok(waiting)
+    /// What is shown, if anybody can ask.
+    pub fn board(&self) -> Option<Board> {
+        self.shown.as_ref().map(|shown| shown.board().clone())
     }
 
-    /// So many acknowledgements were not believed.
-    pub fn refused(&self, refused: u64) {
-        if refused > 0 {
-            self.metrics.rejected(RejectReason::RefusedAck, refused);
+    /// So many acknowledgements were not believed, by why.
+    pub fn refused(&self, refused: BTreeMap<RejectReason, u64>) {
+        for (reason, number) in refused {
+            self.metrics.rejected(reason, number);
         }
     }
 

@@ -6,28 +6,31 @@
 mod desk;
 mod hearing;
 mod listen;
-mod routes;
+mod responder;
+pub mod routes;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use andon_ingest::kafka::{Change, Reader};
-use anyhow::{Context as _, anyhow};
-use rdkafka::ClientConfig;
+use anyhow::Context as _;
 
-use self::desk::kept::{KEYS, next};
 use self::desk::{Desk, Rules};
 use self::hearing::Hearing;
+use self::responder::{DRAIN, RUN, Refusals};
+pub use self::responder::{Responder, Setup};
 use self::routes::Routes;
 use super::acts::Waiting;
+use super::directory::Directory;
 use super::epochs::{Epochs, Settled};
 use super::names::Names;
 use super::recall::{Recall, Recalled, Restoring};
 use crate::policy::PlantPolicy;
 
+/// Names the desk that wrote a record, in its headers.
+pub(super) const DESK: &str = "andon.desk";
 const CHUNK: usize = 1_024;
 const WAIT: Duration = Duration::from_millis(20);
 const OPEN: Duration = Duration::from_millis(5);
@@ -39,142 +42,6 @@ const DRAINED_AFTER: Duration = Duration::from_secs(1);
 const WAITING_MAX: usize = 10_000;
 /// How long the last commands are given.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(10);
-
-const RUN: u8 = 0;
-const DRAIN: u8 = 1;
-const STOP: u8 = 2;
-
-/// The stage, in a thread of its own.
-#[derive(Debug)]
-pub struct Responder {
-    thread: Option<JoinHandle<anyhow::Result<()>>>,
-    wish: Arc<AtomicU8>,
-    /// What the plant allows from now on, until the stage has taken it up.
-    allowed: Arc<Mutex<Option<PlantPolicy>>>,
-    /// Acknowledgements that were not believed.
-    refused: Arc<AtomicU64>,
-}
-
-/// What the stage works with.
-#[derive(Debug)]
-pub struct Setup {
-    /// Reads the verdicts.
-    pub reader: Arc<Reader>,
-    /// How to reach the cluster.
-    pub client: ClientConfig,
-    /// The consumer group of the stage.
-    pub group: String,
-    /// The topics.
-    pub names: Names,
-    /// Where what comes of the verdicts goes.
-    pub epochs: Epochs<()>,
-    /// Tells this process's commits from those of others.
-    pub run: u64,
-    /// What the plant allows.
-    pub policy: PlantPolicy,
-    /// How many partitions the verdicts have.
-    pub partitions: usize,
-    /// Those who wait here for what comes of their acts.
-    pub waiting: Waiting,
-    /// Only those who may answer write acknowledgements.
-    pub trusted: bool,
-}
-
-impl Responder {
-    /// Starts it.
-    ///
-    /// # Errors
-    /// If the cluster does not answer, or the system gives no thread.
-    pub fn start(setup: Setup) -> anyhow::Result<Self> {
-        let wish = Arc::new(AtomicU8::new(RUN));
-        let told = wish.clone();
-        let allowed = Arc::new(Mutex::new(None));
-        let refused = Arc::new(AtomicU64::new(0));
-        let hearing = Hearing::open(&setup.client, &setup.group, &setup.names)?;
-        let mut stage = Stage {
-            reader: setup.reader,
-            recall: Recall {
-                client: setup.client,
-                group: setup.group,
-                topic: setup.names.state.clone(),
-                wanted: |key| key.starts_with(KEYS),
-                end: |values| next(values).ok()?,
-            },
-            names: setup.names,
-            epochs: setup.epochs,
-            run: setup.run,
-            desks: BTreeMap::new(),
-            restoring: Vec::new(),
-            paused: false,
-            draining: None,
-            routes: Routes::new(setup.policy.clone(), setup.partitions),
-            policy: setup.policy,
-            hearing,
-            waiting: setup.waiting,
-            trusted: setup.trusted,
-            refused: refused.clone(),
-            last_idle: Instant::now(),
-            allowed: allowed.clone(),
-        };
-        let thread = std::thread::Builder::new()
-            .name("respond".to_owned())
-            .spawn(move || stage.serve(&told))
-            .context("cannot start the thread that answers verdicts")?;
-        Ok(Self {
-            thread: Some(thread),
-            wish,
-            allowed,
-            refused,
-        })
-    }
-
-    /// Acknowledgements that were not believed since the last time.
-    pub fn take_refused(&self) -> u64 {
-        self.refused.swap(0, Ordering::Relaxed)
-    }
-
-    /// The plant allows something else from now on.
-    pub fn allow(&self, policy: PlantPolicy) {
-        if let Ok(mut allowed) = self.allowed.lock() {
-            *allowed = Some(policy);
-        }
-    }
-
-    /// Whether it goes on.
-    ///
-    /// # Errors
-    /// Why it does not.
-    pub fn check(&mut self) -> anyhow::Result<()> {
-        if self.thread.as_ref().is_some_and(JoinHandle::is_finished) {
-            return self.join();
-        }
-        Ok(())
-    }
-
-    /// Ends it, after everything committed so far has been answered if it was drained.
-    ///
-    /// # Errors
-    /// Why it ended before.
-    pub fn stop(&mut self, drained: bool) -> anyhow::Result<()> {
-        let wish = if drained { DRAIN } else { STOP };
-        self.wish.store(wish, Ordering::Relaxed);
-        self.join()
-    }
-
-    fn join(&mut self) -> anyhow::Result<()> {
-        match self.thread.take().map(JoinHandle::join) {
-            None => Ok(()),
-            Some(Ok(ended)) => ended.context("verdicts are no longer answered"),
-            Some(Err(_)) => Err(anyhow!("the thread that answers verdicts ended by a panic")),
-        }
-    }
-}
-
-impl Drop for Responder {
-    fn drop(&mut self) {
-        self.wish.store(STOP, Ordering::Relaxed);
-    }
-}
 
 struct Stage {
     reader: Arc<Reader>,
@@ -196,8 +63,9 @@ struct Stage {
     /// Those who wait here for what comes of their acts.
     waiting: Waiting,
     trusted: bool,
+    directory: Directory,
     /// Acknowledgements that were not believed.
-    refused: Arc<AtomicU64>,
+    refused: Refusals,
     last_idle: Instant,
     allowed: Arc<Mutex<Option<PlantPolicy>>>,
 }
@@ -378,10 +246,10 @@ impl Stage {
                 from.push((partition, desk.next));
                 self.desks.insert(partition, desk);
             }
-            let heard = from
-                .iter()
-                .filter_map(|(partition, _)| self.desks.get(partition));
-            self.hearing.catch_up(heard.map(|desk| &desk.heard))?;
+            let begun = |number: &i32| from.iter().any(|(partition, _)| partition == number);
+            let desks = self.desks.iter_mut().filter(|(number, _)| begun(number));
+            self.hearing
+                .catch_up(desks.map(|(_, desk)| &mut desk.heard))?;
             self.reader.go(&from, self.paused)?;
         }
         Ok(())

@@ -2,22 +2,27 @@
 
 use std::io::Write;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use andon_engine::Plant;
 use andon_ingest::kafka::payload::{self, Payloads};
 use anyhow::{Context as _, anyhow};
 use tokio::runtime::Runtime;
 
+use super::acts::{Acts, Waiting};
 use super::address::Producers;
 use super::clients::{self, Second};
 use super::connect::{ASKED_AGAIN_AFTER, Unreachable};
 use super::control::Control;
 use super::copy::Copy;
+use super::directory::Directory;
 use super::group::Group;
 use super::measure::Measure;
 use super::names::Names;
 use super::partitioner::Partitioner;
 use super::pulse::Pulse;
+use super::respond::routes::Routes;
 use super::restore::Restorer;
 use super::running::Running;
 use super::settings::{Delivery, Settings};
@@ -25,6 +30,7 @@ use super::shelf::{Saving, Shelf};
 use super::sink::Sink;
 use super::strays::Strays;
 use super::topics;
+use super::trail::Trail;
 use crate::access::{Operator, forget_url, note_url};
 use crate::args::{Format, RunArgs};
 use crate::blueprint::Blueprint;
@@ -191,6 +197,8 @@ fn prepare<'a>(
         pulse,
         strays: (settings.partitioner == Partitioner::Any).then(Strays::default),
         heard: settings.trusted_producers,
+        trail: None,
+        routes: None,
         partitions: 0,
         open: match settings.delivery {
             Delivery::ExactlyOnce => OPEN_FOR_EPOCH,
@@ -215,18 +223,10 @@ impl Running<'_> {
                         Control::open(settings, &names, self.copy.measure.clone())?;
                     self.control = Some(control);
                     self.copy.measured_against(&measure)?;
-                    let policy =
-                        PlantPolicy::heard_if(measure.plant.clone(), settings.trusted_producers);
                     self.pulse.change(&measure);
+                    let plant = measure.plant.clone();
                     self.group.begin_with(measure, partitions.observations);
-                    let waiting = self.pulse.listen(settings, &names)?;
-                    let second = Second {
-                        run: clients::run_id()?,
-                        policy,
-                        partitions: partitions.observations,
-                        waiting,
-                    };
-                    self.responder = Some(clients::respond(settings, &names, second)?);
+                    self.begin_to_respond(settings, &names, plant)?;
                     return Ok(true);
                 }
                 Err(error) if error.is::<Unreachable>() => {
@@ -238,6 +238,39 @@ impl Running<'_> {
             }
         }
         Ok(false)
+    }
+}
+
+impl Running<'_> {
+    /// Begins with the second stage, and with what leads to it.
+    fn begin_to_respond(
+        &mut self,
+        settings: &Settings,
+        names: &Names,
+        plant: Arc<Plant>,
+    ) -> anyhow::Result<()> {
+        let policy = PlantPolicy::heard_if(plant, settings.trusted_producers);
+        let (directory, waiting) = (Directory::default(), Waiting::default());
+        let board = self.pulse.board();
+        let trail = Trail::follow(settings, names, board.clone(), directory.clone())?;
+        self.trail = Some(trail);
+        let routes = Routes::new(policy.clone(), self.partitions);
+        let routes = Arc::new(Mutex::new(routes));
+        self.routes = Some(routes.clone());
+        if let Some(board) = board {
+            let (directory, waiting) = (directory.clone(), waiting.clone());
+            let acts = Acts::open(settings, names, board.clone(), directory, routes, waiting);
+            board.sit(Arc::new(acts));
+        }
+        let second = Second {
+            run: clients::run_id()?,
+            policy,
+            partitions: self.partitions,
+            waiting,
+            directory,
+        };
+        self.responder = Some(clients::respond(settings, names, second)?);
+        Ok(())
     }
 }
 

@@ -1,8 +1,8 @@
 //! The loop of a run on Kafka: it reads, lets the lanes work, and tends the group.
 
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use andon_ingest::kafka::payload::Payloads;
@@ -17,9 +17,11 @@ use super::lane::Lane;
 use super::measure::Measure;
 use super::pulse::Pulse;
 use super::respond::Responder;
+use super::respond::routes::Routes;
 use super::restore::divided_anew;
 use super::shelf::Saving;
 use super::strays::Strays;
+use super::trail::Trail;
 use crate::blueprint::Blueprint;
 use crate::config::Config;
 use crate::exit::{usage, words};
@@ -59,6 +61,10 @@ pub(super) struct Running<'a> {
     pub(super) strays: Option<Strays>,
     /// What enforcement points answer is believed.
     pub(super) heard: bool,
+    /// What is decided in the whole group.
+    pub(super) trail: Option<Trail>,
+    /// Which desk a device's verdicts come to.
+    pub(super) routes: Option<Arc<Mutex<Routes>>>,
     /// How many partitions the topic has.
     pub(super) partitions: usize,
     /// A chunk goes on for so long after its first message.
@@ -283,7 +289,11 @@ impl Running<'_> {
             Measure::of(blueprint, position).context("what the installation measures against")?;
         self.copy.measured_against(&measure)?;
         if let Some(responder) = &self.responder {
-            responder.allow(PlantPolicy::heard_if(measure.plant.clone(), self.heard));
+            let policy = PlantPolicy::heard_if(measure.plant.clone(), self.heard);
+            if let Some(Ok(mut routes)) = self.routes.as_ref().map(|routes| routes.lock()) {
+                routes.follow(policy.clone());
+            }
+            responder.allow(policy);
         }
         self.pulse.change(&measure);
         tracing::info!(

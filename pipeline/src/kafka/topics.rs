@@ -358,6 +358,7 @@ pub const TOPICS: &[Topic] = &[
         settings: &[
             deleted(Weight::Wrong),
             STAMPED_BY_BROKER,
+            TAKES_OUR_RECORDS,
             kept_for(
                 WEEK_MS,
                 "what people decide while no run listens is gone before the next one",

@@ -1,39 +1,40 @@
 //! Following `andon.audit.v1` and `andon.incidents.v1`: what is decided and found anywhere in the group,
 //! for whoever asks this process. Its desks know their own segments only.
 
-use std::collections::{BTreeMap, HashMap};
+mod book;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use andon_console::Board;
-use andon_schemas::audit::AuditEntry;
-use andon_schemas::chain::Chain;
-use andon_schemas::identity::DeviceId;
 use andon_schemas::incident::Incident;
-use andon_schemas::order::{Order, OrderHistory, OrderStep};
 use andon_schemas::time::Span;
 use anyhow::{Context as _, anyhow};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::message::Message as _;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use self::book::Book;
+use super::directory::Directory;
 use super::names::Names;
+use super::respond::DESK;
 use super::settings::Settings;
 use crate::wall;
 
 /// How long the cluster is given to answer a question.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// How far back it begins: a command that stands has moved since, as none stands for longer than a
-/// week without.
+/// Of a partition with more records than this only the last days are read: where so much is decided,
+/// a command that stands has moved since, as it stands for a week at most without.
+const ALL_OF: i64 = 200_000;
 const BACK: Span = Span::DAY.times(8);
 /// And so far for incidents, of which one may be open for long and nothing new be found.
 const INCIDENTS_BACK: Span = Span::DAY.times(31);
-/// At most so many commands of a device that are over are kept.
-const OVER_MAX: usize = 16;
-/// At most so many steps of a command's life are kept.
-const STEPS_MAX: usize = 32;
+/// So many incidents that the board may have let go of are known at most.
+const INCIDENTS_MAX: usize = 50_000;
 /// The thread looks this often whether it is to end.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -45,32 +46,36 @@ pub struct Trail {
 }
 
 impl Trail {
-    /// Begins some days back.
+    /// Begins with what may still stand.
     ///
     /// # Errors
     /// If the cluster does not answer, or the system gives no thread.
-    pub fn follow(settings: &Settings, names: &Names, board: Board) -> anyhow::Result<Self> {
-        let consumer = consumer(settings, names)?;
-        let audit = names.audit.clone();
+    pub fn follow(
+        settings: &Settings,
+        names: &Names,
+        board: Option<Board>,
+        directory: Directory,
+    ) -> anyhow::Result<Self> {
+        let (consumer, unread) = consumer(settings, names)?;
         let stop = Arc::new(AtomicBool::new(false));
         let told = stop.clone();
+        let mut reading = Reading {
+            audit: names.audit.clone(),
+            unread,
+            book: Book::new(board.clone(), directory.clone()),
+            board,
+            directory,
+        };
         let thread = std::thread::Builder::new()
             .name("trail".to_owned())
             .spawn(move || {
-                let mut book = Book::default();
                 while !told.load(Ordering::Relaxed) {
                     match consumer.poll(LOOK_EVERY) {
                         None => {}
+                        Some(Ok(message)) => reading.take(&message),
+                        Some(Err(KafkaError::PartitionEOF(_))) => reading.ended(&consumer),
                         Some(Err(error)) => {
                             tracing::warn!("kafka: reading what was decided: {error}");
-                        }
-                        Some(Ok(message)) => {
-                            let payload = message.payload().unwrap_or_default();
-                            if message.topic() == &*audit {
-                                book.take(payload, &board);
-                            } else {
-                                incident(payload, &board);
-                            }
                         }
                     }
                 }
@@ -83,6 +88,89 @@ impl Trail {
     }
 }
 
+/// A partition of a topic.
+type Place = (String, i32);
+
+/// What the thread works with.
+struct Reading {
+    audit: Arc<str>,
+    /// What has not been read to its end yet.
+    unread: BTreeSet<Place>,
+    book: Book,
+    board: Option<Board>,
+    directory: Directory,
+}
+
+impl Reading {
+    fn take(&mut self, message: &BorrowedMessage<'_>) {
+        let payload = message.payload().unwrap_or_default();
+        if message.topic() == &*self.audit {
+            self.book.take(payload);
+        } else {
+            let desk = desk_of(message);
+            self.incident(payload, desk);
+        }
+    }
+
+    /// Takes a record about an incident.
+    fn incident(&self, payload: &[u8], desk: Option<i32>) {
+        let incident: Incident = match serde_json::from_slice(payload) {
+            Ok(incident) => incident,
+            Err(error) => {
+                // Nobody but us writes there.
+                tracing::error!("a record among the incidents is none: {error}");
+                return;
+            }
+        };
+        if let Some(desk) = desk {
+            self.directory.incident(&incident.incident_id, desk);
+        }
+        if let Some(board) = &self.board {
+            board.incident(&incident);
+        }
+        let is_known = |id: &str| {
+            self.board
+                .as_ref()
+                .is_some_and(|board| board.has_incident(id))
+        };
+        self.directory.forget_incidents(INCIDENTS_MAX, is_known);
+    }
+
+    /// Some partition has been read to its end.
+    fn ended(&mut self, consumer: &BaseConsumer) {
+        if self.unread.is_empty() {
+            return;
+        }
+        // The error does not tell the topic; where each is read from does.
+        let Ok(positions) = consumer.position() else {
+            return;
+        };
+        for place in positions.elements() {
+            let key = (place.topic().to_owned(), place.partition());
+            let ends = consumer.fetch_watermarks(&key.0, key.1, ANSWER_WITHIN);
+            let is_read = match (place.offset(), ends) {
+                (Offset::Offset(next), Ok((_, end))) => next >= end,
+                // Nothing was read of it yet.
+                (_, Ok((low, end))) => low >= end,
+                (_, Err(_)) => false,
+            };
+            if is_read {
+                self.unread.remove(&key);
+            }
+        }
+        if self.unread.is_empty() {
+            self.directory.complete();
+        }
+    }
+}
+
+/// The desk that wrote a record.
+fn desk_of(message: &BorrowedMessage<'_>) -> Option<i32> {
+    let headers = message.headers()?;
+    let own = headers.iter().find(|header| header.key == DESK)?;
+    std::str::from_utf8(own.value?).ok()?.parse().ok()
+}
+
 impl Drop for Trail {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
@@ -91,134 +179,65 @@ impl Drop for Trail {
     }
 }
 
-fn consumer(settings: &Settings, names: &Names) -> anyhow::Result<BaseConsumer> {
+fn consumer(settings: &Settings, names: &Names) -> anyhow::Result<(BaseConsumer, BTreeSet<Place>)> {
     let consumer: BaseConsumer = settings
         .client("trail")
         .set("group.id", &settings.group)
         .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
         .set("isolation.level", "read_committed")
         .set("auto.offset.reset", "earliest")
         .set("allow.auto.create.topics", "false")
         .set("queued.max.messages.kbytes", "8192")
         .create()
         .context("cannot make the consumer of what was decided")?;
-    let mut times = TopicPartitionList::new();
+    let mut from = TopicPartitionList::new();
     for (topic, back) in [(&names.audit, BACK), (&names.incidents, INCIDENTS_BACK)] {
-        let since = (wall::now() - back).micros() / 1_000;
-        begin(&consumer, topic, Offset::Offset(since), &mut times)?;
+        begin(&consumer, topic, back, &mut from)?;
     }
-    let from = consumer
-        .offsets_for_times(times, ANSWER_WITHIN)
-        .context("cannot ask where to begin with what was decided")?;
     consumer
         .assign(&from)
         .context("cannot read what was decided")?;
-    Ok(consumer)
+    let elements = from.elements();
+    let places = elements
+        .iter()
+        .map(|p| (p.topic().to_owned(), p.partition()));
+    Ok((consumer, places.collect()))
 }
 
-/// Adds every partition of a topic, with a time.
+/// Adds every partition of a topic, with where to begin.
 fn begin(
     consumer: &BaseConsumer,
     topic: &str,
-    since: Offset,
-    times: &mut TopicPartitionList,
+    back: Span,
+    from: &mut TopicPartitionList,
 ) -> anyhow::Result<()> {
+    let cannot = || format!("cannot ask where `{topic}` begins");
     let told = consumer
         .fetch_metadata(Some(topic), ANSWER_WITHIN)
-        .with_context(|| format!("cannot ask for the partitions of `{topic}`"))?;
+        .with_context(cannot)?;
     let found = told.topics().first();
     let found = found.ok_or_else(|| anyhow!("the cluster tells nothing of `{topic}`"))?;
+    let since = Offset::Offset((wall::now() - back).micros() / 1_000);
     for partition in found.partitions() {
-        times.add_partition_offset(topic, partition.id(), since)?;
-    }
-    Ok(())
-}
-
-/// Takes a record about an incident.
-fn incident(payload: &[u8], board: &Board) {
-    match serde_json::from_slice::<Incident>(payload) {
-        Ok(incident) => board.incident(&incident),
-        // Nobody but us writes there.
-        Err(error) => tracing::error!("a record among the incidents is none: {error}"),
-    }
-}
-
-/// The commands as the trail tells of them.
-#[derive(Debug, Default)]
-struct Book {
-    of_device: HashMap<DeviceId, Vec<OrderHistory>>,
-    chains: BTreeMap<i32, Chain>,
-}
-
-impl Book {
-    /// Takes a record of the trail.
-    fn take(&mut self, payload: &[u8], board: &Board) {
-        let entry: AuditEntry = match serde_json::from_slice(payload) {
-            Ok(entry) => entry,
-            Err(error) => {
-                // Nobody but us writes there.
-                tracing::error!("a record of the audit trail is none: {error}");
-                return;
-            }
-        };
-        self.check(&entry);
-        if let Some(order) = entry.order {
-            let device = order.command.device_id.clone();
-            let kept = self.of_device.entry(device.clone()).or_default();
-            stand(kept, &order);
-            board.commands(&device, kept.clone());
-            board.command_moved(&order);
-        }
-    }
-
-    /// Follows the chain; the first entry of one that is seen is believed.
-    fn check(&mut self, entry: &AuditEntry) {
-        let Some(number) = entry.chain else { return };
-        let begin = || Chain {
-            number: entry.link.number.saturating_sub(1),
-            last: entry.link.previous.clone(),
-        };
-        let chain = self.chains.entry(number).or_insert_with(begin);
-        if let Err(why) = chain.follow(entry) {
-            tracing::error!(chain = number, "the audit trail does not hold: {why}");
-            *chain = Chain {
-                number: entry.link.number,
-                last: entry.link.hash.clone(),
+        let id = partition.id();
+        let ends = consumer.fetch_watermarks(topic, id, ANSWER_WITHIN);
+        let (low, end) = ends.with_context(cannot)?;
+        let mut first = low;
+        if end - low > ALL_OF {
+            let mut times = TopicPartitionList::new();
+            times.add_partition_offset(topic, id, since)?;
+            let told = consumer.offsets_for_times(times, ANSWER_WITHIN);
+            let told = told.with_context(cannot)?;
+            // Where nothing came since, that is the end, as a number: more may come before it is
+            // read from.
+            let place = told.find_partition(topic, id).map(|place| place.offset());
+            first = match place {
+                Some(Offset::Offset(offset)) => offset,
+                _ => end,
             };
         }
+        from.add_partition_offset(topic, id, Offset::Offset(first))?;
     }
-}
-
-/// An order stands somewhere else now.
-fn stand(kept: &mut Vec<OrderHistory>, order: &Order) {
-    let id = &order.command.command_id;
-    let at = kept
-        .iter()
-        .position(|known| known.order.command.command_id == *id);
-    let at = at.unwrap_or_else(|| {
-        kept.push(OrderHistory {
-            order: order.clone(),
-            history: Vec::new(),
-        });
-        kept.len() - 1
-    });
-    let known = &mut kept[at];
-    known.order.clone_from(order);
-    known.history.push(OrderStep {
-        at: order.updated,
-        state: order.state,
-        by: order.by.clone(),
-        reason: order.note.clone(),
-    });
-    if known.history.len() > STEPS_MAX {
-        // How it began stays.
-        known.history.remove(1);
-    }
-    let over = |known: &OrderHistory| known.order.state.is_over();
-    while kept.iter().filter(|known| over(known)).count() > OVER_MAX {
-        let Some(oldest) = kept.iter().position(over) else {
-            break;
-        };
-        kept.remove(oldest);
-    }
+    Ok(())
 }

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "every test uses a part of it")]
 #![allow(clippy::allow_attributes, reason = "one test may use all of it")]
 
+mod trail;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -11,9 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use andon_ingest::split::Splitter;
-use andon_schemas::audit::AuditEntry;
 use andon_schemas::builtin;
-use andon_schemas::chain::Chain;
 use andon_schemas::inventory::{self, Inventory};
 use andon_schemas::observation::{Sender, Source};
 use andon_schemas::time::EventTime;
@@ -154,23 +154,6 @@ impl Site {
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
-    }
-
-    /// The entries of the audit trail, whose chains hold from their beginning, each entry once.
-    pub(crate) fn trail(&self) -> Vec<Value> {
-        let entries = self.read("audit");
-        let mut chains: BTreeMap<i64, Chain> = BTreeMap::new();
-        let mut of_chain: BTreeMap<i64, u64> = BTreeMap::new();
-        for entry in &entries {
-            let number = entry["chain"].as_i64().unwrap();
-            let read: AuditEntry = serde_json::from_value(entry.clone()).unwrap();
-            chains.entry(number).or_default().follow(&read).unwrap();
-            *of_chain.entry(number).or_default() += 1;
-        }
-        for (number, chain) in &chains {
-            assert_eq!(chain.number, of_chain[number], "entries of chain {number}");
-        }
-        entries
     }
 
     fn kcat(&self, args: &[&str]) -> Command {

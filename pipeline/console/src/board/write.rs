@@ -156,16 +156,9 @@ impl Board {
         self.orders_mut().set(device, kept);
     }
 
-    /// The device that a command is about, if the command is kept.
-    pub fn device_of_command(&self, command_id: &str) -> Option<DeviceId> {
-        let found = self.orders().one(command_id)?;
-        Some(found.order.command.device_id.clone())
-    }
-
-    /// The device that an incident began with, if the incident is kept.
-    pub fn device_of_incident(&self, incident_id: &str) -> Option<DeviceId> {
-        let found = self.incidents().one(incident_id)?;
-        Some(found.verdicts.first()?.device_id.clone())
+    /// Whether an incident is kept.
+    pub fn has_incident(&self, incident_id: &str) -> bool {
+        self.incidents().one(incident_id).is_some()
     }
 
     /// A command stands somewhere else now. Call it after [`commands`](Self::commands): whoever is

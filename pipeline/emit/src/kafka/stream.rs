@@ -80,11 +80,30 @@ impl Stream {
         let mut client = client.clone();
         // A record is tried for as long as it takes: whoever produces waits instead.
         client
-            .set("enable.idempotence", "true")
             .set("message.timeout.ms", "0")
-            .set("compression.type", "lz4")
-            .set("linger.ms", "0")
             .set("statistics.interval.ms", "1000");
+        Self::of(client)
+    }
+
+    /// The same for what is sent now and then, by somebody who waits for it: a record that the
+    /// cluster has not taken within this time is given up.
+    ///
+    /// # Errors
+    /// If the configuration cannot work.
+    pub fn occasional(client: &ClientConfig, within: Duration) -> Result<Self, ProducerError> {
+        let mut client = client.clone();
+        // Nobody polls between two records, so nothing may gather that only polling takes away.
+        client
+            .set("message.timeout.ms", within.as_millis().to_string())
+            .set("statistics.interval.ms", "0");
+        Self::of(client)
+    }
+
+    fn of(mut client: ClientConfig) -> Result<Self, ProducerError> {
+        client
+            .set("enable.idempotence", "true")
+            .set("compression.type", "lz4")
+            .set("linger.ms", "0");
         choose_partitions(&mut client);
         let producer = client
             .create_with_context(Deliveries::default())

@@ -8,6 +8,7 @@ use andon_schemas::observation::Role;
 use andon_schemas::time::Interval;
 use serde_json::json;
 
+use super::involve::VERDICTS_MAX;
 use super::*;
 use crate::tests::revision;
 use andon_schemas::command::Action;

@@ -354,7 +354,8 @@ impl Dossier {
         let hold = self.turn(device, &response, work);
         let mode = response.mode;
         let was_cut = self.is_cut(mode);
-        let cause = format!("act:{}", act.act_id);
+        // At another desk the same act may be about another device.
+        let cause = format!("act:{}:{device}", act.act_id);
         let site = work.policy.site().to_owned();
         let command = numbered(&cause, 1, device, &site, &act.reason, now, response);
         if let Some(before) = self.manual.take() {

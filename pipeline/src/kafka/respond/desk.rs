@@ -8,16 +8,16 @@ use std::time::Instant;
 use andon_emit::kafka::{NextOffset, Outgoing};
 use andon_ingest::kafka::Message;
 use andon_respond::{Answered, Incidents, Input, Orders, Output, judge, notice};
-use andon_schemas::act::{Ack, Act};
-use andon_schemas::audit::AuditEntry;
+use andon_schemas::act::{Ack, Act, ActRefused, Acted, Refusal};
+use andon_schemas::audit::{AuditEntry, AuditEvent};
 use andon_schemas::chain::Chain;
-use andon_schemas::identity::DeviceId;
 use andon_schemas::incident::Incident;
 use andon_schemas::reject::Reject;
 use andon_schemas::time::{EventTime, Span};
 use andon_schemas::verdict::Verdict;
 use serde::Serialize;
 
+use super::DESK;
 use super::hearing::{Heard, Place};
 use crate::aside::Answer;
 use crate::kafka::acts::Slip;
@@ -110,27 +110,42 @@ impl Desk {
     }
 
     /// Does what a person asks for, and says what came of it. It is done at the plant's time, as
-    /// this desk or whoever asks knows it, whichever is later; where nobody does, it is now.
+    /// this desk or whoever asks knows it, whichever is later; where nobody does, it is now. `late`
+    /// is why it is no longer done.
     ///
     /// # Errors
     /// If what comes of it cannot be written as JSON.
-    pub(super) fn act(&mut self, mut act: Act, rules: Rules<'_>) -> anyhow::Result<()> {
+    pub(super) fn act(
+        &mut self,
+        mut act: Act,
+        late: Option<&str>,
+        rules: Rules<'_>,
+    ) -> anyhow::Result<()> {
         act.at = act.at.max(self.orders.now());
         if act.at <= EventTime::default() {
             act.at = wall::now();
         }
-        let came = match judge(&mut self.orders, &mut self.incidents, &act) {
-            None => self.step(rules, Input::Act(&act))?.acted,
-            Some(judging) => {
-                self.audit(judging.audit, rules.names)?;
-                if let Some(incident) = judging.incident {
-                    self.tell_incident(&incident, rules.names)?;
-                }
-                Some(judging.acted)
+        let came = match late {
+            Some(why) => {
+                let mut entry = AuditEntry::new(
+                    AuditEvent::ActRefused,
+                    act.at,
+                    Some(&act.by),
+                    why.to_owned(),
+                );
+                entry.act = Some(Box::new(act.clone()));
+                self.audit([entry], rules.names)?;
+                Some(Err(ActRefused::new(Refusal::Conflict, why)))
             }
+            None => self.perform(&act, rules)?,
         };
-        (self.touched, self.acted) = (true, true);
+        self.touched = true;
+        // Time goes on from there.
+        if self.told.is_none_or(|(told, _)| self.orders.now() > told) {
+            self.told = Some((self.orders.now(), Instant::now()));
+        }
         if let Some(came) = came {
+            self.acted |= came.is_ok();
             let act_id = act.act_id;
             let slip = Slip::Came { act_id, came };
             self.records.push(slip.outgoing(&rules.names.acts)?);
@@ -138,11 +153,25 @@ impl Desk {
         Ok(())
     }
 
-    /// Whether an acknowledgement, whose record is about this device, names an order of this desk.
-    pub(super) fn owns(&self, ack: &Ack, device: Option<&DeviceId>) -> bool {
+    fn perform(
+        &mut self,
+        act: &Act,
+        rules: Rules<'_>,
+    ) -> anyhow::Result<Option<Result<Acted, ActRefused>>> {
+        let Some(judging) = judge(&mut self.orders, &mut self.incidents, act) else {
+            return Ok(self.step(rules, Input::Act(act))?.acted);
+        };
+        self.audit(judging.audit, rules.names)?;
+        if let Some(incident) = judging.incident {
+            self.tell_incident(&incident, rules.names)?;
+        }
+        Ok(Some(judging.acted))
+    }
+
+    /// Whether an acknowledgement names an order of this desk.
+    pub(super) fn owns(&self, ack: &Ack) -> bool {
         let name = ack.command_id.as_ref().or(ack.key.as_ref());
-        let owner = name.and_then(|name| self.orders.owner(name));
-        owner.is_some_and(|owner| ack.key.is_some() || device == Some(owner))
+        name.is_some_and(|name| self.orders.owner(name).is_some())
     }
 
     /// Takes what an enforcement point answers; whether it was believed.
@@ -229,7 +258,12 @@ impl Desk {
 
     fn tell_incident(&mut self, incident: &Incident, names: &Names) -> anyhow::Result<()> {
         let id = &incident.incident_id;
-        self.tell(&names.incidents, id, "incident", incident)
+        self.tell(&names.incidents, id, "incident", incident)?;
+        if let Some(record) = self.records.last_mut() {
+            // For whoever wants to tell the desk that keeps it something.
+            record.headers.push((DESK, self.partition.to_string()));
+        }
+        Ok(())
     }
 
     /// What it gives to an epoch of this run, if something came.

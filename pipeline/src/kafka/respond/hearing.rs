@@ -127,20 +127,41 @@ impl Hearing {
         self.consumer.assign(&list).context(cannot)
     }
 
-    /// Goes back to where everybody has heard everything; the others know what they have heard.
+    /// Goes back to where everybody has heard everything; the others know what they have heard. A
+    /// desk that heard more than there is heard a topic that was made anew since.
     ///
     /// # Errors
-    /// If the client refuses.
+    /// If the client refuses, or the cluster does not answer.
     pub(super) fn catch_up<'a>(
         &mut self,
-        desks: impl Iterator<Item = &'a Heard>,
+        desks: impl Iterator<Item = &'a mut Heard>,
     ) -> anyhow::Result<()> {
         let mut is_behind = false;
         for heard in desks {
             for (place, next) in &mut self.next {
-                let theirs = heard.get(place).copied().unwrap_or(0);
-                is_behind |= theirs < *next;
-                *next = theirs.min(*next);
+                let topic = match place.0 {
+                    Kind::Act => &self.acts,
+                    Kind::Ack => &self.acks,
+                };
+                let theirs = heard.entry(*place).or_default();
+                if *theirs > *next {
+                    let ends = self
+                        .consumer
+                        .fetch_watermarks(topic, place.1, ANSWER_WITHIN);
+                    let (low, end) =
+                        ends.with_context(|| format!("cannot ask for the end of `{topic}`"))?;
+                    if *theirs > end {
+                        tracing::error!(
+                            topic = &**topic,
+                            partition = place.1,
+                            "it ends before what was heard of it: it was made anew, and is heard \
+                             from its beginning"
+                        );
+                        *theirs = low;
+                    }
+                }
+                is_behind |= *theirs < *next;
+                *next = (*theirs).min(*next);
             }
         }
         if is_behind { self.assign() } else { Ok(()) }

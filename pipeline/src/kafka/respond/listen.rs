@@ -1,21 +1,26 @@
 //! Handing what people do and what enforcement points answer to the desk that is to answer for it.
 
-use std::sync::atomic::Ordering;
+use std::collections::BTreeMap;
 
 use andon_ingest::refused::Refused;
 use andon_schemas::act::Ack;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::reject::RejectReason;
+use andon_schemas::time::{EventTime, Span};
 
 use super::Stage;
 use super::desk::{Desk, Rules};
 use super::hearing::{Kind, Letter};
-use super::routes::OF_NOBODY;
+use super::routes::{OF_NOBODY, Routes};
 use crate::aside::Answer;
-use crate::kafka::acts::Slip;
+use crate::kafka::acts::{Slip, Waiting};
+use crate::kafka::directory::Directory;
+use crate::wall;
 
 /// Most letters at a time.
 const LETTERS: usize = 256;
+/// An act that has waited for longer is not done any more.
+const LATE_AFTER: Span = Span::from_secs(300);
 /// Longest acknowledgement, bytes: more than its fields may hold together.
 const ACK_BYTES_MAX: usize = 8 << 10;
 
@@ -25,62 +30,113 @@ impl Stage {
         if self.paused {
             return Ok(());
         }
-        let (desks, routes, waiting) = (&mut self.desks, &self.routes, &self.waiting);
-        let is_trusted = self.trusted;
-        let rules = Rules {
-            names: &self.names,
-            policy: &self.policy,
+        let mut ear = Ear {
+            desks: &mut self.desks,
+            routes: &self.routes,
+            directory: &self.directory,
+            waiting: &self.waiting,
+            is_trusted: self.trusted,
+            rules: Rules {
+                names: &self.names,
+                policy: &self.policy,
+            },
+            refused: Vec::new(),
         };
         let mut done = Ok(());
-        let mut refused = 0;
         self.hearing.take(LETTERS, &mut |letter| {
-            // Whoever has heard it goes on; the others have not, and are to.
-            let mut hear: Vec<(i32, &mut Desk)> = desks
-                .iter_mut()
-                .filter_map(|(partition, desk)| {
-                    let is_new = desk.hears(letter.place, letter.offset);
-                    is_new.then_some((*partition, desk))
-                })
-                .collect();
-            let came = match letter.place.0 {
-                Kind::Act => match slip(letter) {
-                    Some(Slip::Act { act, device }) => {
-                        let home = routes.of_device(&device);
-                        let mut at_home = hear.into_iter().filter(|(desk, _)| *desk == home);
-                        let desk = at_home.next();
-                        desk.map_or(Ok(()), |(_, desk)| desk.act(act, rules))
-                    }
-                    Some(Slip::Came { act_id, came }) => {
-                        waiting.tell(&act_id, &came);
-                        Ok(())
-                    }
-                    None => Ok(()),
-                },
-                Kind::Ack => {
-                    let read = trusted(is_trusted).and_then(|()| read(letter));
-                    let home = match &read {
-                        Ok((ack, device)) => routes.of_ack(ack, device.as_ref()),
-                        Err(_) => OF_NOBODY,
-                    };
-                    hear.retain(|(partition, desk)| {
-                        let owns = |(ack, device): &(Ack, Option<DeviceId>)| {
-                            desk.owns(ack, device.as_ref())
-                        };
-                        *partition == home || read.as_ref().is_ok_and(owns)
-                    });
-                    hear.into_iter().try_for_each(|(_, desk)| {
-                        refused += u64::from(!answer(desk, letter, &read, rules)?);
-                        Ok(())
-                    })
-                }
-            };
+            let came = ear.hear(letter);
             if done.is_ok() {
                 done = came;
             }
         });
-        self.refused.fetch_add(refused, Ordering::Relaxed);
+        let refused = ear.refused;
+        if let Ok(mut all) = self.refused.lock() {
+            for reason in refused {
+                *all.entry(reason).or_default() += 1;
+            }
+        }
         done
     }
+}
+
+/// Everything that a letter is handed on with.
+struct Ear<'a> {
+    desks: &'a mut BTreeMap<i32, Desk>,
+    routes: &'a Routes,
+    directory: &'a Directory,
+    waiting: &'a Waiting,
+    is_trusted: bool,
+    rules: Rules<'a>,
+    refused: Vec<RejectReason>,
+}
+
+impl Ear<'_> {
+    fn hear(&mut self, letter: &Letter<'_>) -> anyhow::Result<()> {
+        // Whoever has heard it goes on; the others have not, and are to.
+        let hear: Vec<i32> = self
+            .desks
+            .iter_mut()
+            .filter_map(|(number, desk)| {
+                let is_new = desk.hears(letter.place, letter.offset);
+                is_new.then_some(*number)
+            })
+            .collect();
+        match letter.place.0 {
+            Kind::Act => self.act(letter, &hear),
+            Kind::Ack => self.ack(letter, &hear),
+        }
+    }
+
+    fn act(&mut self, letter: &Letter<'_>, hear: &[i32]) -> anyhow::Result<()> {
+        match slip(letter) {
+            Some(Slip::Act { act, desk }) if hear.contains(&desk) => {
+                let late = too_late(letter.at, act.at);
+                match self.desks.get_mut(&desk) {
+                    Some(desk) => desk.act(act, late, self.rules),
+                    None => Ok(()),
+                }
+            }
+            Some(Slip::Came { act_id, came }) => {
+                self.waiting.tell(&act_id, &came);
+                Ok(())
+            }
+            Some(Slip::Act { .. }) | None => Ok(()),
+        }
+    }
+
+    /// The desk that has the order takes an answer. Where nobody has it, the desk refuses it that
+    /// would: each answer is taken or refused once.
+    fn ack(&mut self, letter: &Letter<'_>, hear: &[i32]) -> anyhow::Result<()> {
+        let read = trusted(self.is_trusted).and_then(|()| read(letter));
+        let home = match &read {
+            Ok((ack, device)) => self
+                .directory
+                .of_ack(ack)
+                .unwrap_or_else(|| self.routes.of_ack(ack, device.as_ref())),
+            Err(_) => OF_NOBODY,
+        };
+        for number in hear {
+            let Some(desk) = self.desks.get_mut(number) else {
+                continue;
+            };
+            let owns = read.as_ref().is_ok_and(|(ack, _)| desk.owns(ack));
+            if !owns && *number != home {
+                continue;
+            }
+            if let Some(reason) = answer(desk, letter, &read, self.rules)? {
+                self.refused.push(reason);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why an act is no longer done, or not yet: a decision is about what stands when it is made.
+fn too_late(handed_in: EventTime, at: EventTime) -> Option<&'static str> {
+    if wall::now() > handed_in + LATE_AFTER {
+        return Some("it came too late, as nobody could do it in time: decide again");
+    }
+    (at > handed_in + LATE_AFTER).then_some("its time is in the future: look to the clocks")
 }
 
 /// A record about acts.
@@ -126,13 +182,13 @@ fn read(letter: &Letter<'_>) -> Result<(Ack, Option<DeviceId>), Refused> {
     Ok((ack, device))
 }
 
-/// Lets a desk take an acknowledgement; whether it was believed.
+/// Lets a desk take an acknowledgement; why not, if it was not believed.
 fn answer(
     desk: &mut Desk,
     letter: &Letter<'_>,
     read: &Result<(Ack, Option<DeviceId>), Refused>,
     rules: Rules<'_>,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<Option<RejectReason>> {
     match read {
         Ok((ack, _)) => {
             let answer = Answer {
@@ -140,13 +196,34 @@ fn answer(
                 source: letter.source(),
                 received_at: letter.at,
             };
-            desk.answer(answer, rules)
+            let is_believed = desk.answer(answer, rules)?;
+            Ok((!is_believed).then_some(RejectReason::RefusedAck))
         }
         Err(refused) => {
+            let reason = refused.reason;
             let refused = refused.clone();
             let reject = refused.at(letter.source(), letter.at, letter.payload);
             desk.refuse(&reject, rules.names)?;
-            Ok(false)
+            Ok(Some(reason))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_act_that_waited_for_long_or_is_of_the_future_is_not_done() {
+        let now = wall::now();
+        assert_eq!(too_late(now, EventTime::default()), None);
+        assert_eq!(too_late(now, now), None);
+        let hours = Span::HOUR.times(2);
+        assert!(
+            too_late(now - hours, EventTime::default())
+                .unwrap()
+                .contains("too late")
+        );
+        assert!(too_late(now, now + hours).unwrap().contains("future"));
     }
 }

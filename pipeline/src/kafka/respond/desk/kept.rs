@@ -76,15 +76,19 @@ impl Desk {
                 recalled.low
             );
         }
+        // Before it has come to any time there is none to go on from.
+        let known = now.filter(|now| *now > EventTime::default());
         let mut desk = Self {
             partition,
+            // A desk that begins keeps at once how far it has heard.
+            touched: recalled.committed.is_none(),
             heard,
             chain,
             next: next.max(recalled.low),
             note: recalled.note.clone(),
             orders: Orders::at(now.unwrap_or_default()),
             incidents: Incidents::piecewise(),
-            told: now.map(|now| (now, Instant::now())),
+            told: known.map(|now| (now, Instant::now())),
             ..Self::default()
         };
         for (key, value) in kept {

@@ -1,0 +1,103 @@
+//! Which desk keeps what, as the audit trail and the incidents of the whole group tell. A desk is a
+//! partition of the verdicts.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use andon_respond::key_of;
+use andon_schemas::act::Ack;
+use andon_schemas::identity::DeviceId;
+use andon_schemas::order::Order;
+
+/// Which desk keeps what; shared by who learns of it and who asks.
+#[derive(Clone, Debug, Default)]
+pub struct Directory(Arc<RwLock<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// By the ids of commands, and by the keys that devices read.
+    orders: HashMap<String, i32>,
+    devices: HashMap<DeviceId, i32>,
+    incidents: HashMap<String, i32>,
+    is_complete: bool,
+}
+
+impl Directory {
+    /// An order stands at a desk.
+    pub fn order(&self, order: &Order, desk: i32) {
+        let command = &order.command;
+        let device = &command.device_id;
+        let mut known = self.known_mut();
+        known.orders.insert(command.command_id.clone(), desk);
+        let key = key_of(device, command.response.action);
+        known.orders.insert(key, desk);
+        known.devices.insert(device.clone(), desk);
+    }
+
+    /// An order is no longer kept.
+    pub fn forget_order(&self, order: &Order) {
+        self.known_mut().orders.remove(&order.command.command_id);
+    }
+
+    /// No order about a device is kept any more.
+    pub fn forget_device(&self, device: &DeviceId) {
+        let mut known = self.known_mut();
+        known.devices.remove(device);
+        for action in andon_schemas::command::Action::ALL {
+            known.orders.remove(&key_of(device, *action));
+        }
+    }
+
+    /// An incident is kept at a desk.
+    pub fn incident(&self, incident_id: &str, desk: i32) {
+        let mut known = self.known_mut();
+        known.incidents.insert(incident_id.to_owned(), desk);
+    }
+
+    /// Lets go of incidents that nobody knows any more, where there are more than so many.
+    pub fn forget_incidents(&self, most: usize, is_known: impl Fn(&str) -> bool) {
+        let mut known = self.known_mut();
+        if known.incidents.len() > most {
+            known.incidents.retain(|id, _| is_known(id));
+        }
+    }
+
+    /// Everything that was said before this process began has been read.
+    pub fn complete(&self) {
+        self.known_mut().is_complete = true;
+    }
+
+    /// Whether what is not known does not exist.
+    pub fn is_complete(&self) -> bool {
+        self.known().is_complete
+    }
+
+    /// The desk that keeps an order.
+    pub fn of_order(&self, command_id: &str) -> Option<i32> {
+        self.known().orders.get(command_id).copied()
+    }
+
+    /// The desk that keeps the order that an acknowledgement names.
+    pub fn of_ack(&self, ack: &Ack) -> Option<i32> {
+        let name = ack.command_id.as_ref().or(ack.key.as_ref())?;
+        self.known().orders.get(name).copied()
+    }
+
+    /// The desk that keeps the newest order about a device.
+    pub fn of_device(&self, device: &DeviceId) -> Option<i32> {
+        self.known().devices.get(device).copied()
+    }
+
+    /// The desk that keeps an incident.
+    pub fn of_incident(&self, incident_id: &str) -> Option<i32> {
+        self.known().incidents.get(incident_id).copied()
+    }
+
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known_mut(&self) -> RwLockWriteGuard<'_, Known> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
