@@ -177,11 +177,16 @@ fn raid(run: &Run<'_>, number: u8) {
 }
 
 fn all_are_heard(run: &Run<'_>, rsyslog: &Rsyslog) {
-    let expected = expected(&run.written("verdicts"));
     until("not all is heard", || {
-        revisions(&rsyslog.heard()).len() >= expected.len()
+        revisions(&rsyslog.heard()).len() >= run.written("verdicts").len()
     });
-    assert_eq!(revisions(&rsyslog.heard()), expected);
+    // One of them may be a verdict ahead by now.
+    let (heard, written) = (
+        revisions(&rsyslog.heard()),
+        expected(&run.written("verdicts")),
+    );
+    let both = heard.len().min(written.len());
+    assert_eq!(heard[..both], written[..both]);
 }
 
 #[test]
