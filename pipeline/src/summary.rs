@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use andon_emit::siem::Status;
+use andon_emit::outlet::Status;
 use andon_engine::{Counts, Plant};
 use andon_lab::compare::Gist;
 use andon_schemas::grade::Grade;

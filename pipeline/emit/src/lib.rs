@@ -1,10 +1,15 @@
 //! Verdicts out: files, terminal, MQTT, Kafka, SIEM, decision points.
 
+mod connection;
+pub mod hook;
 pub mod http;
 pub mod kafka;
 pub mod mqtt;
 pub mod opa;
+pub mod outlet;
 pub mod rotated;
 pub mod siem;
+pub mod spool;
 pub mod stix;
 pub mod terminal;
+pub mod tls;

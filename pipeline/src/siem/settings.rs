@@ -29,13 +29,16 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use andon_emit::hook::HookOptions;
+use andon_emit::outlet::{SPOOL_BYTES, Way};
 use andon_emit::siem::way::{
-    Confirm, Datagrams, FileOptions, Files, Framing, StreamOptions, Streams, TlsOptions, Way,
-    Webhook, WebhookOptions,
+    Confirm, Datagrams, FileOptions, Files, Framing, StreamOptions, Streams, TlsOptions, Webhook,
+    WebhookOptions,
 };
-use andon_emit::siem::{Form, OutletOptions, SPOOL_BYTES, Writer};
+use andon_emit::siem::{Form, OutletOptions, Writer};
 use andon_schemas::grade::Grade;
 use andon_schemas::quantity::{Dimension, amount};
+use andon_schemas::verdict::Verdict;
 use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
 
@@ -91,7 +94,7 @@ impl Settings {
     ///
     /// # Errors
     /// If a file of it cannot be used.
-    pub fn way(&self) -> anyhow::Result<Box<dyn Way>> {
+    pub fn way(&self) -> anyhow::Result<Box<dyn Way<Verdict>>> {
         let writer = self.writer.clone();
         let name = &self.options.name;
         let in_section = || format!("siem {name}");
@@ -231,9 +234,8 @@ impl Section {
             "authorization_env",
         ];
         self.only(scheme, &[&secrets[..], &["ca"]].concat())?;
-        let options = WebhookOptions {
+        let hook = HookOptions {
             url: self.to.clone(),
-            form: self.form(Form::Ocsf)?,
             secret: secret(
                 "secret",
                 self.secret_file.as_ref(),
@@ -246,13 +248,14 @@ impl Section {
             )?,
             ca: self.ca.clone(),
         };
+        let form = self.form(Form::Ocsf)?;
         if scheme == "http" && !is_loopback(&self.to) {
             tracing::warn!(
                 "siem: verdicts, and what authorizes them, go out over http, where anybody on the way \
                  can read them: take https"
             );
         }
-        Ok(Target::Webhook(options))
+        Ok(Target::Webhook(WebhookOptions { hook, form }))
     }
 
     fn form(&self, default: Form) -> anyhow::Result<Form> {

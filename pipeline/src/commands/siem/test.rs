@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use andon_emit::siem::way::{Event, Trouble, Way};
+use andon_emit::outlet::{Event, Trouble, Way};
 use andon_schemas::verdict::Verdict;
 use anyhow::{Context as _, anyhow};
 use serde_json::json;
@@ -56,11 +56,11 @@ pub(super) fn run(
 
 /// Whether the receiver says that it arrived, or why it did not.
 fn tried(outlet: &Settings) -> anyhow::Result<Result<bool, String>> {
-    let mut way: Box<dyn Way> = outlet.way().map_err(usage)?;
+    let mut way: Box<dyn Way<Verdict>> = outlet.way().map_err(usage)?;
     let verdict = verdict(&outlet.options.name)?;
     let event = Event {
         id: format!("{}-1", verdict.verdict_id),
-        verdict: &verdict,
+        item: &verdict,
     };
     let done = way.send(&event).and_then(|()| way.settle());
     let confirms = way.confirms();
