@@ -1,10 +1,11 @@
-//! Verdicts out: files, terminal, MQTT, Kafka, SIEM, decision points.
+//! Verdicts out: files, terminal, MQTT, Kafka, SIEM, decision points, notices to people.
 
 mod connection;
 pub mod hook;
 pub mod http;
 pub mod kafka;
 pub mod mqtt;
+pub mod notify;
 pub mod opa;
 pub mod outlet;
 pub mod rotated;
