@@ -122,11 +122,16 @@ impl<T: Told> Outlet<T> {
 }
 
 impl<T> Outlet<T> {
+    /// It is to end as [`Outlet::close`] says, which need not be waited for yet.
+    pub fn end_within(&self, patience: Duration) {
+        self.counts.close_within(patience);
+        self.spool.close();
+    }
+
     /// Carries on for as long as it takes, or `patience`, or until the receiver is in trouble; what
     /// is left waits for the next start.
     pub fn close(&mut self, patience: Duration) {
-        self.counts.close_within(patience);
-        self.spool.close();
+        self.end_within(patience);
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {

@@ -169,7 +169,7 @@ impl Section {
                     );
                 }
                 Ok(Target::Datagrams {
-                    address: host_and_port(address)?,
+                    address: host_and_port("to", address)?,
                     form,
                 })
             }
@@ -218,7 +218,7 @@ impl Section {
             Some(other) => bail!("confirm: `{other}` is none of close, nothing"),
         };
         Ok(Target::Stream(StreamOptions {
-            address: host_and_port(address)?,
+            address: host_and_port("to", address)?,
             tls,
             framing,
             confirm,
@@ -300,13 +300,13 @@ const fn default_name(to: &Target) -> &'static str {
     }
 }
 
-fn host_and_port(address: &str) -> anyhow::Result<String> {
+pub(crate) fn host_and_port(key: &str, address: &str) -> anyhow::Result<String> {
     let port = address
         .rsplit_once(':')
         .map(|(host, port)| (host, port.parse::<u16>()));
     match port {
         Some((host, Ok(_))) if !host.is_empty() => Ok(address.to_owned()),
-        _ => bail!("to: `{address}` is not `host:port`"),
+        _ => bail!("{key}: `{address}` is not `host:port`"),
     }
 }
 
