@@ -17,7 +17,8 @@ use crate::exit::usage;
 
 /// What a run on Kafka that shall notify somebody is told, for the reason that it tells no SIEM.
 pub const NOT_ON_KAFKA: &str = "`[[notify]]` works with a run on MQTT only so far, and this one reads \
-     from Kafka. Its commands, which say the same, are in the topic `andon.commands.v1`.";
+     from Kafka. What it commands is in the topic `andon.enforcement.v1`, and what becomes of it in \
+     `andon.audit.v1`.";
 
 /// Where outlets keep what waits, in the data folder.
 const FOLDER: &str = "notify";

@@ -41,11 +41,13 @@ impl Connection {
             secure @ Self::Tls(_) => return Ok(secure),
         };
         let host = host_of(address).to_owned();
+        let patience = socket.read_timeout()?.unwrap_or_default();
         let name = ServerName::try_from(host).map_err(io::Error::other)?;
         let session = ClientConnection::new(tls.clone(), name).map_err(io::Error::other)?;
         let mut stream = Box::new(StreamOwned::new(session, socket));
         while stream.conn.is_handshaking() {
-            stream.conn.complete_io(&mut stream.sock)?;
+            let moved = stream.conn.complete_io(&mut stream.sock);
+            moved.map_err(|error| impatient(error, patience))?;
         }
         Ok(Self::Tls(stream))
     }
@@ -55,6 +57,17 @@ impl Connection {
             Self::Plain(socket) => socket,
             Self::Tls(stream) => &stream.sock,
         }
+    }
+}
+
+/// What an end of patience is called, which systems call a resource that is not available.
+pub(crate) fn impatient(error: io::Error, patience: Duration) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("it does not answer within {patience:?}"),
+        ),
+        _ => error,
     }
 }
 

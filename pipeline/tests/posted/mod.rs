@@ -1,4 +1,5 @@
 //! A receiver of webhooks over TLS, which may be there or not, and keeps what it was posted.
+#![allow(dead_code, reason = "every test uses a part of it")]
 #![allow(
     clippy::unwrap_used,
     reason = "what these functions cannot do fails the test"

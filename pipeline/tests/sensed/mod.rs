@@ -117,9 +117,10 @@ impl<'a> Run<'a> {
         self.observe(minute..minute + 1, "203.0.113.77:22");
     }
 
-    /// Sensors of the same segment, by the last number of their addresses, turn to one outside.
-    pub(crate) fn raid(&self, minute: i64, devices: std::ops::Range<u8>) {
-        let row = |device| self.flow(&format!("10.2.50.{device}"), minute, "203.0.113.77:22");
+    /// Devices of a network, `10.1.20` for one, by the last number of their addresses, turn to an
+    /// address outside.
+    pub(crate) fn raid(&self, minute: i64, network: &str, devices: std::ops::Range<u8>) {
+        let row = |device| self.flow(&format!("{network}.{device}"), minute, "203.0.113.77:22");
         self.publish(&devices.map(row).collect::<Vec<_>>());
     }
 

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::ClientConfig;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, impatient};
 use crate::terminal::printable;
 
 #[cfg(test)]
@@ -216,8 +216,10 @@ impl Session {
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let connection = self.stream.get_mut();
-        connection.write_all(bytes)?;
-        connection.flush()
+        let written = connection
+            .write_all(bytes)
+            .and_then(|()| connection.flush());
+        written.map_err(|error| impatient(error, PATIENCE))
     }
 
     fn reply(&mut self) -> io::Result<Reply> {
@@ -248,7 +250,8 @@ impl Session {
                     format!("it takes longer than {PATIENCE_IN_ALL:?} for one mail"),
                 ));
             }
-            let held = self.stream.fill_buf()?;
+            let held = self.stream.fill_buf();
+            let held = held.map_err(|error| impatient(error, PATIENCE))?;
             if held.is_empty() {
                 return Err(io::Error::new(
                     io::ErrorKind::UnexpectedEof,
