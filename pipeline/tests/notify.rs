@@ -2,6 +2,7 @@
 //! comes, though the receiver, or the run itself, is away meanwhile.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stderr,
     reason = "what these functions cannot do fails the test, and a skipped test must say so"
 )]
@@ -251,9 +252,26 @@ fn a_server_of_another_authority_or_another_password_is_told_and_nothing_is_lost
     assert!(!said.contains("guess"), "{said}");
     assert!(run.process.terminate().success());
 
-    let mut run = start(server.section(&signed.ca, &good, &to));
+    let config = server.section(&signed.ca, &good, &to);
+    let mut run = start(config.clone());
     server.takes_all(&run);
     assert!(run.process.terminate().success());
+    is_tried(folder.path(), &config, true);
+    server.kill();
+    is_tried(folder.path(), &config, false);
+}
+
+/// Sends a test to whomever a configuration names.
+fn is_tried(folder: &Path, config: &str, arrives: bool) {
+    let path = secret(folder, "tried.toml", config);
+    let mut test = plant::andon();
+    test.args(["-o", "json", "notify", "test", "-c"]).arg(path);
+    let output = test.output().unwrap();
+    let told = &plant::lines(&output.stdout)[0];
+    assert_eq!(output.status.success(), arrives, "{told}");
+    assert_eq!(told["outlet"], "mail/shift@plant.example");
+    assert_eq!(told["arrived"], arrives);
+    assert_eq!(told["why"].is_null(), arrives, "{told}");
 }
 
 #[test]
