@@ -17,8 +17,7 @@ use crate::exit::usage;
 
 /// What a run on Kafka that shall notify somebody is told, for the reason that it tells no SIEM.
 pub const NOT_ON_KAFKA: &str = "`[[notify]]` works with a run on MQTT only so far, and this one reads \
-     from Kafka. What it commands is in the topic `andon.enforcement.v1`, and what becomes of it in \
-     `andon.audit.v1`.";
+     from Kafka. Its notices are in the topic `andon.notices.v1`.";
 
 /// Where outlets keep what waits, in the data folder.
 const FOLDER: &str = "notify";
@@ -128,4 +127,42 @@ pub fn check(sections: &[Section]) -> anyhow::Result<Vec<Settings>> {
         return Ok(checked);
     }
     Err(anyhow!(wrong.join("\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use andon_schemas::notice::NOTICE_SCHEMA;
+    use serde_json::json;
+
+    use super::*;
+
+    fn notice(action: &str) -> Notice {
+        serde_json::from_value(json!({
+            "schema": NOTICE_SCHEMA, "command_id": "c0ffee", "state": "issued",
+            "at": "2026-01-05T10:00:00Z", "site": "mill", "device_id": "press-1",
+            "action": action, "mode": "enforce", "waits_for_a_person": false,
+            "headline": "press-1 is cut off", "text": "It is.", "stays_open": [],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn milder_actions_than_somebody_wants_to_hear_of_are_not_told() {
+        // Nobody listens there, so that everything stays.
+        let sections = ["restrict", "isolate", "quarantine"].map(|action| {
+            let text = format!(
+                "kind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\nname = \"{action}\"\n\
+                 min_action = \"{action}\""
+            );
+            toml::from_str::<Section>(&text).unwrap()
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let mut notify = Notify::start(folder.path(), &check(&sections).unwrap()).unwrap();
+        for action in ["restrict", "isolate", "quarantine"] {
+            notify.take(&notice(action)).unwrap();
+        }
+        notify.sync().unwrap();
+        let waiting: Vec<u64> = notify.status().iter().map(|one| one.waiting).collect();
+        assert_eq!(waiting, [3, 2, 1]);
+    }
 }

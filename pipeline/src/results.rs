@@ -2,6 +2,7 @@
 //! `incidents.jsonl`, `notices.jsonl`, `risk.jsonl`, `rejects.jsonl`, `late.jsonl`, `duplicates.jsonl`, and `summary.json`.
 
 mod files;
+mod outlets;
 mod trail;
 
 use std::fs::File;
@@ -9,7 +10,6 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use andon_emit::outlet::Status;
 use andon_engine::{Item, Output, Plant, Refusal};
 use andon_lab::whole_file;
 use andon_respond::{Answered, Incidents, Input, Orders, judge, notice};
@@ -340,17 +340,6 @@ impl Results {
             Some(files) => files::line(file(files), line),
             None => Ok(()),
         }
-    }
-
-    /// Lets the last of what outlets keep out, for a while.
-    pub fn close_outlets(&mut self) {
-        self.siem.close();
-        self.notify.close();
-    }
-
-    /// How each outlet stands: those to SIEMs, and those for notices.
-    pub fn outlets(&self) -> (Vec<Status>, Vec<Status>) {
-        (self.siem.status(), self.notify.status())
     }
 
     /// Writes out what is buffered.
