@@ -127,7 +127,7 @@ impl<'a> Server<'a> {
     }
 
     fn section(&self, ca: &Path, password: &Path, to: &str) -> String {
-        let tls = if self.how == "tls" { "tls" } else { "starttls" };
+        let tls = self.how;
         format!(
             "[[notify]]\nkind = \"mail\"\nserver = \"localhost:{}\"\nsecurity = \"{tls}\"\n\
              ca = \"{}\"\nuser = \"andon\"\npassword_file = \"{}\"\n\
@@ -259,6 +259,35 @@ fn a_server_of_another_authority_or_another_password_is_told_and_nothing_is_lost
     is_tried(folder.path(), &config, true);
     server.kill();
     is_tried(folder.path(), &config, false);
+}
+
+#[test]
+fn a_server_on_this_host_may_be_told_without_tls_and_one_without_it_is_not_told_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let signed = Signed::new(folder.path(), "mail");
+    let Some(mut server) = Server::absent("plain", &signed) else {
+        return;
+    };
+    server.start();
+    let config = |security: &str| {
+        format!(
+            "[[notify]]\nkind = \"mail\"\nserver = \"127.0.0.1:{}\"\nsecurity = \"{security}\"\n\
+             from = \"andon@plant.example\"\nto = [\"{SHIFT}\"]\n",
+            server.port
+        )
+    };
+    let (none, starttls) = (config("none"), config("starttls"));
+    is_tried(folder.path(), &starttls, false);
+    is_tried(folder.path(), &none, true);
+    let mail = server.process.as_mut().unwrap();
+    let mail = mail.find(|line| line.starts_with('{')).unwrap();
+    let mail: Value = serde_json::from_str(&mail).unwrap();
+    assert_eq!(mail["is_over_tls"], false);
+    assert_eq!(
+        mail["headers"]["subject"],
+        "This is a test; nothing has happened"
+    );
+    assert_eq!(mail["defects"].as_array().unwrap().len(), 0, "{mail}");
 }
 
 /// Sends a test to whomever a configuration names.

@@ -24,7 +24,9 @@
 //!
 //! Syslog has no acknowledgement. With `confirm = "close"` a connection is ended when it was quiet
 //! for a moment, and what was sent over it counts as arrived when the receiver ends it as well;
-//! what was sent over one that broke is sent again.
+//! what was sent over one that broke is sent again. What a receiver has read and holds in memory is
+//! its own to lose: an rsyslog that is to keep everything when it is killed wants a queue of type
+//! `Direct`, or one on disk.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
