@@ -7,6 +7,7 @@ mod demo;
 mod enforce;
 mod incident;
 mod learn;
+mod notify;
 mod pdp;
 mod query;
 mod recorded;
@@ -36,6 +37,7 @@ pub use demo::DemoArgs;
 pub use enforce::EnforceArgs;
 pub use incident::{ExportArgs, IncidentArgs, IncidentCommand, JudgeArgs, VerifyArgs};
 pub use learn::LearnArgs;
+pub use notify::{NotifyCommand, NotifyTestArgs};
 pub use pdp::{AskArgs, PdpCommand};
 pub use query::QueryArgs;
 pub use recorded::{ExplainArgs, RiskArgs, StateArgs};
@@ -128,6 +130,9 @@ pub enum Command {
     /// Write verdicts as a SIEM reads them, and try the ways to one.
     #[command(subcommand)]
     Siem(SiemCommand),
+    /// Try the ways by which people are notified.
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// Make tokens by which others may ask a run over HTTP.
     #[command(subcommand)]
     Token(TokenCommand),

@@ -24,7 +24,7 @@
 //! password_sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 //! ```
 //!
-//! For `[[siem]]` see [`crate::siem::settings`], for `[opa]` [`crate::opa::settings`], for `[pdp]`
+//! For `[[siem]]` see [`crate::siem::settings`], for `[[notify]]` [`crate::notify::settings`], for `[opa]` [`crate::opa::settings`], for `[pdp]`
 //! [`crate::pdp::settings`], for `[ssf]` [`crate::ssf::settings`]; who may ask over HTTP is said in a section
 //! `[access]`: see [`crate::access`]. With a section `[kafka]` the run reads from Kafka instead: see
 //! [`crate::kafka::settings`].
@@ -45,7 +45,7 @@ use crate::args::{PlantArgs, RunArgs, check_shards};
 use crate::exit::usage;
 use crate::kafka::settings::{Section, Settings};
 use crate::telling::{Setup, decisions};
-use crate::{opa, pdp, siem, ssf};
+use crate::{notify, opa, pdp, siem, ssf};
 
 /// Where the embedded endpoint listens without a configuration.
 const LISTEN: &str = "127.0.0.1:1883";
@@ -82,6 +82,8 @@ pub struct Config {
     pub kafka: Option<Settings>,
     /// Who else is told of verdicts.
     pub siem: Vec<siem::settings::Settings>,
+    /// Who is notified.
+    pub notify: Vec<notify::settings::Settings>,
     /// What is done for decision points.
     pub decisions: decisions::Settings,
 }
@@ -123,6 +125,7 @@ pub(crate) struct File {
     mqtt: MqttFile,
     kafka: Section,
     pub(crate) siem: Vec<siem::settings::Section>,
+    pub(crate) notify: Vec<notify::settings::Section>,
     opa: opa::settings::Section,
     pdp: Option<pdp::settings::Section>,
     ssf: Option<ssf::settings::Section>,
@@ -194,6 +197,10 @@ impl Config {
         if kafka.is_some() && !siem.is_empty() {
             return Err(usage(anyhow!(siem::NOT_ON_KAFKA)));
         }
+        let notify = notify::check(&file.notify).map_err(usage)?;
+        if kafka.is_some() && !notify.is_empty() {
+            return Err(usage(anyhow!(notify::NOT_ON_KAFKA)));
+        }
         let data = args.data.clone().or(file.data);
         let data = data.unwrap_or_else(|| PathBuf::from(DATA));
         let http = args.http.clone().or(file.http);
@@ -218,6 +225,7 @@ impl Config {
             access,
             kafka,
             siem,
+            notify,
             decisions,
         })
     }

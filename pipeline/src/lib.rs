@@ -22,6 +22,7 @@ pub mod intake;
 pub mod kafka;
 pub mod ledger;
 pub mod live;
+pub mod notify;
 pub mod opa;
 pub mod pdp;
 pub mod policy;

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::Bridge(args) => commands::bridge::run(args, cli.output, &mut out),
         Command::Publish(args) => commands::publish::run(args, cli.output, &mut out),
         Command::Enforce(args) => commands::enforce::run(args, cli.output, &mut out),
+        Command::Notify(command) => commands::notify::run(command, cli.output, &mut out),
         Command::Siem(command) => commands::siem::run(command, cli.output, &mut out),
         Command::Cluster(command) => commands::cluster::run(command, cli.output, &mut out),
         Command::Token(command) => commands::token::run(command, cli.output, &mut out),

@@ -2,6 +2,7 @@
 //! `incidents.jsonl`, `notices.jsonl`, `risk.jsonl`, `rejects.jsonl`, `late.jsonl`, `duplicates.jsonl`, and `summary.json`.
 
 mod files;
+mod outlets;
 mod trail;
 
 use std::fs::File;
@@ -31,6 +32,7 @@ use crate::alerts;
 use crate::aside::{Aside, Asides};
 use crate::blueprint::Blueprint;
 use crate::ledger::Ledger;
+use crate::notify::Notify;
 use crate::policy::PlantPolicy;
 use crate::siem::Siem;
 
@@ -50,6 +52,8 @@ pub struct Results {
     is_unheard: bool,
     /// Who else is told of the verdicts.
     pub siem: Siem,
+    /// Who is notified.
+    pub notify: Notify,
     fresh: Fresh,
     folder: Option<PathBuf>,
     files: Option<Files>,
@@ -109,6 +113,7 @@ impl Results {
             policy: None,
             is_unheard: false,
             siem: Siem::default(),
+            notify: Notify::default(),
             fresh: Fresh::default(),
             folder: folder.map(ToOwned::to_owned),
             files: folder
@@ -271,6 +276,7 @@ impl Results {
         for order in said.orders() {
             if let Some(notice) = notice(order) {
                 self.write(|files| &mut files.notices, &notice)?;
+                self.notify.take(&notice)?;
                 self.fresh.notices.push(notice);
             }
             self.fresh.moved.push(order.clone());
@@ -353,6 +359,7 @@ impl Results {
     /// If a file cannot be written.
     pub fn sync(&mut self) -> anyhow::Result<()> {
         self.siem.sync()?;
+        self.notify.sync()?;
         if let Some(files) = &mut self.files {
             files.sync()?;
         }

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use andon_emit::siem::{Outlet, Status, Writer};
+use andon_emit::outlet::Status;
+use andon_emit::siem::{Outlet, Writer};
 use andon_schemas::grade::Grade;
 use andon_schemas::verdict::Verdict;
 use anyhow::{Context as _, anyhow};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use andon_emit::siem::Status;
+use andon_emit::outlet::Status;
 use andon_engine::{Counts, Plant};
 use andon_lab::compare::Gist;
 use andon_schemas::grade::Grade;
@@ -105,6 +105,9 @@ pub struct Summary {
     /// How the outlets to SIEMs stand; left out if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub siem: Vec<Status>,
+    /// How the outlets for notices stand; left out if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<Status>,
 }
 
 /// What a summary is made from.
@@ -168,6 +171,7 @@ impl Summary {
             detection: None,
             comparison: None,
             siem: Vec::new(),
+            notify: Vec::new(),
         }
     }
 }

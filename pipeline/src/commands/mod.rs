@@ -11,6 +11,7 @@ pub mod enforce;
 pub mod explain;
 pub mod incident;
 pub mod learn;
+pub mod notify;
 pub mod pdp;
 pub mod profile;
 pub mod publish;
@@ -21,6 +22,7 @@ pub mod siem;
 pub mod simulate;
 pub mod token;
 pub mod topics;
+mod tried;
 pub mod tune;
 mod unread;
 

@@ -31,6 +31,7 @@ use crate::live::acts::{Acts, Asked};
 use crate::live::core::Core;
 use crate::live::message::{Message, Read};
 use crate::live::source::{Source, proves_senders};
+use crate::notify::Notify;
 use crate::results::{Results, write_json};
 use crate::siem::Siem;
 use crate::signals::Stop;
@@ -91,6 +92,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     let mut results = results(&config, &plant)?;
     results.measured_against(&blueprint, &plant)?;
     results.siem = Siem::start(&config.data, &config.siem)?;
+    results.notify = Notify::start(&config.data, &config.notify)?;
     let outlet = source.outlet();
     let mut run = Run {
         core: Core::new(blueprint.clone(), &plant, config.shards, results, outlet)?,
@@ -351,9 +353,9 @@ impl Run<'_> {
             self.print(out)?;
         }
         self.save()?;
-        self.core.results.siem.close();
+        self.core.results.close_outlets();
         let mut summary = self.summary(began)?;
-        summary.siem = self.core.results.siem.status();
+        (summary.siem, summary.notify) = self.core.results.outlets();
         self.core.finish()?;
         self.core.close_outlet();
         self.core.hush(runtime);

@@ -24,18 +24,23 @@
 //!
 //! Syslog has no acknowledgement. With `confirm = "close"` a connection is ended when it was quiet
 //! for a moment, and what was sent over it counts as arrived when the receiver ends it as well;
-//! what was sent over one that broke is sent again.
+//! what was sent over one that broke is sent again. What a receiver has read and holds in memory is
+//! its own to lose: an rsyslog that is to keep everything when it is killed wants a queue of type
+//! `Direct`, or one on disk.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use andon_emit::hook::HookOptions;
+use andon_emit::outlet::{SPOOL_BYTES, Way};
 use andon_emit::siem::way::{
-    Confirm, Datagrams, FileOptions, Files, Framing, StreamOptions, Streams, TlsOptions, Way,
-    Webhook, WebhookOptions,
+    Confirm, Datagrams, FileOptions, Files, Framing, StreamOptions, Streams, TlsOptions, Webhook,
+    WebhookOptions,
 };
-use andon_emit::siem::{Form, OutletOptions, SPOOL_BYTES, Writer};
+use andon_emit::siem::{Form, OutletOptions, Writer};
 use andon_schemas::grade::Grade;
 use andon_schemas::quantity::{Dimension, amount};
+use andon_schemas::verdict::Verdict;
 use anyhow::{Context as _, anyhow, bail};
 use serde::Deserialize;
 
@@ -91,7 +96,7 @@ impl Settings {
     ///
     /// # Errors
     /// If a file of it cannot be used.
-    pub fn way(&self) -> anyhow::Result<Box<dyn Way>> {
+    pub fn way(&self) -> anyhow::Result<Box<dyn Way<Verdict>>> {
         let writer = self.writer.clone();
         let name = &self.options.name;
         let in_section = || format!("siem {name}");
@@ -166,7 +171,7 @@ impl Section {
                     );
                 }
                 Ok(Target::Datagrams {
-                    address: host_and_port(address)?,
+                    address: host_and_port("to", address)?,
                     form,
                 })
             }
@@ -215,7 +220,7 @@ impl Section {
             Some(other) => bail!("confirm: `{other}` is none of close, nothing"),
         };
         Ok(Target::Stream(StreamOptions {
-            address: host_and_port(address)?,
+            address: host_and_port("to", address)?,
             tls,
             framing,
             confirm,
@@ -231,9 +236,8 @@ impl Section {
             "authorization_env",
         ];
         self.only(scheme, &[&secrets[..], &["ca"]].concat())?;
-        let options = WebhookOptions {
+        let hook = HookOptions {
             url: self.to.clone(),
-            form: self.form(Form::Ocsf)?,
             secret: secret(
                 "secret",
                 self.secret_file.as_ref(),
@@ -246,13 +250,14 @@ impl Section {
             )?,
             ca: self.ca.clone(),
         };
+        let form = self.form(Form::Ocsf)?;
         if scheme == "http" && !is_loopback(&self.to) {
             tracing::warn!(
                 "siem: verdicts, and what authorizes them, go out over http, where anybody on the way \
                  can read them: take https"
             );
         }
-        Ok(Target::Webhook(options))
+        Ok(Target::Webhook(WebhookOptions { hook, form }))
     }
 
     fn form(&self, default: Form) -> anyhow::Result<Form> {
@@ -297,13 +302,13 @@ const fn default_name(to: &Target) -> &'static str {
     }
 }
 
-fn host_and_port(address: &str) -> anyhow::Result<String> {
+pub(crate) fn host_and_port(key: &str, address: &str) -> anyhow::Result<String> {
     let port = address
         .rsplit_once(':')
         .map(|(host, port)| (host, port.parse::<u16>()));
     match port {
         Some((host, Ok(_))) if !host.is_empty() => Ok(address.to_owned()),
-        _ => bail!("to: `{address}` is not `host:port`"),
+        _ => bail!("{key}: `{address}` is not `host:port`"),
     }
 }
 

@@ -90,6 +90,13 @@ pub(crate) fn lines(bytes: &[u8]) -> Vec<serde_json::Value> {
         .collect()
 }
 
+/// Lines of JSON of a file that is being written: the last one may be on its way.
+pub(crate) fn lines_so_far(path: &Path) -> Vec<serde_json::Value> {
+    let bytes = fs::read(path).expect("it can be read");
+    let end = bytes.iter().rposition(|byte| *byte == b'\n');
+    lines(&bytes[..end.map_or(0, |end| end + 1)])
+}
+
 /// Tells a process to end in order.
 pub(crate) fn terminate(process: &std::process::Child) {
     signal(process, "-TERM");

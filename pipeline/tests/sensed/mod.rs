@@ -64,14 +64,20 @@ impl<'a> Run<'a> {
 
     /// The sensor reports what the device does in these minutes.
     fn observe(&self, minutes: std::ops::Range<i64>, peer: &str) {
-        let at = |minute: i64| self.began + Span::from_secs(60 * minute);
-        let row = |minute: i64| {
-            json!({
-                "v": 1, "kind": "flow", "time": at(minute), "orig": format!("10.2.50.42:{}", 40_000 + minute),
-                "resp": peer, "transport": "tcp", "state": "answered",
-            })
-        };
-        let rows: Vec<String> = minutes.map(|minute| row(minute).to_string()).collect();
+        let rows = minutes.map(|minute| self.flow("10.2.50.42", minute, peer));
+        self.publish(&rows.collect::<Vec<_>>());
+    }
+
+    fn flow(&self, from: &str, minute: i64, peer: &str) -> String {
+        let at = self.began + Span::from_secs(60 * minute);
+        let row = json!({
+            "v": 1, "kind": "flow", "time": at, "orig": format!("{from}:{}", 40_000 + minute),
+            "resp": peer, "transport": "tcp", "state": "answered",
+        });
+        row.to_string()
+    }
+
+    fn publish(&self, rows: &[String]) {
         let path = self.folder.join("rows.ndjson");
         fs::write(&path, rows.join("\n") + "\n").unwrap();
         let (path, password) = (path.to_string_lossy(), self.folder.join("password"));
@@ -109,6 +115,28 @@ impl<'a> Run<'a> {
 
     pub(crate) fn attack(&self, minute: i64) {
         self.observe(minute..minute + 1, "203.0.113.77:22");
+    }
+
+    /// Devices of a network, `10.1.20` for one, by the last number of their addresses, turn to an
+    /// address outside.
+    pub(crate) fn raid(&self, minute: i64, network: &str, devices: std::ops::Range<u8>) {
+        let row = |device| self.flow(&format!("{network}.{device}"), minute, "203.0.113.77:22");
+        self.publish(&devices.map(row).collect::<Vec<_>>());
+    }
+
+    /// Ends it in the middle of whatever it does, and starts it again with another configuration.
+    pub(crate) fn crash(&mut self, config: &str) {
+        self.process.kill();
+        let again = Self::start(self.folder, "127.0.0.1:0", config);
+        *self = Self {
+            began: self.began,
+            ..again
+        };
+    }
+
+    /// What it has written of a kind, `verdicts` for one.
+    pub(crate) fn written(&self, what: &str) -> Vec<serde_json::Value> {
+        plant::lines_so_far(&self.folder.join(format!("data/{what}.jsonl")))
     }
 }
 

@@ -10,7 +10,6 @@ mod facts;
 mod ocsf;
 mod outlet;
 mod scale;
-pub mod spool;
 mod syslog;
 pub mod way;
 
@@ -22,7 +21,7 @@ pub use attack::{ATTACK_VERSION, Tactic, Technique, technique};
 pub use cef::cef;
 pub use ecs::ecs;
 pub use ocsf::ocsf;
-pub use outlet::{Counts, Outlet, OutletOptions, SPOOL_BYTES, Status};
+pub use outlet::{Outlet, OutletOptions};
 pub use syslog::{carried, syslog};
 
 /// Name of the product, as every form says it.

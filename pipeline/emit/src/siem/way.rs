@@ -1,79 +1,12 @@
-//! Ways to a receiver: over a socket, over HTTP, into a file. Each is driven by one thread, which
-//! waits, tries again and gives up in its place.
+//! Ways to a SIEM: over a socket, over HTTP, into a file.
 
 mod datagram;
 mod file;
 mod stream;
-mod tls;
 mod webhook;
 
-use std::time::Duration;
-
-use andon_schemas::verdict::Verdict;
-
+pub use crate::tls::{TlsError, TlsOptions};
 pub use datagram::Datagrams;
 pub use file::{FileOptions, Files};
 pub use stream::{Confirm, Framing, StreamOptions, Streams};
-pub use tls::{TlsError, TlsOptions};
 pub use webhook::{Webhook, WebhookError, WebhookOptions};
-
-/// One verdict on its way.
-#[derive(Debug)]
-pub struct Event<'a> {
-    /// Names this revision; the same each time it is sent.
-    pub id: String,
-    /// The verdict.
-    pub verdict: &'a Verdict,
-}
-
-/// Why something has not been sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// It may be another time.
-    Later {
-        /// What happened.
-        why: String,
-        /// When the receiver wants to be asked again.
-        after: Option<Duration>,
-    },
-    /// It never will be: the receiver refuses it.
-    Never(String),
-}
-
-impl Trouble {
-    /// It may be another time, whenever that is.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "it stands where a function of errors does"
-    )]
-    pub fn later(why: impl ToString) -> Self {
-        Self::Later {
-            why: why.to_string(),
-            after: None,
-        }
-    }
-}
-
-/// A way to a receiver.
-pub trait Way: Send {
-    /// Sends an event, after all that were sent before.
-    ///
-    /// # Errors
-    /// If it did not get out. What was sent since the last [`Way::settle`] may not have arrived
-    /// then, unless the event is refused for good.
-    fn send(&mut self, event: &Event<'_>) -> Result<(), Trouble>;
-
-    /// Makes sure that everything sent has arrived, as far as the receiver lets one know.
-    ///
-    /// # Errors
-    /// If anything since the last time may not have.
-    fn settle(&mut self) -> Result<(), Trouble>;
-
-    /// Most events between two times that it is settled.
-    fn window(&self) -> u64;
-
-    /// Whether the receiver lets one know that something has arrived.
-    fn confirms(&self) -> bool {
-        true
-    }
-}

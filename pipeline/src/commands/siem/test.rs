@@ -2,14 +2,14 @@
 
 use std::io::Write;
 
-use andon_emit::siem::way::{Event, Trouble, Way};
 use andon_schemas::verdict::Verdict;
 use anyhow::{Context as _, anyhow};
 use serde_json::json;
 
 use crate::args::{Format, SiemTestArgs};
+use crate::commands::tried::{tell, tried};
 use crate::exit::{Outcome, usage};
-use crate::siem::{self, settings::Settings};
+use crate::siem;
 use crate::wall;
 
 /// Runs the command.
@@ -29,44 +29,16 @@ pub(super) fn run(
     let mut all_well = true;
     for outlet in &outlets {
         let name = &outlet.options.name;
-        let tried = tried(outlet)?;
+        let mut way = outlet.way().map_err(usage)?;
+        let tried = tried(&mut *way, &verdict(name)?);
         all_well &= tried.is_ok();
-        match (format, &tried) {
-            (Format::Json, _) => {
-                // Null: it went out, and the receiver does not say more.
-                let arrived = tried
-                    .as_ref()
-                    .map_or(Some(false), |yes| yes.then_some(true));
-                let told = json!({ "outlet": name, "arrived": arrived, "why": tried.err() });
-                writeln!(out, "{told}")?;
-            }
-            (Format::Text, Ok(true)) => writeln!(out, "{name}: it arrived")?,
-            (Format::Text, Ok(false)) => {
-                writeln!(out, "{name}: it was sent; nobody says whether it arrived")?;
-            }
-            (Format::Text, Err(why)) => writeln!(out, "{name}: it did not arrive: {why}")?,
-        }
+        tell(name, &tried, format, out)?;
     }
     Ok(if all_well {
         Outcome::Done
     } else {
         Outcome::Failed
     })
-}
-
-/// Whether the receiver says that it arrived, or why it did not.
-fn tried(outlet: &Settings) -> anyhow::Result<Result<bool, String>> {
-    let mut way: Box<dyn Way> = outlet.way().map_err(usage)?;
-    let verdict = verdict(&outlet.options.name)?;
-    let event = Event {
-        id: format!("{}-1", verdict.verdict_id),
-        verdict: &verdict,
-    };
-    let done = way.send(&event).and_then(|()| way.settle());
-    let confirms = way.confirms();
-    Ok(done.map(|()| confirms).map_err(|trouble| match trouble {
-        Trouble::Later { why, .. } | Trouble::Never(why) => why,
-    }))
 }
 
 /// A verdict about nothing; it opens no episode, as its first revision clears it.

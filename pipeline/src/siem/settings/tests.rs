@@ -72,7 +72,10 @@ fn a_secret_is_read_from_its_file_and_told_nowhere() {
     let Target::Webhook(options) = &settings.to else {
         panic!("it is a webhook");
     };
-    assert_eq!(options.secret.as_deref(), Some("whisper-whisper-whisper"));
+    assert_eq!(
+        options.hook.secret.as_deref(),
+        Some("whisper-whisper-whisper")
+    );
     assert!(!format!("{settings:?}").contains("whisper"));
     assert!(settings.way().is_ok());
 }

@@ -1,13 +1,12 @@
 //! Outlets whose receiver the test plays.
 
-use std::sync::Mutex;
-use std::time::Instant;
-
-use andon_schemas::verdict::Verdict;
+use std::fs;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use super::*;
+use crate::outlet::{Event, SPOOL_BYTES, Trouble};
 use crate::siem::sample::{contact, finding, verdict};
-use crate::siem::way::{Event, Trouble};
 
 /// Long enough that only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -27,10 +26,10 @@ struct Played {
     refuses: Option<u32>,
 }
 
-impl Way for Played {
-    fn send(&mut self, event: &Event<'_>) -> Result<(), Trouble> {
+impl Way<Verdict> for Played {
+    fn send(&mut self, event: &Event<'_, Verdict>) -> Result<(), Trouble> {
         self.sends += 1;
-        let revision = event.verdict.revision;
+        let revision = event.item.revision;
         if self.breaks_every > 0 && self.sends.is_multiple_of(self.breaks_every) {
             self.underway.clear();
             return Err(Trouble::later("it broke"));

@@ -2,7 +2,9 @@
 
 use std::net::{ToSocketAddrs as _, UdpSocket};
 
-use super::{Event, Trouble, Way};
+use andon_schemas::verdict::Verdict;
+
+use crate::outlet::{Event, Trouble, Way};
 use crate::siem::{Form, Writer, carried};
 
 /// Sends datagrams.
@@ -54,9 +56,9 @@ impl Datagrams {
     }
 }
 
-impl Way for Datagrams {
-    fn send(&mut self, event: &Event<'_>) -> Result<(), Trouble> {
-        let message = carried(self.form, event.verdict, &self.writer);
+impl Way<Verdict> for Datagrams {
+    fn send(&mut self, event: &Event<'_, Verdict>) -> Result<(), Trouble> {
+        let message = carried(self.form, event.item, &self.writer);
         let sent = self
             .socket()
             .and_then(|socket| socket.send(message.as_bytes()));

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{Event, Trouble, Way};
+use andon_schemas::verdict::Verdict;
+
+use crate::outlet::{Event, Trouble, Way};
 use crate::rotated::Rotated;
 use crate::siem::{Form, Writer};
 
@@ -38,9 +40,9 @@ impl Files {
     }
 }
 
-impl Way for Files {
-    fn send(&mut self, event: &Event<'_>) -> Result<(), Trouble> {
-        let mut line = self.form.line(event.verdict, &self.writer);
+impl Way<Verdict> for Files {
+    fn send(&mut self, event: &Event<'_, Verdict>) -> Result<(), Trouble> {
+        let mut line = self.form.line(event.item, &self.writer);
         line.push('\n');
         self.file.write(&line).map_err(Trouble::later)
     }
@@ -87,12 +89,7 @@ mod tests {
         let found = finding("scan", "text", &contact());
         let verdict = verdict("HIGH", "updated", revision, "text", &found);
         let id = revision.to_string();
-        files
-            .send(&Event {
-                id,
-                verdict: &verdict,
-            })
-            .unwrap();
+        files.send(&Event { id, item: &verdict }).unwrap();
     }
 
     #[test]

@@ -5,16 +5,18 @@
 //! the receiver, having read everything, ends it too. If it breaks instead, everything that was
 //! sent over it is sent again.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs as _};
+use std::io::{self, Read as _, Write as _};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use andon_schemas::verdict::Verdict;
+use rustls::ClientConfig;
 
-use super::{Event, TlsError, TlsOptions, Trouble, Way, tls};
+use crate::connection::Connection;
+use crate::outlet::{Event, Trouble, Way};
 use crate::siem::{Form, Writer, carried};
+use crate::tls::{self, TlsError, TlsOptions};
 
 /// How long a receiver may take to connect, to take some bytes, and to end a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -66,12 +68,6 @@ pub struct Streams {
     connection: Option<Connection>,
 }
 
-#[derive(Debug)]
-enum Connection {
-    Plain(TcpStream),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
-}
-
 impl Streams {
     /// Nothing is opened before something is sent.
     ///
@@ -107,34 +103,11 @@ impl Streams {
 
     fn connect(&self) -> io::Result<Connection> {
         let address = &self.options.address;
-        let mut reached = Err(io::Error::from(io::ErrorKind::NotFound));
-        for one in address.to_socket_addrs()? {
-            reached = TcpStream::connect_timeout(&one, PATIENCE);
-            if reached.is_ok() {
-                break;
-            }
+        let connection = Connection::open(address, PATIENCE)?;
+        match &self.tls {
+            None => Ok(connection),
+            Some(tls) => connection.secured(tls, address),
         }
-        let socket = reached?;
-        socket.set_nodelay(true)?;
-        socket.set_write_timeout(Some(PATIENCE))?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        let Some(tls) = &self.tls else {
-            return Ok(Connection::Plain(socket));
-        };
-        let host = address
-            .rsplit_once(':')
-            .map_or(address.as_str(), |(host, _)| host);
-        let host = host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned();
-        let name = ServerName::try_from(host).map_err(io::Error::other)?;
-        let session = ClientConnection::new(tls.clone(), name).map_err(io::Error::other)?;
-        let mut stream = Box::new(StreamOwned::new(session, socket));
-        while stream.conn.is_handshaking() {
-            stream.conn.complete_io(&mut stream.sock)?;
-        }
-        Ok(Connection::Tls(stream))
     }
 
     fn framed(&self, message: &str) -> Vec<u8> {
@@ -152,9 +125,9 @@ fn ended_by_receiver() -> io::Error {
     )
 }
 
-impl Way for Streams {
-    fn send(&mut self, event: &Event<'_>) -> Result<(), Trouble> {
-        let frame = self.framed(&carried(self.options.form, event.verdict, &self.writer));
+impl Way<Verdict> for Streams {
+    fn send(&mut self, event: &Event<'_, Verdict>) -> Result<(), Trouble> {
+        let frame = self.framed(&carried(self.options.form, event.item, &self.writer));
         let sent = self.connection().and_then(|connection| {
             connection.write_all(&frame)?;
             connection.flush()
@@ -188,13 +161,6 @@ impl Way for Streams {
 }
 
 impl Connection {
-    fn socket(&self) -> &TcpStream {
-        match self {
-            Self::Plain(socket) => socket,
-            Self::Tls(stream) => &stream.sock,
-        }
-    }
-
     /// Whether the other end has ended it, or it is broken. What it says is read and forgotten.
     fn is_ended(&mut self) -> bool {
         if self.socket().set_nonblocking(true).is_err() {
@@ -256,29 +222,4 @@ fn still_open() -> io::Error {
              nobody knows what it has read. If it never does, say `confirm = \"nothing\"`."
         ),
     )
-}
-
-impl Read for Connection {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.read(bytes),
-            Self::Tls(stream) => stream.read(bytes),
-        }
-    }
-}
-
-impl Write for Connection {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.write(bytes),
-            Self::Tls(stream) => stream.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(socket) => socket.flush(),
-            Self::Tls(stream) => stream.flush(),
-        }
-    }
 }

@@ -6,13 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use andon_schemas::verdict::Verdict;
-use serde_json::json;
+use serde_json::{Map, Value};
 
 use super::counts::Counts;
-use crate::siem::facts::event_id;
-use crate::siem::spool::{Place, Spool};
-use crate::siem::way::{Event, Trouble, Way};
+use super::{Event, Told, Trouble, Way};
+use crate::spool::{Place, Spool};
 
 /// Lines that are taken at once.
 const TAKEN_MAX: usize = 64;
@@ -27,12 +25,12 @@ const RETRY_LAST: Duration = Duration::from_secs(30);
 const DEAD: &str = "dead.jsonl";
 
 /// Carries what is in the spool to the receiver.
-pub(super) struct Carrier {
+pub(super) struct Carrier<T> {
     name: String,
     dead: PathBuf,
     spool: Arc<Spool>,
     counts: Arc<Counts>,
-    way: Box<dyn Way>,
+    way: Box<dyn Way<T>>,
     /// After the last line that was sent.
     sent: Place,
     /// Lines that were sent since the last time they were settled.
@@ -41,13 +39,13 @@ pub(super) struct Carrier {
     failures: u32,
 }
 
-impl Carrier {
+impl<T: Told> Carrier<T> {
     pub(super) fn new(
         name: String,
         folder: &Path,
         spool: &Arc<Spool>,
         counts: &Arc<Counts>,
-        way: Box<dyn Way>,
+        way: Box<dyn Way<T>>,
     ) -> Self {
         Self {
             name,
@@ -89,7 +87,8 @@ impl Carrier {
         self.counts.retry();
         if self.counts.trouble(Some(why.clone())).is_none() {
             let waiting = self.spool.waiting();
-            tracing::warn!("siem {}: {why}; {waiting} verdicts wait", self.name);
+            let (section, many) = (T::SECTION, T::MANY);
+            tracing::warn!("{section} {}: {why}; {waiting} {many} wait", self.name);
         }
         let wait = RETRY_FIRST
             .saturating_mul(1 << self.failures.min(16))
@@ -124,13 +123,13 @@ impl Carrier {
     }
 
     fn carry(&mut self, line: &[u8], place: Place) -> Result<(), Trouble> {
-        let sent = match serde_json::from_slice::<Verdict>(line) {
-            Ok(verdict) => self.way.send(&Event {
-                id: event_id(&verdict),
-                verdict: &verdict,
+        let sent = match serde_json::from_slice::<T>(line) {
+            Ok(item) => self.way.send(&Event {
+                id: item.id(),
+                item: &item,
             }),
             // Somebody wrote into the spool, or its disk is failing.
-            Err(error) => Err(Trouble::Never(format!("no verdict: {error}"))),
+            Err(error) => Err(Trouble::Never(format!("no {}: {error}", T::ONE))),
         };
         match sent {
             Ok(()) => {
@@ -149,14 +148,15 @@ impl Carrier {
     /// Puts a line that the receiver will never take aside, once all before it have arrived.
     fn bury(&mut self, line: &[u8], place: Place, why: &str) -> Result<(), Trouble> {
         self.settle()?;
-        let verdict = String::from_utf8_lossy(line);
-        write_line(
-            &self.dead,
-            &json!({ "why": why, "verdict": verdict }).to_string(),
-        )
-        .map_err(disk)?;
+        let text = String::from_utf8_lossy(line).into_owned();
+        let aside = Map::from_iter([
+            ("why".to_owned(), Value::from(why)),
+            (T::ONE.to_owned(), Value::from(text)),
+        ]);
+        write_line(&self.dead, &Value::from(aside).to_string()).map_err(disk)?;
+        let (section, one) = (T::SECTION, T::ONE);
         tracing::error!(
-            "siem {}: {why}; the verdict is put aside in {DEAD}",
+            "{section} {}: {why}; the {one} is put aside in {DEAD}",
             self.name
         );
         self.counts.refused(1);
@@ -176,7 +176,7 @@ impl Carrier {
         self.unsettled = 0;
         self.failures = 0;
         if self.counts.trouble(None).is_some() {
-            tracing::info!("siem {}: it takes verdicts again", self.name);
+            tracing::info!("{} {}: it takes {} again", T::SECTION, self.name, T::MANY);
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What became of verdicts on their way, for whoever measures.
+//! What became of what an outlet carries, for whoever measures.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use serde::Serialize;
 pub struct Status {
     /// Its name.
     pub outlet: String,
-    /// Verdicts taken since the start.
+    /// Verdicts, or whatever it carries, taken since the start.
     pub taken: u64,
     /// Those that arrived since the start; what was left from before is among them.
     pub arrived: u64,

@@ -31,7 +31,7 @@ pub struct TlsError {
 ///
 /// # Errors
 /// If a file cannot be read, or holds no certificate or key.
-pub(super) fn client(options: &TlsOptions) -> Result<Arc<ClientConfig>, TlsError> {
+pub(crate) fn client(options: &TlsOptions) -> Result<Arc<ClientConfig>, TlsError> {
     let mut roots = RootCertStore::empty();
     match &options.ca {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),

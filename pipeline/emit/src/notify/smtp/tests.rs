@@ -1,0 +1,227 @@
+//! Servers that the test plays, most of them bad ones.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread::JoinHandle;
+
+use super::*;
+use crate::notify::message::tests::notice;
+use crate::notify::{Letterhead, Mail, MailOptions};
+use crate::outlet::{Event, Told as _, Trouble, Way as _};
+use crate::tls::TlsOptions;
+
+/// A server that answers each line by the next of its own, and in the end tells what it heard.
+fn played(answers: &'static [&'static str]) -> (String, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let thread = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut heard = String::new();
+        for answer in answers {
+            // Whoever has heard enough hangs up.
+            if socket.write_all(answer.as_bytes()).is_err() {
+                break;
+            }
+            let end = if answer.starts_with("354") {
+                "\r\n.\r\n"
+            } else {
+                "\r\n"
+            };
+            let mut said = String::new();
+            let mut byte = [0];
+            while !said.ends_with(end) && socket.read(&mut byte).is_ok_and(|read| read == 1) {
+                said.push(char::from(byte[0]));
+            }
+            heard.push_str(&said);
+        }
+        heard
+    });
+    (address, thread)
+}
+
+fn sent(
+    answers: &'static [&'static str],
+    security: Security,
+    credentials: Option<(&str, &str)>,
+) -> (Result<(), Trouble>, String) {
+    let (address, thread) = played(answers);
+    let credentials = credentials.map(|(user, word)| (user.to_owned(), word.to_owned()));
+    let options = MailOptions {
+        server: Server {
+            address,
+            security,
+            credentials,
+        },
+        tls: TlsOptions::default(),
+        letterhead: Letterhead {
+            from: "andon@plant.example".parse().unwrap(),
+            to: vec!["shift@plant.example".parse().unwrap()],
+        },
+    };
+    assert!(!format!("{options:?}").contains("whisper"));
+    let mut mail = Mail::new(options, "shift@plant.example".parse().unwrap()).unwrap();
+    let item = notice("\n.\n.x");
+    let id = item.id();
+    let done = mail.send(&Event { id, item: &item });
+    drop(mail);
+    (done, thread.join().unwrap())
+}
+
+const GREETING: &str = "220 mail\r\n";
+const CAN_LITTLE: &str = "250 mail\r\n";
+const GOOD: &str = "250 2.0.0 good\r\n";
+const GO_ON: &str = "354 go on\r\n";
+
+#[test]
+fn a_mail_is_handed_over_and_no_line_of_it_ends_it() {
+    let answers = &[GREETING, CAN_LITTLE, GOOD, GOOD, GO_ON, GOOD, "221 bye\r\n"];
+    let (done, heard) = sent(answers, Security::None, None);
+    assert_eq!(done, Ok(()));
+    for line in [
+        "EHLO [127.0.0.1]",
+        "MAIL FROM:<andon@plant.example>",
+        "RCPT TO:<shift@plant.example>",
+        "DATA",
+        "QUIT",
+    ] {
+        assert!(heard.contains(&format!("{line}\r\n")), "{heard}");
+    }
+    assert_eq!(heard.matches("\r\n.\r\n").count(), 1, "{heard}");
+}
+
+#[test]
+fn a_server_that_asks_how_it_likes_is_told_who_we_are() {
+    let plain = "250-mail\r\n250-AUTH LOGIN PLAIN\r\n250 SIZE 1\r\n";
+    let rest = [GOOD, GOOD, GO_ON, GOOD, "221 bye\r\n"];
+    let answers = [&[GREETING, plain, "235 yes\r\n"][..], &rest]
+        .concat()
+        .leak();
+    let (done, heard) = sent(answers, Security::None, Some(("me", "whisper")));
+    assert_eq!(done, Ok(()));
+    // \0me\0whisper
+    assert!(heard.contains("AUTH PLAIN AG1lAHdoaXNwZXI=\r\n"), "{heard}");
+    let login = "250-mail\r\n250 AUTH LOGIN\r\n";
+    let asked = [
+        GREETING,
+        login,
+        "334 VXNlcm5hbWU6\r\n",
+        "334 UGFzc3dvcmQ6\r\n",
+        "235 yes\r\n",
+    ];
+    let answers = [&asked[..], &rest].concat().leak();
+    let (done, heard) = sent(answers, Security::None, Some(("me", "whisper")));
+    assert_eq!(done, Ok(()));
+    assert!(
+        heard.contains("AUTH LOGIN\r\nbWU=\r\nd2hpc3Blcg==\r\n"),
+        "{heard}"
+    );
+}
+
+#[test]
+fn only_who_lives_nowhere_and_what_is_not_wanted_are_given_up() {
+    let never = |answers: &'static [&'static str]| {
+        let (done, _) = sent(answers, Security::None, None);
+        matches!(done.unwrap_err(), Trouble::Never(_))
+    };
+    assert!(never(&[
+        GREETING,
+        CAN_LITTLE,
+        GOOD,
+        "550 5.1.1 nobody\r\n",
+        "221 bye\r\n"
+    ]));
+    assert!(never(&[
+        GREETING,
+        CAN_LITTLE,
+        GOOD,
+        GOOD,
+        GO_ON,
+        "554 5.6.0 no\r\n",
+        "221 bye\r\n"
+    ]));
+    for answers in [
+        &["554 not today\r\n"][..],
+        &[GREETING, "502 no\r\n"],
+        &[GREETING, CAN_LITTLE, "550 5.7.1 not you\r\n", "221 bye\r\n"],
+        &[
+            GREETING,
+            CAN_LITTLE,
+            GOOD,
+            "554 5.7.1 relay denied\r\n",
+            "221 bye\r\n",
+        ],
+        &[
+            GREETING,
+            CAN_LITTLE,
+            GOOD,
+            "530 5.7.0 who are you\r\n",
+            "221 bye\r\n",
+        ],
+        &[
+            GREETING,
+            CAN_LITTLE,
+            GOOD,
+            "450 4.2.0 later\r\n",
+            "221 bye\r\n",
+        ],
+        &[
+            GREETING,
+            CAN_LITTLE,
+            GOOD,
+            GOOD,
+            "451 busy\r\n",
+            "221 bye\r\n",
+        ],
+        &[
+            GREETING,
+            CAN_LITTLE,
+            GOOD,
+            GOOD,
+            GO_ON,
+            "452 full\r\n",
+            "221 bye\r\n",
+        ],
+        &[GREETING, CAN_LITTLE, GOOD, GOOD, GO_ON],
+        &["HTTP/1.1 400 Bad Request\r\n"],
+        &["22é no\r\n"],
+        &["2\r\n"],
+        &["\r\n"],
+    ] {
+        assert!(!never(answers), "{answers:?}");
+    }
+}
+
+#[test]
+fn nothing_of_worth_is_said_before_tls_and_nothing_said_before_is_believed() {
+    let credentials = Some(("me", "whisper"));
+    let (done, heard) = sent(&[GREETING, CAN_LITTLE], Security::StartTls, credentials);
+    let told = format!("{done:?}");
+    assert!(told.contains("no STARTTLS"), "{told}");
+    assert!(
+        !heard.contains("MAIL") && !heard.contains("AUTH"),
+        "{heard}"
+    );
+    let answers = &[
+        GREETING,
+        "250-mail\r\n250 STARTTLS\r\n",
+        "220 go on\r\n250 mail\r\n",
+    ];
+    let (done, heard) = sent(answers, Security::StartTls, credentials);
+    let told = format!("{done:?}");
+    assert!(told.contains("in clear text"), "{told}");
+    assert!(
+        !heard.contains("MAIL") && !heard.contains("AUTH"),
+        "{heard}"
+    );
+}
+
+#[test]
+fn a_server_that_does_not_stop_is_left() {
+    let line = "2".repeat(100_000).leak();
+    let lines = "220-more\r\n".repeat(1_000).leak();
+    for answers in [&*vec![&*line].leak(), &*vec![&*lines].leak()] {
+        let (done, _) = sent(answers, Security::None, None);
+        let told = format!("{done:?}");
+        assert!(told.contains("does not end"), "{told}");
+    }
+}
