@@ -63,6 +63,7 @@ impl Floor {
             risk: face.risk,
             freshness: face.freshness,
             last_seen: station.cell.last_seen(),
+            suppressed_until: None,
         }
     }
 
@@ -76,7 +77,7 @@ impl Floor {
 }
 
 /// In silence nothing counts as normal.
-fn shown(lamp: Lamp, silent: bool) -> Lamp {
+pub(super) fn shown(lamp: Lamp, silent: bool) -> Lamp {
     if silent && lamp == Lamp::Normal {
         Lamp::Unknown
     } else {
@@ -160,7 +161,7 @@ impl Board {
                 return (rows, true);
             }
             let face = Self::face_of(station, silent);
-            rows.push(floor.row(station, &face));
+            rows.push(self.with_orders(floor.row(station, &face)));
         }
         (rows, false)
     }
@@ -169,8 +170,15 @@ impl Board {
     pub(crate) fn device(&self, id: &str, silent: bool) -> Option<(DeviceRow, Option<DeviceId>)> {
         let floor = self.floor();
         let station = floor.station(id)?;
-        let row = floor.row(station, &Self::face_of(station, silent));
+        let row = self.with_orders(floor.row(station, &Self::face_of(station, silent)));
         Some((row, station.owner.clone()))
+    }
+
+    fn with_orders(&self, row: DeviceRow) -> DeviceRow {
+        DeviceRow {
+            suppressed_until: self.orders().suppressed_until(&row.device_id),
+            ..row
+        }
     }
 
     /// The risk of a device over time, oldest first.
