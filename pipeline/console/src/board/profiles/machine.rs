@@ -19,6 +19,7 @@ pub(super) struct Rhythm {
 /// Amperes by what a machine does.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "CurrentStates")]
+#[expect(clippy::struct_field_names, reason = "each bears its unit")]
 pub(super) struct States {
     idle_a: Between,
     active_a: Between,
@@ -47,6 +48,7 @@ pub(super) struct LoadAt {
 
 /// Seconds for which a value may stay exactly the same; null for ever.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "each bears its unit")]
 pub(super) struct SameFor {
     idle_s: Option<f64>,
     active_s: Option<f64>,

@@ -14,7 +14,7 @@ fn parse(files: &[SourceFile<'_>]) -> ProfileSet {
 }
 
 fn profiles() -> ProfileSet {
-    parse(&builtin::PROFILES)
+    parse(builtin::PROFILES)
 }
 
 fn measure_by(console: &Console, profiles: &ProfileSet) {
