@@ -15,6 +15,8 @@ export interface Expectations {
   written: Expectation[];
   /** Names of what nothing is written about. */
   unwritten: string[];
+  /** How much of what is honest lies outside of ranges; empty without any. */
+  coverage: string;
 }
 
 type Unit = "bytes" | "A" | "rpm" | "s" | "%" | "";
@@ -53,7 +55,7 @@ export function rangeText({ low, high }: { low: number; high: number }, unit: Un
 }
 
 export function shareText(share: number | null): string {
-  return share === null ? "not said" : amountText(share, "%");
+  return share === null ? "–" : amountText(share, "%");
 }
 
 /** `Mon-Fri 06:00-22:00` is "Mon–Fri 06:00–22:00"; without days it is every day. */
@@ -74,9 +76,9 @@ export function hoursText(hours: NonNullable<Profile["active_hours"]>, zone: str
 export function whomText({ kind, name }: ProfileWhom): string {
   switch (kind) {
     case "role":
-      return `every server with the role ${name}`;
+      return `servers with the role ${name}`;
     case "type":
-      return `every device of type ${name}`;
+      return `devices of type ${name}`;
     case "network":
       return `the network ${name}`;
     default:
@@ -84,9 +86,15 @@ export function whomText({ kind, name }: ProfileWhom): string {
   }
 }
 
-/** How much of honest behaviour lies inside, in words. */
-function outside({ coverage }: ProfileRange): string {
-  return `${exact((1 - coverage) * 100)} of 100 honest hours lie outside`;
+const USUAL_COVERAGE = 0.95;
+
+function outside(coverage: number): string {
+  return `${exact((1 - coverage) * 100)} of 100`;
+}
+
+/** How much of honest behaviour lies outside, where that is not what it usually is. */
+function unusual({ coverage }: ProfileRange): string {
+  return coverage === USUAL_COVERAGE ? "" : ` ${outside(coverage)} honest ones lie outside.`;
 }
 
 /** What is expected of numbers and times. */
@@ -99,14 +107,14 @@ export function expectations(profile: Profile): Expectations {
   };
   const { volume_per_hour: volume, active_hours: hours, cadence, current, spindle } = profile;
   const byEvidence = (range: ProfileRange | null) =>
-    range === null ? "" : `Lasting shifts, by evidence; ${outside(range)}.`;
+    range === null ? "" : `Lasting shifts, by evidence.${unusual(range)}`;
 
   say(
     "Volume per hour",
     volume === null ? null : `${rangeText(volume, "bytes")} of ${bytesName(volume.bytes)}, both directions`,
     volume === null ? "" : volumeFound(volume),
   );
-  say("Share it sends", profile.upload_share && rangeText(profile.upload_share, "%"), byEvidence(profile.upload_share));
+  say("Share of bytes it sends", profile.upload_share && rangeText(profile.upload_share, "%"), byEvidence(profile.upload_share));
   say(
     "Connections per hour",
     profile.connections_per_hour && rangeText(profile.connections_per_hour, ""),
@@ -146,12 +154,16 @@ export function expectations(profile: Profile): Expectations {
     `up to ${plural(hosts, "host")}, ${plural(ports, "port")}, ${plural(failed, "failed connection")}`,
     "More of any of them, at once: a scan.",
   );
-  return { written, unwritten };
+  const isRanged = [volume, profile.upload_share, profile.connections_per_hour].some((range) => range !== null);
+  const coverage = isRanged
+    ? `${outside(USUAL_COVERAGE)} honest hours lie outside a range, unless another share is named: a single hour outside is no finding.`
+    : "";
+  return { written, unwritten, coverage };
 }
 
 function volumeFound(volume: NonNullable<Profile["volume_per_hour"]>): string {
-  const times = volume.limit_is_written ? "" : `, ${exact(volume.limit / volume.high)} times the upper end`;
-  return `More than ${amountText(volume.limit, "bytes")}${times}, at once. Lasting shifts, by evidence; ${outside(volume)}.`;
+  const times = volume.limit_is_written ? "" : ` (${exact(volume.limit / volume.high)} times the upper end)`;
+  return `More than ${amountText(volume.limit, "bytes")}${times}, at once. Lasting shifts, by evidence.${unusual(volume)}`;
 }
 
 function activeFound(current: NonNullable<Profile["current"]>): string {

@@ -57,12 +57,13 @@ function None({ id }: { id: string }) {
 }
 
 function Title({ profile }: { profile: Profile }) {
+  const isOwnGrade = profile.detectors.every(({ detector }) => detector !== "unknown_destination");
   return (
     <header class="title">
       <h1>{spoken(profile.device_type)}</h1>
       <p class="lead">
         {profile.description}
-        {profile.controller && (
+        {profile.controller && isOwnGrade && (
           <>
             {profile.description !== "" && ". "}A controller: to talk to anybody outside the profile is{" "}
             <Graded lamp="critical" />
@@ -118,7 +119,7 @@ function Title({ profile }: { profile: Profile }) {
 
 /** Amounts and times: what is normal, and what is found when it is not so. */
 function Numbers({ profile }: { profile: Profile }) {
-  const { written, unwritten } = expectations(profile);
+  const { written, unwritten, coverage } = expectations(profile);
   return (
     <section>
       <h2>Numbers and times</h2>
@@ -131,6 +132,7 @@ function Numbers({ profile }: { profile: Profile }) {
           </div>
         ))}
       </dl>
+      {coverage !== "" && <p class="quiet after-sheet">{coverage}</p>}
       {unwritten.length > 0 && <p class="quiet after-sheet">Nothing is written about: {unwritten.join(", ")}.</p>}
     </section>
   );
@@ -176,15 +178,18 @@ function Peers({ profile }: { profile: Profile }) {
 
 function PeerTable({ peers, none }: { peers: readonly ProfilePeer[]; none: string }) {
   if (peers.length === 0) return <p class="quiet">{none}</p>;
+  const hasShares = peers.some(({ share }) => share !== null);
   return (
     <table>
       <thead>
         <tr>
           <th scope="col">Whom</th>
           <th scope="col">Over</th>
-          <th scope="col" class="number">
-            Share
-          </th>
+          {hasShares && (
+            <th scope="col" class="number">
+              Share
+            </th>
+          )}
         </tr>
       </thead>
       <tbody>
@@ -195,7 +200,7 @@ function PeerTable({ peers, none }: { peers: readonly ProfilePeer[]; none: strin
               {peer.safety && <small>safety flow: stays open, whatever is cut</small>}
             </td>
             <td>{peer.over.length === 0 ? "its protocols" : peer.over.join(", ")}</td>
-            <td class="number">{shareText(peer.share)}</td>
+            {hasShares && <td class="number">{shareText(peer.share)}</td>}
           </tr>
         ))}
       </tbody>
@@ -293,9 +298,14 @@ function Evidence({ profile }: { profile: Profile }) {
     <section>
       <h2>How it is judged</h2>
       <p>
-        {calibration === null
-          ? "Not calibrated: what follows from evidence alone stays at LOW until andon tune has measured clean traffic. Rules are graded as they are."
-          : `Calibrated on ${plural(calibration.device_hours, "clean device-hour")}: at most ${amountText(calibration.false_positives, "%")} of device-hours raise a false alarm, with a confidence of ${amountText(calibration.confidence, "%")}.`}
+        {calibration === null ? (
+          <>
+            Not calibrated: what follows from evidence alone stays at LOW until <code>andon tune</code> has measured
+            clean traffic. Rules are graded as they are.
+          </>
+        ) : (
+          `Calibrated on ${plural(calibration.device_hours, "clean device-hour")}: at most ${amountText(calibration.false_positives, "%")} of device-hours raise a false alarm, with a confidence of ${amountText(calibration.confidence, "%")}.`
+        )}
       </p>
       {detectors.length === 0 ? (
         <p class="quiet">Every detector is on, with its own grade.</p>
