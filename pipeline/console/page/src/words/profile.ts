@@ -132,8 +132,8 @@ export function expectations(profile: Profile): Expectations {
     profile.silence_s === null ? null : `heard of at least every ${amountText(profile.silence_s, "s")}`,
     "Nothing for longer than that inside active hours.",
   );
-  say("Current, idle", current && rangeText(current.idle_a, "A"), "Between idle and active for three samples, by evidence.");
-  say("Current, active", current && rangeText(current.active_a, "A"), current === null ? "" : activeFound(current));
+  say("Idle current", current && rangeText(current.idle_a, "A"), "Between idle and active for three samples, by evidence.");
+  say("Active current", current && rangeText(current.active_a, "A"), current === null ? "" : activeFound(current));
   say(
     "Spindle speed",
     spindle && rangeText(spindle.rpm, "rpm"),

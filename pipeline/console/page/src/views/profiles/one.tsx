@@ -139,6 +139,7 @@ function Numbers({ profile }: { profile: Profile }) {
 }
 
 function Peers({ profile }: { profile: Profile }) {
+  const hasShares = profile.protocols.some(({ share }) => share !== null);
   return (
     <>
       <section>
@@ -156,9 +157,11 @@ function Peers({ profile }: { profile: Profile }) {
             <tr>
               <th scope="col">Protocol</th>
               <th scope="col">Found at</th>
-              <th scope="col" class="number">
-                Share
-              </th>
+              {hasShares && (
+                <th scope="col" class="number">
+                  Share
+                </th>
+              )}
             </tr>
           </thead>
           <tbody>
@@ -166,7 +169,7 @@ function Peers({ profile }: { profile: Profile }) {
               <tr key={name}>
                 <td>{name}</td>
                 <td>{ports.length === 0 ? "what a sensor calls so" : ports.join(", ")}</td>
-                <td class="number">{shareText(share)}</td>
+                {hasShares && <td class="number">{shareText(share)}</td>}
               </tr>
             ))}
           </tbody>
@@ -260,7 +263,7 @@ function Firmware({ profile }: { profile: Profile }) {
       {profile.firmware.length === 0 ? (
         <p class="quiet">None is written: no firmware is found to be wrong.</p>
       ) : (
-        <table>
+        <table class="firmware">
           <thead>
             <tr>
               <th scope="col">Version</th>

@@ -64,6 +64,6 @@ test("a device of a type without a profile leads to what is said of such types",
   await look.page.getByRole("link", { name: "Devices of this type" }).click();
   await look.page.locator("table.devices a", { hasText: "gw-cnc-safety" }).waitFor();
   await look.page.getByText("All types").click();
-  await look.page.locator("table.devices a", { hasText: "agv-01" }).first().waitFor();
+  await look.page.locator("table.devices a", { hasText: "agv-03-0001" }).waitFor();
   await look.close();
 });
