@@ -8,12 +8,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use andon_console::Board;
-use andon_schemas::audit::AuditEntry;
+use andon_schemas::act::ActKind;
+use andon_schemas::audit::{AuditEntry, AuditEvent};
 use andon_schemas::chain::Chain;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::incident::Incident;
 use andon_schemas::order::{Order, OrderHistory, OrderStep};
-use andon_schemas::time::Span;
+use andon_schemas::time::{EventTime, Span};
 use anyhow::{Context as _, anyhow};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message as _;
@@ -162,6 +163,9 @@ impl Book {
             }
         };
         self.check(&entry);
+        if let Some((device, until)) = held_back(&entry) {
+            board.suppressed(device, Some(until));
+        }
         if let Some(order) = entry.order {
             let device = order.command.device_id.clone();
             let kept = self.of_device.entry(device.clone()).or_default();
@@ -186,6 +190,17 @@ impl Book {
                 last: entry.link.hash.clone(),
             };
         }
+    }
+}
+
+/// The device that a person had commands held back about, and until when.
+fn held_back(entry: &AuditEntry) -> Option<(&DeviceId, EventTime)> {
+    let act = entry.act.as_ref()?;
+    match &act.kind {
+        ActKind::Suppress { device, hours } if entry.event == AuditEvent::Act => {
+            Some((device, entry.at + Span::HOUR.times(i64::from(*hours))))
+        }
+        _ => None,
     }
 }
 
@@ -220,5 +235,36 @@ fn stand(kept: &mut Vec<OrderHistory>, order: &Order) {
             break;
         };
         kept.remove(oldest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use andon_schemas::act::Act;
+
+    use super::*;
+
+    fn entry(event: AuditEvent, kind: ActKind) -> AuditEntry {
+        let at = EventTime::from_micros(1_765_000_000_000_000);
+        let mut entry = AuditEntry::new(event, at, Some("operator"), String::new());
+        entry.act = Some(Box::new(Act::new("a", "operator", "a repair", kind)));
+        entry
+    }
+
+    #[test]
+    fn what_a_person_held_back_is_known_and_what_was_refused_is_not() {
+        let device = DeviceId::new("cnc-1").unwrap();
+        let suppress = || ActKind::Suppress {
+            device: device.clone(),
+            hours: 3,
+        };
+        let told = entry(AuditEvent::Act, suppress());
+        let until = told.at + Span::HOUR.times(3);
+        assert_eq!(held_back(&told), Some((&device, until)));
+        assert_eq!(held_back(&entry(AuditEvent::ActRefused, suppress())), None);
+        let released = ActKind::ReleaseDevice {
+            device: device.clone(),
+        };
+        assert_eq!(held_back(&entry(AuditEvent::Act, released)), None);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use andon_schemas::grade::Band;
 use andon_schemas::identity::DeviceId;
+use andon_schemas::time::EventTime;
 use andon_schemas::verdict::{RISK_SCHEMA, Risk};
 use bytes::Bytes;
 
@@ -175,8 +176,11 @@ impl Board {
     }
 
     fn with_orders(&self, row: DeviceRow) -> DeviceRow {
+        let until = self.orders().suppressed_until(&row.device_id);
+        // Whoever told of it need not be there any more to tell that it is over.
+        let is_ahead = |until: &EventTime| self.newest().is_none_or(|now| *until > now);
         DeviceRow {
-            suppressed_until: self.orders().suppressed_until(&row.device_id),
+            suppressed_until: until.filter(is_ahead),
             ..row
         }
     }

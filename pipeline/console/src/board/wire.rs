@@ -169,7 +169,7 @@ pub struct DeviceRow {
     pub freshness: Freshness,
     /// Event time of the last row that was accepted.
     pub last_seen: Option<EventTime>,
-    /// Until when commands about it are held back; null if they are not.
+    /// Until when commands about it are held back; null if they are not, or no longer.
     pub suppressed_until: Option<EventTime>,
 }
 

@@ -7,7 +7,7 @@ use andon_schemas::command::Mode;
 use andon_schemas::profile::{self, ProfileSet, SourceFile};
 use serde_json::{Value, json};
 
-use super::{Console, at, device, verdict};
+use super::{Console, at, device, risk, verdict};
 
 fn parse(files: &[SourceFile<'_>]) -> ProfileSet {
     profile::parse(files, &[]).unwrap()
@@ -183,4 +183,16 @@ fn until_when_commands_are_held_back_is_told_until_they_are_not() {
     console.board.suppressed(&held, None);
     assert_eq!(console.get(&path).json()["suppressed_until"], Value::Null);
     assert_ne!(console.get("/v1/board").json()["seq"], told);
+}
+
+#[test]
+fn what_is_held_back_is_over_when_the_newest_data_has_passed_it() {
+    let console = Console::new();
+    let [held, other] = [device(0), device(1)];
+    let until = || console.get(&format!("/v1/devices/{held}")).json()["suppressed_until"].clone();
+    console.board.suppressed(&held, Some(at(60)));
+    console.board.risk(&risk(&other, 59, 5, None));
+    assert_eq!(until(), json!(at(60)));
+    console.board.risk(&risk(&other, 60, 5, None));
+    assert_eq!(until(), Value::Null);
 }
