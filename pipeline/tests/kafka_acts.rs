@@ -134,6 +134,19 @@ impl Process {
         }
     }
 
+    /// Waits until its console says until when commands about a device are held back.
+    fn until_held_back(&self, device: &str, held_until: &Value) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let said = self.get(&format!("/v1/devices/{device}"));
+            if said["suppressed_until"] == *held_until {
+                return;
+            }
+            assert!(Instant::now() < until, "{device} is not held back: {said}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// The newest command about a device, once it is in this state.
     fn until(&self, device: &str, state: &str) -> Value {
         let until = Instant::now() + PATIENCE;
@@ -309,7 +322,9 @@ fn after_the_kill(site: &Site, folder: &Path, issued: &Value) {
     assert_eq!(released["state"], "released");
     let over = one.refused(&["release", id_of(issued), "--reason", "again"]);
     assert!(over.contains("it is over already"), "{over}");
-    one.done(&["suppress", DEVICE, "--reason", "being repaired"]);
+    let held = one.done(&["suppress", DEVICE, "--reason", "being repaired"]);
+    assert!(held["suppressed_until"].is_string(), "{held}");
+    one.until_held_back(DEVICE, &held["suppressed_until"]);
     until_there_are(site, "rejects", 2, |reject| {
         reject["reason"] == "refused_ack"
     });
