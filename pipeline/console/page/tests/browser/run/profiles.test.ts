@@ -76,6 +76,77 @@ test("a profile that is written anew is shown without a reload, in the list and 
   for (const look of [one, list]) await look.close();
 });
 
+/** Says something under every key. */
+const PRESS = `profile: press
+version: "2025-12"
+description: Forging press with a spindle
+destinations:
+  - { name: a-historian-with-a-very-long-name.production.precision-parts.mfg.local, share: 90 % }
+  - { network: 10.1.20.0/24, share: 10 %, safety: true, over: [udp/44818, tcp/44818] }
+  - { type: tool_monitor }
+clients: [{ role: mes }]
+protocols: { modbus: 80 %, ethernet-ip: 20 % }
+commands:
+  sends: []
+  accepts: [modbus/read, { commands: [modbus/write], from: [{ role: mes }] }]
+volume_per_hour: { range: 0-150 MB, coverage: 90 %, bytes: ip, limit: 1 GB, baseline: 77 MB }
+upload_share: 5-15 %
+connections_per_hour: { range: 0-50, coverage: 99 % }
+active_hours: { spans: ["Mon,Wed 22:00-06:00", Sat 00:00-24:00], grace: 15 min }
+cadence: { size: 1.5-2 KB, every: 7 s, jitter: 130 ms }
+current: { idle: 0.1-1.0 A, active: 2.3-8.1 A, limit: 11.7 A }
+spindle: { range: 0-12000 rpm, limit: 12500 rpm }
+load:
+  - { speed: 0-120 rpm, current: 0-1.3 A }
+  - { speed: 2500-3300 rpm, current: 13-29.5 A, mean: 18-25 A }
+frozen: { idle: 90 s, turning: 2 min }
+firmware: [{ version: v2, sha256: 44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a, released: 2025-09-15 }]
+silence: 15 min
+detectors: { off_hours: { grade: MEDIUM }, scan: off }
+calibration: { discount: 12.5, device_hours: 58800, false_positives: 0.1 %, confidence: 95 % }
+learned:
+  upload_ratio:
+    middle: 0.0834
+    memory: 0.31
+    levels: 0.12
+    within: 0.205
+    up: { windows: 4032, error: 0.00833, steps: [0.5 0.01 0.531] }
+    down: { windows: 4032, error: 0.00833, steps: [0.5 -0.02 0.531] }
+`;
+
+test("a profile that says something of everything comes in while the page is open, and is legible", async () => {
+  const list = await Look.open(browser, `${url}/#/profiles`);
+  await list.page.locator("table.profiles").first().waitFor();
+  writeFileSync(join(told("PAGE_PROFILES"), "press.yaml"), PRESS);
+  process.kill(Number(told("PAGE_PID")), "SIGHUP");
+  const row = list.page.locator("[data-profile=press]");
+  await row.getByText("calibrated").waitFor();
+  await row.getByText("no devices").waitFor();
+  await list.close();
+  for (const [width, scheme] of [[1440, "light"], [390, "dark"]] as const) {
+    const look = await Look.open(browser, `${url}/#/profiles/press`, width, scheme);
+    const { page } = look;
+    for (const said of [
+      "0–150 MB of IP packets, both directions",
+      "More than 1 GB, at once. Lasting shifts, by evidence. 10 of 100 honest ones lie outside.",
+      "Mon,Wed 22:00–06:00; Sat 00:00–24:00 (Europe/Berlin), 15 min of grace at both ends",
+      "1.5–2 KB every 7 s, give or take 0.13 s",
+      "13–29.5 A; 18–25 A in the mean of a quarter of an hour",
+      "idle current changes within 90 s, spindle speed changes within 2 min",
+      "heard of at least every 15 min",
+      "the network 10.1.20.0/24",
+      "switched off",
+      "Calibrated on 58,800 clean device-hours: at most 0.1 % of device-hours raise a false alarm",
+      "0.0834 bytes sent for each received",
+    ]) {
+      await page.getByText(said).first().waitFor();
+    }
+    await look.shot(`press-${width}-${scheme}`);
+    await look.mustHold(`a full profile at ${width} px`);
+    await look.close();
+  }
+});
+
 test("a profile that cannot be read says why, and is read again when the server is back", async () => {
   const look = await Look.open(browser, `${url}/#/profiles`);
   const { page } = look;
