@@ -101,40 +101,46 @@ function unusual({ coverage }: ProfileRange): string {
 export function expectations(profile: Profile): Expectations {
   const written: Expectation[] = [];
   const unwritten: string[] = [];
-  const say = (name: string, normal: string | null, found = "") => {
+  const off = new Set(profile.detectors.filter((setting) => setting.off).map(({ detector }) => detector));
+  const say = (detector: string, name: string, normal: string | null, found: string) => {
     if (normal === null) unwritten.push(name.toLowerCase());
-    else written.push({ name, normal, found });
+    else written.push({ name, normal, found: off.has(detector) ? "Not looked at: switched off for this type." : found });
   };
   const { volume_per_hour: volume, active_hours: hours, cadence, current, spindle } = profile;
   const byEvidence = (range: ProfileRange | null) =>
     range === null ? "" : `Lasting shifts, by evidence.${unusual(range)}`;
 
   say(
+    "traffic_volume",
     "Volume per hour",
     volume === null ? null : `${rangeText(volume, "bytes")} of ${bytesName(volume.bytes)}, both directions`,
     volume === null ? "" : volumeFound(volume),
   );
-  say("Share of bytes it sends", profile.upload_share && rangeText(profile.upload_share, "%"), byEvidence(profile.upload_share));
+  say("upload_ratio", "Share of bytes it sends", profile.upload_share && rangeText(profile.upload_share, "%"), byEvidence(profile.upload_share));
   say(
+    "connection_rate",
     "Connections per hour",
     profile.connections_per_hour && rangeText(profile.connections_per_hour, ""),
     byEvidence(profile.connections_per_hour),
   );
   say(
+    "cadence",
     "Cadence",
     cadence &&
       `${rangeText(cadence.bytes, "bytes")} every ${amountText(cadence.period_s, "s")}, give or take ${amountText(cadence.jitter_s, "s")}`,
     "Another size or another rhythm, by evidence.",
   );
-  say("Active hours", hours && hoursText(hours, profile.timezone), hours === null || isAlways(hours) ? "" : "A connection outside of them.");
+  say("off_hours", "Active hours", hours && hoursText(hours, profile.timezone), hours === null || isAlways(hours) ? "" : "A connection outside of them.");
   say(
+    "silence",
     "Silence",
     profile.silence_s === null ? null : `heard of at least every ${amountText(profile.silence_s, "s")}`,
     "Nothing for longer than that inside active hours.",
   );
-  say("Idle current", current && rangeText(current.idle_a, "A"), "Between idle and active for three samples, by evidence.");
-  say("Active current", current && rangeText(current.active_a, "A"), current === null ? "" : activeFound(current));
+  say("current_draw", "Idle current", current && rangeText(current.idle_a, "A"), "Between idle and active for three samples, by evidence.");
+  say("current_draw", "Active current", current && rangeText(current.active_a, "A"), current === null ? "" : activeFound(current));
   say(
+    "spindle_speed",
     "Spindle speed",
     spindle && rangeText(spindle.rpm, "rpm"),
     spindle === null ? "" : `Above ${amountText(spindle.limit_rpm, "rpm")}, at once. A current that contradicts it, by evidence.`,
@@ -142,14 +148,16 @@ export function expectations(profile: Profile): Expectations {
   for (const load of profile.load) {
     const mean = load.mean_a === null ? "" : `; ${rangeText(load.mean_a, "A")} in the mean of a quarter of an hour`;
     say(
+      "spindle_speed",
       `Current at ${rangeText({ low: load.from_rpm, high: load.to_rpm }, "rpm")}`,
       rangeText(load.current_a, "A") + mean,
       "A current that does not go with the speed, by evidence.",
     );
   }
-  say("Sensors that never rest", profile.frozen && frozenText(profile.frozen), "Exactly the same value for longer.");
+  say("frozen_sensor", "Sensors that never rest", profile.frozen && frozenText(profile.frozen), "Exactly the same value for longer.");
   const { hosts, ports, failed } = profile.scan;
   say(
+    "scan",
     "Fan-out per hour",
     `up to ${plural(hosts, "host")}, ${plural(ports, "port")}, ${plural(failed, "failed connection")}`,
     "More of any of them, at once: a scan.",

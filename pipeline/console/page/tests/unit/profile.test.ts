@@ -56,6 +56,11 @@ test("what nothing is written about is named, and not made up", () => {
   assert.equal(coverage, "");
 });
 
+test("what is switched off finds nothing", () => {
+  const { written } = expectations({ ...EMPTY, detectors: [{ detector: "scan", off: true, grade: null }] });
+  assert.deepEqual(written.map(({ found }) => found), ["Not looked at: switched off for this type."]);
+});
+
 test("a limit says whether it was written, and a range what lies outside if that is not the usual", () => {
   const volume = { low: 50e6, high: 150e6, coverage: 0.95, bytes: "payload", limit: 450e6, limit_is_written: false, baseline: 1 };
   const found = (changed: object) =>

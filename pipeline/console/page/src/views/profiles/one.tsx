@@ -183,7 +183,7 @@ function PeerTable({ peers, none }: { peers: readonly ProfilePeer[]; none: strin
   if (peers.length === 0) return <p class="quiet">{none}</p>;
   const hasShares = peers.some(({ share }) => share !== null);
   return (
-    <table>
+    <table class="peers">
       <thead>
         <tr>
           <th scope="col">Whom</th>

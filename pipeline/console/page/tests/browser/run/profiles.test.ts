@@ -136,6 +136,7 @@ test("a profile that says something of everything comes in while the page is ope
       "heard of at least every 15 min",
       "the network 10.1.20.0/24",
       "switched off",
+      "Not looked at: switched off for this type.",
       "Calibrated on 58,800 clean device-hours: at most 0.1 % of device-hours raise a false alarm",
       "0.0834 bytes sent for each received",
     ]) {
