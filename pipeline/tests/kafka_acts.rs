@@ -190,7 +190,9 @@ fn after_the_kill(site: &Site, folder: &Path, issued: &Value) {
     assert_eq!(released["state"], "released");
     let over = one.refused(&["release", id_of(issued), "--reason", "again"]);
     assert!(over.contains("it is over already"), "{over}");
-    one.done(&["suppress", DEVICE, "--reason", "being repaired"]);
+    let held = one.done(&["suppress", DEVICE, "--reason", "being repaired"]);
+    assert!(held["suppressed_until"].is_string(), "{held}");
+    one.until_held_back(DEVICE, &held["suppressed_until"]);
     until_there_are(site, "rejects", 2, |reject| {
         reject["reason"] == "refused_ack"
     });

@@ -32,6 +32,8 @@ const BROWSERS: [&str; 5] = [
     "google-chrome",
 ];
 
+/// The profiles of the product.
+const PROFILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../profiles");
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/console/page");
 /// Where pictures for people go.
 const SHOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/page-shots");
@@ -107,6 +109,19 @@ fn fifty_thousand_devices_that_never_rest_lose_no_change_on_the_page() {
 
 const HOSTILE: &str = "203.0.113.7";
 
+/// A copy of the product's profiles, to be rewritten.
+fn profiles(folder: &Path) -> PathBuf {
+    let copies = folder.join("profiles");
+    fs::create_dir(&copies).unwrap();
+    for entry in fs::read_dir(PROFILES).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            fs::copy(&path, copies.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    copies
+}
+
 /// A run that enforces, of the built-in plant, with one enforcement point and a list of who is
 /// hostile.
 fn enforcing(folder: &Path) -> PathBuf {
@@ -148,6 +163,8 @@ fn an_observation_turns_its_lamp_and_a_decision_is_clicked_through_to_an_issued_
     let mut run = plant::andon();
     run.args(["run", "--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
     run.arg("--config").arg(enforcing(folder.path()));
+    let profiles = profiles(folder.path());
+    run.arg("--profiles").arg(&profiles);
     run.arg("--data").arg(&data);
     let mut run = Watched::start("run", &mut run);
     let said = run.wait_for("mqtt://");
@@ -162,6 +179,8 @@ fn an_observation_turns_its_lamp_and_a_decision_is_clicked_through_to_an_issued_
             ("PAGE_MQTT", port),
             ("PAGE_PUBLISHER", &publisher.to_string_lossy()),
             ("PAGE_HOSTILE", HOSTILE),
+            ("PAGE_PROFILES", &profiles.to_string_lossy()),
+            ("PAGE_PID", &run.id().to_string()),
         ],
     );
     assert!(run.terminate().success());

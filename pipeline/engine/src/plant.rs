@@ -198,6 +198,13 @@ impl Plant {
             .map(|at| &self.types[usize::from(*at)].plans)
     }
 
+    /// The profiles it was compiled from, by name.
+    pub fn profiles(&self) -> impl Iterator<Item = &Arc<Profile>> {
+        // Those of strangers and of servers nobody wrote.
+        let written = self.types.iter().skip(usize::from(SERVER) + 1);
+        written.map(|device_type| &device_type.baseline.profile)
+    }
+
     /// The profile of a device type.
     pub fn profile(&self, device_type: &str) -> Option<&Profile> {
         let at = self.type_index.get(device_type)?;

@@ -11,7 +11,7 @@ use andon_schemas::time::EventTime;
 use super::group::Group;
 use super::measure::Measure;
 use crate::intake::Tally;
-use crate::telling::{Counted, heard};
+use crate::telling::{self, Counted, heard};
 use crate::wall;
 
 /// So many devices of a lane are looked at at a time.
@@ -54,8 +54,7 @@ impl Told {
 
     /// What is measured against from now on.
     pub(super) fn change(&self, measure: &Measure) {
-        let inventory = measure.plant.inventory();
-        self.board.change(inventory, measure.blueprint.mode());
+        telling::change(&self.board, measure.measured());
     }
 
     /// Takes what came out of the lanes since the last time.

@@ -81,7 +81,16 @@ fn boot() -> anyhow::Result<String> {
 /// If the system gives no randomness.
 pub fn board(plant: &Plant, mode: Mode) -> anyhow::Result<Board> {
     let version = env!("CARGO_PKG_VERSION");
-    Ok(Board::new(plant.inventory(), mode, version, &boot()?))
+    let board = Board::new(plant.inventory(), mode, version, &boot()?);
+    board.measure_by(plant.profile_hash(), plant.profiles().cloned());
+    Ok(board)
+}
+
+/// The plant of a board is another from here on.
+pub fn change(board: &Board, measured: Measured<'_>) {
+    let plant = measured.plant;
+    board.measure_by(plant.profile_hash(), plant.profiles().cloned());
+    board.change(plant.inventory(), measured.blueprint.mode());
 }
 
 /// Everybody who is told of a run.
@@ -189,8 +198,7 @@ impl Teller {
 
     /// The devices are others from here on.
     pub fn change(&self, measured: Measured<'_>) {
-        let inventory = measured.plant.inventory();
-        self.board.change(inventory, measured.blueprint.mode());
+        change(&self.board, measured);
         self.audience.decisions.change(measured);
     }
 
@@ -203,6 +211,8 @@ impl Teller {
     pub fn commands(&self, orders: &Orders, devices: &BTreeSet<DeviceId>, moved: &[Order]) {
         for device in devices {
             self.board.commands(device, orders.histories(device));
+            self.board
+                .suppressed(device, orders.suppressed_until(device));
         }
         for order in moved {
             self.board.command_moved(order);

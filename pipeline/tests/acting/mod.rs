@@ -129,6 +129,19 @@ impl Process {
         }
     }
 
+    /// Waits until its console says until when commands about a device are held back.
+    pub(crate) fn until_held_back(&self, device: &str, held_until: &Value) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let said = self.get(&format!("/v1/devices/{device}"));
+            if said["suppressed_until"] == *held_until {
+                return;
+            }
+            assert!(Instant::now() < until, "{device} is not held back: {said}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// The newest command about a device, once it is in this state.
     pub(crate) fn until(&self, device: &str, state: &str) -> Value {
         let until = Instant::now() + PATIENCE;

@@ -107,8 +107,13 @@ impl Watched {
         self.signal("-STOP");
     }
 
+    /// By what others send it signals.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
+        let id = self.id().to_string();
         let sent = Command::new("kill").args([signal, &id]).status();
         assert!(sent.is_ok_and(|status| status.success()), "{}", self.name);
     }

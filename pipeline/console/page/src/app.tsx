@@ -12,6 +12,8 @@ import { DeviceView } from "./views/device";
 import { HealthView } from "./views/health";
 import { IncidentsView } from "./views/incidents";
 import { IncidentView } from "./views/incidents/one";
+import { ProfilesView } from "./views/profiles";
+import { ProfileView } from "./views/profiles/one";
 
 export function App() {
   const main = useRef<HTMLElement>(null);
@@ -63,6 +65,10 @@ function View({ route: at }: { route: Route }) {
       return <IncidentView key={at.id} id={at.id} />;
     case "approvals":
       return <ApprovalsView />;
+    case "profiles":
+      return <ProfilesView />;
+    case "profile":
+      return <ProfileView key={at.id} id={at.id} against={at.query.get("against") ?? ""} />;
     case "health":
       return <HealthView />;
     case "nowhere":

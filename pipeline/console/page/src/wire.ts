@@ -66,6 +66,8 @@ export interface DeviceRow {
   since: string | null;
   risk: Risk;
   last_seen: string | null;
+  /** Until when commands about it are held back; null if they are not. */
+  suppressed_until: string | null;
 }
 
 export interface Device extends DeviceRow {
@@ -242,6 +244,83 @@ export interface Incident {
   /** Verdicts beyond those that are listed. */
   more: number;
   judged: { judgement: Judgement; by: string; at: string; note: string } | null;
+}
+
+export interface SuppressionEvent {
+  device_id: string;
+  suppressed_until: string | null;
+}
+
+export interface ProfileRow {
+  device_type: string;
+  version: string;
+  hash: string;
+  description: string;
+  calibrated: boolean;
+  devices: number;
+  counts: Counts;
+}
+
+export interface Profiles {
+  hash: string;
+  profiles: ProfileRow[];
+  /** Types of watched devices that no profile is about. */
+  without: { device_type: string; devices: number; counts: Counts }[];
+}
+
+export interface ProfileRange {
+  low: number;
+  high: number;
+  /** Share of honest values inside. */
+  coverage: number;
+}
+
+export interface ProfileWhom {
+  kind: "name" | "address" | "network" | "role" | "type";
+  name: string;
+}
+
+export interface ProfilePeer extends ProfileWhom {
+  share: number | null;
+  safety: boolean;
+  /** Empty for every protocol of the profile. */
+  over: string[];
+}
+
+export interface ProfileCommands {
+  names: string[];
+  /** Empty for anybody. */
+  peers: ProfileWhom[];
+}
+
+/** A profile as it is in force, in base units; what is not written is null or empty. */
+export interface Profile extends ProfileRow {
+  timezone: string;
+  extends: string[];
+  controller: boolean;
+  destinations: ProfilePeer[];
+  clients: ProfilePeer[];
+  protocols: { name: string; share: number | null; ports: string[] }[];
+  sends: ProfileCommands[] | null;
+  accepts: ProfileCommands[] | null;
+  volume_per_hour:
+    | (ProfileRange & { bytes: string; limit: number; limit_is_written: boolean; baseline: number })
+    | null;
+  upload_share: ProfileRange | null;
+  connections_per_hour: ProfileRange | null;
+  active_hours: { spans: string[]; grace_min: number } | null;
+  cadence: { bytes: ProfileRange; period_s: number; jitter_s: number } | null;
+  current: { idle_a: ProfileRange; active_a: ProfileRange; limit_a: number | null } | null;
+  spindle: { rpm: ProfileRange; limit_rpm: number } | null;
+  load: { from_rpm: number; to_rpm: number; current_a: ProfileRange; mean_a: ProfileRange | null }[];
+  frozen: { idle_s: number | null; active_s: number | null; turning_s: number | null } | null;
+  firmware: { version: string; sha256: string[]; released: string }[];
+  scan: { hosts: number; ports: number; failed: number };
+  silence_s: number | null;
+  detectors: { detector: string; off: boolean; grade: Grade | null }[];
+  calibration: { device_hours: number; false_positives: number; confidence: number; discount: number } | null;
+  learned: { detector: string; middle: number; levels: number; within: number; by_hour: boolean; windows: number }[];
+  yaml: string;
 }
 
 export interface Status {

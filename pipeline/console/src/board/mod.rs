@@ -11,6 +11,7 @@ mod follow;
 mod incidents;
 mod orders;
 mod past;
+pub(crate) mod profiles;
 mod pulse;
 mod ring;
 pub(crate) mod signals;
@@ -40,6 +41,7 @@ pub(crate) use self::incidents::{Asked as IncidentsAsked, IncidentBook};
 use self::orders::OrderBook;
 pub(crate) use self::orders::{OrderCursor, Sought};
 use self::past::Past;
+use self::profiles::InForce;
 pub use self::pulse::{Pulse, Totals};
 use self::ring::Ring;
 pub(crate) use self::ring::{Read, Resume};
@@ -57,6 +59,7 @@ pub struct Board(Arc<Shared>);
 struct Shared {
     version: String,
     floor: ArcSwap<Floor>,
+    profiles: ArcSwap<InForce>,
     book: RwLock<Book>,
     orders: RwLock<OrderBook>,
     incidents: RwLock<IncidentBook>,
@@ -103,6 +106,7 @@ impl Board {
         Self(Arc::new(Shared {
             version: version.to_owned(),
             floor: ArcSwap::from_pointee(Floor::of(inventory, mode, None)),
+            profiles: ArcSwap::default(),
             book: RwLock::default(),
             orders: RwLock::default(),
             incidents: RwLock::default(),

@@ -57,6 +57,8 @@ pub(crate) struct OrderBook {
     ranks: BTreeSet<Rank>,
     /// Those that wait for a person.
     waiting: u64,
+    /// Devices about which commands are held back, and until when.
+    suppressed: HashMap<DeviceId, EventTime>,
 }
 
 impl OrderBook {
@@ -84,6 +86,20 @@ impl OrderBook {
     /// Number of commands that wait for a person.
     pub(crate) fn waiting(&self) -> u64 {
         self.waiting
+    }
+
+    /// Says until when commands about a device are held back; returns whether that is news.
+    pub(crate) fn suppress(&mut self, device: &DeviceId, until: Option<EventTime>) -> bool {
+        let before = match until {
+            Some(until) => self.suppressed.insert(device.clone(), until),
+            None => self.suppressed.remove(device),
+        };
+        before != until
+    }
+
+    /// Until when commands about a device are held back; `None` if they are not.
+    pub(crate) fn suppressed_until(&self, device: &DeviceId) -> Option<EventTime> {
+        self.suppressed.get(device).copied()
     }
 
     /// One command with its life.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use andon_schemas::grade::Band;
 use andon_schemas::identity::DeviceId;
+use andon_schemas::time::EventTime;
 use andon_schemas::verdict::{RISK_SCHEMA, Risk};
 use bytes::Bytes;
 
@@ -63,6 +64,7 @@ impl Floor {
             risk: face.risk,
             freshness: face.freshness,
             last_seen: station.cell.last_seen(),
+            suppressed_until: None,
         }
     }
 
@@ -76,7 +78,7 @@ impl Floor {
 }
 
 /// In silence nothing counts as normal.
-fn shown(lamp: Lamp, silent: bool) -> Lamp {
+pub(super) fn shown(lamp: Lamp, silent: bool) -> Lamp {
     if silent && lamp == Lamp::Normal {
         Lamp::Unknown
     } else {
@@ -160,7 +162,7 @@ impl Board {
                 return (rows, true);
             }
             let face = Self::face_of(station, silent);
-            rows.push(floor.row(station, &face));
+            rows.push(self.with_orders(floor.row(station, &face)));
         }
         (rows, false)
     }
@@ -169,8 +171,18 @@ impl Board {
     pub(crate) fn device(&self, id: &str, silent: bool) -> Option<(DeviceRow, Option<DeviceId>)> {
         let floor = self.floor();
         let station = floor.station(id)?;
-        let row = floor.row(station, &Self::face_of(station, silent));
+        let row = self.with_orders(floor.row(station, &Self::face_of(station, silent)));
         Some((row, station.owner.clone()))
+    }
+
+    fn with_orders(&self, row: DeviceRow) -> DeviceRow {
+        let until = self.orders().suppressed_until(&row.device_id);
+        // Whoever told of it need not be there any more to tell that it is over.
+        let is_ahead = |until: &EventTime| self.newest().is_none_or(|now| *until > now);
+        DeviceRow {
+            suppressed_until: until.filter(is_ahead),
+            ..row
+        }
     }
 
     /// The risk of a device over time, oldest first.

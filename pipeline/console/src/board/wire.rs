@@ -93,6 +93,11 @@ impl LampCounts {
         }
     }
 
+    pub(crate) fn total(&self) -> u64 {
+        let open = self.critical + self.high + self.medium + self.low;
+        open + self.normal + self.unknown
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
         self.critical += other.critical;
         self.high += other.high;
@@ -164,6 +169,8 @@ pub struct DeviceRow {
     pub freshness: Freshness,
     /// Event time of the last row that was accepted.
     pub last_seen: Option<EventTime>,
+    /// Until when commands about it are held back; null if they are not, or no longer.
+    pub suppressed_until: Option<EventTime>,
 }
 
 /// The risk of a device at some time.

@@ -40,6 +40,13 @@ struct RiskEvent<'a> {
     lamp: Lamp,
 }
 
+/// Until when commands about a device are held back; null if they are not.
+#[derive(Serialize)]
+struct SuppressionEvent<'a> {
+    device_id: &'a DeviceId,
+    suppressed_until: Option<EventTime>,
+}
+
 impl Board {
     /// A risk was published. Of a device that the inventory does not list nothing is shown but its
     /// verdicts.
@@ -159,6 +166,20 @@ impl Board {
     /// Whether an incident is kept.
     pub fn has_incident(&self, incident_id: &str) -> bool {
         self.incidents().one(incident_id).is_some()
+    }
+
+    /// Until when commands about a device are held back from now on; `None` if they are not.
+    pub fn suppressed(&self, device: &DeviceId, until: Option<EventTime>) {
+        if !self.orders_mut().suppress(device, until) {
+            return;
+        }
+        let event = SuppressionEvent {
+            device_id: device,
+            suppressed_until: until,
+        };
+        if let Ok(data) = serde_json::to_string(&event) {
+            self.ring().push("suppression", &data);
+        }
     }
 
     /// A command stands somewhere else now. Call it after [`commands`](Self::commands): whoever is

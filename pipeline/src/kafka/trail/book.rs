@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use andon_console::Board;
-use andon_schemas::audit::AuditEntry;
+use andon_schemas::act::ActKind;
+use andon_schemas::audit::{AuditEntry, AuditEvent};
 use andon_schemas::chain::Chain;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::order::{Order, OrderHistory, OrderStep};
@@ -59,6 +60,9 @@ impl Book {
         self.unswept += 1;
         if self.unswept > SWEPT_AFTER {
             self.sweep();
+        }
+        if let (Some(board), Some((device, until))) = (&self.board, held_back(&entry)) {
+            board.suppressed(device, Some(until));
         }
         let Some(order) = entry.order else { return };
         let device = order.command.device_id.clone();
@@ -122,6 +126,17 @@ impl Book {
     }
 }
 
+/// The device that a person had commands held back about, and until when.
+fn held_back(entry: &AuditEntry) -> Option<(&DeviceId, EventTime)> {
+    let act = entry.act.as_ref()?;
+    match &act.kind {
+        ActKind::Suppress { device, hours } if entry.event == AuditEvent::Act => {
+            Some((device, entry.at + Span::HOUR.times(i64::from(*hours))))
+        }
+        _ => None,
+    }
+}
+
 /// An order stands somewhere else now.
 fn stand(kept: &mut Vec<OrderHistory>, order: &Order) {
     let id = &order.command.command_id;
@@ -164,7 +179,7 @@ fn prune(kept: &mut Vec<OrderHistory>, now: EventTime) -> Vec<OrderHistory> {
 
 #[cfg(test)]
 mod tests {
-    use andon_schemas::audit::AuditEvent;
+    use andon_schemas::act::Act;
     use andon_schemas::order::OrderState;
 
     use super::*;
@@ -238,5 +253,28 @@ mod tests {
         book.take(&entry(&mut chain, 1, order("a", "two", "issued", 1)));
         book.take(&entry(&mut chain, 1, order("a", "three", "issued", 2)));
         assert_eq!(book.chains[&1], chain);
+    }
+
+    #[test]
+    fn what_a_person_held_back_is_known_and_what_was_refused_is_not() {
+        let device = DeviceId::new("cnc-1").unwrap();
+        let entry = |event, kind| {
+            let at = EventTime::from_micros(1_765_000_000_000_000);
+            let mut entry = AuditEntry::new(event, at, Some("operator"), String::new());
+            entry.act = Some(Box::new(Act::new("a", "operator", "a repair", kind)));
+            entry
+        };
+        let suppress = || ActKind::Suppress {
+            device: device.clone(),
+            hours: 3,
+        };
+        let told = entry(AuditEvent::Act, suppress());
+        let until = told.at + Span::HOUR.times(3);
+        assert_eq!(held_back(&told), Some((&device, until)));
+        assert_eq!(held_back(&entry(AuditEvent::ActRefused, suppress())), None);
+        let released = ActKind::ReleaseDevice {
+            device: device.clone(),
+        };
+        assert_eq!(held_back(&entry(AuditEvent::Act, released)), None);
     }
 }

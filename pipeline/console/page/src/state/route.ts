@@ -11,6 +11,8 @@ export type Route =
   | { view: "incidents" }
   | { view: "incident"; id: string }
   | { view: "approvals" }
+  | { view: "profiles" }
+  | { view: "profile"; id: string; query: URLSearchParams }
   | { view: "health" }
   | { view: "nowhere"; path: string };
 
@@ -32,6 +34,10 @@ export function parse(fragment: string): Route {
       return id === undefined ? { view: "incidents" } : { view: "incident", id };
     case "approvals":
       return { view: "approvals" };
+    case "profiles":
+      return id === undefined
+        ? { view: "profiles" }
+        : { view: "profile", id, query: new URLSearchParams(query) };
     case "health":
       return { view: "health" };
     default:
@@ -53,6 +59,10 @@ export const to = {
   health: "#/health",
   incidents: "#/incidents",
   incident: (id: string) => `#/incidents/${encodeURIComponent(id)}`,
+  profiles: "#/profiles",
+  /** `against` is the hash of what something was measured against. */
+  profile: (type: string, against = "") =>
+    `#/profiles/${encodeURIComponent(type)}${against === "" ? "" : `?against=${encodeURIComponent(against)}`}`,
   segment: (id: string) => `#/segments/${encodeURIComponent(id)}`,
   device: (id: string) => `#/devices/${encodeURIComponent(id)}`,
   verdict: (id: string) => `#/verdicts/${encodeURIComponent(id)}`,

@@ -6,7 +6,7 @@ import type { ServerEvent } from "../net/sse";
 import { Stream } from "../net/stream";
 import { isOver } from "../words/names";
 import { PlantClock } from "../words/time";
-import type { Board, Order, Plant, RiskEvent, Status, VerdictRow } from "../wire";
+import type { Board, Order, Plant, RiskEvent, Status, SuppressionEvent, VerdictRow } from "../wire";
 import { OpenVerdicts, place, PlantModel, worseFirst } from "./model";
 import { Queue } from "./queue";
 
@@ -186,6 +186,8 @@ function one(plantModel: PlantModel, { id, event, data }: ServerEvent, changed: 
     remember(order);
     changed.orders = true;
     turned(plantModel.reword(order.command.device_id));
+  } else if (event === "suppression") {
+    changed.devices.add((JSON.parse(data) as SuppressionEvent).device_id);
   } else if (event === "incident") {
     changed.incidents = true;
   } else if (event === "status") {

@@ -80,6 +80,7 @@ function Nav() {
     { href: to.devices(), name: "Devices", is: ["devices", "device", "verdict"] },
     { href: to.incidents, name: "Incidents", is: ["incidents", "incident"] },
     { href: to.approvals, name: "Approvals", is: ["approvals"], count: waiting },
+    { href: to.profiles, name: "Profiles", is: ["profiles", "profile"] },
     { href: to.health, name: "Health", is: ["health"], sign: told() },
   ];
   return (

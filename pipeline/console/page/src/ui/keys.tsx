@@ -14,6 +14,7 @@ const KEYS: readonly [string, string][] = [
   ["b", "the board"],
   ["a", "approvals; there: approve the one in focus, or the first"],
   ["i", "incidents"],
+  ["p", "profiles"],
   ["h", "health"],
   ["Esc", "back, or close this"],
   ["?", "this list"],
@@ -44,6 +45,9 @@ function press(key: string): boolean {
       return true;
     case "i":
       go(to.incidents);
+      return true;
+    case "p":
+      go(to.profiles);
       return true;
     case "h":
       go(to.health);

@@ -12,6 +12,7 @@ import type { Light } from "../state/model";
 import { spoken } from "../words/names";
 import { responseState } from "../words/response";
 import { lightName, Sign } from "./lamp";
+import { followWindow, widened, type Rows } from "./window";
 
 /** Width and height of a lamp's place, as in the style sheet. */
 const PLACE = 24;
@@ -19,11 +20,13 @@ const PLACE = 24;
 const VIRTUAL_FROM = 600;
 /** So many rows out of sight are there already, above and below. */
 const SPARE_ROWS = 10;
+/** Rows that were in sight stay until there are so many lamps: to scroll back makes nothing anew. */
+const KEPT = 5_000;
 
 export function Lights({ lights }: { lights: readonly Light[] }) {
   const list = useRef<HTMLDivElement>(null);
   const [columns, setColumns] = useState(0);
-  const [rows, setRows] = useState<[number, number]>([0, 40]);
+  const [rows, setRows] = useState<Rows>([0, 40]);
   const [focus, setFocus] = useState(0);
   const isVirtual = lights.length > VIRTUAL_FROM;
 
@@ -41,19 +44,15 @@ export function Lights({ lights }: { lights: readonly Light[] }) {
     if (!isVirtual) return;
     const look = () => {
       const box = list.current?.getBoundingClientRect();
-      if (box === undefined) return;
-      const first = Math.max(0, Math.floor(-box.top / PLACE) - SPARE_ROWS);
-      const last = Math.max(0, Math.ceil((innerHeight - box.top) / PLACE) + SPARE_ROWS);
-      setRows((old) => (old[0] === first && old[1] === last ? old : [first, last]));
+      if (box === undefined || columns === 0) return;
+      const inside = (row: number) => Math.min(Math.max(0, row), Math.ceil(lights.length / columns));
+      const first = inside(Math.floor(-box.top / PLACE) - SPARE_ROWS);
+      const last = inside(Math.ceil((innerHeight - box.top) / PLACE) + SPARE_ROWS);
+      setRows((there) => widened(there, [first, last], Math.floor(KEPT / columns)));
     };
     look();
-    addEventListener("scroll", look, { passive: true });
-    addEventListener("resize", look);
-    return () => {
-      removeEventListener("scroll", look);
-      removeEventListener("resize", look);
-    };
-  }, [isVirtual, columns]);
+    return followWindow(look);
+  }, [isVirtual, columns, lights.length]);
 
   const walk = (event: KeyboardEvent) => {
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
@@ -94,7 +93,7 @@ export function Lights({ lights }: { lights: readonly Light[] }) {
   );
 }
 
-function rowsOf(count: number, columns: number, [first, last]: [number, number]): { from: number; until: number }[] {
+function rowsOf(count: number, columns: number, [first, last]: Rows): { from: number; until: number }[] {
   const found = [];
   for (let from = first * columns; columns > 0 && from < Math.min(count, last * columns); from += columns) {
     found.push({ from, until: Math.min(count, from + columns) });

@@ -5,7 +5,7 @@ import { useReading } from "../state/reading";
 import { go, to } from "../state/route";
 import type { DeviceRow } from "../wire";
 import { lampName, LAMPS, spoken } from "../words/names";
-import { ageText } from "../words/time";
+import { ageText, isAhead } from "../words/time";
 import { Graded } from "../ui/lamp";
 
 const PAGE = 100;
@@ -21,22 +21,30 @@ interface Found {
   next: string | null;
 }
 
+/** What is looked for; empty for all. */
+type Search = Record<"lamp" | "type" | "q", string>;
+
+/** What of it says something. */
+function said(search: Search): Record<string, string> {
+  return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== ""));
+}
+
 /** Every device, page by page; searched and filtered by the server. */
 export function DevicesView({ query }: { query: URLSearchParams }) {
-  const [lamp, text] = [query.get("lamp") ?? "", query.get("q") ?? ""];
-  const key = `${lamp}/${text}`;
+  const search: Search = { lamp: query.get("lamp") ?? "", type: query.get("type") ?? "", q: query.get("q") ?? "" };
+  const key = new URLSearchParams(said(search)).toString();
   const [asked, setAsked] = useState({ key, count: PAGE });
   const count = asked.key === key ? asked.count : PAGE;
   const listed = useRef<ReadonlySet<string>>(new Set());
-  const ticks = useFollowing(listed, lamp !== "");
-  const { value: found, problem } = useReading(key, `${count}/${ticks}`, (signal) => read(lamp, text, count, signal));
+  const ticks = useFollowing(listed, search.lamp !== "");
+  const { value: found, problem } = useReading(key, `${count}/${ticks}`, (signal) => read(search, count, signal));
   const rows = found?.rows ?? null;
   listed.current = useMemo(() => new Set(rows?.map((row) => row.device_id)), [rows]);
 
   return (
     <div class="page">
       <h1>Devices</h1>
-      <Filters lamp={lamp} text={text} />
+      <Filters search={search} />
       {problem !== null && <p role="alert">{sentence(problem)}</p>}
       {rows === null && problem === null && <div class="skeleton" aria-label="Reading" />}
       {rows?.length === 0 && <p class="quiet">No device fits.</p>}
@@ -51,13 +59,11 @@ export function DevicesView({ query }: { query: URLSearchParams }) {
 }
 
 /** So many rows, in as many pages as that takes. */
-async function read(lamp: string, text: string, count: number, signal: AbortSignal): Promise<Found> {
+async function read(search: Search, count: number, signal: AbortSignal): Promise<Found> {
   const rows: DeviceRow[] = [];
   let next: string | null = null;
   do {
-    const asked = new URLSearchParams({ limit: String(Math.min(AT_ONCE, count - rows.length)) });
-    if (lamp !== "") asked.set("lamp", lamp);
-    if (text !== "") asked.set("q", text);
+    const asked = new URLSearchParams({ ...said(search), limit: String(Math.min(AT_ONCE, count - rows.length)) });
     if (next !== null) asked.set("after", next);
     const page: { devices: DeviceRow[]; next: string | null } = await get(`v1/devices?${asked}`, signal);
     rows.push(...page.devices);
@@ -89,11 +95,10 @@ function useFollowing(listed: { current: ReadonlySet<string> }, isFiltered: bool
   return ticks;
 }
 
-function Filters({ lamp, text }: { lamp: string; text: string }) {
+function Filters({ search }: { search: Search }) {
   void countsVersion.value;
   const counts = model.value?.counts;
-  const link = (value: string) =>
-    to.devices({ ...(value === "" ? {} : { lamp: value }), ...(text === "" ? {} : { q: text }) });
+  const link = (changed: Partial<Search>) => to.devices(said({ ...search, ...changed }));
   return (
     <form
       class="filters no-print"
@@ -102,23 +107,28 @@ function Filters({ lamp, text }: { lamp: string; text: string }) {
         event.preventDefault();
         const given = new FormData(event.currentTarget).get("q");
         const q = typeof given === "string" ? given.trim() : "";
-        go(to.devices({ ...(lamp === "" ? {} : { lamp }), ...(q === "" ? {} : { q }) }));
+        go(link({ q }));
       }}
     >
       <label>
         <span class="hidden">Search by id, type or segment</span>
-        <input key={text} name="q" type="search" defaultValue={text} placeholder="Search by id" data-search />
+        <input key={search.q} name="q" type="search" defaultValue={search.q} placeholder="Search by id" data-search />
       </label>
       <nav aria-label="By state">
         {["", ...LAMPS].map((value) => (
-          <a key={value} href={link(value)} aria-current={value === lamp ? "true" : undefined}>
+          <a key={value} href={link({ lamp: value })} aria-current={value === search.lamp ? "true" : undefined}>
             {value === "" ? "all" : lampName(value as (typeof LAMPS)[number])}
-            {value !== "" && counts !== undefined && (
+            {value !== "" && search.type === "" && counts !== undefined && (
               <small> {counts[value as (typeof LAMPS)[number]].toLocaleString("en-US")}</small>
             )}
           </a>
         ))}
       </nav>
+      {search.type !== "" && (
+        <p class="quiet">
+          Only <a href={to.profile(search.type)}>{spoken(search.type)}</a>. <a href={link({ type: "" })}>All types</a>
+        </p>
+      )}
     </form>
   );
 }
@@ -148,6 +158,9 @@ function Table({ rows }: { rows: readonly DeviceRow[] }) {
               <a href={to.device(row.device_id)} data-item>
                 {row.device_id}
               </a>
+              {isAhead(row.suppressed_until, now.value) && (
+                <small class="held">commands held back until {clock.value.day(row.suppressed_until)}</small>
+              )}
             </td>
             <td>{spoken(row.device_type)}</td>
             <td>{row.segment}</td>

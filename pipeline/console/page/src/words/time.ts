@@ -28,6 +28,12 @@ export function ageText(at: string | null, now: string | null): string {
   return age < 30_000 ? "just now" : `${spanText(age)} ago`;
 }
 
+/** Whether that moment has not come yet; one that is not told has. */
+export function isAhead(at: string | null, now: string | null): boolean {
+  const [then, clock] = [millis(at), millis(now)];
+  return then !== null && (clock === null || then > clock);
+}
+
 /** Writes moments in one time zone; an unknown one falls back to UTC and says so. */
 export class PlantClock {
   readonly zone: string;

@@ -8,6 +8,7 @@ mod events;
 mod incidents;
 mod openapi;
 mod plant;
+mod profiles;
 mod risk;
 pub(super) mod signals;
 #[cfg(test)]
@@ -64,6 +65,8 @@ pub(super) fn router(feed: Feed) -> Router {
         .route("/v1/devices", get(devices::list))
         .route("/v1/devices/{id}", get(devices::one))
         .route("/v1/devices/{id}/signals", get(devices::signals))
+        .route("/v1/profiles", get(profiles::list))
+        .route("/v1/profiles/{device_type}", get(profiles::one))
         .route("/v1/verdicts", get(verdicts::list))
         .route("/v1/verdicts/{id}", get(verdicts::one))
         .route("/v1/risk", post(risk::many))

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { post } from "../../net/client";
-import { acted, clock, plant, status } from "../../state/session";
+import { acted, plant, status } from "../../state/session";
 import { token } from "../../state/token";
 import type { Order } from "../../wire";
 import { Confirm, type Said } from "../../ui/confirm";
@@ -75,7 +75,7 @@ async function perform(way: ByHand, device: string, { reason, hours, key }: Said
   const body = hours === null ? { reason } : { reason, hours };
   const came = await post<Order | Suppressed>(path, body, key);
   if ("suppressed_until" in came) {
-    return `Commands about it are held back until ${clock.value.day(came.suppressed_until)} (${clock.value.zone}).`;
+    return "Held back.";
   }
   acted(came);
   return way === "release" ? "Released." : "Quarantine ordered.";

@@ -1,3 +1,4 @@
+import { to } from "../../state/route";
 import { clock } from "../../state/session";
 import type { Finding, Signal, Source, Verdict } from "../../wire";
 import { digits, facts } from "../../words/facts";
@@ -24,7 +25,12 @@ export function Findings({ verdict, signals }: { verdict: Verdict; signals: read
           ))}
         </ol>
         <p class="quiet">
-          Measured against profile {verdict.profile.name === "" ? "(none)" : verdict.profile.name}
+          Measured against profile{" "}
+          {verdict.profile.name === "" ? (
+            "(none)"
+          ) : (
+            <a href={to.profile(verdict.profile.name, verdict.profile.hash)}>{verdict.profile.name}</a>
+          )}
           {verdict.profile.version !== "" && `, version ${verdict.profile.version}`}
           {verdict.profile.hash !== "" && (
             <>

@@ -49,7 +49,11 @@ export function DeviceView({ id, verdictId }: { id?: string; verdictId?: string 
       </p>
       <div class="columns">
         <div class="aside">
-          <Orders orders={orders} response={verdict?.response ?? null} />
+          <Orders
+            orders={orders}
+            response={verdict?.response ?? null}
+            heldUntil={device?.suppressed_until ?? null}
+          />
           {device !== null && <Acts device={device.device_id} orders={device.commands} />}
           <section>
             <h2>Risk over time</h2>
@@ -103,8 +107,8 @@ function Title({ device, verdict }: { device: Device | null; verdict: Verdict | 
   const risk = device?.risk ?? verdict?.risk;
   const type = device?.device_type ?? verdict?.device_type ?? "";
   const since = verdict === null ? null : verdict.event_time;
-  const facts: [string, string][] = [
-    ["Type", type === "" ? "not in the inventory" : spoken(type)],
+  const facts: [string, string, string?][] = [
+    type === "" ? ["Type", "not in the inventory"] : ["Type", spoken(type), to.profile(type)],
     ["Segment", device?.segment ?? verdict?.segment ?? "–"],
     ["Risk class", device?.risk_class ?? verdict?.risk_class ?? "–"],
     ["Safety-critical", device === null ? "–" : device.safety_critical ? "yes" : "no"],
@@ -125,10 +129,18 @@ function Title({ device, verdict }: { device: Device | null; verdict: Verdict | 
       </p>
       <h1>{device?.device_id ?? verdict?.device_id}</h1>
       <dl class="facts">
-        {facts.map(([name, text]) => (
+        {facts.map(([name, text, href]) => (
           <div key={name}>
             <dt>{name}</dt>
-            <dd>{text}</dd>
+            <dd>
+              {href === undefined ? (
+                text
+              ) : (
+                <a href={href} title="What it is measured against">
+                  {text}
+                </a>
+              )}
+            </dd>
           </div>
         ))}
         <div>

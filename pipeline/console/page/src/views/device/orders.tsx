@@ -1,16 +1,24 @@
-import { clock } from "../../state/session";
+import { clock, now } from "../../state/session";
 import { to } from "../../state/route";
 import type { OrderHistory, Response } from "../../wire";
 import { consequence, orderText } from "../../words/response";
 import { actionDone, actionNoun, isOver, orderState } from "../../words/names";
+import { ageText, isAhead } from "../../words/time";
 
 const OVER_SHOWN = 5;
 
+interface Props {
+  orders: readonly OrderHistory[];
+  response: Response | null;
+  heldUntil: string | null;
+}
+
 /** What is being done: the orders and their state, else what the verdict asks for. */
-export function Orders({ orders, response }: { orders: readonly OrderHistory[]; response: Response | null }) {
+export function Orders({ orders, response, heldUntil }: Props) {
   return (
     <section>
       <h2>What is being done</h2>
+      <HeldBack until={heldUntil} />
       {orders.length === 0 ? <Asked response={response} /> : null}
       <ol class="orders">
         {worthShowing(orders).map((order) => (
@@ -18,6 +26,22 @@ export function Orders({ orders, response }: { orders: readonly OrderHistory[]; 
         ))}
       </ol>
     </section>
+  );
+}
+
+/** That commands are held back, while they are: when the plant's clock has passed it, it is over. */
+function HeldBack({ until }: { until: string | null }) {
+  if (!isAhead(until, now.value)) return null;
+  const age = ageText(until, now.value);
+  const left = age.startsWith("in ") ? age : "";
+  return (
+    <p class="notice held">
+      Commands about it are held back until{" "}
+      <time dateTime={until ?? undefined} title={clock.value.full(until)}>
+        {clock.value.day(until)}
+      </time>{" "}
+      ({clock.value.zone}){left === "" ? "" : `, ${left}`}. Only a rule of grade CRITICAL is followed before.
+    </p>
   );
 }
 

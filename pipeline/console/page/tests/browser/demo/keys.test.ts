@@ -80,7 +80,7 @@ test("everything is reached by keyboard alone", async () => {
   await page.locator(".title h1").waitFor();
 
   // The other views, and the sheet of keys.
-  for (const [key, heading] of [["a", "Approvals"], ["h", "Health"]] as const) {
+  for (const [key, heading] of [["a", "Approvals"], ["p", "Profiles"], ["h", "Health"]] as const) {
     await keyboard.press(key);
     await page.locator("h1", { hasText: heading }).waitFor();
   }

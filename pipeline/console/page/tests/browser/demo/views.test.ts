@@ -38,6 +38,8 @@ for (const width of [1440, 390]) {
         ["incidents", "#/incidents", ".incident"],
         ["incident", `#/incidents/${incident.incident_id}`, ".timeline li"],
         ["approvals", "#/approvals", "h1"],
+        ["profiles", "#/profiles", "table.profiles"],
+        ["profile", `#/profiles/${encodeURIComponent(row.device_type)}`, ".sheet"],
         ["health", "#/health", ".figures"],
         ["nowhere", "#/no-such-view", "h1"],
       ];
@@ -50,3 +52,18 @@ for (const width of [1440, 390]) {
     });
   }
 }
+
+test("a device of a type without a profile leads to what is said of such types", async () => {
+  const look = await Look.open(browser, url, 390);
+  await look.go("#/devices/gw-cnc-safety", ".title");
+  await look.page.locator(".title").getByRole("link", { name: "Gateway" }).click();
+  await look.page.getByText("No profile of this name is in force.").waitFor();
+  // That there is none is what the console complains about.
+  look.complaints.length = 0;
+  await look.mustHold("no profile at 390 px");
+  await look.page.getByRole("link", { name: "Devices of this type" }).click();
+  await look.page.locator("table.devices a", { hasText: "gw-cnc-safety" }).waitFor();
+  await look.page.getByText("All types").click();
+  await look.page.locator("table.devices a", { hasText: "agv-03-0001" }).waitFor();
+  await look.close();
+});

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import type { Browser, Page } from "playwright-core";
-import type { Order, OrderHistory } from "../../../src/wire";
+import type { Device, Order, OrderHistory } from "../../../src/wire";
 import { launch, Look, told } from "../look";
 
 const url = told("PAGE_URL");
@@ -187,8 +187,21 @@ test("a device is quarantined and released by hand, and held back for hours", as
   await acts.getByLabel("Hours").fill("3");
   await acts.getByLabel("Reason").fill("it is being repaired");
   await acts.getByRole("button", { name: `Yes, hold back commands about ${device}` }).click();
-  await acts.getByRole("status").getByText("Commands about it are held back until").waitFor();
+  const held = page.locator(".held");
+  await held.getByText("Commands about it are held back until").waitFor();
+  const until = (await look.ask<Device>(`v1/devices/${device}`)).suppressed_until;
+  assert.equal(await held.locator("time").getAttribute("datetime"), until);
+  await look.shot("held-390-dark");
   await look.mustHold("a device after acts");
+  const list = await Look.open(browser, `${url}/#/devices?q=${device}`);
+  await list.page.locator("table.devices").getByText("commands held back until").waitFor();
+
+  // The plant's clock passes it.
+  await flow("10.1.10.6", new Date(Date.parse(until ?? "") + 60_000).toISOString());
+  await held.waitFor({ state: "detached" });
+  await list.page.locator("table.devices .held").waitFor({ state: "detached" });
+  assert.equal((await look.ask<Device>(`v1/devices/${device}`)).suppressed_until, null);
+  await list.close();
   await look.close();
 });
 

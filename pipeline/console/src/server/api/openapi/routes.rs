@@ -6,6 +6,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value};
 
 use crate::access::Role;
+use crate::board::profiles::{ProfileList, ProfileView};
 use crate::board::wire::{BoardView, FullStatus, PlantView, RiskDocument, Risks, SegmentRisk};
 use crate::server::api::{commands, decision, devices, incidents, risk, signals, verdicts};
 use crate::signals::Wanted;
@@ -133,6 +134,17 @@ pub(super) const ROUTES: &[Route] = &[
     )
     .may_lack(),
     Route::get(
+        "/v1/profiles",
+        "The profiles in force, how many devices each is about, and their lamps; with an ETag.",
+        schema_of::<ProfileList>,
+    ),
+    Route::get(
+        "/v1/profiles/{device_type}",
+        "What devices of a type are measured against, as it is in force; with an ETag.",
+        schema_of::<ProfileView>,
+    )
+    .may_lack(),
+    Route::get(
         "/v1/verdicts",
         "Verdicts: open ones worst first, then those that are over.",
         schema_of::<verdicts::Page>,
@@ -172,7 +184,7 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[400, 503],
         ..Route::get(
             "/v1/events",
-            "Changes as server-sent events: risk, verdict, command, incident, status, reset.",
+            "Changes as server-sent events: risk, verdict, command, suppression, incident, status, reset.",
             schema_of::<FullStatus>,
         )
         .by(&["after"])

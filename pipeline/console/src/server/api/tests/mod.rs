@@ -3,6 +3,7 @@
 mod access;
 mod offers;
 mod plant;
+mod profiles;
 mod signals;
 mod streams;
 mod tls;
