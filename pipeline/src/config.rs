@@ -24,9 +24,9 @@
 //! password_sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 //! ```
 //!
-//! For `[[siem]]` see [`crate::siem::settings`], for `[opa]` [`crate::opa::settings`], for `[pdp]`
-//! [`crate::pdp::settings`], for `[ssf]` [`crate::ssf::settings`]; who may ask over HTTP is said in a section
-//! `[access]`: see [`crate::access`]. With a section `[kafka]` the run reads from Kafka instead: see
+//! For `[advisories]` see [`crate::advisories`], for `[[siem]]` [`crate::siem::settings`], for `[opa]`
+//! [`crate::opa::settings`], for `[pdp]` [`crate::pdp::settings`], for `[ssf]`
+//! [`crate::ssf::settings`]; who may ask over HTTP is said in a section `[access]`: see [`crate::access`]. With a section `[kafka]` the run reads from Kafka instead: see
 //! [`crate::kafka::settings`].
 
 #[cfg(test)]
@@ -45,7 +45,7 @@ use crate::args::{PlantArgs, RunArgs, check_shards};
 use crate::exit::usage;
 use crate::kafka::settings::{Section, Settings};
 use crate::telling::{Setup, decisions};
-use crate::{opa, pdp, siem, ssf};
+use crate::{advisories, opa, pdp, siem, ssf};
 
 /// Where the embedded endpoint listens without a configuration.
 const LISTEN: &str = "127.0.0.1:1883";
@@ -68,6 +68,8 @@ pub struct Config {
     pub plant: PlantArgs,
     /// Profiles that the same traffic is measured against beside.
     pub shadow: Option<PathBuf>,
+    /// Advisories of known vulnerabilities.
+    pub advisories: Vec<PathBuf>,
     /// Threads of the engine.
     pub shards: usize,
     /// Where messages come from.
@@ -120,6 +122,7 @@ pub(crate) struct File {
     shards: Option<usize>,
     http: Option<String>,
     access: access::Section,
+    advisories: advisories::Section,
     mqtt: MqttFile,
     kafka: Section,
     pub(crate) siem: Vec<siem::settings::Section>,
@@ -185,6 +188,11 @@ impl Config {
                 args.plant.indicators.clone()
             },
         };
+        let advisories = if args.advisories.is_empty() {
+            file.advisories.path.into_iter().collect()
+        } else {
+            args.advisories.clone()
+        };
         let kafka = file.kafka.check(args.kafka.as_deref()).map_err(usage)?;
         let shadow = args.shadow.clone().or(file.shadow);
         if kafka.is_some() && shadow.is_some() {
@@ -211,6 +219,7 @@ impl Config {
             data,
             plant,
             shadow,
+            advisories,
             shards: args.shards.or(shards).unwrap_or(1),
             mqtt: source(args.mqtt.as_deref(), &file.mqtt)?,
             principals,

@@ -23,6 +23,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::access::{self, Operator};
+use crate::advisories::Advisor;
 use crate::args::{Format, RunArgs};
 use crate::blueprint::{Blueprint, Named};
 use crate::config::Config;
@@ -64,6 +65,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     }
     let blueprint = Blueprint::read(&config.plant, config.mode)?;
     let plant = blueprint.compile()?;
+    let advisor = Advisor::open(&config.advisories)?;
     let shadow = config.shadow.as_deref();
     let shadow = shadow.map(Named::profiles).transpose()?;
     let mut past = Past::of(&config.data, args.capture.is_some(), &plant)?;
@@ -103,6 +105,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         lines: Vec::new(),
     };
     run.core.keep_evidence(&config.data)?;
+    run.core.advisor = advisor.map(|advisor| advisor.going_on(&config.data));
     if let Some(path) = &args.capture {
         run.core.record_to(path)?;
     }

@@ -19,6 +19,8 @@ mod words;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::identity::DeviceId;
+use crate::inventory::Make;
 use crate::problems::Problems;
 
 pub use self::ask::SHOWN_MAX;
@@ -191,6 +193,12 @@ impl Gathering {
         }
         all
     }
+}
+
+/// Somebody who knows what advisories say of devices, and which firmware these run now.
+pub trait Advisor: Send + Sync {
+    /// What is said of a device of this make; `None` if no advisories were given.
+    fn of(&self, device: &DeviceId, make: Option<&Make>) -> Option<DeviceAdvisories>;
 }
 
 /// What came of a file.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use andon_schemas::advisory::DeviceAdvisories;
 use andon_schemas::grade::Band;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::verdict::{RISK_SCHEMA, Risk};
@@ -171,6 +172,14 @@ impl Board {
         let station = floor.station(id)?;
         let row = floor.row(station, &Self::face_of(station, silent));
         Some((row, station.owner.clone()))
+    }
+
+    /// What advisories say of a device; `None` if there are none.
+    pub(crate) fn advisories_of(&self, id: &str) -> Option<DeviceAdvisories> {
+        let floor = self.floor();
+        let station = floor.station(id)?;
+        let advisor = self.0.advisor.load();
+        advisor.as_ref()?.0.of(&station.id, station.make.as_deref())
     }
 
     /// The risk of a device over time, oldest first.

@@ -237,6 +237,9 @@ impl Run<'_> {
     /// If the change cannot be made durable: then nobody may go on, with or without it.
     pub(super) fn reload(&mut self) -> anyhow::Result<()> {
         let config = self.config;
+        if let Some(advisor) = &self.core.advisor {
+            advisor.reload();
+        }
         let read = Blueprint::read(&config.plant, config.mode).and_then(|blueprint| {
             check_site(&config.data, self.core.plant(), &*blueprint.compile()?)?;
             Ok(blueprint)
@@ -298,6 +301,9 @@ impl Run<'_> {
         state::save(folder, &state)?;
         self.saved = through;
         self.log.release(through)?;
+        if let Some(advisor) = &self.core.advisor {
+            advisor.keep(folder, self.core.plant().inventory())?;
+        }
         devices::write(folder, self.core.plant(), &self.core.status()?)
     }
 }

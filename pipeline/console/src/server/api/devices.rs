@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use andon_schemas::advisory::DeviceAdvisories;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::order::OrderHistory;
 use axum::extract::State;
@@ -62,6 +63,9 @@ pub(super) struct Device {
     risk_history: Vec<RiskPoint>,
     verdicts: Vec<Arc<VerdictRow>>,
     commands: Vec<OrderHistory>,
+    /// What advisories say of its firmware; null if none were given. No verdict and no risk rests on
+    /// it.
+    vulnerabilities: Option<DeviceAdvisories>,
 }
 
 /// All about one device.
@@ -83,6 +87,7 @@ pub(super) async fn one(
         risk_history: board.risk_history(&id),
         verdicts: board.verdicts_of(&id),
         commands,
+        vulnerabilities: board.advisories_of(&id),
     };
     with_part(&device, "open", open.as_deref())
 }

@@ -1,0 +1,149 @@
+//! What advisories say of the devices of a run, now.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use andon_schemas::advisory::{self, Advisories, DeviceAdvisories, FirmwareVersion, VersionSource};
+use andon_schemas::identity::DeviceId;
+use andon_schemas::inventory::{Inventory, Make};
+use andon_schemas::observation::Record;
+
+use super::attested::Attested;
+use super::{Gathered, gather};
+use crate::exit::words;
+
+/// Files with something wrong that a log names one by one.
+const LOGGED_MAX: usize = 20;
+
+/// Knows the advisories and what devices attested. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Advisor(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    paths: Vec<PathBuf>,
+    advisories: RwLock<Arc<Advisories>>,
+    attested: Attested,
+}
+
+impl Advisor {
+    /// Reads the advisories; `None` if no path is named.
+    ///
+    /// # Errors
+    /// If a path is not there. What is wrong with a file in it is only said.
+    pub fn open(paths: &[PathBuf]) -> anyhow::Result<Option<Self>> {
+        if paths.is_empty() {
+            return Ok(None);
+        }
+        let advisories = told(gather(paths)?);
+        Ok(Some(Self::of(
+            paths.to_vec(),
+            advisories,
+            Attested::default(),
+        )))
+    }
+
+    fn of(paths: Vec<PathBuf>, advisories: Advisories, attested: Attested) -> Self {
+        Self(Arc::new(Shared {
+            paths,
+            advisories: RwLock::new(Arc::new(advisories)),
+            attested,
+        }))
+    }
+
+    /// The same, with what an earlier run knew of its devices. It is context: what cannot be read of
+    /// it is said, and begins anew.
+    #[must_use]
+    pub fn going_on(self, folder: &Path) -> Self {
+        let attested = Attested::read(folder).unwrap_or_else(|error| {
+            tracing::warn!("what devices attested begins anew: {}", words(&error));
+            Attested::default()
+        });
+        let advisories = self.advisories();
+        Self(Arc::new(Shared {
+            paths: self.0.paths.clone(),
+            advisories: RwLock::new(advisories),
+            attested,
+        }))
+    }
+
+    /// Reads the files again. If they are not there, the former ones stay.
+    pub fn reload(&self) {
+        match gather(&self.0.paths) {
+            Ok(gathered) => {
+                let advisories = Arc::new(told(gathered));
+                let held = self.0.advisories.write();
+                *held.unwrap_or_else(PoisonError::into_inner) = advisories;
+            }
+            Err(error) => tracing::error!(
+                "advisories cannot be read, the former ones stay: {}",
+                words(&error)
+            ),
+        }
+    }
+
+    fn advisories(&self) -> Arc<Advisories> {
+        let held = self.0.advisories.read();
+        held.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of what a device attests.
+    pub fn see(&self, record: &Record, inventory: &Inventory) {
+        self.0.attested.see(record, inventory);
+    }
+
+    /// Keeps what devices attested, of those that the inventory lists, in a data folder.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn keep(&self, folder: &Path, inventory: &Inventory) -> anyhow::Result<()> {
+        self.0.attested.keep_to(inventory);
+        self.0.attested.write(folder)
+    }
+}
+
+impl advisory::Advisor for Advisor {
+    fn of(&self, device: &DeviceId, make: Option<&Make>) -> Option<DeviceAdvisories> {
+        let firmware = firmware(&self.0.attested, device, make);
+        Some(self.advisories().of(make, firmware))
+    }
+}
+
+/// The version that counts: what the device attested last, else what the inventory says.
+pub(crate) fn firmware(
+    attested: &Attested,
+    device: &DeviceId,
+    make: Option<&Make>,
+) -> Option<FirmwareVersion> {
+    let written = || {
+        Some(FirmwareVersion {
+            version: make?.firmware.clone()?,
+            source: VersionSource::Inventory,
+            at: None,
+        })
+    };
+    attested.of(device).or_else(written)
+}
+
+/// Says what was read, and what could not be.
+fn told(gathered: Gathered) -> Advisories {
+    for problems in gathered.problems.iter().take(LOGGED_MAX) {
+        tracing::error!("advisories: {problems}");
+    }
+    let counts = gathered.advisories.counts();
+    if counts.faulty > 0 {
+        tracing::error!(
+            faulty = counts.faulty,
+            used = counts.files,
+            "files of advisories have something wrong in them; the others, and what is right in \
+             these, are used"
+        );
+    }
+    tracing::info!(
+        advisories = counts.advisories,
+        statements = counts.statements,
+        shed = counts.shed,
+        "advisories were read"
+    );
+    gathered.advisories
+}
