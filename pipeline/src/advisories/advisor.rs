@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use andon_schemas::advisory::{self, Advisories, DeviceAdvisories, FirmwareVersion, VersionSource};
+use andon_schemas::advisory::{self, Advisories, DeviceAdvisories, FirmwareVersion};
 use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::{Inventory, Make};
 use andon_schemas::observation::Record;
@@ -103,9 +103,9 @@ impl Advisor {
 }
 
 impl advisory::Advisor for Advisor {
-    fn of(&self, device: &DeviceId, make: Option<&Make>) -> Option<DeviceAdvisories> {
+    fn of(&self, device: &DeviceId, make: Option<&Make>) -> DeviceAdvisories {
         let firmware = firmware(&self.0.attested, device, make);
-        Some(self.advisories().of(make, firmware))
+        self.advisories().of(make, firmware)
     }
 }
 
@@ -115,14 +115,9 @@ pub(crate) fn firmware(
     device: &DeviceId,
     make: Option<&Make>,
 ) -> Option<FirmwareVersion> {
-    let written = || {
-        Some(FirmwareVersion {
-            version: make?.firmware.clone()?,
-            source: VersionSource::Inventory,
-            at: None,
-        })
-    };
-    attested.of(device).or_else(written)
+    attested
+        .of(device)
+        .or_else(|| FirmwareVersion::of_inventory(make))
 }
 
 /// Says what was read, and what could not be.

@@ -32,12 +32,7 @@ struct Said<'a> {
 impl Advisories {
     /// What is said of a device of this make that runs this firmware.
     pub fn of(&self, make: Option<&Make>, firmware: Option<FirmwareVersion>) -> DeviceAdvisories {
-        let mut answer = DeviceAdvisories {
-            vendor: make.and_then(|make| make.vendor.clone()),
-            model: make.and_then(|make| make.models.first().cloned()),
-            firmware,
-            ..DeviceAdvisories::default()
-        };
+        let mut answer = DeviceAdvisories::about(make, firmware);
         let written = answer.firmware.as_ref().map(|f| f.version.as_str());
         let asked = make.and_then(|make| Asked::of(make, written));
         let mut found = asked.map(|asked| self.found(&asked)).unwrap_or_default();

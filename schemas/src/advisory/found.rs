@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::grade::text_scale;
+use crate::inventory::Make;
 use crate::time::EventTime;
 
 /// How bad a vulnerability is by its CVSS score.
@@ -124,6 +125,17 @@ pub struct FirmwareVersion {
     pub at: Option<EventTime>,
 }
 
+impl FirmwareVersion {
+    /// What the inventory says.
+    pub fn of_inventory(make: Option<&Make>) -> Option<Self> {
+        Some(Self {
+            version: make?.firmware.clone()?,
+            source: VersionSource::Inventory,
+            at: None,
+        })
+    }
+}
+
 /// What advisories say of a device.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceAdvisories {
@@ -139,4 +151,21 @@ pub struct DeviceAdvisories {
     pub cannot_tell: u64,
     /// The worst of them, the worst first; at most 100.
     pub advisories: Vec<KnownVulnerability>,
+}
+
+impl DeviceAdvisories {
+    /// What the inventory says of a device, where there are no advisories to ask.
+    pub fn unasked(make: Option<&Make>) -> Self {
+        Self::about(make, FirmwareVersion::of_inventory(make))
+    }
+
+    /// Who made it and what it runs; nothing is known of that yet.
+    pub(super) fn about(make: Option<&Make>, firmware: Option<FirmwareVersion>) -> Self {
+        Self {
+            vendor: make.and_then(|make| make.vendor.clone()),
+            model: make.and_then(|make| make.models.first().cloned()),
+            firmware,
+            ..Self::default()
+        }
+    }
 }

@@ -197,8 +197,8 @@ impl Gathering {
 
 /// Somebody who knows what advisories say of devices, and which firmware these run now.
 pub trait Advisor: Send + Sync {
-    /// What is said of a device of this make; `None` if no advisories were given.
-    fn of(&self, device: &DeviceId, make: Option<&Make>) -> Option<DeviceAdvisories>;
+    /// What is said of a device of this make.
+    fn of(&self, device: &DeviceId, make: Option<&Make>) -> DeviceAdvisories;
 }
 
 /// What came of a file.

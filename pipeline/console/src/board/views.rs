@@ -174,12 +174,18 @@ impl Board {
         Some((row, station.owner.clone()))
     }
 
-    /// What advisories say of a device; `None` if there are none.
-    pub(crate) fn advisories_of(&self, id: &str) -> Option<DeviceAdvisories> {
+    /// What advisories say of a device, and whether there is anybody to ask; if not, what the
+    /// inventory says.
+    pub(crate) fn advisories_of(&self, id: &str) -> (DeviceAdvisories, bool) {
         let floor = self.floor();
-        let station = floor.station(id)?;
-        let advisor = self.0.advisor.load();
-        advisor.as_ref()?.0.of(&station.id, station.make.as_deref())
+        let Some(station) = floor.station(id) else {
+            return (DeviceAdvisories::default(), false);
+        };
+        let make = station.make.as_deref();
+        match self.0.advisor.load().as_ref() {
+            Some(shelf) => (shelf.0.of(&station.id, make), true),
+            None => (DeviceAdvisories::unasked(make), false),
+        }
     }
 
     /// The risk of a device over time, oldest first.
