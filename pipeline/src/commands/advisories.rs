@@ -172,25 +172,25 @@ impl Answer {
         let lists = self.lists;
         writeln!(
             out,
-            "{} advisories from {} files, {} statements about products",
+            "advisories: {}, from files: {}, statements about products: {}",
             lists.advisories, lists.files, lists.statements
         )?;
         writeln!(
             out,
-            "of {} devices {} are affected, and of {} more it cannot be told",
+            "devices: {}, affected: {}, of these it cannot be told: {}",
             self.devices, self.affected, self.cannot_tell
         )?;
         if self.unidentified > 0 {
             writeln!(
                 out,
-                "nothing can be said of {}: the inventory has no `vendor:` and `model:` for them",
+                "nothing can be said of: {}, for which the inventory has no `vendor:` and `model:`",
                 self.unidentified
             )?;
         }
         if self.without_version > 0 {
             writeln!(
                 out,
-                "nobody said which firmware {} run: write `firmware:`, or let them attest it",
+                "firmware not known of: {}; write `firmware:`, or let them attest it",
                 self.without_version
             )?;
         }
@@ -206,7 +206,7 @@ impl Answer {
         if lists.faulty > 0 {
             writeln!(
                 out,
-                "\n{} files have something wrong in them; the rest is used",
+                "\nfiles with something wrong in them: {}; the rest is used",
                 lists.faulty
             )?;
         }

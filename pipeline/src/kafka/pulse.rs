@@ -19,6 +19,7 @@ use super::names::Names;
 use super::settings::Settings;
 use super::told::Told;
 use super::trail::Trail;
+use crate::advisories::Advisor;
 use crate::intake::Tally;
 use crate::telling::{self, Audience, Setup};
 use crate::wall;
@@ -98,6 +99,13 @@ impl Pulse {
             shown.change(measure);
         }
         self.audience.decisions.change(measure.measured());
+    }
+
+    /// What is known of the firmware of devices is asked there from now on.
+    pub fn advise(&self, advisor: Advisor) {
+        if let Some(shown) = &self.shown {
+            shown.advise(advisor);
+        }
     }
 
     /// Takes what people decide, and follows what is decided anywhere in the group, if anybody can

@@ -26,6 +26,7 @@ use super::sink::Sink;
 use super::strays::Strays;
 use super::topics;
 use crate::access::{Operator, forget_url, note_url};
+use crate::advisories::Advisor;
 use crate::args::{Format, RunArgs};
 use crate::blueprint::Blueprint;
 use crate::config::Config;
@@ -61,8 +62,13 @@ pub fn run(
              verdicts none is held back, and it writes no alerts"
         );
     }
+    let advisor = Advisor::open(&config.advisories)?;
     let mut running = prepare(args, config, settings, measure, &runtime)?;
     running.copy.format = format;
+    if let Some(advisor) = advisor.map(|advisor| advisor.going_on(&config.data)) {
+        running.pulse.advise(advisor.clone());
+        running.group.advisor = Some(advisor);
+    }
     if let Some(address) = running.pulse.address() {
         let line = format!("health on  http://{address}/health/ready, metrics on /metrics");
         running.copy.say(&line, out)?;
@@ -117,6 +123,9 @@ fn go_on(
     }
     let summary = running.copy.summary(&running.group.lanes)?;
     write_json(&config.data.join("summary.json"), &summary)?;
+    if let Some(advisor) = &running.group.advisor {
+        advisor.keep(&config.data, running.copy.measure.plant.inventory())?;
+    }
     match format {
         Format::Json => writeln!(out, "{}", serde_json::to_string(&summary)?)?,
         Format::Text => {
