@@ -1,6 +1,8 @@
 //! What advisories say of the devices of a run, now.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use andon_schemas::advisory::{self, Advisories, DeviceAdvisories, FirmwareVersion};
@@ -9,6 +11,7 @@ use andon_schemas::inventory::{Inventory, Make};
 use andon_schemas::observation::Record;
 
 use super::attested::Attested;
+use super::counted::{self, Counted};
 use super::{Gathered, gather};
 use crate::exit::words;
 
@@ -24,6 +27,8 @@ struct Shared {
     paths: Vec<PathBuf>,
     advisories: RwLock<Arc<Advisories>>,
     attested: Attested,
+    /// What is kept in the data folder is not of now.
+    is_stale: AtomicBool,
 }
 
 impl Advisor {
@@ -48,6 +53,7 @@ impl Advisor {
             paths,
             advisories: RwLock::new(Arc::new(advisories)),
             attested,
+            is_stale: AtomicBool::new(true),
         }))
     }
 
@@ -64,11 +70,13 @@ impl Advisor {
             paths: self.0.paths.clone(),
             advisories: RwLock::new(advisories),
             attested,
+            is_stale: AtomicBool::new(true),
         }))
     }
 
-    /// Reads the files again. If they are not there, the former ones stay.
+    /// Reads the files again, as the inventory is. If they are not there, the former ones stay.
     pub fn reload(&self) {
+        self.0.is_stale.store(true, Ordering::Relaxed);
         match gather(&self.0.paths) {
             Ok(gathered) => {
                 let advisories = Arc::new(told(gathered));
@@ -89,7 +97,9 @@ impl Advisor {
 
     /// Takes note of what a device attests.
     pub fn see(&self, record: &Record, inventory: &Inventory) {
-        self.0.attested.see(record, inventory);
+        if self.0.attested.see(record, inventory) {
+            self.0.is_stale.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Keeps what devices attested, of those that the inventory lists, in a data folder.
@@ -98,7 +108,31 @@ impl Advisor {
     /// If it cannot be written.
     pub fn keep(&self, folder: &Path, inventory: &Inventory) -> anyhow::Result<()> {
         self.0.attested.keep_to(inventory);
-        self.0.attested.write(folder)
+        self.0.attested.write(folder)?;
+        if !self.0.is_stale.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        counted::write(folder, &self.counted(inventory))
+    }
+
+    /// How much is said of each device of which anything is.
+    fn counted(&self, inventory: &Inventory) -> BTreeMap<DeviceId, Counted> {
+        let advisories = self.advisories();
+        // Many devices are of one make and run the same.
+        let mut asked = BTreeMap::new();
+        let mut counted = BTreeMap::new();
+        for device in &inventory.devices {
+            let Some(make) = device.make.as_deref() else {
+                continue;
+            };
+            let runs = firmware(&self.0.attested, &device.id, Some(make));
+            let key = (make, runs.as_ref().map(|runs| runs.version.clone()));
+            let found = asked
+                .entry(key)
+                .or_insert_with(|| Counted::of(&advisories.of(Some(make), runs)));
+            counted.extend(found.clone().map(|found| (device.id.clone(), found)));
+        }
+        counted
     }
 }
 

@@ -62,12 +62,13 @@ impl Attested {
     }
 
     /// Takes note of a record, if it attests something, and if whoever sent it may speak for the
-    /// device. Of what is told twice the newest counts, so that it may be told again.
-    pub fn see(&self, record: &Record, inventory: &Inventory) {
+    /// device. Of what is told twice the newest counts, so that it may be told again. Says whether
+    /// the device runs something else now.
+    pub fn see(&self, record: &Record, inventory: &Inventory) -> bool {
         let (RecordBody::Single(Body::Attestation(attestation)), Some(device)) =
             (&record.body, &record.device)
         else {
-            return;
+            return false;
         };
         let listed = inventory.device(device.as_str());
         let may_speak = record
@@ -75,16 +76,20 @@ impl Attested {
             .as_ref()
             .is_none_or(|sender| inventory.may_speak_for(sender.name.as_str(), device.as_str()));
         if listed.is_none() || !may_speak || attestation.version.len() > VERSION_BYTES_MAX {
-            return;
+            return false;
         }
         let mut kept = self.lock();
         let at = record.event_time;
         match kept.get_mut(device) {
-            Some(last) if last.at >= at => {}
-            Some(last) if *last.version == *attestation.version => last.at = at,
+            Some(last) if last.at >= at => false,
+            Some(last) if *last.version == *attestation.version => {
+                last.at = at;
+                false
+            }
             _ => {
                 let version = attestation.version.as_str().into();
                 kept.insert(device.clone(), Last { version, at });
+                true
             }
         }
     }

@@ -8,11 +8,13 @@
 
 mod advisor;
 mod attested;
+pub mod counted;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use andon_schemas::advisory::{Advisories, Gathering};
+use andon_schemas::inventory::Inventory;
 use andon_schemas::problems::Problems;
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
@@ -50,6 +52,17 @@ pub struct Gathered {
     pub advisories: Advisories,
     /// What is wrong with files, of the first hundred. What is right in them is used.
     pub problems: Vec<Problems>,
+}
+
+/// Keeps what is known of the devices in the data folder of a run.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn keep(advisor: Option<&Advisor>, folder: &Path, inventory: &Inventory) -> anyhow::Result<()> {
+    match advisor {
+        Some(advisor) => advisor.keep(folder, inventory),
+        None => counted::forget(folder),
+    }
 }
 
 /// Reads files, and folders of them with those below, in order of their names: `.json` as CSAF 2.0,
@@ -97,7 +110,7 @@ pub fn gather(paths: &[PathBuf]) -> anyhow::Result<Gathered> {
 /// The advisories in a folder and below, in order.
 fn descend(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     let entries = fs::read_dir(folder)
-        .and_then(|entries| entries.collect::<Result<Vec<_>, _>>())
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(|| format!("cannot read folder of advisories `{}`", folder.display()))
         .map_err(usage)?;
     let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();

@@ -78,7 +78,7 @@ fn attest(attested: &Attested, device: &str, sender: &str, time: &str, version: 
         ..DecodeOptions::default()
     };
     let record = decode(line.as_bytes(), options).unwrap();
-    attested.see(&record, &builtin::inventory().unwrap());
+    let _is_new = attested.see(&record, &builtin::inventory().unwrap());
 }
 
 #[test]
@@ -156,4 +156,35 @@ fn a_published_advisory_is_read() {
     );
     let page = "https://www.cisa.gov/news-events/ics-advisories/icsa-24-060-01";
     assert_eq!(known.url.as_deref(), Some(page));
+}
+
+#[test]
+fn how_much_is_known_is_kept_for_those_who_only_have_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let lists = folder.path().join("lists");
+    write(
+        &lists,
+        "a.csv",
+        &format!("{TABLE}Acme,Press 100,odd,CVE-9,9.9\n"),
+    );
+    let advisor = Advisor::open(std::slice::from_ref(&lists))
+        .unwrap()
+        .unwrap();
+    let mut inventory = builtin::inventory().unwrap();
+    inventory.devices[3].make = Some(std::sync::Arc::new(Make {
+        vendor: Some("Acme".to_owned()),
+        models: vec!["Press 100".to_owned()],
+        firmware: Some("1.9".to_owned()),
+    }));
+    keep(Some(&advisor), folder.path(), &inventory).unwrap();
+    let kept = counted::read(folder.path()).unwrap();
+    let words = kept.get(&inventory.devices[3].id).unwrap().words();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(
+        words,
+        "firmware 1.9: 1 affect it, the worst CVE-1 (CVSS 8.0 of 10); of 1 it cannot be told"
+    );
+    // What an earlier run kept is not of now for one without advisories.
+    keep(None, folder.path(), &inventory).unwrap();
+    assert!(counted::read(folder.path()).unwrap().is_empty());
 }

@@ -34,7 +34,7 @@ use crate::exit::{Outcome, usage};
 use crate::policy::PlantPolicy;
 use crate::results::write_json;
 use crate::signals::{Stop, hangups, stopping};
-use crate::text;
+use crate::{advisories, text};
 
 /// How long the cluster is given to answer a question.
 const ASKED_WITHIN: Duration = Duration::from_secs(5);
@@ -123,9 +123,8 @@ fn go_on(
     }
     let summary = running.copy.summary(&running.group.lanes)?;
     write_json(&config.data.join("summary.json"), &summary)?;
-    if let Some(advisor) = &running.group.advisor {
-        advisor.keep(&config.data, running.copy.measure.plant.inventory())?;
-    }
+    let inventory = running.copy.measure.plant.inventory();
+    advisories::keep(running.group.advisor.as_ref(), &config.data, inventory)?;
     match format {
         Format::Json => writeln!(out, "{}", serde_json::to_string(&summary)?)?,
         Format::Text => {

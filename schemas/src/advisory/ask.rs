@@ -113,7 +113,7 @@ impl<'a> Said<'a> {
     fn take(&mut self, claim: &'a Claim, fit: Fit, asked: &Asked<'_>) {
         let is_in = claim.subject.range.contains(asked.version.as_ref());
         match (claim.status, is_in) {
-            (_, Some(false)) => {}
+            (_, Some(false)) | (Status::NotAffected, None) => {}
             (Status::Affected, Some(true)) if fit == Fit::Is => {
                 // The worst of several is what counts.
                 if self.affected.is_none_or(|known| known.cvss < claim.cvss) {
@@ -121,7 +121,6 @@ impl<'a> Said<'a> {
                 }
             }
             (Status::NotAffected, Some(true)) => self.not_affected |= fit == Fit::Is,
-            (Status::NotAffected, None) => {}
             (Status::Affected | Status::Open, _) => {
                 if self.open.is_none_or(|(_, before)| before < fit) {
                     self.open = Some((claim, fit));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::document::{Document, Head, Remediation, Score, Vulnerability};
+use super::document::{Document, Head, Remediation, Score, Statuses, Vulnerability};
 use super::range::Range;
 use super::tree::{Subjects, subjects};
 use super::{About, Advisory, Claim, Read, Severity, Status, Subject, cut, link};
@@ -13,6 +13,9 @@ use crate::problems::{Problem, Problems, quoted};
 pub(super) const TITLE_MAX: usize = 200;
 /// Longest remedy that is kept, in characters.
 const REMEDY_MAX: usize = 300;
+
+/// Problems of one document that are told.
+const TOLD_MAX: usize = 100;
 
 /// Reads a document. Of one that is no advisory but stands beside them nothing comes.
 pub(super) fn read(file: &str, text: &str) -> Read {
@@ -48,7 +51,7 @@ impl Reading<'_> {
                 return None;
             }
         };
-        let Some(head) = &document.document else {
+        let Some(head) = &document.head else {
             if document.feed.is_none() && document.distributions.is_none() {
                 let hint = "A CSAF document has `document`, `product_tree` and `vulnerabilities`.";
                 self.problem((1, 1), "", "`document` is missing".to_owned(), Some(hint));
@@ -99,12 +102,7 @@ impl Reading<'_> {
         let remedies = Remedies::of(vulnerability, document);
         let scores = scores(&vulnerability.scores);
         let status = &vulnerability.product_status;
-        let fixed: Vec<&Arc<Subject>> = [&status.fixed, &status.first_fixed]
-            .into_iter()
-            .flatten()
-            .filter_map(|id| subjects.get(id))
-            .flatten()
-            .collect();
+        let fixed = fixed(status, subjects);
         let lists = [
             ("known_affected", &status.known_affected, Status::Affected),
             ("first_affected", &status.first_affected, Status::Affected),
@@ -125,6 +123,9 @@ impl Reading<'_> {
         for (list, ids, status) in lists {
             for (place, id) in ids.iter().enumerate() {
                 let Some(known) = subjects.get(id) else {
+                    if self.problems.len() >= TOLD_MAX {
+                        continue;
+                    }
                     let path = format!("vulnerabilities[{at}].product_status.{list}[{place}]");
                     let cause = format!("the product tree has no {}", quoted(id));
                     self.problem(self.place_of(id), &path, cause, None);
@@ -227,16 +228,29 @@ fn about(vulnerability: &Vulnerability, head: &Head) -> About {
     }
 }
 
+/// The versions in which products are fixed, by vendor and name.
+type Fixed<'a> = BTreeMap<(&'a str, &'a str), &'a str>;
+
+fn fixed<'a>(status: &Statuses, subjects: &'a Subjects) -> Fixed<'a> {
+    let mut found = Fixed::new();
+    let ids = status.fixed.iter().chain(&status.first_fixed);
+    for subject in ids.filter_map(|id| subjects.get(id)).flatten() {
+        if let Some(version) = subject.range.single() {
+            let key = (subject.vendor.as_str(), subject.name.as_str());
+            found.entry(key).or_insert(version);
+        }
+    }
+    found
+}
+
 /// The version in which the same product is fixed; else the one before which it is affected.
-fn fixed_in(subject: &Subject, fixed: &[&Arc<Subject>]) -> Option<Arc<str>> {
-    let same =
-        |other: &&&Arc<Subject>| other.name == subject.name && other.vendor == subject.vendor;
-    let stated = fixed
-        .iter()
-        .filter(same)
-        .find_map(|other| other.range.single());
+fn fixed_in(subject: &Subject, fixed: &Fixed<'_>) -> Option<Arc<str>> {
+    let stated = fixed.get(&(subject.vendor.as_str(), subject.name.as_str()));
     let ends = subject.range.ends_before();
-    stated.or(ends).map(|version| cut(version, 60).into())
+    stated
+        .copied()
+        .or(ends)
+        .map(|version| cut(version, 60).into())
 }
 
 /// Severity and score of the products of a vulnerability.

@@ -5,7 +5,8 @@ use serde::Deserialize;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Document {
-    pub(super) document: Option<Head>,
+    #[serde(rename = "document")]
+    pub(super) head: Option<Head>,
     pub(super) product_tree: Tree,
     pub(super) vulnerabilities: Vec<Vulnerability>,
     /// What a feed or the data of a provider have.

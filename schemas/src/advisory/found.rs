@@ -53,7 +53,7 @@ impl Severity {
             score if score >= 7.0 => Self::High,
             score if score >= 4.0 => Self::Medium,
             score if score > 0.0 => Self::Low,
-            score if score == 0.0 => Self::None,
+            0.0 => Self::None,
             _ => Self::Unknown,
         }
     }

@@ -112,6 +112,8 @@ pub struct Counts {
 #[derive(Debug, Default)]
 pub struct Gathering {
     advisories: BTreeMap<(String, String), Advisory>,
+    /// Statements in them.
+    held: usize,
     counts: Counts,
 }
 
@@ -149,10 +151,16 @@ impl Gathering {
     }
 
     fn take(&mut self, read: Read) -> Result<(), Problems> {
-        if let Some((key, advisory)) = read.advisory {
+        if let Some((key, mut advisory)) = read.advisory {
             self.counts.files += 1;
             let is_newer = |known: &Advisory| known.released < advisory.released;
             if self.advisories.get(&key).is_none_or(is_newer) {
+                let before = self.advisories.remove(&key);
+                self.held -= before.map_or(0, |before| before.claims.len());
+                let room = STATEMENTS_MAX - self.held;
+                self.counts.shed += advisory.claims.len().saturating_sub(room) as u64;
+                advisory.claims.truncate(room);
+                self.held += advisory.claims.len();
                 self.advisories.insert(key, advisory);
             }
         }
@@ -178,10 +186,6 @@ impl Gathering {
             .into_values()
             .flat_map(|advisory| advisory.claims)
         {
-            if all.counts.statements >= STATEMENTS_MAX as u64 {
-                all.counts.shed += 1;
-                continue;
-            }
             all.counts.statements += 1;
             let subject = &claim.subject;
             let key = (subject.vendor.clone(), subject.name.clone());

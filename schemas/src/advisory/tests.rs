@@ -60,11 +60,10 @@ fn make(vendor: &str, model: &str) -> Make {
 }
 
 fn firmware(version: &str) -> Option<FirmwareVersion> {
-    Some(FirmwareVersion {
-        version: version.to_owned(),
-        source: VersionSource::Inventory,
-        at: None,
-    })
+    FirmwareVersion::of_inventory(Some(&Make {
+        firmware: Some(version.to_owned()),
+        ..Make::default()
+    }))
 }
 
 fn verdicts(

@@ -183,7 +183,7 @@ impl Board {
         };
         let make = station.make.as_deref();
         match self.0.advisor.load().as_ref() {
-            Some(shelf) => (shelf.0.of(&station.id, make), true),
+            Some(seat) => (seat.0.of(&station.id, make), true),
             None => (DeviceAdvisories::unasked(make), false),
         }
     }

@@ -17,7 +17,7 @@ use crate::blueprint::{Blueprint, Named};
 use crate::exit::{usage, words};
 use crate::live::message::Message;
 use crate::live::state::{self, State};
-use crate::{devices, wall};
+use crate::{advisories, devices, wall};
 
 /// Kind of the control input that changes inventory and profiles.
 const PLANT: &str = "plant";
@@ -301,9 +301,8 @@ impl Run<'_> {
         state::save(folder, &state)?;
         self.saved = through;
         self.log.release(through)?;
-        if let Some(advisor) = &self.core.advisor {
-            advisor.keep(folder, self.core.plant().inventory())?;
-        }
+        let inventory = self.core.plant().inventory();
+        advisories::keep(self.core.advisor.as_ref(), folder, inventory)?;
         devices::write(folder, self.core.plant(), &self.core.status()?)
     }
 }

@@ -239,6 +239,26 @@ proptest! {
     }
 }
 
+proptest! {
+    /// A document that is damaged anywhere is told of, or read; what it says is asked for.
+    #[test]
+    fn no_damage_to_a_document_breaks_it(at in 0_usize..2_200, cut in 0_usize..60, put in "\\PC{0,6}") {
+        let text = document("known_affected", "<V2.9.4");
+        let mut begin = at.min(text.len());
+        let mut end = (begin + cut).min(text.len());
+        while !text.is_char_boundary(begin) { begin -= 1; }
+        while !text.is_char_boundary(end) { end += 1; }
+        let damaged = format!("{}{put}{}", &text[..begin], &text[end..]);
+        let mut gathering = Gathering::default();
+        let problems = gathering.csaf("x.json", &damaged).err();
+        let counts = gathering.finish();
+        counts.of(Some(&make("Acme", "Press 100")), firmware("2.9.3"));
+        if let Some(problems) = problems {
+            prop_assert!(problems.as_slice().iter().all(|p| p.line >= 1 && p.column >= 1));
+        }
+    }
+}
+
 fn names_of(vendor: &str, text: &str) {
     let vendor = Vendor::read(vendor);
     let name = Name::read(text, &vendor);
