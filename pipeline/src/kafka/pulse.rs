@@ -104,7 +104,7 @@ impl Pulse {
     /// What is known of the firmware of devices is asked there from now on.
     pub fn advise(&self, advisor: Advisor) {
         if let Some(shown) = &self.shown {
-            shown.advise(advisor);
+            shown.board().advise(Arc::new(advisor));
         }
     }
 

@@ -2,7 +2,6 @@
 //! processes hold are not heard of here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use andon_console::{Board, Pulse as Beat};
@@ -11,7 +10,6 @@ use andon_schemas::time::EventTime;
 
 use super::group::Group;
 use super::measure::Measure;
-use crate::advisories::Advisor;
 use crate::intake::Tally;
 use crate::telling::{Counted, heard};
 use crate::wall;
@@ -58,11 +56,6 @@ impl Told {
     pub(super) fn change(&self, measure: &Measure) {
         let inventory = measure.plant.inventory();
         self.board.change(inventory, measure.blueprint.mode());
-    }
-
-    /// What is known of the firmware of devices is asked there from now on.
-    pub(super) fn advise(&self, advisor: Advisor) {
-        self.board.advise(Arc::new(advisor));
     }
 
     /// Takes what came out of the lanes since the last time.
