@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use andon_emit::siem::Status;
 use andon_engine::{Counts, Plant};
 use andon_lab::compare::Gist;
+use andon_schemas::advisory;
 use andon_schemas::grade::Grade;
 use andon_schemas::reject::RejectReason;
 use andon_schemas::time::EventTime;
@@ -105,6 +106,9 @@ pub struct Summary {
     /// How the outlets to SIEMs stand; left out if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub siem: Vec<Status>,
+    /// How much was read of advisories; left out if none were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advisories: Option<advisory::Counts>,
 }
 
 /// What a summary is made from.
@@ -168,6 +172,7 @@ impl Summary {
             detection: None,
             comparison: None,
             siem: Vec::new(),
+            advisories: None,
         }
     }
 }

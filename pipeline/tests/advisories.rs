@@ -248,6 +248,14 @@ fn a_device_of_a_run_is_shown_with_the_vulnerabilities_of_what_it_attested() {
     let again = shown_when(&http, |shown| cves(shown).len() == 2);
     assert_eq!(cves(&again), ["CVE-2025-0003", "CVE-2025-0002"]);
     assert!(run.terminate().success());
+    let summary: Value =
+        serde_json::from_slice(&plant::read(&works.path("data"), "summary.json")).unwrap();
+    let counts = &summary["advisories"];
+    assert_eq!(
+        (&counts["files"], &counts["faulty"]),
+        (&3.into(), &1.into()),
+        "{counts}"
+    );
 
     // What was attested is known to the next run, and to whoever asks its data folder.
     let (mut run, _, http) = start(&works);

@@ -157,7 +157,8 @@ fn an_incident_is_told_and_handed_over_with_the_records_that_prove_it() {
         ("report.md", "known vulnerabilities of"),
     ] {
         let report = fs::read_to_string(out.join(file)).unwrap();
-        let words = "3 affect it, the worst CVE-2025-0001 (CVSS 9.8 of 10); of 1 it cannot be told";
+        let words =
+            "affected by 3, the worst CVE-2025-0001 (CVSS 9.8 of 10); of 1 it cannot be told";
         assert!(report.contains(known) && report.contains(words), "{report}");
         assert!(!report.contains("elsewhere"), "{report}");
     }

@@ -90,6 +90,11 @@ impl Advisor {
         }
     }
 
+    /// How much was read.
+    pub fn counts(&self) -> advisory::Counts {
+        self.advisories().counts()
+    }
+
     fn advisories(&self) -> Arc<Advisories> {
         let held = self.0.advisories.read();
         held.unwrap_or_else(PoisonError::into_inner).clone()

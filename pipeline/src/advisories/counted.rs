@@ -57,7 +57,7 @@ impl Counted {
 
     /// In words, for people.
     pub fn words(&self) -> String {
-        let mut words = format!("{} affect it", self.affected);
+        let mut words = format!("affected by {}", self.affected);
         if let Some(worst) = &self.worst {
             let score = worst
                 .cvss

@@ -182,7 +182,7 @@ fn how_much_is_known_is_kept_for_those_who_only_have_the_folder() {
     assert_eq!(kept.len(), 1);
     assert_eq!(
         words,
-        "firmware 1.9: 1 affect it, the worst CVE-1 (CVSS 8.0 of 10); of 1 it cannot be told"
+        "firmware 1.9: affected by 1, the worst CVE-1 (CVSS 8.0 of 10); of 1 it cannot be told"
     );
     // What an earlier run kept is not of now for one without advisories.
     keep(None, folder.path(), &inventory).unwrap();

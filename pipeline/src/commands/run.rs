@@ -357,6 +357,7 @@ impl Run<'_> {
         self.core.results.siem.close();
         let mut summary = self.summary(began)?;
         summary.siem = self.core.results.siem.status();
+        summary.advisories = self.core.advisor.as_ref().map(Advisor::counts);
         self.core.finish()?;
         self.core.close_outlet();
         self.core.hush(runtime);

@@ -121,7 +121,8 @@ fn go_on(
         leave(running, runtime);
         return Err(error);
     }
-    let summary = running.copy.summary(&running.group.lanes)?;
+    let mut summary = running.copy.summary(&running.group.lanes)?;
+    summary.advisories = running.group.advisor.as_ref().map(Advisor::counts);
     write_json(&config.data.join("summary.json"), &summary)?;
     let inventory = running.copy.measure.plant.inventory();
     advisories::keep(running.group.advisor.as_ref(), &config.data, inventory)?;
