@@ -207,7 +207,9 @@ fn about(vulnerability: &Vulnerability, head: &Head) -> About {
         ("", _) => id,
         (cve, _) => cve,
     };
-    let title = match (&*vulnerability.title, &vulnerability.cwe) {
+    // The id again says nothing.
+    let title = Some(&*vulnerability.title).filter(|title| *title != cve);
+    let title = match (title.unwrap_or_default(), &vulnerability.cwe) {
         ("", Some(cwe)) if !cwe.name.is_empty() => format!("{} ({})", head.title, cwe.name),
         ("", _) => head.title.clone(),
         (title, _) => title.to_owned(),

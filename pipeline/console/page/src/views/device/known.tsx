@@ -2,6 +2,9 @@ import { clock } from "../../state/session";
 import type { Device, FirmwareVersion, KnownVulnerability } from "../../wire";
 import { plural } from "../../words/names";
 
+/** The others are there when asked for. */
+const SHOWN = 5;
+
 /** What advisories say of the firmware of a device; nothing where none were given. It is context: no
  * verdict and no risk rests on it. */
 export function Known({ device }: { device: Device }) {
@@ -14,15 +17,26 @@ export function Known({ device }: { device: Device }) {
       <p class="quiet">
         {makeText(device)}, {firmwareText(firmware)}. {countText(device)}
       </p>
-      {all > 0 && (
-        <ol class="findings">
-          {advisories.map((known) => (
-            <Item key={known.cve} known={known} />
-          ))}
-        </ol>
+      <List known={advisories.slice(0, SHOWN)} />
+      {advisories.length > SHOWN && (
+        <details>
+          <summary>{advisories.length - SHOWN} more, the worst first</summary>
+          <List known={advisories.slice(SHOWN)} />
+          {all > advisories.length && <p class="quiet">Only the worst {advisories.length} of {all} are told.</p>}
+        </details>
       )}
-      {all > advisories.length && <p class="quiet">The worst {advisories.length} are shown.</p>}
     </section>
+  );
+}
+
+function List({ known }: { known: readonly KnownVulnerability[] }) {
+  if (known.length === 0) return null;
+  return (
+    <ol class="findings">
+      {known.map((one) => (
+        <Item key={one.cve} known={one} />
+      ))}
+    </ol>
   );
 }
 
