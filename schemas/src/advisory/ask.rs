@@ -101,11 +101,7 @@ impl<'a> Asked<'a> {
         if !self.vendor.is(&product.vendor) {
             return Fit::No;
         }
-        let pairs = self
-            .models
-            .iter()
-            .flat_map(|model| product.names.iter().map(|name| model.fit(name)));
-        pairs.max().unwrap_or(Fit::No)
+        product.names.fit(&self.models)
     }
 }
 

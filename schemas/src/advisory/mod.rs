@@ -89,7 +89,7 @@ struct Advisory {
 #[derive(Debug)]
 struct Product {
     vendor: Vendor,
-    names: Vec<Name>,
+    names: product::Names,
     claims: Vec<Claim>,
 }
 
@@ -225,7 +225,7 @@ impl Advisories {
         if let (Some(key), Ok(at)) = (vendor.key(), u32::try_from(place)) {
             self.vendors.entry(key.to_owned()).or_default().push(at);
         }
-        let names = product::names_in(&subject.name, &vendor);
+        let names = product::Names::of(&subject.name, &vendor);
         self.products.push(Product {
             vendor,
             names,
@@ -238,16 +238,9 @@ impl Advisories {
 impl Product {
     /// Other names by which it goes.
     fn learn(&mut self, subject: &Subject) {
-        let others = subject
-            .others
-            .iter()
-            .map(|name| Name::read(name, &self.vendor));
-        let numbers = subject.numbers.iter().map(|number| Name::number(number));
-        let fresh: Vec<Name> = others
-            .chain(numbers)
-            .filter(|name| !self.names.contains(name))
-            .collect();
-        self.names.extend(fresh);
+        let others = subject.others.iter();
+        let others = others.map(|name| Name::read(name, &self.vendor));
+        self.names.learn(others, &subject.numbers);
     }
 }
 

@@ -174,6 +174,16 @@ impl Name {
         }
     }
 
+    /// Whether both are numbers of one system that order different models.
+    fn is_other(&self, number: &Self) -> bool {
+        let (ours, theirs) = (self.joined(), number.joined());
+        let begins = |text: &str| text.get(..4).map(str::to_owned);
+        number.pattern.is_none()
+            && ours.len() == theirs.len()
+            && ours != theirs
+            && begins(&ours).is_some_and(|begin| Some(begin) == begins(&theirs))
+    }
+
     /// Whether some of its words in a row, joined, are this: `true` if they stand apart from the
     /// others.
     fn holds(&self, joined: &str) -> Option<bool> {
@@ -218,23 +228,85 @@ fn matches(pattern: &[char], text: &[char]) -> bool {
     pattern[at..].iter().all(|c| *c == '*')
 }
 
-/// The names that one text gives: the whole, the part before what stands in brackets, and what in
+/// The names that one text gives: the whole, and the part before what stands in brackets; and what in
 /// brackets is a number that orders a model.
-pub(super) fn names_in(text: &str, vendor: &Vendor) -> Vec<Name> {
+pub(super) fn names_in(text: &str, vendor: &Vendor) -> (Vec<Name>, Vec<Name>) {
     let mut names = vec![Name::read(text, vendor)];
-    let Some((before, rest)) = text.split_once('(') else {
-        return names;
-    };
-    names.push(Name::read(before, vendor));
-    for inner in rest.split('(') {
-        let inner = inner.split(')').next().unwrap_or_default().trim();
-        let is_number = inner.len() >= 6
-            && !inner.contains(' ')
-            && inner.bytes().any(|byte| byte.is_ascii_digit());
-        if is_number {
-            names.push(Name::number(inner));
+    let mut numbers = Vec::new();
+    if let Some((before, rest)) = text.split_once('(') {
+        names.push(Name::read(before, vendor));
+        for inner in rest.split('(') {
+            let inner = inner.split(')').next().unwrap_or_default().trim();
+            let is_number = inner.len() >= 6
+                && !inner.contains(' ')
+                && inner.bytes().any(|byte| byte.is_ascii_digit());
+            if is_number {
+                numbers.push(Name::number(inner));
+            }
         }
     }
     names.retain(|name| !name.words.is_empty());
-    names
+    numbers.retain(|number| !number.words.is_empty());
+    (names, numbers)
+}
+
+/// The names of a product.
+#[derive(Debug)]
+pub(super) struct Names {
+    names: Vec<Name>,
+    /// Numbers that order it, wherever they are from.
+    numbers: Vec<Name>,
+    /// Its very name has a number: a device that has only the rest of it may be a variant of another
+    /// number.
+    is_numbered: bool,
+}
+
+impl Names {
+    pub(super) fn of(text: &str, vendor: &Vendor) -> Self {
+        let (names, numbers) = names_in(text, vendor);
+        Self {
+            is_numbered: !numbers.is_empty(),
+            names,
+            numbers,
+        }
+    }
+
+    /// Other names and numbers by which it goes.
+    pub(super) fn learn(&mut self, names: impl Iterator<Item = Name>, numbers: &[String]) {
+        for name in names {
+            if !self.names.contains(&name) {
+                self.names.push(name);
+            }
+        }
+        for number in numbers {
+            let number = Name::number(number);
+            if !number.words.is_empty() && !self.numbers.contains(&number) {
+                self.numbers.push(number);
+            }
+        }
+    }
+
+    /// How well a device of these models fits.
+    pub(super) fn fit(&self, models: &[Name]) -> Fit {
+        let best = |names: &[Name]| {
+            let pairs = models
+                .iter()
+                .flat_map(|model| names.iter().map(|name| model.fit(name)));
+            pairs.max().unwrap_or(Fit::No)
+        };
+        let by_number = best(&self.numbers);
+        if by_number == Fit::Is {
+            return Fit::Is;
+        }
+        let by_name = best(&self.names);
+        if !self.is_numbered || by_name < Fit::Is {
+            return by_name.max(by_number);
+        }
+        let is_other = |number: &Name| models.iter().any(|model| model.is_other(number));
+        if self.numbers.iter().all(is_other) {
+            Fit::No
+        } else {
+            Fit::Maybe
+        }
+    }
 }

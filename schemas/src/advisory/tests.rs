@@ -22,7 +22,7 @@ const DOCUMENT: &str = r#"{
     }
   },
   "product_tree": { "branches": [ { "category": "vendor", "name": "Acme GmbH", "branches": [
-    { "category": "product_name", "name": "Press 100 (AC-100-2)", "branches": [
+    { "category": "product_name", "name": "Press 100", "branches": [
       { "category": "product_version_range", "name": "%RANGE%",
         "product": { "name": "Press 100 %RANGE%", "product_id": "P1",
           "product_identification_helper": { "model_numbers": ["7AC100-*-0A"] } } },

@@ -1,6 +1,6 @@
 //! Which device is which product.
 
-use super::super::product::names_in;
+use super::super::product::Names;
 use super::*;
 
 fn fit(vendor: &str, model: &str, of: &str, product: &str) -> Fit {
@@ -8,9 +8,7 @@ fn fit(vendor: &str, model: &str, of: &str, product: &str) -> Fit {
     if !ours.is(&theirs) {
         return Fit::No;
     }
-    let model = Name::read(model, &ours);
-    let names = names_in(product, &theirs);
-    names.iter().map(|name| model.fit(name)).max().unwrap()
+    Names::of(product, &theirs).fit(&[Name::read(model, &ours)])
 }
 
 #[test]
@@ -93,7 +91,26 @@ fn order_numbers_may_have_wildcards() {
     let affected = [("CVE-2025-0001".to_owned(), Affected::Affected)];
     assert_eq!(verdicts(&all, "7AC100-1BX-0A", None), affected);
     assert_eq!(verdicts(&all, "7AC100-1BX-0B", None), []);
-    assert_eq!(verdicts(&all, "AC-100-2", None), affected);
+}
+
+#[test]
+fn a_product_of_one_number_is_not_one_of_another() {
+    let name = "CPU 1511-1 PN (6ES7511-1AK00-0AB0)";
+    let vendor = Vendor::read("Siemens");
+    let fit = |models: &[&str]| {
+        let models: Vec<Name> = models
+            .iter()
+            .map(|model| Name::read(model, &vendor))
+            .collect();
+        Names::of(name, &vendor).fit(&models)
+    };
+    assert_eq!(fit(&["CPU 1511-1 PN", "6ES7511-1AK00-0AB0"]), Fit::Is);
+    assert_eq!(fit(&["6es7511 1ak00 0ab0"]), Fit::Is);
+    // Nobody said which variant it is.
+    assert_eq!(fit(&["CPU 1511-1 PN"]), Fit::Maybe);
+    assert_eq!(fit(&["CPU 1511-1 PN", "6ES7511-1AK02-0AB0"]), Fit::No);
+    // Another number says nothing of this one.
+    assert_eq!(fit(&["CPU 1511-1 PN", "SC-45/7"]), Fit::Maybe);
 }
 
 #[test]

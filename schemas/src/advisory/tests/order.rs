@@ -261,8 +261,5 @@ proptest! {
 
 fn names_of(vendor: &str, text: &str) {
     let vendor = Vendor::read(vendor);
-    let name = Name::read(text, &vendor);
-    for other in product::names_in(text, &vendor) {
-        name.fit(&other);
-    }
+    product::Names::of(text, &vendor).fit(&[Name::read(text, &vendor)]);
 }
