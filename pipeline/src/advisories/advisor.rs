@@ -101,8 +101,8 @@ impl Advisor {
     }
 
     /// Takes note of what a device attests.
-    pub fn see(&self, record: &Record, inventory: &Inventory) {
-        if self.0.attested.see(record, inventory) {
+    pub fn see(&self, device: &DeviceId, record: &Record, inventory: &Inventory) {
+        if self.0.attested.see(device, record, inventory) {
             self.0.is_stale.store(true, Ordering::Relaxed);
         }
     }

@@ -61,13 +61,11 @@ impl Attested {
         write_json(&folder.join(FILE), &kept)
     }
 
-    /// Takes note of a record, if it attests something, and if whoever sent it may speak for the
+    /// Takes note of a record about a device, if it attests something, and if whoever sent it may speak for the
     /// device. Of what is told twice the newest counts, so that it may be told again. Says whether
     /// the device runs something else now.
-    pub fn see(&self, record: &Record, inventory: &Inventory) -> bool {
-        let (RecordBody::Single(Body::Attestation(attestation)), Some(device)) =
-            (&record.body, &record.device)
-        else {
+    pub fn see(&self, device: &DeviceId, record: &Record, inventory: &Inventory) -> bool {
+        let RecordBody::Single(Body::Attestation(attestation)) = &record.body else {
             return false;
         };
         let listed = inventory.device(device.as_str());

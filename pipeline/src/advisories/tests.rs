@@ -78,7 +78,11 @@ fn attest(attested: &Attested, device: &str, sender: &str, time: &str, version: 
         ..DecodeOptions::default()
     };
     let record = decode(line.as_bytes(), options).unwrap();
-    let _is_new = attested.see(&record, &builtin::inventory().unwrap());
+    let _is_new = attested.see(
+        record.device.as_ref().unwrap(),
+        &record,
+        &builtin::inventory().unwrap(),
+    );
 }
 
 #[test]

@@ -164,8 +164,8 @@ impl Core {
         if self.intake.tally().observed > observed {
             let newest = self.intake.feed().newest();
             self.evidence.see(&record, source, newest);
-            if let Some(advisor) = &self.advisor {
-                advisor.see(&record, self.intake.plant().inventory());
+            if let (Some(advisor), Some(device)) = (&self.advisor, &record.device) {
+                advisor.see(device, &record, self.intake.plant().inventory());
             }
         }
         if self.intake.feed().newest() > newest {

@@ -253,7 +253,7 @@ pub(super) fn names_in(text: &str, vendor: &Vendor) -> (Vec<Name>, Vec<Name>) {
 /// The names of a product.
 #[derive(Debug)]
 pub(super) struct Names {
-    names: Vec<Name>,
+    whole: Vec<Name>,
     /// Numbers that order it, wherever they are from.
     numbers: Vec<Name>,
     /// Its very name has a number: a device that has only the rest of it may be a variant of another
@@ -266,7 +266,7 @@ impl Names {
         let (names, numbers) = names_in(text, vendor);
         Self {
             is_numbered: !numbers.is_empty(),
-            names,
+            whole: names,
             numbers,
         }
     }
@@ -274,8 +274,8 @@ impl Names {
     /// Other names and numbers by which it goes.
     pub(super) fn learn(&mut self, names: impl Iterator<Item = Name>, numbers: &[String]) {
         for name in names {
-            if !self.names.contains(&name) {
-                self.names.push(name);
+            if !self.whole.contains(&name) {
+                self.whole.push(name);
             }
         }
         for number in numbers {
@@ -298,7 +298,7 @@ impl Names {
         if by_number == Fit::Is {
             return Fit::Is;
         }
-        let by_name = best(&self.names);
+        let by_name = best(&self.whole);
         if !self.is_numbered || by_name < Fit::Is {
             return by_name.max(by_number);
         }

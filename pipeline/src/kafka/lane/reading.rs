@@ -106,7 +106,8 @@ impl Lane {
         if let Some(advisor) = &self.advisor
             && self.intake.tally().observed > observed
         {
-            advisor.see(&record, self.intake.plant().inventory());
+            let device = record.device.as_ref().unwrap_or(addressee.id());
+            advisor.see(device, &record, self.intake.plant().inventory());
         }
         if self.intake.feed().newest() > newest {
             self.newest_came = Some((at.min(received_at), came));
