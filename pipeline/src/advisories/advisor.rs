@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread;
 
 use andon_schemas::advisory::{self, Advisories, DeviceAdvisories, FirmwareVersion};
 use andon_schemas::identity::DeviceId;
@@ -27,6 +28,7 @@ struct Shared {
     paths: Vec<PathBuf>,
     advisories: RwLock<Arc<Advisories>>,
     attested: Attested,
+    reading: Mutex<()>,
     /// What is kept in the data folder is not of now.
     is_stale: AtomicBool,
 }
@@ -40,19 +42,17 @@ impl Advisor {
         if paths.is_empty() {
             return Ok(None);
         }
-        let advisories = told(gather(paths)?);
-        Ok(Some(Self::of(
-            paths.to_vec(),
-            advisories,
-            Attested::default(),
-        )))
+        let advisories = Arc::new(told(gather(paths)?));
+        let attested = Attested::default();
+        Ok(Some(Self::of(paths.to_vec(), advisories, attested)))
     }
 
-    fn of(paths: Vec<PathBuf>, advisories: Advisories, attested: Attested) -> Self {
+    fn of(paths: Vec<PathBuf>, advisories: Arc<Advisories>, attested: Attested) -> Self {
         Self(Arc::new(Shared {
             paths,
-            advisories: RwLock::new(Arc::new(advisories)),
+            advisories: RwLock::new(advisories),
             attested,
+            reading: Mutex::default(),
             is_stale: AtomicBool::new(true),
         }))
     }
@@ -65,18 +65,13 @@ impl Advisor {
             tracing::warn!("what devices attested begins anew: {}", words(&error));
             Attested::default()
         });
-        let advisories = self.advisories();
-        Self(Arc::new(Shared {
-            paths: self.0.paths.clone(),
-            advisories: RwLock::new(advisories),
-            attested,
-            is_stale: AtomicBool::new(true),
-        }))
+        Self::of(self.0.paths.clone(), self.advisories(), attested)
     }
 
     /// Reads the files again, as the inventory is. If they are not there, the former ones stay.
     pub fn reload(&self) {
-        self.0.is_stale.store(true, Ordering::Relaxed);
+        // Whoever reads last has read the newest.
+        let _one_by_one = self.0.reading.lock();
         match gather(&self.0.paths) {
             Ok(gathered) => {
                 let advisories = Arc::new(told(gathered));
@@ -87,6 +82,19 @@ impl Advisor {
                 "advisories cannot be read, the former ones stay: {}",
                 words(&error)
             ),
+        }
+        self.0.is_stale.store(true, Ordering::Relaxed);
+    }
+
+    /// The same on a thread of its own: thousands of files take seconds, and rows do not wait for
+    /// them.
+    pub fn reload_aside(&self) {
+        let advisor = self.clone();
+        let begun = thread::Builder::new()
+            .name("advisories".to_owned())
+            .spawn(move || advisor.reload());
+        if let Err(error) = begun {
+            tracing::error!("advisories cannot be read, the former ones stay: {error}");
         }
     }
 

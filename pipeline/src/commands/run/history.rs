@@ -238,7 +238,7 @@ impl Run<'_> {
     pub(super) fn reload(&mut self) -> anyhow::Result<()> {
         let config = self.config;
         if let Some(advisor) = &self.core.advisor {
-            advisor.reload();
+            advisor.reload_aside();
         }
         let read = Blueprint::read(&config.plant, config.mode).and_then(|blueprint| {
             check_site(&config.data, self.core.plant(), &*blueprint.compile()?)?;
