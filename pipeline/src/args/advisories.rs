@@ -7,7 +7,8 @@ use clap::{Args, Subcommand};
 /// `andon advisories`.
 #[derive(Debug, Subcommand)]
 pub enum AdvisoriesCommand {
-    /// Say which devices have known vulnerabilities by the firmware they run, the worst first.
+    /// Say which devices have known vulnerabilities by the firmware they run, the worst first. Exits
+    /// with 1 if something is wrong in a file; what is right is used.
     Check(CheckArgs),
 }
 
