@@ -263,5 +263,6 @@ fn device(id: &str, address: &str, function: Function, names: &[&str], roles: &[
         gateway: None,
         serves: Vec::new(),
         watches: Vec::new(),
+        make: None,
     }
 }

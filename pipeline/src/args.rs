@@ -1,6 +1,7 @@
 //! The command line as it is written; what it means is decided by the commands.
 
 mod act;
+mod advisories;
 mod capture;
 mod cluster;
 mod demo;
@@ -31,6 +32,7 @@ pub use act::{
     ActCommand, AskedArgs, DecideArgs, ListArgs, QuarantineArgs, ReleaseArgs, ShowArgs,
     SuppressArgs,
 };
+pub use advisories::{AdvisoriesCommand, CheckArgs};
 pub use capture::{CaptureCommand, ConvertArgs};
 pub use cluster::{ClusterCommand, ExecutorArgs, SchedulerArgs};
 pub use demo::DemoArgs;
@@ -121,6 +123,9 @@ pub enum Command {
     /// Decide requests by policy and risk.
     #[command(subcommand)]
     Pdp(PdpCommand),
+    /// Known vulnerabilities of what the devices run.
+    #[command(subcommand)]
+    Advisories(AdvisoriesCommand),
     /// Work on profiles.
     #[command(subcommand)]
     Profile(ProfileCommand),
@@ -165,6 +170,10 @@ pub struct RunArgs {
     /// What to measure against.
     #[command(flatten)]
     pub plant: PlantArgs,
+    /// Advisories of known vulnerabilities, shown with the devices: a file or a folder, CSAF 2.0 or
+    /// CSV. May be repeated [default: none].
+    #[arg(long, value_name = "PATH")]
+    pub advisories: Vec<PathBuf>,
     /// A broker to read from, `mqtt://host:port`, or an address to listen on, `host:port`.
     #[arg(long, value_name = "ADDR")]
     pub mqtt: Option<String>,

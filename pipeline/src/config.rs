@@ -24,9 +24,10 @@
 //! password_sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 //! ```
 //!
-//! For `[[siem]]` see [`crate::siem::settings`], for `[[notify]]` [`crate::notify::settings`], for `[opa]` [`crate::opa::settings`], for `[pdp]`
-//! [`crate::pdp::settings`], for `[ssf]` [`crate::ssf::settings`]; who may ask over HTTP is said in a section
-//! `[access]`: see [`crate::access`]. With a section `[kafka]` the run reads from Kafka instead: see
+//! For `[advisories]` see [`crate::advisories`], for `[[siem]]` [`crate::siem::settings`], for `[[notify]]`
+//! [`crate::notify::settings`], for `[opa]` [`crate::opa::settings`], for `[pdp]`
+//! [`crate::pdp::settings`], for `[ssf]` [`crate::ssf::settings`]; who may ask over HTTP is said in a
+//! section `[access]`: see [`crate::access`]. With a section `[kafka]` the run reads from Kafka instead: see
 //! [`crate::kafka::settings`].
 
 #[cfg(test)]
@@ -45,7 +46,7 @@ use crate::args::{PlantArgs, RunArgs, check_shards};
 use crate::exit::usage;
 use crate::kafka::settings::{Section, Settings};
 use crate::telling::{Setup, decisions};
-use crate::{notify, opa, pdp, siem, ssf};
+use crate::{advisories, notify, opa, pdp, siem, ssf};
 
 /// Where the embedded endpoint listens without a configuration.
 const LISTEN: &str = "127.0.0.1:1883";
@@ -68,6 +69,8 @@ pub struct Config {
     pub plant: PlantArgs,
     /// Profiles that the same traffic is measured against beside.
     pub shadow: Option<PathBuf>,
+    /// Advisories of known vulnerabilities.
+    pub advisories: Vec<PathBuf>,
     /// Threads of the engine.
     pub shards: usize,
     /// Where messages come from.
@@ -122,6 +125,7 @@ pub(crate) struct File {
     shards: Option<usize>,
     http: Option<String>,
     access: access::Section,
+    advisories: advisories::Section,
     mqtt: MqttFile,
     kafka: Section,
     pub(crate) siem: Vec<siem::settings::Section>,
@@ -153,6 +157,25 @@ struct PrincipalFile {
     serves: Vec<String>,
 }
 
+/// What is measured against; the command line wins over the file.
+fn plant(
+    args: &RunArgs,
+    inventory: Option<PathBuf>,
+    profiles: Option<PathBuf>,
+    indicators: Vec<PathBuf>,
+) -> PlantArgs {
+    let told = &args.plant;
+    PlantArgs {
+        inventory: told.inventory.clone().or(inventory),
+        profiles: told.profiles.clone().or(profiles),
+        indicators: if told.indicators.is_empty() {
+            indicators
+        } else {
+            told.indicators.clone()
+        },
+    }
+}
+
 impl Config {
     /// Reads the file, if there is one; the command line wins over it.
     ///
@@ -179,27 +202,25 @@ impl Config {
             .map(check_shards)
             .transpose()
             .map_err(|e| usage(anyhow!("shards: {e}")))?;
-        let plant = PlantArgs {
-            inventory: args.plant.inventory.clone().or(file.inventory),
-            profiles: args.plant.profiles.clone().or(file.profiles),
-            indicators: if args.plant.indicators.is_empty() {
-                file.indicators
-            } else {
-                args.plant.indicators.clone()
-            },
+        let plant = plant(args, file.inventory, file.profiles, file.indicators);
+        let advisories = if args.advisories.is_empty() {
+            file.advisories.path.into_iter().collect()
+        } else {
+            args.advisories.clone()
         };
         let kafka = file.kafka.check(args.kafka.as_deref()).map_err(usage)?;
         let shadow = args.shadow.clone().or(file.shadow);
-        if kafka.is_some() && shadow.is_some() {
-            return Err(usage(anyhow!(NO_SHADOW_ON_KAFKA)));
-        }
         let siem = siem::check(&file.siem).map_err(usage)?;
-        if kafka.is_some() && !siem.is_empty() {
-            return Err(usage(anyhow!(siem::NOT_ON_KAFKA)));
-        }
         let notify = notify::check(&file.notify).map_err(usage)?;
-        if kafka.is_some() && !notify.is_empty() {
-            return Err(usage(anyhow!(notify::NOT_ON_KAFKA)));
+        if kafka.is_some() {
+            let only_without = [
+                (shadow.is_some(), NO_SHADOW_ON_KAFKA),
+                (!siem.is_empty(), siem::NOT_ON_KAFKA),
+                (!notify.is_empty(), notify::NOT_ON_KAFKA),
+            ];
+            if let Some((_, why)) = only_without.iter().find(|(is_asked_for, _)| *is_asked_for) {
+                return Err(usage(anyhow!(*why)));
+            }
         }
         let data = args.data.clone().or(file.data);
         let data = data.unwrap_or_else(|| PathBuf::from(DATA));
@@ -218,6 +239,7 @@ impl Config {
             data,
             plant,
             shadow,
+            advisories,
             shards: args.shards.or(shards).unwrap_or(1),
             mqtt: source(args.mqtt.as_deref(), &file.mqtt)?,
             principals,

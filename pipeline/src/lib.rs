@@ -2,6 +2,7 @@
 //! anything lies in the crates below.
 
 pub mod access;
+pub mod advisories;
 pub mod alerts;
 pub mod args;
 pub mod aside;

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     let stdout = io::stdout();
     let mut out = io::BufWriter::new(stdout.lock());
     let result = match &cli.command {
+        Command::Advisories(command) => commands::advisories::run(command, cli.output, &mut out),
         Command::Backtest(args) => commands::backtest::run(args, cli.output, &mut out),
         Command::Capture(command) => commands::capture::run(command, cli.output, &mut out),
         Command::Learn(args) => commands::learn::run(args, cli.output, &mut out),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use andon_emit::outlet::Status;
 use andon_engine::{Counts, Plant};
 use andon_lab::compare::Gist;
+use andon_schemas::advisory;
 use andon_schemas::grade::Grade;
 use andon_schemas::reject::RejectReason;
 use andon_schemas::time::EventTime;
@@ -108,6 +109,9 @@ pub struct Summary {
     /// How the outlets for notices stand; left out if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<Status>,
+    /// How much was read of advisories; left out if none were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advisories: Option<advisory::Counts>,
 }
 
 /// What a summary is made from.
@@ -172,6 +176,7 @@ impl Summary {
             comparison: None,
             siem: Vec::new(),
             notify: Vec::new(),
+            advisories: None,
         }
     }
 }

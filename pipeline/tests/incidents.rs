@@ -141,9 +141,27 @@ fn an_incident_is_told_and_handed_over_with_the_records_that_prove_it() {
             .any(|reject| reject["reason"] == "far_future")
     );
 
+    // As a run keeps it that was given advisories.
+    let device = incident["verdicts"][0]["device_id"].as_str().unwrap();
+    let worst = r#"{"cve":"CVE-2025-0001","cvss":9.8}"#;
+    let counted = format!(
+        r#"{{"{device}":{{"firmware":"2.9","affected":3,"cannot_tell":1,"worst":{worst}}},
+        "elsewhere":{{"firmware":null,"affected":1,"cannot_tell":0,"worst":null}}}}"#
+    );
+    fs::write(ended.data().join("advisories.json"), counted).unwrap();
     let out = ended.exported();
     let (holds, said) = verified(&out);
     assert!(holds, "{said}");
+    for (file, known) in [
+        ("report.html", "<dt>Known vulnerabilities</dt>"),
+        ("report.md", "known vulnerabilities of"),
+    ] {
+        let report = fs::read_to_string(out.join(file)).unwrap();
+        let words =
+            "affected by 3, the worst CVE-2025-0001 (CVSS 9.8 of 10); of 1 it cannot be told";
+        assert!(report.contains(known) && report.contains(words), "{report}");
+        assert!(!report.contains("elsewhere"), "{report}");
+    }
     let stix: Value = serde_json::from_slice(&fs::read(out.join("stix.json")).unwrap()).unwrap();
     let kinds = stix["objects"].as_array().unwrap().iter();
     assert!(kinds.clone().any(|object| object["type"] == "sighting"));

@@ -6,6 +6,7 @@
 #![warn(clippy::disallowed_methods)]
 
 pub mod act;
+pub mod advisory;
 pub mod alert;
 pub mod audit;
 pub mod builtin;

@@ -202,3 +202,53 @@ fn what_is_enforced_where_is_read_and_written_and_changes_no_hash() {
         assert!(told.contains(hint), "{wrong}: {told}");
     }
 }
+
+#[test]
+fn who_made_a_device_is_said_for_it_or_for_its_type_and_is_no_part_of_the_hash() {
+    let without = read(SMALL).unwrap();
+    let text = format!(
+        "{SMALL}types:\n  - {{ type: agv, vendor: Acme GmbH, model: [Mover 7, AC-7], firmware: V1.2 }}\n"
+    )
+    .replace(
+        "names: agv-{8..11}.mfg.local\n",
+        "names: agv-{8..11}.mfg.local\n    firmware: 1.3-hf1\n",
+    )
+    .replace("id: gw, ", "id: gw, vendor: Other, model: Box 2, ");
+    let with = read(&text).unwrap();
+    assert_eq!(with.hash, without.hash);
+    let make = |inventory: &Inventory, id: &str| {
+        let make = inventory.device(id).unwrap().make.clone()?;
+        Some((
+            make.vendor.clone()?,
+            make.models.clone(),
+            make.firmware.clone(),
+        ))
+    };
+    let mover = ["Mover 7", "AC-7"].map(str::to_owned).to_vec();
+    let agv = ("Acme GmbH".to_owned(), mover, Some("1.3-hf1".to_owned()));
+    assert_eq!(make(&with, "agv-9"), Some(agv));
+    let gateway = ("Other".to_owned(), vec!["Box 2".to_owned()], None);
+    assert_eq!(make(&with, "gw"), Some(gateway));
+    assert_eq!(make(&with, "ntp"), None);
+    let back = read(&with.to_yaml()).unwrap();
+    for device in &with.devices {
+        let id = device.id.as_str();
+        assert_eq!(make(&back, id), make(&with, id), "{id}");
+    }
+    for (wrong, says) in [
+        ("{ type: agv, firmware: gold }", "`gold` is no version"),
+        ("{ type: agv, vendor: \"--\" }", "`--` is no vendor"),
+        ("{ type: agv, model: [\"*\"] }", "`*` is no model"),
+        ("{ type: agv, modl: x }", "Did you mean `model`?"),
+        ("{ vendor: x }", "type"),
+    ] {
+        let told = read(&format!("{SMALL}types:\n  - {wrong}\n")).unwrap_err();
+        assert!(told.contains(says), "{wrong}: {told}");
+    }
+    let twice = format!("{SMALL}types:\n  - {{ type: agv }}\n  - {{ type: agv }}\n");
+    assert!(
+        read(&twice)
+            .unwrap_err()
+            .contains("type `agv` is written twice")
+    );
+}

@@ -101,6 +101,15 @@ fn tell(story: &Story, clock: &PlantClock, out: &mut impl Write) -> anyhow::Resu
             text::count(rows)
         )?;
     }
+    for (device, counted) in &story.advisories {
+        let counted = counted.words();
+        writeln!(
+            out,
+            "known of      {}, {}",
+            printable(device.as_str()),
+            printable(&counted)
+        )?;
+    }
     writeln!(out)?;
     for moment in &story.timeline {
         let by = moment.by.as_deref();

@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub mod act;
+pub mod advisories;
 pub mod backtest;
 pub mod bridge;
 pub mod capture;

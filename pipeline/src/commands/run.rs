@@ -6,6 +6,7 @@
 
 mod history;
 mod next;
+mod opening;
 mod shadow;
 
 use std::io::Write;
@@ -13,16 +14,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use andon_emit::terminal::verdict_line;
-use andon_engine::Plant;
 use andon_ingest::delivery::Delivery;
 use andon_ingest::log::{Body, Log};
-use andon_schemas::command::Mode;
 use andon_schemas::verdict::Verdict;
 use anyhow::{Context as _, anyhow};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use crate::access::{self, Operator};
+use crate::access;
+use crate::advisories::Advisor;
 use crate::args::{Format, RunArgs};
 use crate::blueprint::{Blueprint, Named};
 use crate::config::Config;
@@ -30,19 +30,20 @@ use crate::exit::{Outcome, usage};
 use crate::live::acts::{Acts, Asked};
 use crate::live::core::Core;
 use crate::live::message::{Message, Read};
-use crate::live::source::{Source, proves_senders};
+use crate::live::source::Source;
 use crate::notify::Notify;
-use crate::results::{Results, write_json};
+use crate::results::write_json;
 use crate::siem::Siem;
 use crate::signals::Stop;
 use crate::summary::{Latency, Parts, Summary};
-use crate::telling::{Measured, Teller};
+use crate::telling::Teller;
 use crate::text;
 use crate::wall;
 use crate::{descriptors, kafka};
 
 use self::history::Past;
 use self::next::{Next, next};
+use self::opening::{audience, results};
 
 /// A bundle closes after this long, however few rows it holds.
 const BUNDLE_OPEN: Duration = Duration::from_micros(500);
@@ -65,6 +66,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
     }
     let blueprint = Blueprint::read(&config.plant, config.mode)?;
     let plant = blueprint.compile()?;
+    let advisor = Advisor::open(&config.advisories)?;
     let shadow = config.shadow.as_deref();
     let shadow = shadow.map(Named::profiles).transpose()?;
     let mut past = Past::of(&config.data, args.capture.is_some(), &plant)?;
@@ -105,6 +107,7 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         lines: Vec::new(),
     };
     run.core.keep_evidence(&config.data)?;
+    run.core.advisor = advisor.map(|advisor| advisor.going_on(&config.data));
     if let Some(path) = &args.capture {
         run.core.record_to(path)?;
     }
@@ -127,38 +130,6 @@ pub fn run(args: &RunArgs, format: Format, out: &mut impl Write) -> anyhow::Resu
         Some(cause) => Err(anyhow!("the broker was never reached: {cause}")),
         None => Ok(Outcome::Done),
     }
-}
-
-/// Where what comes of it goes.
-fn results(config: &Config, plant: &Plant) -> anyhow::Result<Results> {
-    let results = Results::go_on(&config.data)?;
-    if proves_senders(&config.mqtt) {
-        return Ok(results);
-    }
-    if config.mode == Mode::Enforce && !plant.inventory().enforcement.enforcers.is_empty() {
-        tracing::warn!(
-            "the inventory lists enforcers, and what they answer is not believed: say \
-             `trusted_topics = true` under [mqtt] if the broker's rules bind topics to identities"
-        );
-    }
-    Ok(results.unheard())
-}
-
-/// Gets ready whoever is told of the run, if anybody is, and the token of whoever is at the machine.
-fn audience(
-    config: &Config,
-    plant: &Plant,
-    blueprint: &Blueprint,
-    runtime: &Runtime,
-) -> anyhow::Result<(Option<Operator>, Option<Teller>)> {
-    let http = config.http.as_deref();
-    let operator = http.map(|_| Operator::of(&config.data)).transpose()?;
-    let mut access = config.access.clone();
-    access.access.operator = operator.as_ref().map(|operator| operator.token.clone());
-    let setup = config.setup(&access);
-    let wanted = setup.is_wanted();
-    let teller = wanted.then(|| Teller::open(&setup, Measured { plant, blueprint }, runtime));
-    Ok((operator, teller.transpose()?))
 }
 
 /// A live run.
@@ -356,6 +327,7 @@ impl Run<'_> {
         self.core.results.close_outlets();
         let mut summary = self.summary(began)?;
         (summary.siem, summary.notify) = self.core.results.outlets();
+        summary.advisories = self.core.advisor.as_ref().map(Advisor::counts);
         self.core.finish()?;
         self.core.close_outlet();
         self.core.hush(runtime);

@@ -51,6 +51,24 @@ fn the_command_line_wins_over_the_file() {
 }
 
 #[test]
+fn advisories_are_named_in_the_file_or_on_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("andon.toml");
+    std::fs::write(&path, "[advisories]\npath = \"csaf\"\n").unwrap();
+    assert_eq!(loaded(&path, &[]).advisories, [PathBuf::from("csaf")]);
+    let extra = ["--advisories", "a.json", "--advisories", "b.csv"];
+    assert_eq!(
+        loaded(&path, &extra).advisories,
+        ["a.json", "b.csv"].map(PathBuf::from)
+    );
+    let error = toml::from_str::<File>("[advisories]\npaths = \"csaf\"\n").unwrap_err();
+    assert!(
+        error.to_string().contains("unknown field `paths`"),
+        "{error}"
+    );
+}
+
+#[test]
 fn the_compose_stack_reads_from_kafka_what_its_bridge_takes_from_mosquitto() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docker/andon.toml");
     let config = loaded(Path::new(file), &[]);

@@ -56,6 +56,14 @@ fn write(out: &mut String, story: &Story, clock: &PlantClock) -> std::fmt::Resul
         let named = plain(&incident.destinations.join(", "));
         writeln!(out, "- destinations and attackers: {named}")?;
     }
+    for (device, counted) in &story.advisories {
+        let counted = plain(&counted.words());
+        writeln!(
+            out,
+            "- known vulnerabilities of {}: {counted}",
+            plain(device.as_str())
+        )?;
+    }
     if let Some(judged) = &incident.judged {
         writeln!(
             out,

@@ -75,6 +75,13 @@ fn facts(out: &mut String, story: &Story, clock: &PlantClock) -> std::fmt::Resul
     });
     let techniques: Vec<String> = techniques.collect();
     fact(out, "ATT&amp;CK for ICS", &techniques.join(", "))?;
+    for (device, counted) in &story.advisories {
+        fact(
+            out,
+            "Known vulnerabilities",
+            &format!("{device}, {}", counted.words()),
+        )?;
+    }
     if let Some(judged) = &incident.judged {
         let judgement = judged.judgement.as_str().replace('_', " ");
         let (by, note) = (&judged.by, &judged.note);

@@ -9,6 +9,7 @@ use andon_respond::device_view;
 use andon_schemas::act::{Ack, ActKind};
 use andon_schemas::audit::{AuditEntry, AuditEvent};
 use andon_schemas::evidence::Manifest;
+use andon_schemas::identity::DeviceId;
 use andon_schemas::incident::{Incident, IncidentState};
 use andon_schemas::order::Order;
 use andon_schemas::time::{EventTime, Span};
@@ -17,6 +18,7 @@ use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::advisories::counted::{self, Counted};
 use crate::evidence::{self, FOLDER};
 use crate::exit::usage;
 use crate::results::{AUDIT, INCIDENTS, VERDICTS};
@@ -55,6 +57,8 @@ pub struct Story {
     pub timeline: Vec<Moment>,
     /// Moments that were left out of the middle.
     pub left_out: usize,
+    /// How many vulnerabilities are known of the firmware of its devices, as of now.
+    pub advisories: BTreeMap<DeviceId, Counted>,
     /// What was kept of the records.
     pub evidence: Option<Manifest>,
 }
@@ -141,12 +145,15 @@ impl Story {
         if left_out > 0 {
             timeline.drain(MOMENTS_MAX / 2..MOMENTS_MAX / 2 + left_out);
         }
+        let mut advisories = counted::read(data)?;
+        advisories.retain(|device, _| devices.contains(device.as_str()));
         let folder = data.join(FOLDER).join(&incident.incident_id);
         Ok(Self {
             verdicts: in_order(&incident, verdicts),
             commands: commands.into_values().collect(),
             timeline,
             left_out,
+            advisories,
             evidence: evidence::manifest(&folder)?,
             incident,
         })

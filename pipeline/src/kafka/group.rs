@@ -18,6 +18,7 @@ use super::restore::Restorer;
 use super::settings::Settings;
 use super::sink::Sink;
 use super::snapshot::Snapshot;
+use crate::advisories::Advisor;
 
 /// Most records that wait to be committed.
 const WAITING_MAX: usize = 100_000;
@@ -58,6 +59,8 @@ pub struct Group {
     run: u64,
     /// The lanes we hold, by partition.
     pub lanes: BTreeMap<i32, Lane>,
+    /// Knows what devices run, for people.
+    pub advisor: Option<Advisor>,
     restoring: Vec<Restoring<Vec<Lane>>>,
     /// Fetching is paused until what waits is committed.
     paused: bool,
@@ -87,6 +90,7 @@ impl Group {
             settings,
             run,
             lanes: BTreeMap::new(),
+            advisor: None,
             restoring: Vec::new(),
             paused: false,
             last_epoch: Instant::now(),
@@ -213,8 +217,10 @@ impl Group {
             tracing::info!(lanes = lanes.len(), ?took, "kafka: restored");
             self.events.push(Event::Restored(took));
             let from: Vec<_> = lanes.iter().map(|l| (l.partition(), l.next())).collect();
-            self.lanes
-                .extend(lanes.into_iter().map(|lane| (lane.partition(), lane)));
+            for mut lane in lanes {
+                lane.advisor.clone_from(&self.advisor);
+                self.lanes.insert(lane.partition(), lane);
+            }
             self.reader.go(&from, self.paused)?;
         }
         Ok(())

@@ -21,6 +21,7 @@ use super::journal::{EpochRecord, Journal};
 use super::measure::Measure;
 use super::names::Names;
 use super::snapshot::{Snapshot, Sum};
+use crate::advisories::Advisor;
 use crate::intake::{Intake, Tally};
 
 /// Whether what a lane does is new.
@@ -72,6 +73,8 @@ pub struct Lane {
     waiting_since: Option<Instant>,
     newest_came: Option<(EventTime, Instant)>,
     journal: Journal,
+    /// Knows what devices run, for people.
+    pub(super) advisor: Option<Advisor>,
 }
 
 impl Lane {
@@ -103,6 +106,7 @@ impl Lane {
             waiting_since: None,
             newest_came: None,
             journal: Journal::new(names.state.clone(), partition),
+            advisor: None,
         }
     }
 

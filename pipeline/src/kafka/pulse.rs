@@ -1,6 +1,7 @@
 //! How a run on Kafka is doing, for whoever asks over HTTP.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use andon_console::{Board, Health, Metrics, Running, TransactionResult};
@@ -14,6 +15,7 @@ use super::group::{Done, Group};
 use super::lane::Lane;
 use super::measure::Measure;
 use super::told::Told;
+use crate::advisories::Advisor;
 use crate::intake::Tally;
 use crate::telling::{self, Audience, Setup};
 use crate::wall;
@@ -95,6 +97,13 @@ impl Pulse {
     /// What is shown, if anybody can ask.
     pub fn board(&self) -> Option<Board> {
         self.shown.as_ref().map(|shown| shown.board().clone())
+    }
+
+    /// What is known of the firmware of devices is asked there from now on.
+    pub fn advise(&self, advisor: Advisor) {
+        if let Some(shown) = &self.shown {
+            shown.board().advise(Arc::new(advisor));
+        }
     }
 
     /// So many acknowledgements were not believed, by why.

@@ -32,6 +32,7 @@ use super::strays::Strays;
 use super::topics;
 use super::trail::Trail;
 use crate::access::{Operator, forget_url, note_url};
+use crate::advisories::Advisor;
 use crate::args::{Format, RunArgs};
 use crate::blueprint::Blueprint;
 use crate::config::Config;
@@ -39,7 +40,7 @@ use crate::exit::{Outcome, usage};
 use crate::policy::PlantPolicy;
 use crate::results::write_json;
 use crate::signals::{Stop, hangups, stopping};
-use crate::text;
+use crate::{advisories, text};
 
 /// How long the cluster is given to answer a question.
 const ASKED_WITHIN: Duration = Duration::from_secs(5);
@@ -67,8 +68,13 @@ pub fn run(
              verdicts none is held back, and it writes no alerts"
         );
     }
+    let advisor = Advisor::open(&config.advisories)?;
     let mut running = prepare(args, config, settings, measure, &runtime)?;
     running.copy.format = format;
+    if let Some(advisor) = advisor.map(|advisor| advisor.going_on(&config.data)) {
+        running.pulse.advise(advisor.clone());
+        running.group.advisor = Some(advisor);
+    }
     if let Some(address) = running.pulse.address() {
         let line = format!("health on  http://{address}/health/ready, metrics on /metrics");
         running.copy.say(&line, out)?;
@@ -121,8 +127,11 @@ fn go_on(
         leave(running, runtime);
         return Err(error);
     }
-    let summary = running.copy.summary(&running.group.lanes)?;
+    let mut summary = running.copy.summary(&running.group.lanes)?;
+    summary.advisories = running.group.advisor.as_ref().map(Advisor::counts);
     write_json(&config.data.join("summary.json"), &summary)?;
+    let inventory = running.copy.measure.plant.inventory();
+    advisories::keep(running.group.advisor.as_ref(), &config.data, inventory)?;
     match format {
         Format::Json => writeln!(out, "{}", serde_json::to_string(&summary)?)?,
         Format::Text => {

@@ -259,6 +259,9 @@ impl Running<'_> {
 
     /// Reads the files again and makes them everybody's. What is wrong with them changes nothing.
     fn reload(&mut self) -> anyhow::Result<()> {
+        if let Some(advisor) = &self.group.advisor {
+            advisor.reload_aside();
+        }
         let read = Blueprint::read(&self.config.plant, self.config.mode)
             .and_then(|blueprint| Measure::of(blueprint, -1));
         match (read, &self.control) {

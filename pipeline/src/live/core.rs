@@ -15,6 +15,7 @@ use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Verdict;
 use hdrhistogram::Histogram;
 
+use crate::advisories::Advisor;
 use crate::blueprint::Blueprint;
 use crate::evidence::Evidence;
 use crate::intake::{Intake, Recorded};
@@ -41,6 +42,8 @@ pub struct Core {
     pub beside: Beside,
     pub(super) capture: Option<CaptureWriter>,
     evidence: Evidence,
+    /// Knows what devices run, for people.
+    pub advisor: Option<Advisor>,
     /// What came of acts, in order, until whoever handed them in is told.
     pub(super) acted: Vec<Result<Acted, ActRefused>>,
     /// When the oldest row that waits came in, by the monotonic clock.
@@ -73,6 +76,7 @@ impl Core {
             beside: Beside::default(),
             capture: None,
             evidence: Evidence::default(),
+            advisor: None,
             acted: Vec::new(),
             waiting_since: None,
             // Up to a minute, three digits.
@@ -160,6 +164,9 @@ impl Core {
         if self.intake.tally().observed > observed {
             let newest = self.intake.feed().newest();
             self.evidence.see(&record, source, newest);
+            if let (Some(advisor), Some(device)) = (&self.advisor, &record.device) {
+                advisor.see(device, &record, self.intake.plant().inventory());
+            }
         }
         if self.intake.feed().newest() > newest {
             self.newest_came = Some((at.min(received_at), came));

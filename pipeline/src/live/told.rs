@@ -18,6 +18,9 @@ impl Core {
         let orders = &self.results.orders;
         teller.commands(orders, &orders.devices().cloned().collect(), &[]);
         teller.incidents_known(self.results.incidents.all());
+        if let Some(advisor) = &self.advisor {
+            teller.advise(advisor.clone());
+        }
         self.teller = Some(teller);
         Ok(())
     }

@@ -24,6 +24,7 @@ use tokio::runtime::Runtime;
 pub use self::counted::Counted;
 use self::decisions::Decisions;
 pub use self::decisions::{Measured, Setup};
+use crate::advisories::Advisor;
 use crate::exit::usage;
 use crate::intake::Tally;
 use crate::shards::{Look, Shards};
@@ -205,6 +206,11 @@ impl Teller {
     /// What people decide is handed in there from now on.
     pub fn sit(&self, desk: Arc<dyn Desk>) {
         self.board.sit(desk);
+    }
+
+    /// What is known of the firmware of devices is asked there from now on.
+    pub fn advise(&self, advisor: Advisor) {
+        self.board.advise(Arc::new(advisor));
     }
 
     /// Commands about these devices have changed, and these stand somewhere else.

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::ROLES;
+use super::make::{MODEL, RUNS, TYPE, VENDOR};
 use crate::yaml::{Key, Section, Shape, schema};
 
 const NAME: Shape = Shape::Text(&["cnc-safety"]);
@@ -79,6 +80,11 @@ pub(crate) const INVENTORY: Section = Section {
             "sensors",
             Shape::List(&Shape::Fields(&SENSOR)),
             "what reports the flows of segments, such as Zeek",
+        ),
+        Key::new(
+            "types",
+            Shape::List(&Shape::Fields(&TYPE)),
+            "who makes the devices of a type and which model they are, for advisories",
         ),
         Key::new(
             "devices",
@@ -199,6 +205,9 @@ pub(crate) const SERVER: Section = Section {
         ASSESSED,
         RISK_CLASS,
         SAFETY_CRITICAL,
+        VENDOR,
+        MODEL,
+        RUNS,
     ],
 };
 
@@ -211,6 +220,9 @@ pub(crate) const GATEWAY: Section = Section {
         ASSESSED,
         RISK_CLASS,
         SAFETY_CRITICAL,
+        VENDOR,
+        MODEL,
+        RUNS,
     ],
 };
 
@@ -224,6 +236,9 @@ pub(crate) const SENSOR: Section = Section {
         Key::must("watches", NAMES, "the segments it sees, or `all`"),
         ASSESSED,
         RISK_CLASS,
+        VENDOR,
+        MODEL,
+        RUNS,
     ],
 };
 
@@ -260,6 +275,9 @@ pub(crate) const DEVICES: Section = Section {
             Shape::Text(&["gw-cnc"]),
             "the gateway that speaks for it",
         ),
+        VENDOR,
+        MODEL,
+        RUNS,
     ],
 };
 

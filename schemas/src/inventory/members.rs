@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::contract::{ASSESSMENT, DEVICES, GATEWAY, SENSOR, SERVER};
+use super::make::{self, Types};
 use super::pattern::{Pattern, address, consecutive};
 use super::roll::{Misfit, Roll, Tie};
 use super::{Assessment, Device, Function, Segment, Weight, segments};
@@ -24,6 +25,7 @@ const ASSESSMENT_DEFAULT: Assessment = Assessment {
 /// Reads everything that the inventory lists.
 pub(crate) fn read(top: Node<'_>, segments: &[Segment], report: &mut Report) -> Roll {
     let mut roll = Roll::default();
+    let types = make::types(top.get("types"), report);
     let kinds: [(&str, &Section, Function); 3] = [
         ("servers", &SERVER, Function::Server),
         ("gateways", &GATEWAY, Function::Gateway),
@@ -31,7 +33,7 @@ pub(crate) fn read(top: Node<'_>, segments: &[Segment], report: &mut Report) -> 
     ];
     for (key, section, function) in kinds {
         for item in items(top, key) {
-            if let Some(device) = single(item, section, function, segments, report)
+            if let Some(device) = single(item, section, function, (segments, &types), report)
                 && let Err((key, refusal)) = roll.admit(device, segments)
             {
                 report.value(item.get(key).unwrap_or(item), refusal);
@@ -40,7 +42,7 @@ pub(crate) fn read(top: Node<'_>, segments: &[Segment], report: &mut Report) -> 
     }
     let mut ties = Vec::new();
     for item in items(top, "devices") {
-        let devices = group(item, segments, &mut roll, report);
+        let devices = group(item, (segments, &types), &mut roll, report);
         let node = item.get("gateway");
         let name = report.read_if(node, |text| Ok(text.to_owned()));
         ties.extend(name.zip(node).map(|gateway| Tie { gateway, devices }));
@@ -58,7 +60,7 @@ fn single(
     item: Node<'_>,
     section: &Section,
     function: Function,
-    segments: &[Segment],
+    (segments, types): (&[Segment], &Types),
     report: &mut Report,
 ) -> Option<Device> {
     if !report.fields(item, section) {
@@ -68,9 +70,11 @@ fn single(
     let segment = report.read_if(item.get("segment"), |name| segments::index(name, segments));
     let kind = report.read_if(item.get("type"), type_name);
     let class = risk_class(item, report).unwrap_or(ASSESSMENT_DEFAULT.risk_class());
+    let kind = kind.unwrap_or_else(|| function.as_str().to_owned());
+    let make = make::of(item, &kind, types, report);
     let device = Device {
         id: id?,
-        device_type: kind.unwrap_or_else(|| function.as_str().to_owned()),
+        device_type: kind,
         function,
         segment: segment?,
         line: String::new(),
@@ -82,6 +86,7 @@ fn single(
         gateway: None,
         serves: Vec::new(),
         watches: watches(item.get("watches"), segments, report),
+        make,
     };
     Some(device)
 }
@@ -107,14 +112,14 @@ fn id(text: &str) -> Result<DeviceId, Refusal> {
 /// A device or a group of them; returns who was taken in.
 fn group(
     item: Node<'_>,
-    segments: &[Segment],
+    (segments, types): (&[Segment], &Types),
     roll: &mut Roll,
     report: &mut Report,
 ) -> Vec<DeviceId> {
     if !report.fields(item, &DEVICES) {
         return Vec::new();
     }
-    let Some(group) = Group::read(item, segments, report) else {
+    let Some(group) = Group::read(item, segments, types, report) else {
         return Vec::new();
     };
     let mut admitted = Vec::new();
@@ -145,7 +150,12 @@ struct Group<'t> {
 }
 
 impl<'t> Group<'t> {
-    fn read(item: Node<'t>, segments: &[Segment], report: &mut Report) -> Option<Self> {
+    fn read(
+        item: Node<'t>,
+        segments: &[Segment],
+        types: &Types,
+        report: &mut Report,
+    ) -> Option<Self> {
         let device_type = report.read_if(item.get("type"), type_name);
         let segment = report.read_if(item.get("segment"), |name| segments::index(name, segments));
         if item.get("assessment").or(item.get("risk_class")).is_none() {
@@ -153,6 +163,8 @@ impl<'t> Group<'t> {
             report.value(item, refusal.hint("Its four answers make the risk class."));
         }
         let class = risk_class(item, report);
+        let kind = device_type.as_deref().unwrap_or_default();
+        let make = make::of(item, kind, types, report);
         let line = report.read_if(item.get("line"), |text| Ok(text.to_owned()));
         let safety_critical = report.flag(item.get("safety_critical"));
         let ids_node = match (item.get("id"), item.get("ids")) {
@@ -200,6 +212,7 @@ impl<'t> Group<'t> {
             gateway: None,
             serves: Vec::new(),
             watches: Vec::new(),
+            make,
         };
         Some(Self {
             ids,

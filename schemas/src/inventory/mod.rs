@@ -8,6 +8,7 @@ mod contract;
 mod enforcement;
 mod fit;
 mod lookup;
+mod make;
 mod members;
 mod parse;
 mod pattern;
@@ -20,9 +21,11 @@ mod write;
 pub use contract::json_schema;
 pub use enforcement::{Enforced, Enforcement, Enforcer};
 pub use lookup::{Listed, Lookup};
+pub use make::Make;
 pub use parse::parse;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use ipnet::IpNet;
@@ -148,6 +151,10 @@ pub struct Device {
     pub serves: Vec<DeviceId>,
     /// Of a sensor, the indices of the segments it watches.
     pub watches: Vec<usize>,
+    /// Who made it and which model it is, where the inventory says. No verdict depends on it, and
+    /// neither does the hash.
+    #[serde(skip)]
+    pub make: Option<Arc<Make>>,
 }
 
 /// What a segment rule matches.

@@ -138,6 +138,9 @@ impl Inventory {
         if let Some(gateway) = &device.gateway {
             part("gateway", scalar(gateway.as_str()));
         }
+        if let Some(make) = &device.make {
+            parts.extend(make.parts());
+        }
         flow(&parts)
     }
 

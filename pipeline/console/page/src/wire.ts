@@ -76,6 +76,33 @@ export interface Device extends DeviceRow {
   verdicts: VerdictRow[];
   commands: OrderHistory[];
   open: Verdict | null;
+  vendor: string | null;
+  model: string | null;
+  firmware: FirmwareVersion | null;
+  advisories: KnownVulnerability[];
+  /** Null if no advisories were given. */
+  advised: { affected: number; cannot_tell: number } | null;
+}
+
+export interface FirmwareVersion {
+  version: string;
+  source: "attested" | "inventory";
+  at: string | null;
+}
+
+export interface KnownVulnerability {
+  cve: string;
+  verdict: "affected" | "cannot_tell";
+  reason: string;
+  severity: "unknown" | "none" | "low" | "medium" | "high" | "critical";
+  cvss: number | null;
+  title: string;
+  versions: string;
+  product: string;
+  fixed_in: string | null;
+  remedy: string | null;
+  url: string | null;
+  advisories: string[];
 }
 
 export interface VerdictRow {

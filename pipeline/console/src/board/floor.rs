@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use andon_schemas::command::Mode;
 use andon_schemas::grade::{Band, RiskClass};
 use andon_schemas::identity::DeviceId;
-use andon_schemas::inventory::{Function, Inventory};
+use andon_schemas::inventory::{Function, Inventory, Make};
 use andon_schemas::time::EventTime;
 use arc_swap::ArcSwapOption;
 
@@ -46,6 +46,7 @@ pub(crate) struct Station {
     /// Servers are destinations: nobody watches them, and they have no lamp.
     pub(crate) watched: bool,
     pub(crate) owner: Option<DeviceId>,
+    pub(crate) make: Option<Arc<Make>>,
     pub(crate) cell: Arc<Cell>,
 }
 
@@ -146,6 +147,7 @@ impl Floor {
                 safety_critical: device.safety_critical,
                 watched,
                 owner: device.gateway.clone(),
+                make: device.make.clone(),
                 cell: known.map_or_else(|| Arc::new(Cell::new()), |known| known.cell.clone()),
             });
             index.insert(device.id.clone(), place);

@@ -25,6 +25,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Wea
 use std::time::{Duration, Instant};
 
 use andon_schemas::act::Desk;
+use andon_schemas::advisory::Advisor;
 use andon_schemas::command::Mode;
 use andon_schemas::inventory::Inventory;
 use andon_schemas::time::EventTime;
@@ -77,6 +78,7 @@ struct Shared {
     status: ArcSwap<Status>,
     totals: ArcSwap<Totals>,
     desk: ArcSwapOption<Seat>,
+    advisor: ArcSwapOption<Shelf>,
     /// The plant as policies read it.
     document: ArcSwapOption<Document>,
     followers: ArcSwap<Vec<Weak<Pending>>>,
@@ -90,6 +92,9 @@ struct Shared {
 
 /// Somebody who carries out what people decide.
 struct Seat(Arc<dyn Desk>);
+
+/// Somebody who knows what advisories say.
+struct Shelf(Arc<dyn Advisor>);
 
 impl fmt::Debug for Board {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -120,6 +125,7 @@ impl Board {
             status: ArcSwap::from_pointee(Status::default()),
             totals: ArcSwap::from_pointee(Totals::default()),
             desk: ArcSwapOption::empty(),
+            advisor: ArcSwapOption::empty(),
             document: ArcSwapOption::empty(),
             followers: ArcSwap::default(),
             hearing: AtomicU64::new(1),
@@ -151,6 +157,11 @@ impl Board {
     /// Where what people decide is handed in.
     pub(crate) fn desk(&self) -> Option<Arc<dyn Desk>> {
         self.0.desk.load().as_ref().map(|seat| seat.0.clone())
+    }
+
+    /// What advisories say of devices is asked there from now on.
+    pub fn advise(&self, advisor: Arc<dyn Advisor>) {
+        self.0.advisor.store(Some(Arc::new(Shelf(advisor))));
     }
 
     /// A name for an act that no other one has.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use andon_schemas::advisory::DeviceAdvisories;
 use andon_schemas::grade::Band;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::time::EventTime;
@@ -182,6 +183,20 @@ impl Board {
         DeviceRow {
             suppressed_until: until.filter(is_ahead),
             ..row
+        }
+    }
+
+    /// What advisories say of a device, and whether there is anybody to ask; if not, what the
+    /// inventory says.
+    pub(crate) fn advisories_of(&self, id: &str) -> (DeviceAdvisories, bool) {
+        let floor = self.floor();
+        let Some(station) = floor.station(id) else {
+            return (DeviceAdvisories::default(), false);
+        };
+        let make = station.make.as_deref();
+        match self.0.advisor.load().as_ref() {
+            Some(seat) => (seat.0.of(&station.id, make), true),
+            None => (DeviceAdvisories::unasked(make), false),
         }
     }
 

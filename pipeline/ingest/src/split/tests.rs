@@ -23,6 +23,7 @@ fn device(id: &str, address: &str) -> Device {
         gateway: None,
         serves: Vec::new(),
         watches: Vec::new(),
+        make: None,
     }
 }
 

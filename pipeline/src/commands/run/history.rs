@@ -17,7 +17,7 @@ use crate::blueprint::{Blueprint, Named};
 use crate::exit::{usage, words};
 use crate::live::message::Message;
 use crate::live::state::{self, State};
-use crate::{devices, wall};
+use crate::{advisories, devices, wall};
 
 /// Kind of the control input that changes inventory and profiles.
 const PLANT: &str = "plant";
@@ -237,6 +237,9 @@ impl Run<'_> {
     /// If the change cannot be made durable: then nobody may go on, with or without it.
     pub(super) fn reload(&mut self) -> anyhow::Result<()> {
         let config = self.config;
+        if let Some(advisor) = &self.core.advisor {
+            advisor.reload_aside();
+        }
         let read = Blueprint::read(&config.plant, config.mode).and_then(|blueprint| {
             check_site(&config.data, self.core.plant(), &*blueprint.compile()?)?;
             Ok(blueprint)
@@ -298,6 +301,8 @@ impl Run<'_> {
         state::save(folder, &state)?;
         self.saved = through;
         self.log.release(through)?;
+        let inventory = self.core.plant().inventory();
+        advisories::keep(self.core.advisor.as_ref(), folder, inventory)?;
         devices::write(folder, self.core.plant(), &self.core.status()?)
     }
 }

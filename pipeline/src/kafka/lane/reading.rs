@@ -93,6 +93,7 @@ impl Lane {
         let (source, received_at) = (self.source(message), message.stamped);
         let newest = self.intake.feed().newest();
         let at = record.event_time;
+        let observed = self.intake.tally().observed;
         record.received_at = None;
         match about {
             About::Addressee(role) => {
@@ -101,6 +102,12 @@ impl Lane {
                     .row(View::of(&record, device, role, &source, received_at));
             }
             About::Other => self.intake.record(&record, &source, received_at),
+        }
+        if let Some(advisor) = &self.advisor
+            && self.intake.tally().observed > observed
+        {
+            let device = record.device.as_ref().unwrap_or(addressee.id());
+            advisor.see(device, &record, self.intake.plant().inventory());
         }
         if self.intake.feed().newest() > newest {
             self.newest_came = Some((at.min(received_at), came));

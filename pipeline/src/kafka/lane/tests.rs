@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 use andon_emit::kafka::Outgoing;
 use andon_ingest::kafka::Message;
 use andon_ingest::kafka::payload::{self, Payloads};
+use andon_schemas::advisory::Advisor as _;
 use andon_schemas::command::Mode;
+use andon_schemas::identity::DeviceId;
 use andon_schemas::time::EventTime;
 
 use super::Lane;
+use crate::advisories::Advisor;
 use crate::args::PlantArgs;
 use crate::blueprint::Blueprint;
 use crate::kafka::address::{Addressee, Producers, addressees};
@@ -230,4 +233,31 @@ fn a_key_is_folded_before_its_device_is_looked_for() {
         lane.take(&[message], &mut payloads, now).unwrap();
     }
     assert_eq!((lane.tally().records, lane.tally().observed), (2, 2));
+}
+
+#[test]
+fn what_a_device_attests_is_known_to_whoever_asks_for_advisories() {
+    let (names, measure, now) = (Names::of("andon"), measure(), Instant::now());
+    let folder = tempfile::tempdir().unwrap();
+    let table = "vendor,product,versions,cve\nAcme,Press 100,<2.0,CVE-1\n";
+    std::fs::write(folder.path().join("a.csv"), table).unwrap();
+    let advisor = Advisor::open(&[folder.path().to_owned()]).unwrap();
+    let mut lane = Lane::new(3, &names, PRODUCERS, &measure, EpochRecord::default());
+    lane.advisor.clone_from(&advisor);
+    let mut payloads = Payloads::new(&payload::Options::default()).unwrap();
+    let payload = format!(
+        r#"{{"kind":"attestation","time":"{}","firmware":"1.7"}}"#,
+        start()
+    );
+    let message = Message {
+        partition: 3,
+        offset: 0,
+        key: Some(b"cnc-controller-01-0001"),
+        payload: Some(payload.as_bytes()),
+        stamped: start(),
+    };
+    lane.take(&[message], &mut payloads, now).unwrap();
+    let id = DeviceId::new("cnc-controller-01-0001").unwrap();
+    let told = advisor.unwrap().of(&id, None);
+    assert_eq!(told.firmware.unwrap().version, "1.7");
 }

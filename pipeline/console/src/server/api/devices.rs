@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use andon_schemas::advisory::{FirmwareVersion, KnownVulnerability};
 use andon_schemas::identity::DeviceId;
 use andon_schemas::order::OrderHistory;
 use axum::extract::State;
@@ -62,6 +63,26 @@ pub(super) struct Device {
     risk_history: Vec<RiskPoint>,
     verdicts: Vec<Arc<VerdictRow>>,
     commands: Vec<OrderHistory>,
+    /// Who makes it; null if the inventory does not say.
+    vendor: Option<String>,
+    /// Its model; null if the inventory does not say.
+    model: Option<String>,
+    /// The firmware it runs; null if nobody said.
+    firmware: Option<FirmwareVersion>,
+    /// Known vulnerabilities of that firmware, the worst first, at most 100. No verdict and no risk
+    /// rests on them.
+    advisories: Vec<KnownVulnerability>,
+    /// How many there are; null if no advisories were given.
+    advised: Option<Advised>,
+}
+
+/// How many vulnerabilities are known of a device.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Advised {
+    /// Those that affect it.
+    affected: u64,
+    /// Those of which it cannot be told: the version or the product cannot be compared.
+    cannot_tell: u64,
 }
 
 /// All about one device.
@@ -77,12 +98,21 @@ pub(super) async fn one(
     let commands = commands::of(&feed, &row.device_id);
     let open = row.verdict_id.as_ref();
     let open = open.and_then(|id| board.whole_verdict(id));
+    let (known, is_asked) = board.advisories_of(&id);
     let device = Device {
         row,
         owner,
         risk_history: board.risk_history(&id),
         verdicts: board.verdicts_of(&id),
         commands,
+        vendor: known.vendor,
+        model: known.model,
+        firmware: known.firmware,
+        advisories: known.advisories,
+        advised: is_asked.then_some(Advised {
+            affected: known.affected,
+            cannot_tell: known.cannot_tell,
+        }),
     };
     with_part(&device, "open", open.as_deref())
 }

@@ -140,6 +140,7 @@ impl Stage {
                 gateway: None,
                 serves: Vec::new(),
                 watches: Vec::new(),
+                make: None,
             },
             profile: ProfileRef {
                 name: "cnc_controller".to_owned(),

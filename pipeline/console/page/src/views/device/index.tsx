@@ -9,6 +9,7 @@ import { ageText } from "../../words/time";
 import { Graded, Sign } from "../../ui/lamp";
 import { Acts } from "./acts";
 import { Findings } from "./findings";
+import { Known } from "./known";
 import { Orders } from "./orders";
 import { RiskLine } from "./risk";
 
@@ -64,6 +65,7 @@ export function DeviceView({ id, verdictId }: { id?: string; verdictId?: string 
           {verdict !== null && <Findings verdict={verdict} signals={detail?.signals ?? []} />}
           {detail !== null && detail.revisions.length > 1 && <Revisions detail={detail} />}
           <Earlier rows={device?.verdicts ?? []} shown={verdict?.verdict_id ?? ""} />
+          {device !== null && <Known device={device} />}
         </div>
       </div>
     </article>

@@ -1,6 +1,7 @@
 //! The routes under `/v1` over real sockets, on the board of the demo plant.
 
 mod access;
+mod advisories;
 mod offers;
 mod plant;
 mod profiles;

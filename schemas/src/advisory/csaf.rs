@@ -1,0 +1,323 @@
+//! Reads a CSAF 2.0 document: whose products its tree names, and what is said of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::document::{Document, Head, Remediation, Score, Statuses, Vulnerability};
+use super::range::Range;
+use super::tree::{Subjects, subjects};
+use super::{About, Advisory, Claim, Read, Severity, Status, Subject, cut, link};
+use crate::problems::{Problem, Problems, quoted};
+
+/// Longest title and name that is kept, in characters.
+pub(super) const TITLE_MAX: usize = 200;
+/// Longest remedy that is kept, in characters.
+const REMEDY_MAX: usize = 300;
+
+/// Problems of one document that are told.
+const TOLD_MAX: usize = 100;
+
+/// Reads a document. Of one that is no advisory but stands beside them nothing comes.
+pub(super) fn read(file: &str, text: &str) -> Read {
+    let mut reading = Reading {
+        file,
+        text,
+        problems: Vec::new(),
+    };
+    let advisory = reading.document();
+    Read {
+        advisory,
+        problems: Problems::of(reading.problems),
+    }
+}
+
+struct Reading<'a> {
+    file: &'a str,
+    text: &'a str,
+    problems: Vec<Problem>,
+}
+
+impl Reading<'_> {
+    fn document(&mut self) -> Option<((String, String), Advisory)> {
+        let text = self.text.trim_start_matches('\u{feff}');
+        let document: Document = match serde_json::from_str(text) {
+            Ok(document) => document,
+            Err(error) => {
+                let (line, column) = (error.line(), error.column());
+                let cause = error.to_string();
+                let cause = cause.split(" at line ").next().unwrap_or_default();
+                let cause = format!("no CSAF document: {cause}");
+                self.problem((line, column), "", cause, None);
+                return None;
+            }
+        };
+        let Some(head) = &document.head else {
+            if document.feed.is_none() && document.distributions.is_none() {
+                let hint = "A CSAF document has `document`, `product_tree` and `vulnerabilities`.";
+                self.problem((1, 1), "", "`document` is missing".to_owned(), Some(hint));
+            }
+            return None;
+        };
+        if head.csaf_version != "2.0" {
+            let cause = format!("CSAF {} is not read", quoted(&head.csaf_version));
+            let hint = "Only CSAF 2.0 is.";
+            self.problem(
+                self.place("\"csaf_version\""),
+                "document.csaf_version",
+                cause,
+                Some(hint),
+            );
+            return None;
+        }
+        if head.tracking.id.is_empty() {
+            let cause = "the id of the advisory is missing".to_owned();
+            self.problem(
+                self.place("\"tracking\""),
+                "document.tracking.id",
+                cause,
+                None,
+            );
+            return None;
+        }
+        let subjects = subjects(&document);
+        let mut claims = Vec::new();
+        for (at, vulnerability) in document.vulnerabilities.iter().enumerate() {
+            self.vulnerability(at, vulnerability, &document, head, &subjects, &mut claims);
+        }
+        let key = (head.publisher.namespace.clone(), head.tracking.id.clone());
+        let released = head.tracking.current_release_date.clone();
+        Some((key, Advisory { released, claims }))
+    }
+
+    fn vulnerability(
+        &mut self,
+        at: usize,
+        vulnerability: &Vulnerability,
+        document: &Document,
+        head: &Head,
+        subjects: &Subjects,
+        claims: &mut Vec<Claim>,
+    ) {
+        let about = Arc::new(about(vulnerability, head));
+        let remedies = Remedies::of(vulnerability, document);
+        let scores = scores(&vulnerability.scores);
+        let status = &vulnerability.product_status;
+        let fixed = fixed(status, subjects);
+        let lists = [
+            ("known_affected", &status.known_affected, Status::Affected),
+            ("first_affected", &status.first_affected, Status::Affected),
+            ("last_affected", &status.last_affected, Status::Affected),
+            (
+                "under_investigation",
+                &status.under_investigation,
+                Status::Open,
+            ),
+            (
+                "known_not_affected",
+                &status.known_not_affected,
+                Status::NotAffected,
+            ),
+            ("fixed", &status.fixed, Status::NotAffected),
+            ("first_fixed", &status.first_fixed, Status::NotAffected),
+        ];
+        for (list, ids, status) in lists {
+            for (place, id) in ids.iter().enumerate() {
+                let Some(known) = subjects.get(id) else {
+                    if self.problems.len() >= TOLD_MAX {
+                        continue;
+                    }
+                    let path = format!("vulnerabilities[{at}].product_status.{list}[{place}]");
+                    let cause = format!("the product tree has no {}", quoted(id));
+                    self.problem(self.place_of(id), &path, cause, None);
+                    continue;
+                };
+                let (severity, cvss) = scores.get(id.as_str()).copied().unwrap_or_default();
+                for subject in known {
+                    let claim = Claim {
+                        about: about.clone(),
+                        subject: subject.clone(),
+                        status,
+                        severity,
+                        cvss,
+                        fixed_in: fixed_in(subject, &fixed),
+                        remedy: remedies.of_product(id),
+                    };
+                    claims.extend(beyond(list, &claim));
+                    claims.push(claim);
+                }
+            }
+        }
+    }
+
+    fn problem(&mut self, at: (usize, usize), path: &str, cause: String, hint: Option<&str>) {
+        let number = |n: usize| u32::try_from(n.max(1)).unwrap_or(u32::MAX);
+        self.problems.push(Problem {
+            file: self.file.to_owned(),
+            line: number(at.0),
+            column: number(at.1),
+            path: path.to_owned(),
+            cause,
+            hint: hint.map(str::to_owned),
+        });
+    }
+
+    /// Where a product id is used.
+    fn place_of(&self, id: &str) -> (usize, usize) {
+        let begin = self.text.find("\"product_status\"").unwrap_or(0);
+        let wanted = serde_json::to_string(id).unwrap_or_default();
+        let used = self.text[begin..].find(&wanted).map(|at| begin + at);
+        self.at(used)
+    }
+
+    fn place(&self, words: &str) -> (usize, usize) {
+        self.at(self.text.find(words))
+    }
+
+    /// Line and column, both from 1.
+    fn at(&self, byte: Option<usize>) -> (usize, usize) {
+        let before = &self.text[..byte.unwrap_or(0)];
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = before.matches('\n').count() + 1;
+        (line, before[start..].chars().count() + 1)
+    }
+}
+
+/// What else a list says: what comes after the first affected version, and before the last one, may
+/// be affected.
+fn beyond(list: &str, claim: &Claim) -> Option<Claim> {
+    let sign = match list {
+        "first_affected" => ">=",
+        "last_affected" => "<=",
+        _ => return None,
+    };
+    let subject = &claim.subject;
+    let range = Range::read(&format!("{sign}{}", subject.range.single()?));
+    Some(Claim {
+        subject: Arc::new(subject.with(range)),
+        status: Status::Open,
+        ..claim.clone()
+    })
+}
+
+fn about(vulnerability: &Vulnerability, head: &Head) -> About {
+    let id = &head.tracking.id;
+    let named = vulnerability.ids.first().map(|id| id.text.as_str());
+    let cve = match (&*vulnerability.cve, named) {
+        ("", Some(named)) if !named.is_empty() => named,
+        ("", _) => id,
+        (cve, _) => cve,
+    };
+    // The id again says nothing.
+    let title = Some(&*vulnerability.title).filter(|title| *title != cve);
+    let title = match (title.unwrap_or_default(), &vulnerability.cwe) {
+        ("", Some(cwe)) if !cwe.name.is_empty() => format!("{} ({})", head.title, cwe.name),
+        ("", _) => head.title.clone(),
+        (title, _) => title.to_owned(),
+    };
+    let own = head.references.iter().filter(|r| r.category == "self");
+    let is_page = |reference: &&&super::document::Reference| {
+        !reference.url.to_ascii_lowercase().ends_with(".json")
+    };
+    let page = own.clone().collect::<Vec<_>>();
+    let page = page.iter().find(is_page).copied();
+    let other = vulnerability.references.first();
+    let url = page.or(other).or_else(|| own.clone().next());
+    About {
+        cve: cut(cve, 60),
+        title: cut(&title, TITLE_MAX),
+        url: url.and_then(|reference| link(&reference.url)),
+        advisory: cut(id, 60),
+    }
+}
+
+/// The versions in which products are fixed, by vendor and name.
+type Fixed<'a> = BTreeMap<(&'a str, &'a str), &'a str>;
+
+fn fixed<'a>(status: &Statuses, subjects: &'a Subjects) -> Fixed<'a> {
+    let mut found = Fixed::new();
+    let ids = status.fixed.iter().chain(&status.first_fixed);
+    for subject in ids.filter_map(|id| subjects.get(id)).flatten() {
+        if let Some(version) = subject.range.single() {
+            let key = (subject.vendor.as_str(), subject.name.as_str());
+            found.entry(key).or_insert(version);
+        }
+    }
+    found
+}
+
+/// The version in which the same product is fixed; else the one before which it is affected.
+fn fixed_in(subject: &Subject, fixed: &Fixed<'_>) -> Option<Arc<str>> {
+    let stated = fixed.get(&(subject.vendor.as_str(), subject.name.as_str()));
+    let ends = subject.range.ends_before();
+    stated
+        .copied()
+        .or(ends)
+        .map(|version| cut(version, 60).into())
+}
+
+/// Severity and score of the products of a vulnerability.
+fn scores(scores: &[Score]) -> BTreeMap<&str, (Severity, Option<f64>)> {
+    let mut found = BTreeMap::new();
+    for score in scores {
+        let Some(cvss) = score.cvss_v3.as_ref().or(score.cvss_v2.as_ref()) else {
+            continue;
+        };
+        let base = cvss.base_score.filter(|base| (0.0..=10.0).contains(base));
+        let written = cvss
+            .base_severity
+            .as_deref()
+            .and_then(|text| text.parse().ok());
+        let severity = written.or(base.map(Severity::of_score)).unwrap_or_default();
+        for id in &score.products {
+            found.insert(id.as_str(), (severity, base));
+        }
+    }
+    found
+}
+
+/// What a vendor says to do, by product.
+struct Remedies<'a> {
+    of: BTreeMap<&'a str, Arc<str>>,
+    of_all: Option<Arc<str>>,
+}
+
+impl<'a> Remedies<'a> {
+    fn of(vulnerability: &'a Vulnerability, document: &'a Document) -> Self {
+        let mut remedies = Self {
+            of: BTreeMap::new(),
+            of_all: None,
+        };
+        let groups = &document.product_tree.product_groups;
+        // The fix first; where there is none, what can be done without.
+        for category in [
+            "vendor_fix",
+            "workaround",
+            "mitigation",
+            "no_fix_planned",
+            "none_available",
+        ] {
+            let named =
+                |remedy: &&Remediation| remedy.category == category && !remedy.details.is_empty();
+            for remedy in vulnerability.remediations.iter().filter(named) {
+                let details: Arc<str> = cut(&remedy.details, REMEDY_MAX).into();
+                let grouped = groups
+                    .iter()
+                    .filter(|group| remedy.group_ids.contains(&group.group_id))
+                    .flat_map(|group| &group.product_ids);
+                let mut is_of_all = true;
+                for id in remedy.product_ids.iter().chain(grouped) {
+                    is_of_all = false;
+                    remedies.of.entry(id).or_insert_with(|| details.clone());
+                }
+                if is_of_all {
+                    remedies.of_all.get_or_insert(details);
+                }
+            }
+        }
+        remedies
+    }
+
+    fn of_product(&self, id: &str) -> Option<Arc<str>> {
+        self.of.get(id).or(self.of_all.as_ref()).cloned()
+    }
+}

@@ -1,0 +1,257 @@
+//! Which versions an advisory speaks of: `*`, `<V2.9.4`, `>= 2.0 | < 2.2`, `vers:generic/<2.9.4`,
+//! `All versions prior to V2`, `2.3.6 and below`, `11.x`. What cannot be read, or cannot be compared,
+//! is neither in nor out.
+
+use std::cmp::Ordering;
+
+use super::version::{Version, by_semver};
+use super::words::{Operator, constraints_of, decoded, from_to, scheme, without_all};
+
+/// Longest range that is read, in bytes.
+const RANGE_BYTES_MAX: usize = 2_048;
+/// Most constraints of one range.
+const CONSTRAINTS_MAX: usize = 64;
+
+/// How versions are ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// As [`Version`] orders them.
+    Usual,
+    /// Semantic Versioning.
+    Semver,
+}
+
+/// A set of versions.
+#[derive(Clone, Debug)]
+pub struct Range {
+    text: String,
+    order: Order,
+    /// Those that are in, if they lie in any of these.
+    spans: Vec<Span>,
+    /// Those that are out all the same.
+    except: Vec<Version>,
+    /// Something in it could not be read.
+    is_unclear: bool,
+}
+
+/// From one version to another; without a bound on a side, all there.
+#[derive(Clone, Debug, Default)]
+struct Span {
+    low: Option<Bound>,
+    high: Option<Bound>,
+}
+
+#[derive(Clone, Debug)]
+struct Bound {
+    version: Version,
+    is_in: bool,
+}
+
+impl Range {
+    /// Every version.
+    pub fn all() -> Self {
+        Self {
+            spans: vec![Span::default()],
+            ..Self::unclear("*")
+        }
+        .clear()
+    }
+
+    /// A range of which nothing can be told.
+    pub fn unclear(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            order: Order::Usual,
+            spans: Vec::new(),
+            except: Vec::new(),
+            is_unclear: true,
+        }
+    }
+
+    fn clear(mut self) -> Self {
+        self.is_unclear = false;
+        self
+    }
+
+    /// Reads a range. There is nothing that it refuses: what cannot be read is neither in nor out.
+    pub fn read(text: &str) -> Self {
+        let text = text.trim();
+        if text.is_empty() || text.len() > RANGE_BYTES_MAX {
+            return Self::unclear(&text.chars().take(60).collect::<String>());
+        }
+        let mut range = Self::unclear(text).clear();
+        let spaced = text.replace('≤', "<=").replace('≥', ">=");
+        let spaced = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut body = spaced.as_str();
+        if let Some((scheme, rest)) = scheme(body) {
+            if matches!(scheme.as_str(), "semver" | "npm") {
+                range.order = Order::Semver;
+            }
+            body = rest;
+        }
+        let body = decoded(body);
+        let stripped = without_all(&body);
+        let is_all = stripped.len() < body.len() && stripped.is_empty();
+        if is_all || matches!(stripped, "*" | "vers:all/*") {
+            range.spans.push(Span::default());
+            return range;
+        }
+        range.constraints(stripped);
+        if range.spans.is_empty() && !range.except.is_empty() {
+            range.spans.push(Span::default());
+        }
+        range.is_unclear |= range.spans.is_empty();
+        range
+    }
+
+    /// The range as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it has every version in it.
+    pub fn is_all(&self) -> bool {
+        let is_open = |span: &Span| span.low.is_none() && span.high.is_none();
+        self.except.is_empty() && self.spans.iter().any(is_open)
+    }
+
+    /// The single version it stands for, if it does.
+    pub fn single(&self) -> Option<&str> {
+        let [span] = &self.spans[..] else { return None };
+        let (low, high) = (span.low.as_ref()?, span.high.as_ref()?);
+        (low.version.as_str() == high.version.as_str()).then(|| low.version.as_str())
+    }
+
+    /// The version at which it ends and which is not in it any more: `V2.9.4` of `<V2.9.4`.
+    pub fn ends_before(&self) -> Option<&str> {
+        let [span] = &self.spans[..] else { return None };
+        let high = span.high.as_ref().filter(|high| !high.is_in)?;
+        (!self.is_unclear).then(|| high.version.as_str())
+    }
+
+    /// Whether a version is in it; `None` if that cannot be told. Without a version that is only
+    /// known of a range of all.
+    pub fn contains(&self, version: Option<&Version>) -> Option<bool> {
+        if self.is_all() {
+            return Some(true);
+        }
+        let version = version?;
+        let mut told = if self.is_unclear { None } else { Some(false) };
+        for span in &self.spans {
+            match self.spans(span, version) {
+                Some(true) => {
+                    told = Some(true);
+                    break;
+                }
+                Some(false) => {}
+                None => told = None,
+            }
+        }
+        if told == Some(false) {
+            return told;
+        }
+        for out in &self.except {
+            match self.compare(version, out) {
+                Some(Ordering::Equal) => return Some(false),
+                Some(_) => {}
+                None => told = None,
+            }
+        }
+        told
+    }
+
+    fn spans(&self, span: &Span, version: &Version) -> Option<bool> {
+        let side = |bound: &Option<Bound>, inside: Ordering| match bound {
+            None => Some(true),
+            Some(bound) => {
+                let order = self.compare(version, &bound.version)?;
+                Some(order == inside || (bound.is_in && order == Ordering::Equal))
+            }
+        };
+        match (
+            side(&span.low, Ordering::Greater),
+            side(&span.high, Ordering::Less),
+        ) {
+            // Out on one side is out, whatever the other one says.
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        }
+    }
+
+    fn compare(&self, version: &Version, bound: &Version) -> Option<Ordering> {
+        match self.order {
+            Order::Semver if !bound.is_open() => by_semver(version.as_str(), bound.as_str()),
+            _ => version.compare_to_bound(bound),
+        }
+    }
+
+    /// Takes constraints in: a lower bound and the next upper one make a span.
+    fn constraints(&mut self, text: &str) {
+        let mut low: Option<Bound> = None;
+        let mut taken = 0;
+        for chunk in text.split(['|', ',', ';']) {
+            let chunk = chunk.trim();
+            if chunk.is_empty() {
+                continue;
+            }
+            if let Some((from, to)) = from_to(chunk) {
+                match (bound(from), bound(to)) {
+                    (Some(from), Some(to)) => self.span(Some(from), Some(to)),
+                    _ => self.is_unclear = true,
+                }
+                continue;
+            }
+            let mut has_high = false;
+            for (operator, version) in constraints_of(chunk) {
+                taken += 1;
+                let Some(version) = Version::read(version).filter(|_| taken <= CONSTRAINTS_MAX)
+                else {
+                    self.is_unclear = true;
+                    continue;
+                };
+                let is_in = matches!(operator, Operator::LessOrEqual | Operator::GreaterOrEqual);
+                let bound = Bound { version, is_in };
+                match operator {
+                    Operator::NotEqual => self.except.push(bound.version),
+                    Operator::Equal => {
+                        let bound = Bound {
+                            is_in: true,
+                            ..bound
+                        };
+                        self.spans.push(Span {
+                            low: Some(bound.clone()),
+                            high: Some(bound),
+                        });
+                    }
+                    Operator::Greater | Operator::GreaterOrEqual => {
+                        if let Some(before) = low.replace(bound) {
+                            self.span(Some(before), None);
+                        }
+                    }
+                    Operator::Less | Operator::LessOrEqual => {
+                        // Two upper bounds at once say something that is not understood here.
+                        self.is_unclear |= has_high;
+                        has_high = true;
+                        self.span(low.take(), Some(bound));
+                    }
+                }
+            }
+        }
+        if let Some(low) = low {
+            self.span(Some(low), None);
+        }
+    }
+
+    fn span(&mut self, low: Option<Bound>, high: Option<Bound>) {
+        self.spans.push(Span { low, high });
+    }
+}
+
+fn bound(text: &str) -> Option<Bound> {
+    let version = Version::read(text)?;
+    Some(Bound {
+        version,
+        is_in: true,
+    })
+}
