@@ -35,8 +35,8 @@ impl Directory {
     }
 
     /// An order is no longer kept.
-    pub fn forget_order(&self, order: &Order) {
-        self.known_mut().orders.remove(&order.command.command_id);
+    pub fn forget_order(&self, command_id: &str) {
+        self.known_mut().orders.remove(command_id);
     }
 
     /// No order about a device is kept any more.

@@ -84,9 +84,8 @@ pub fn run(
     }
     let ended = go_on(args, config, settings, running, &runtime, out);
     forget_url(&config.data);
-    if ended.is_ok() {
-        runtime.shutdown_timeout(Duration::from_secs(1));
-    }
+    // Whoever still waits for what comes of an act is not waited for.
+    runtime.shutdown_timeout(Duration::from_secs(1));
     ended
 }
 

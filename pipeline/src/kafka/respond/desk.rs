@@ -2,6 +2,7 @@
 
 pub(super) mod kept;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -50,6 +51,8 @@ pub(super) struct Desk {
     acted: bool,
     orders: Orders,
     incidents: Incidents,
+    /// In how many pieces each of them is kept.
+    pieces: BTreeMap<String, usize>,
     pub(super) records: Vec<Outgoing>,
     pub(super) epoch: u64,
     /// What the group holds beside our offset.

@@ -26,11 +26,20 @@ const SWEPT_AFTER: u32 = 10_000;
 pub(super) struct Book {
     board: Option<Board>,
     directory: Directory,
-    of_device: HashMap<DeviceId, Vec<OrderHistory>>,
+    of_device: HashMap<DeviceId, Vec<Kept>>,
     chains: BTreeMap<i32, Chain>,
     newest: EventTime,
     /// Entries since it was swept.
     unswept: u32,
+}
+
+/// An order: when it last moved and, once it is over, that it is; more only for whoever is shown it.
+#[derive(Clone, Debug)]
+struct Kept {
+    command_id: Box<str>,
+    updated: EventTime,
+    is_over: bool,
+    shown: Option<Box<OrderHistory>>,
 }
 
 impl Book {
@@ -67,7 +76,7 @@ impl Book {
         let Some(order) = entry.order else { return };
         let device = order.command.device_id.clone();
         let kept = self.of_device.entry(device.clone()).or_default();
-        stand(kept, &order);
+        stand(kept, &order, self.board.is_some());
         if let Some(desk) = entry.chain {
             self.directory.order(&order, desk);
         }
@@ -113,15 +122,15 @@ impl Book {
             return;
         }
         for gone in gone {
-            self.directory.forget_order(&gone.order);
-        }
-        let left = kept.clone();
-        if left.is_empty() {
-            self.of_device.remove(device);
-            self.directory.forget_device(device);
+            self.directory.forget_order(&gone.command_id);
         }
         if let Some(board) = &self.board {
-            board.commands(device, left);
+            let shown = kept.iter().filter_map(|kept| kept.shown.as_deref());
+            board.commands(device, shown.cloned().collect());
+        }
+        if kept.is_empty() {
+            self.of_device.remove(device);
+            self.directory.forget_device(device);
         }
     }
 }
@@ -138,39 +147,48 @@ fn held_back(entry: &AuditEntry) -> Option<(&DeviceId, EventTime)> {
 }
 
 /// An order stands somewhere else now.
-fn stand(kept: &mut Vec<OrderHistory>, order: &Order) {
+fn stand(kept: &mut Vec<Kept>, order: &Order, is_shown: bool) {
     let id = &order.command.command_id;
-    let at = kept
-        .iter()
-        .position(|known| known.order.command.command_id == *id);
+    let at = kept.iter().position(|known| *known.command_id == **id);
     let at = at.unwrap_or_else(|| {
-        kept.push(OrderHistory {
-            order: order.clone(),
-            history: Vec::new(),
+        kept.reserve_exact(1);
+        kept.push(Kept {
+            command_id: id.as_str().into(),
+            updated: order.updated,
+            is_over: false,
+            shown: is_shown.then(|| {
+                Box::new(OrderHistory {
+                    order: order.clone(),
+                    history: Vec::new(),
+                })
+            }),
         });
         kept.len() - 1
     });
     let known = &mut kept[at];
-    known.order.clone_from(order);
-    known.history.push(OrderStep {
+    (known.updated, known.is_over) = (order.updated, order.state.is_over());
+    let Some(shown) = &mut known.shown else {
+        return;
+    };
+    shown.order.clone_from(order);
+    shown.history.push(OrderStep {
         at: order.updated,
         state: order.state,
         by: order.by.clone(),
         reason: order.note.clone(),
     });
-    if known.history.len() > STEPS_MAX {
+    if shown.history.len() > STEPS_MAX {
         // How it began stays.
-        known.history.remove(1);
+        shown.history.remove(1);
     }
 }
 
 /// Takes out what is over for long, and the oldest of too many.
-fn prune(kept: &mut Vec<OrderHistory>, now: EventTime) -> Vec<OrderHistory> {
-    let over = |known: &OrderHistory| known.order.state.is_over();
-    let stale = |known: &mut OrderHistory| over(known) && known.order.updated + KEPT <= now;
-    let mut gone: Vec<OrderHistory> = kept.extract_if(.., stale).collect();
-    while kept.iter().filter(|known| over(known)).count() > OVER_MAX
-        && let Some(oldest) = kept.iter().position(over)
+fn prune(kept: &mut Vec<Kept>, now: EventTime) -> Vec<Kept> {
+    let stale = |known: &mut Kept| known.is_over && known.updated + KEPT <= now;
+    let mut gone: Vec<Kept> = kept.extract_if(.., stale).collect();
+    while kept.iter().filter(|known| known.is_over).count() > OVER_MAX
+        && let Some(oldest) = kept.iter().position(|known| known.is_over)
     {
         gone.push(kept.remove(oldest));
     }
@@ -217,7 +235,7 @@ mod tests {
         assert_eq!(directory.of_order("one"), Some(3));
         assert_eq!(directory.of_device(&device), Some(3));
         book.take(&entry(&mut chain, 3, order("a", "one", "released", 1)));
-        assert_eq!(book.of_device[&device][0].history.len(), 2);
+        assert!(book.of_device[&device][0].is_over);
         book.take(b"no entry");
         let day = 24 * 60;
         book.take(&entry(&mut chain, 3, order("b", "two", "issued", day + 2)));
@@ -234,15 +252,16 @@ mod tests {
     fn of_many_that_are_over_a_few_are_kept() {
         let mut kept = Vec::new();
         for number in 0..40 {
-            stand(
-                &mut kept,
-                &order("a", &number.to_string(), "expired", number),
-            );
+            let over = order("a", &number.to_string(), "expired", number);
+            stand(&mut kept, &over, true);
         }
-        stand(&mut kept, &order("a", "stands", "issued", 40));
+        stand(&mut kept, &order("a", "stands", "issued", 40), true);
+        stand(&mut kept, &order("a", "stands", "acknowledged", 41), true);
         let gone = prune(&mut kept, EventTime::from_micros(0));
         assert_eq!((gone.len(), kept.len()), (40 - OVER_MAX, OVER_MAX + 1));
-        assert_eq!(kept[OVER_MAX].order.state, OrderState::Issued);
+        let stands = kept[OVER_MAX].shown.as_ref().unwrap();
+        assert_eq!(stands.order.state, OrderState::Acknowledged);
+        assert_eq!(stands.history.len(), 2);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What is kept of a desk in the topic of the state, and going on with it.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use andon_emit::kafka::Outgoing;
@@ -25,6 +26,9 @@ pub(in crate::kafka::respond) const KEYS: &[u8] = b"respond/";
 /// What no device is called: the acts that were done, and what the keys of incidents begin with.
 const DONE: &str = "#acts";
 const INCIDENTS: &str = "#incident/";
+/// An incident of a whole plant knows its verdicts and devices by name, and may be longer than a
+/// record: it is kept in pieces of so many bytes.
+const PIECE_BYTES: usize = 256 << 10;
 /// Where a desk had come to when it was last kept.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct End {
@@ -91,13 +95,19 @@ impl Desk {
             told: known.map(|now| (now, Instant::now())),
             ..Self::default()
         };
+        let mut incidents: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         for (key, value) in kept {
             match key.strip_prefix(KEYS).map(String::from_utf8_lossy) {
                 Some(name) if name == DONE => desk.orders.remember_done(open(ACTS, value)?),
                 Some(name) if name.starts_with(INCIDENTS) => {
-                    // JSON, as an incident is told.
-                    let held: String = open(INCIDENT, value)?;
-                    desk.incidents.resume(serde_json::from_str(&held)?);
+                    // Its pieces come in order.
+                    let id = name[INCIDENTS.len()..]
+                        .split('/')
+                        .next()
+                        .unwrap_or_default();
+                    let pieces = incidents.entry(id.to_owned()).or_default();
+                    pieces.extend_from_slice(value);
+                    *desk.pieces.entry(id.to_owned()).or_default() += 1;
                 }
                 Some(name) if !name.is_empty() => {
                     let (device, dossier): (DeviceId, Dossier) = open(STANDING, value)?;
@@ -106,8 +116,31 @@ impl Desk {
                 _ => {}
             }
         }
+        for bytes in incidents.values() {
+            // JSON, as an incident is told.
+            let held: String = open(INCIDENT, bytes)?;
+            desk.incidents.resume(serde_json::from_str(&held)?);
+        }
         desk.incidents.take_touched();
         Ok(desk)
+    }
+
+    /// What is kept of an incident from now on, in pieces; nothing of those that are left over.
+    fn incident_pieces(&mut self, id: &str) -> anyhow::Result<Vec<(String, Option<Vec<u8>>)>> {
+        let held = self.incidents.kept(id).map(serde_json::to_string);
+        let bytes = match held.transpose()? {
+            Some(held) => seal(INCIDENT, &held)?,
+            None => Vec::new(),
+        };
+        let pieces: Vec<&[u8]> = bytes.chunks(PIECE_BYTES).collect();
+        let before = match pieces.len() {
+            0 => self.pieces.remove(id),
+            many => self.pieces.insert(id.to_owned(), many),
+        };
+        let most = pieces.len().max(before.unwrap_or(0));
+        let name = |at: usize| format!("{INCIDENTS}{id}/{at:04}");
+        let piece = |at: usize| pieces.get(at).map(|piece| piece.to_vec());
+        Ok((0..most).map(|at| (name(at), piece(at))).collect())
     }
 
     /// Keeps where it has come to, and what stands about the devices of which something else stands
@@ -131,11 +164,9 @@ impl Desk {
             self.records.push(record(DONE, Some(kept)));
         }
         for id in self.incidents.take_touched() {
-            let name = format!("{INCIDENTS}{id}");
-            let kept = self.incidents.kept(&id).map(serde_json::to_string);
-            let kept = kept.transpose()?.map(|held| seal(INCIDENT, &held));
-            let kept = kept.transpose()?;
-            self.records.push(record(&name, kept));
+            for (name, piece) in self.incident_pieces(&id)? {
+                self.records.push(record(&name, piece));
+            }
         }
         self.unkept = 0;
         let end = End {
@@ -146,5 +177,100 @@ impl Desk {
         };
         self.records.push(record("", Some(seal(END, &end)?)));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use andon_schemas::audit::{AuditEntry, AuditEvent};
+    use andon_schemas::verdict::Verdict;
+
+    use super::super::super::hearing::Kind;
+    use super::*;
+
+    fn silent(number: usize, revision: u32, state: &str) -> Verdict {
+        let at = "2025-12-12T09:00:00Z";
+        serde_json::from_value(serde_json::json!({
+            "schema": "andon.verdict.v1", "verdict_id": format!("{number:032}"),
+            "revision": revision, "state": state, "device_id": format!("sensor-{number}"),
+            "device_type": "", "segment": "hall", "risk_class": null, "site": "s",
+            "event_time": at, "window": { "start": at, "end": at },
+            "grade": "MEDIUM", "confidence": { "basis": "policy", "n": 0 },
+            "risk": { "score": 0, "trust": 100, "band": "low" }, "sentence": "", "findings": [{
+                "detector": "silence", "grade": "MEDIUM", "proven": true, "rule": false,
+                "plane": "network", "score": 30, "p_value": null, "observed": {}, "expected": {},
+                "sentence": "", "clears": "", "techniques": [],
+                "confidence": { "basis": "policy", "n": 0 },
+                "window": { "start": at, "end": at }, "role": null, "count": 1, "active": true,
+                "inputs": {}, "profile": null, "source": [],
+            }],
+            "response": {
+                "action": "watch", "mode": "monitor", "scope": [], "exceptions": [],
+                "expires": null, "approval": "automatic", "note": "", "notify": [],
+            },
+            "profile": { "name": "", "version": "", "hash": "" },
+        }))
+        .unwrap()
+    }
+
+    /// Keeps a desk, and goes on with what was kept.
+    fn again(desk: &mut Desk, values: &mut Values, names: &Names) -> Desk {
+        desk.incidents.settle();
+        desk.keep(names, 3).unwrap();
+        for record in desk.records.drain(..) {
+            let bytes = record.payload.as_ref().map_or(0, Vec::len);
+            assert!(bytes < 1_000_000, "a record of {bytes} bytes is refused");
+            if record.topic == names.state {
+                match record.payload {
+                    Some(payload) => values.insert(record.key, payload),
+                    None => values.remove(&record.key),
+                };
+            }
+        }
+        let recalled = Recalled {
+            committed: Some(desk.next),
+            values: values.clone(),
+            ..Recalled::default()
+        };
+        Desk::of(3, &recalled).unwrap()
+    }
+
+    #[test]
+    fn an_incident_of_a_whole_plant_is_kept_in_pieces_and_all_else_with_it() {
+        let names = Names::of("andon");
+        let mut values = Values::new();
+        let mut desk = Desk {
+            partition: 3,
+            next: 17,
+            incidents: Incidents::piecewise(),
+            ..Desk::default()
+        };
+        let entry = AuditEntry::new(AuditEvent::Act, EventTime::default(), None, String::new());
+        desk.audit([entry], &names).unwrap();
+        assert!(desk.hears((Kind::Ack, 1), 41) && !desk.hears((Kind::Ack, 1), 41));
+        for number in 0..12_000 {
+            desk.incidents.take(&silent(number, 1, "raised"));
+        }
+        let mut restored = again(&mut desk, &mut values, &names);
+        assert!(
+            desk.pieces.values().all(|pieces| *pieces > 1),
+            "{:?}",
+            desk.pieces
+        );
+        assert!(!restored.hears((Kind::Ack, 1), 41) && restored.hears((Kind::Ack, 1), 42));
+        assert_eq!((&restored.chain, restored.chain.number), (&desk.chain, 1));
+        assert_eq!((restored.next, &restored.pieces), (17, &desk.pieces));
+        assert!(restored.incidents == desk.incidents);
+
+        for number in 1..12_000 {
+            desk.incidents.take(&silent(number, 2, "cleared"));
+        }
+        let before: usize = desk.pieces.values().sum();
+        let restored = again(&mut desk, &mut values, &names);
+        assert!(
+            desk.pieces.values().sum::<usize>() < before,
+            "less is left of it"
+        );
+        assert_eq!(restored.pieces, desk.pieces);
     }
 }
