@@ -6,8 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use andon_respond::key_of;
 use andon_schemas::act::Ack;
+use andon_schemas::command::Action;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::order::Order;
+use andon_schemas::time::EventTime;
 
 /// Which desk keeps what; shared by who learns of it and who asks.
 #[derive(Clone, Debug, Default)]
@@ -15,11 +17,29 @@ pub struct Directory(Arc<RwLock<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
-    /// By the ids of commands, and by the keys that devices read.
+    /// By the ids of commands.
     orders: HashMap<String, i32>,
-    devices: HashMap<DeviceId, i32>,
+    /// By the keys that devices read, and by device: the desk of the newest order that is not over.
+    keys: HashMap<String, Newest>,
+    devices: HashMap<DeviceId, Newest>,
     incidents: HashMap<String, i32>,
     is_complete: bool,
+}
+
+/// The desk of the newest order, and when that last moved.
+#[derive(Clone, Copy, Debug)]
+struct Newest {
+    desk: i32,
+    at: EventTime,
+}
+
+/// Takes down an order of a desk, unless a newer one is known: the partitions of the trail are read
+/// in no order, and a device may have moved from one desk to another.
+fn take<K: std::hash::Hash + Eq>(known: &mut HashMap<K, Newest>, key: K, newest: Newest) {
+    let before = known.entry(key).or_insert(newest);
+    if newest.at >= before.at {
+        *before = newest;
+    }
 }
 
 impl Directory {
@@ -29,9 +49,15 @@ impl Directory {
         let device = &command.device_id;
         let mut known = self.known_mut();
         known.orders.insert(command.command_id.clone(), desk);
-        let key = key_of(device, command.response.action);
-        known.orders.insert(key, desk);
-        known.devices.insert(device.clone(), desk);
+        if !order.state.is_over() {
+            let newest = Newest {
+                desk,
+                at: order.updated,
+            };
+            let key = key_of(device, command.response.action);
+            take(&mut known.keys, key, newest);
+            take(&mut known.devices, device.clone(), newest);
+        }
     }
 
     /// An order is no longer kept.
@@ -43,8 +69,8 @@ impl Directory {
     pub fn forget_device(&self, device: &DeviceId) {
         let mut known = self.known_mut();
         known.devices.remove(device);
-        for action in andon_schemas::command::Action::ALL {
-            known.orders.remove(&key_of(device, *action));
+        for action in Action::ALL {
+            known.keys.remove(&key_of(device, *action));
         }
     }
 
@@ -79,13 +105,17 @@ impl Directory {
 
     /// The desk that keeps the order that an acknowledgement names.
     pub fn of_ack(&self, ack: &Ack) -> Option<i32> {
-        let name = ack.command_id.as_ref().or(ack.key.as_ref())?;
-        self.known().orders.get(name).copied()
+        let known = self.known();
+        match (&ack.command_id, &ack.key) {
+            (Some(id), _) => known.orders.get(id).copied(),
+            (None, Some(key)) => known.keys.get(key).map(|newest| newest.desk),
+            (None, None) => None,
+        }
     }
 
     /// The desk that keeps the newest order about a device.
     pub fn of_device(&self, device: &DeviceId) -> Option<i32> {
-        self.known().devices.get(device).copied()
+        self.known().devices.get(device).map(|newest| newest.desk)
     }
 
     /// The desk that keeps an incident.

@@ -3,7 +3,7 @@
 
 mod book;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -71,9 +71,8 @@ impl Trail {
             .spawn(move || {
                 while !told.load(Ordering::Relaxed) {
                     match consumer.poll(LOOK_EVERY) {
-                        None => {}
                         Some(Ok(message)) => reading.take(&message),
-                        Some(Err(KafkaError::PartitionEOF(_))) => reading.ended(&consumer),
+                        None | Some(Err(KafkaError::PartitionEOF(_))) => reading.ended(&consumer),
                         Some(Err(error)) => {
                             tracing::warn!("kafka: reading what was decided: {error}");
                         }
@@ -94,8 +93,8 @@ type Place = (String, i32);
 /// What the thread works with.
 struct Reading {
     audit: Arc<str>,
-    /// What has not been read to its end yet.
-    unread: BTreeSet<Place>,
+    /// What has not been read to its end yet, and where it began.
+    unread: BTreeMap<Place, i64>,
     book: Book,
     board: Option<Board>,
     directory: Directory,
@@ -136,28 +135,24 @@ impl Reading {
         self.directory.forget_incidents(INCIDENTS_MAX, is_known);
     }
 
-    /// Some partition has been read to its end.
+    /// Nothing comes for a moment, or some partition has been read to its end: looks which have.
     fn ended(&mut self, consumer: &BaseConsumer) {
         if self.unread.is_empty() {
             return;
         }
-        // The error does not tell the topic; where each is read from does.
         let Ok(positions) = consumer.position() else {
             return;
         };
-        for place in positions.elements() {
-            let key = (place.topic().to_owned(), place.partition());
-            let ends = consumer.fetch_watermarks(&key.0, key.1, ANSWER_WITHIN);
-            let is_read = match (place.offset(), ends) {
-                (Offset::Offset(next), Ok((_, end))) => next >= end,
+        self.unread.retain(|(topic, partition), first| {
+            let place = positions.find_partition(topic, *partition);
+            let next = match place.map(|place| place.offset()) {
+                Some(Offset::Offset(next)) => next,
                 // Nothing was read of it yet.
-                (_, Ok((low, end))) => low >= end,
-                (_, Err(_)) => false,
+                _ => *first,
             };
-            if is_read {
-                self.unread.remove(&key);
-            }
-        }
+            let ends = consumer.fetch_watermarks(topic, *partition, ANSWER_WITHIN);
+            ends.map_or(true, |(_, end)| next < end)
+        });
         if self.unread.is_empty() {
             self.directory.complete();
         }
@@ -179,7 +174,10 @@ impl Drop for Trail {
     }
 }
 
-fn consumer(settings: &Settings, names: &Names) -> anyhow::Result<(BaseConsumer, BTreeSet<Place>)> {
+fn consumer(
+    settings: &Settings,
+    names: &Names,
+) -> anyhow::Result<(BaseConsumer, BTreeMap<Place, i64>)> {
     let consumer: BaseConsumer = settings
         .client("trail")
         .set("group.id", &settings.group)
@@ -198,11 +196,13 @@ fn consumer(settings: &Settings, names: &Names) -> anyhow::Result<(BaseConsumer,
     consumer
         .assign(&from)
         .context("cannot read what was decided")?;
-    let elements = from.elements();
-    let places = elements
-        .iter()
-        .map(|p| (p.topic().to_owned(), p.partition()));
-    Ok((consumer, places.collect()))
+    let mut unread = BTreeMap::new();
+    for place in from.elements() {
+        if let Offset::Offset(first) = place.offset() {
+            unread.insert((place.topic().to_owned(), place.partition()), first);
+        }
+    }
+    Ok((consumer, unread))
 }
 
 /// Adds every partition of a topic, with where to begin.

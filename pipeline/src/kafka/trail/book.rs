@@ -249,6 +249,24 @@ mod tests {
     }
 
     #[test]
+    fn what_ends_at_an_old_desk_hides_nothing_of_the_new_one() {
+        let directory = Directory::default();
+        let mut book = Book::new(None, directory.clone());
+        let (mut old, mut new) = (Chain::default(), Chain::default());
+        let device = DeviceId::new("a").unwrap();
+        // The trail of the new desk happens to be read first.
+        book.take(&entry(&mut new, 5, order("a", "two", "issued", 10)));
+        book.take(&entry(&mut old, 3, order("a", "one", "issued", 0)));
+        assert_eq!(directory.of_device(&device), Some(5));
+        book.take(&entry(&mut old, 3, order("a", "one", "expired", 20)));
+        assert_eq!(directory.of_device(&device), Some(5));
+        assert_eq!(
+            (directory.of_order("one"), directory.of_order("two")),
+            (Some(3), Some(5))
+        );
+    }
+
+    #[test]
     fn of_many_that_are_over_a_few_are_kept() {
         let mut kept = Vec::new();
         for number in 0..40 {
