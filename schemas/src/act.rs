@@ -137,7 +137,8 @@ pub enum AckResult {
 text_scale!(AckResult { Done => "done", Failed => "failed" });
 
 /// What an enforcement point answers. It names the command by its id, or, where it read what the
-/// device reads, by the key and the expiry that stand there.
+/// device reads, by the key and the expiry that stand there. On Kafka the key of the record is the
+/// device, as that of the command is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ack {

@@ -12,7 +12,7 @@
 //! snapshot = "30s"                     # the state is saved every so often
 //! protocol = "classic"                 # or "consumer" (KIP-848, Kafka 4)
 //! partitioner = "any"                  # or "murmur2" (Java) or "crc32" (librdkafka): what else is refused
-//! trusted_producers = false            # only those may write who say truly who sent a record
+//! trusted_producers = false            # only those may write who say truly who sent a record, or who answers
 //! # registry = "http://127.0.0.1:8081" # where schemas of Avro payloads are
 //! # registry_ca = "registry.pem"       # what its certificate must be signed by
 //! ```
