@@ -203,14 +203,14 @@ impl Acts {
         let busy = |why: String| ActRefused::new(Refusal::Busy, why);
         self.send(&Slip::Act { act, desk }).map_err(|error| {
             busy(format!(
-                "Kafka has not said that it took it; asked again with the same Idempotency-Key it \
-                 is done once: {error:#}"
+                "Kafka has not said that it took it, and it may still be done within five minutes; \
+                 asked again with the same Idempotency-Key it is done once: {error:#}"
             ))
         })?;
         answer.recv_timeout(PATIENCE).unwrap_or_else(|_| {
             Err(busy(
-                "it was handed in, and nothing has come of it yet; asked again with the same \
-                 Idempotency-Key it is still done once"
+                "it was handed in, and nothing has come of it yet: it may still be done within five \
+                 minutes; asked again with the same Idempotency-Key it is done once"
                     .to_owned(),
             ))
         })

@@ -21,7 +21,7 @@ use super::snapshot::Snapshot;
 use crate::advisories::Advisor;
 
 /// Most records that wait to be committed.
-const WAITING_MAX: usize = 100_000;
+const WAITING_MAX: usize = 32_768;
 /// Most snapshots in one epoch, unless partitions are given up: the state of a large plant must not
 /// make a transaction too long.
 const SNAPSHOTS_MAX: usize = 2;

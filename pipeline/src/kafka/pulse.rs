@@ -52,6 +52,7 @@ impl Pulse {
             ("partitions", "none are assigned yet"),
             ("state", "not restored yet"),
             ("epochs", "none was committed yet"),
+            ("decided", "not read yet"),
         ];
         let health = Health::new(&conditions, Health::STALLED_AFTER);
         // An epoch that is not needed is none that fails.
@@ -103,6 +104,16 @@ impl Pulse {
     pub fn advise(&self, advisor: Advisor) {
         if let Some(shown) = &self.shown {
             shown.board().advise(Arc::new(advisor));
+        }
+    }
+
+    /// Whether everything that was decided before has been read.
+    pub fn decided(&self, is_known: bool) {
+        if is_known {
+            self.health.ready("decided");
+        } else {
+            let why = "what was decided is still being read from the audit trail";
+            self.health.not_ready("decided", why);
         }
     }
 

@@ -286,7 +286,10 @@ impl<T> Drop for Restoring<T> {
 }
 
 /// Asks until there is an answer, or until it is told to stop.
-fn insist<T>(stop: &AtomicBool, ask: impl Fn() -> anyhow::Result<T>) -> anyhow::Result<T> {
+pub(super) fn insist<T>(
+    stop: &AtomicBool,
+    ask: impl Fn() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     loop {
         match ask() {
             Ok(answer) => return Ok(answer),

@@ -246,10 +246,7 @@ impl Stage {
                 from.push((partition, desk.next));
                 self.desks.insert(partition, desk);
             }
-            let begun = |number: &i32| from.iter().any(|(partition, _)| partition == number);
-            let desks = self.desks.iter_mut().filter(|(number, _)| begun(number));
-            self.hearing
-                .catch_up(desks.map(|(_, desk)| &mut desk.heard))?;
+            self.hearing.look_back();
             self.reader.go(&from, self.paused)?;
         }
         Ok(())

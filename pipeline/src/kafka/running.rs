@@ -106,6 +106,8 @@ impl Running<'_> {
             self.responder()?.check()?;
             let refused = self.responder()?.take_refused();
             self.pulse.refused(refused);
+            let is_known = self.trail.as_ref().is_some_and(Trail::is_complete);
+            self.pulse.decided(is_known);
             if self.reloads.swap(false, Ordering::Relaxed) {
                 self.reload()?;
             }

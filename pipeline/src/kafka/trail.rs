@@ -21,6 +21,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use self::book::Book;
 use super::directory::Directory;
 use super::names::Names;
+use super::recall::insist;
 use super::respond::DESK;
 use super::settings::Settings;
 use crate::wall;
@@ -41,6 +42,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Follows the trail, in a thread of its own.
 #[derive(Debug)]
 pub struct Trail {
+    directory: Directory,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -49,26 +51,33 @@ impl Trail {
     /// Begins with what may still stand.
     ///
     /// # Errors
-    /// If the cluster does not answer, or the system gives no thread.
+    /// If the settings cannot work, or the system gives no thread.
     pub fn follow(
         settings: &Settings,
         names: &Names,
         board: Option<Board>,
         directory: Directory,
     ) -> anyhow::Result<Self> {
-        let (consumer, unread) = consumer(settings, names)?;
+        let consumer = consumer(settings)?;
         let stop = Arc::new(AtomicBool::new(false));
         let told = stop.clone();
+        let known = directory.clone();
         let mut reading = Reading {
             audit: names.audit.clone(),
-            unread,
+            unread: BTreeMap::new(),
             book: Book::new(board.clone(), directory.clone()),
             board,
             directory,
         };
+        let names = names.clone();
         let thread = std::thread::Builder::new()
             .name("trail".to_owned())
             .spawn(move || {
+                // Until there is an answer; a cluster may come later, or lose a broker meanwhile.
+                let Ok(unread) = insist(&told, || assign(&consumer, &names)) else {
+                    return;
+                };
+                reading.unread = unread;
                 while !told.load(Ordering::Relaxed) {
                     match consumer.poll(LOOK_EVERY) {
                         Some(Ok(message)) => reading.take(&message),
@@ -81,20 +90,35 @@ impl Trail {
             })
             .context("cannot start the thread that follows the audit trail")?;
         Ok(Self {
+            directory: known,
             stop,
             thread: Some(thread),
         })
     }
 }
 
+impl Trail {
+    /// Whether everything that was said before has been read.
+    pub fn is_complete(&self) -> bool {
+        self.directory.is_complete()
+    }
+}
+
 /// A partition of a topic.
 type Place = (String, i32);
+
+/// From where to where it is to be read. Asked for once: an answer waits behind what is fetched.
+#[derive(Clone, Copy, Debug)]
+struct Unread {
+    first: i64,
+    end: i64,
+}
 
 /// What the thread works with.
 struct Reading {
     audit: Arc<str>,
-    /// What has not been read to its end yet, and where it began.
-    unread: BTreeMap<Place, i64>,
+    /// What has not been read yet to where it ended when this began.
+    unread: BTreeMap<Place, Unread>,
     book: Book,
     board: Option<Board>,
     directory: Directory,
@@ -143,15 +167,14 @@ impl Reading {
         let Ok(positions) = consumer.position() else {
             return;
         };
-        self.unread.retain(|(topic, partition), first| {
+        self.unread.retain(|(topic, partition), unread| {
             let place = positions.find_partition(topic, *partition);
             let next = match place.map(|place| place.offset()) {
                 Some(Offset::Offset(next)) => next,
                 // Nothing was read of it yet.
-                _ => *first,
+                _ => unread.first,
             };
-            let ends = consumer.fetch_watermarks(topic, *partition, ANSWER_WITHIN);
-            ends.map_or(true, |(_, end)| next < end)
+            next < unread.end
         });
         if self.unread.is_empty() {
             self.directory.complete();
@@ -174,11 +197,8 @@ impl Drop for Trail {
     }
 }
 
-fn consumer(
-    settings: &Settings,
-    names: &Names,
-) -> anyhow::Result<(BaseConsumer, BTreeMap<Place, i64>)> {
-    let consumer: BaseConsumer = settings
+fn consumer(settings: &Settings) -> anyhow::Result<BaseConsumer> {
+    settings
         .client("trail")
         .set("group.id", &settings.group)
         .set("enable.auto.commit", "false")
@@ -188,30 +208,27 @@ fn consumer(
         .set("allow.auto.create.topics", "false")
         .set("queued.max.messages.kbytes", "8192")
         .create()
-        .context("cannot make the consumer of what was decided")?;
+        .context("cannot make the consumer of what was decided")
+}
+
+/// Begins to read; returns what is to be read until everything is known.
+fn assign(consumer: &BaseConsumer, names: &Names) -> anyhow::Result<BTreeMap<Place, Unread>> {
     let mut from = TopicPartitionList::new();
+    let mut unread = BTreeMap::new();
     for (topic, back) in [(&names.audit, BACK), (&names.incidents, INCIDENTS_BACK)] {
-        begin(&consumer, topic, back, &mut from)?;
+        for (partition, place) in begin(consumer, topic, back)? {
+            from.add_partition_offset(topic, partition, Offset::Offset(place.first))?;
+            unread.insert((topic.to_string(), partition), place);
+        }
     }
     consumer
         .assign(&from)
         .context("cannot read what was decided")?;
-    let mut unread = BTreeMap::new();
-    for place in from.elements() {
-        if let Offset::Offset(first) = place.offset() {
-            unread.insert((place.topic().to_owned(), place.partition()), first);
-        }
-    }
-    Ok((consumer, unread))
+    Ok(unread)
 }
 
-/// Adds every partition of a topic, with where to begin.
-fn begin(
-    consumer: &BaseConsumer,
-    topic: &str,
-    back: Span,
-    from: &mut TopicPartitionList,
-) -> anyhow::Result<()> {
+/// Every partition of a topic, with where to begin and where it ends.
+fn begin(consumer: &BaseConsumer, topic: &str, back: Span) -> anyhow::Result<Vec<(i32, Unread)>> {
     let cannot = || format!("cannot ask where `{topic}` begins");
     let told = consumer
         .fetch_metadata(Some(topic), ANSWER_WITHIN)
@@ -219,6 +236,7 @@ fn begin(
     let found = told.topics().first();
     let found = found.ok_or_else(|| anyhow!("the cluster tells nothing of `{topic}`"))?;
     let since = Offset::Offset((wall::now() - back).micros() / 1_000);
+    let mut places = Vec::new();
     for partition in found.partitions() {
         let id = partition.id();
         let ends = consumer.fetch_watermarks(topic, id, ANSWER_WITHIN);
@@ -237,7 +255,7 @@ fn begin(
                 _ => end,
             };
         }
-        from.add_partition_offset(topic, id, Offset::Offset(first))?;
+        places.push((id, Unread { first, end }));
     }
-    Ok(())
+    Ok(places)
 }

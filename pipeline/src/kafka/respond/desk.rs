@@ -112,6 +112,20 @@ impl Desk {
         true
     }
 
+    /// What was heard at a place was something else: it goes on here.
+    pub(super) fn hear_anew(&mut self, place: Place, offset: i64) {
+        self.heard.insert(place, offset);
+        self.touched = true;
+    }
+
+    /// What time it is: that of the newest verdict, and what has passed since then. `None` while
+    /// verdicts wait to be read, or if nobody ever told.
+    fn time(&self, now: Instant) -> Option<EventTime> {
+        let (told, came) = self.told.filter(|_| self.ended)?;
+        let passed = now.saturating_duration_since(came).as_micros();
+        Some(told + Span::from_micros(i64::try_from(passed).unwrap_or(i64::MAX)))
+    }
+
     /// Does what a person asks for, and says what came of it. It is done at the plant's time, as
     /// this desk or whoever asks knows it, whichever is later; where nobody does, it is now. `late`
     /// is why it is no longer done.
@@ -124,7 +138,8 @@ impl Desk {
         late: Option<&str>,
         rules: Rules<'_>,
     ) -> anyhow::Result<()> {
-        act.at = act.at.max(self.orders.now());
+        let now = self.time(Instant::now()).unwrap_or_default();
+        act.at = act.at.max(self.orders.now()).max(now);
         if act.at <= EventTime::default() {
             act.at = wall::now();
         }
@@ -206,11 +221,9 @@ impl Desk {
     /// # Errors
     /// If what comes of it cannot be written as JSON.
     pub(super) fn idle(&mut self, now: Instant, rules: Rules<'_>) -> anyhow::Result<()> {
-        let Some((told, came)) = self.told else {
+        let Some(at) = self.time(now) else {
             return Ok(());
         };
-        let passed = now.saturating_duration_since(came).as_micros();
-        let at = told + Span::from_micros(i64::try_from(passed).unwrap_or(i64::MAX));
         self.step(rules, Input::Tick(at))?;
         self.touched |= !self.records.is_empty();
         Ok(())

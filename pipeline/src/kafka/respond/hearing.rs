@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use andon_schemas::observation::Source;
 use andon_schemas::time::EventTime;
@@ -19,7 +19,9 @@ use crate::kafka::names::Names;
 use crate::wall;
 
 /// How long the cluster is given to answer a question.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// And after how long it is asked again.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Which of the two topics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,6 +45,8 @@ pub(super) struct Letter<'a> {
     pub(super) payload: &'a [u8],
     /// When the broker took it.
     pub(super) at: EventTime,
+    /// It stands before what was read already: the topic was made anew.
+    pub(super) is_anew: bool,
     topic: &'a Arc<str>,
 }
 
@@ -63,15 +67,18 @@ pub(super) struct Hearing {
     acts: Arc<str>,
     acks: Arc<str>,
     next: Heard,
+    /// Somebody may not have heard everything.
+    is_behind: bool,
+    /// When the cluster was asked last.
+    asked: Option<Instant>,
 }
 
 impl Hearing {
-    /// Listens from now on; desks that have not heard everything are caught up with by
-    /// [`catch_up`](Self::catch_up).
+    /// Makes the consumer; the cluster need not be there yet.
     ///
     /// # Errors
-    /// If the cluster does not answer.
-    pub(super) fn open(client: &ClientConfig, group: &str, names: &Names) -> anyhow::Result<Self> {
+    /// If the settings cannot work.
+    pub(super) fn new(client: &ClientConfig, group: &str, names: &Names) -> anyhow::Result<Self> {
         let consumer: BaseConsumer = client
             .clone()
             .set("group.id", group)
@@ -84,31 +91,69 @@ impl Hearing {
             .set("fetch.wait.max.ms", "50")
             .create()
             .context("cannot make the consumer of acts and acknowledgements")?;
-        let mut hearing = Self {
+        Ok(Self {
             consumer,
             acts: names.acts.clone(),
             acks: names.acks.clone(),
             next: Heard::new(),
-        };
+            is_behind: true,
+            asked: None,
+        })
+    }
+
+    /// Listens from now on.
+    fn open(&mut self) -> anyhow::Result<()> {
+        let mut next = Heard::new();
         for kind in [Kind::Act, Kind::Ack] {
-            let topic = hearing.topic(kind).clone();
-            let told = hearing
+            let topic = self.topic(kind);
+            let told = self
                 .consumer
-                .fetch_metadata(Some(&topic), ANSWER_WITHIN)
+                .fetch_metadata(Some(topic), ANSWER_WITHIN)
                 .with_context(|| format!("cannot ask for the partitions of `{topic}`"))?;
             let found = told.topics().first();
             let found = found.ok_or_else(|| anyhow!("the cluster tells nothing of `{topic}`"))?;
             for partition in found.partitions() {
                 let id = partition.id();
-                let (_, end) = hearing
+                let (_, end) = self
                     .consumer
-                    .fetch_watermarks(&topic, id, ANSWER_WITHIN)
+                    .fetch_watermarks(topic, id, ANSWER_WITHIN)
                     .with_context(|| format!("cannot ask for the end of `{topic}`"))?;
-                hearing.next.insert((kind, id), end);
+                next.insert((kind, id), end);
             }
         }
-        hearing.assign()?;
-        Ok(hearing)
+        self.next = next;
+        self.assign()
+    }
+
+    /// Another desk has begun, which may not have heard everything.
+    pub(super) fn look_back(&mut self) {
+        self.is_behind = true;
+        self.asked = None;
+    }
+
+    /// Goes back for whoever has not heard everything, if anybody has begun; whether everybody hears
+    /// what comes. Where the cluster does not answer, it is asked again later.
+    pub(super) fn is_open<'a>(&mut self, desks: impl Iterator<Item = &'a mut Heard>) -> bool {
+        if !self.is_behind {
+            return true;
+        }
+        if self
+            .asked
+            .is_some_and(|asked| asked.elapsed() < AGAIN_AFTER)
+        {
+            return false;
+        }
+        self.asked = Some(Instant::now());
+        let opened = if self.next.is_empty() {
+            self.open()
+        } else {
+            Ok(())
+        };
+        match opened.and_then(|()| self.catch_up(desks)) {
+            Ok(()) => self.is_behind = false,
+            Err(error) => tracing::warn!("kafka: {error:#}"),
+        }
+        !self.is_behind
     }
 
     fn topic(&self, kind: Kind) -> &Arc<str> {
@@ -132,10 +177,7 @@ impl Hearing {
     ///
     /// # Errors
     /// If the client refuses, or the cluster does not answer.
-    pub(super) fn catch_up<'a>(
-        &mut self,
-        desks: impl Iterator<Item = &'a mut Heard>,
-    ) -> anyhow::Result<()> {
+    fn catch_up<'a>(&mut self, desks: impl Iterator<Item = &'a mut Heard>) -> anyhow::Result<()> {
         let mut is_behind = false;
         for heard in desks {
             for (place, next) in &mut self.next {
@@ -191,8 +233,11 @@ impl Hearing {
         let kind = if is_act { Kind::Act } else { Kind::Ack };
         let millis = message.timestamp().to_millis();
         let at = millis.map(|ms| EventTime::from_micros(ms.saturating_mul(1_000)));
+        let place = (kind, message.partition());
+        let next = self.next.get(&place);
         Letter {
-            place: (kind, message.partition()),
+            is_anew: next.is_some_and(|next| message.offset() < *next),
+            place,
             offset: message.offset(),
             key: message.key(),
             payload: message.payload().unwrap_or_default(),

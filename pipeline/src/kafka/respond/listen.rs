@@ -27,7 +27,8 @@ const ACK_BYTES_MAX: usize = 8 << 10;
 impl Stage {
     /// Hears what has come, unless too much waits to be committed already.
     pub(super) fn listen(&mut self) -> anyhow::Result<()> {
-        if self.paused {
+        let heard = self.desks.values_mut().map(|desk| &mut desk.heard);
+        if self.paused || !self.hearing.is_open(heard) {
             return Ok(());
         }
         let mut ear = Ear {
@@ -72,6 +73,17 @@ struct Ear<'a> {
 
 impl Ear<'_> {
     fn hear(&mut self, letter: &Letter<'_>) -> anyhow::Result<()> {
+        if letter.is_anew {
+            let source = letter.source();
+            tracing::error!(
+                topic = &*source.topic,
+                partition = source.partition,
+                "it goes on before what was heard of it: it was made anew, and is heard from there"
+            );
+            for desk in self.desks.values_mut() {
+                desk.hear_anew(letter.place, letter.offset);
+            }
+        }
         // Whoever has heard it goes on; the others have not, and are to.
         let hear: Vec<i32> = self
             .desks

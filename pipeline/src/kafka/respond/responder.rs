@@ -71,13 +71,13 @@ impl Responder {
     /// Starts it.
     ///
     /// # Errors
-    /// If the cluster does not answer, or the system gives no thread.
+    /// If the settings cannot work, or the system gives no thread.
     pub fn start(setup: Setup) -> anyhow::Result<Self> {
         let wish = Arc::new(AtomicU8::new(RUN));
         let told = wish.clone();
         let allowed = Arc::new(Mutex::new(None));
         let refused = Refusals::default();
-        let hearing = Hearing::open(&setup.client, &setup.group, &setup.names)?;
+        let hearing = Hearing::new(&setup.client, &setup.group, &setup.names)?;
         let mut stage = Stage {
             reader: setup.reader,
             recall: Recall {

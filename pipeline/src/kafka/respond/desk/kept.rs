@@ -1,13 +1,13 @@
 //! What is kept of a desk in the topic of the state, and going on with it.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use andon_emit::kafka::Outgoing;
 use andon_respond::{Dossier, Incidents, Orders};
 use andon_schemas::chain::Chain;
 use andon_schemas::identity::DeviceId;
-use andon_schemas::time::EventTime;
+use andon_schemas::time::{EventTime, Span};
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
@@ -16,9 +16,10 @@ use super::Desk;
 use crate::kafka::names::Names;
 use crate::kafka::recall::{Recalled, Values};
 use crate::sealed::{open, seal};
+use crate::wall;
 
 const STANDING: [u8; 8] = *b"ANDONCM2";
-const END: [u8; 8] = *b"ANDONCE3";
+const END: [u8; 8] = *b"ANDONCE4";
 const ACTS: [u8; 8] = *b"ANDONCA1";
 const INCIDENT: [u8; 8] = *b"ANDONCI1";
 /// What the keys of this stage begin with, in the topic of the state; a device follows.
@@ -35,6 +36,8 @@ struct End {
     /// The offset of the next verdict.
     next: i64,
     now: EventTime,
+    /// The wall clock when that was kept: while nobody holds the desk, time goes on by it.
+    kept: EventTime,
     heard: Heard,
     /// The end of its audit trail.
     chain: Chain,
@@ -64,7 +67,6 @@ impl Desk {
         let end = end(kept)?;
         let told = end.as_ref().map(|end| end.next);
         let now = end.as_ref().map(|end| end.now);
-        let End { heard, chain, .. } = end.unwrap_or_default();
         if told != recalled.committed {
             bail!(
                 "they stand at offset {told:?} and {:?} is committed",
@@ -82,6 +84,12 @@ impl Desk {
         }
         // Before it has come to any time there is none to go on from.
         let known = now.filter(|now| *now > EventTime::default());
+        let passed = end.as_ref().map(|end| wall::now().since(end.kept));
+        let passed = passed.map_or(0, Span::micros).max(0);
+        let passed = Duration::from_micros(passed.unsigned_abs());
+        let came = Instant::now();
+        let came = came.checked_sub(passed).unwrap_or(came);
+        let End { heard, chain, .. } = end.unwrap_or_default();
         let mut desk = Self {
             partition,
             // A desk that begins keeps at once how far it has heard.
@@ -92,7 +100,7 @@ impl Desk {
             note: recalled.note.clone(),
             orders: Orders::at(now.unwrap_or_default()),
             incidents: Incidents::piecewise(),
-            told: known.map(|now| (now, Instant::now())),
+            told: known.map(|now| (now, came)),
             ..Self::default()
         };
         let mut incidents: BTreeMap<String, Vec<u8>> = BTreeMap::new();
@@ -172,6 +180,7 @@ impl Desk {
         let end = End {
             next: self.next,
             now: self.orders.now(),
+            kept: wall::now(),
             heard: self.heard.clone(),
             chain: self.chain.clone(),
         };
