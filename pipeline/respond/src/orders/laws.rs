@@ -66,7 +66,7 @@ fn by_a_person(play: &Play, command: &Command) -> bool {
             };
             found.history.iter().find(approved).is_some()
                 // Given anew, of one that a person agreed to.
-                || found.order.note.contains("stay open")
+                || found.history.iter().any(|step| step.reason.contains("stay open"))
         })
 }
 
