@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use andon_engine::{Item, Output, Plant, Refusal};
 use andon_lab::whole_file;
-use andon_respond::{Answered, Incidents, Input, Orders, judge, notice};
+use andon_respond::{Answered, Incidents, Input, Orders, judge};
 use andon_schemas::act::{Act, ActKind, ActRefused, Acted};
 use andon_schemas::alert::Alert;
 use andon_schemas::audit::AuditEntry;
@@ -273,13 +273,11 @@ impl Results {
         for command in &said.commands {
             self.write(|files| &mut files.commands, command)?;
         }
-        for order in said.orders() {
-            if let Some(notice) = notice(order) {
-                self.write(|files| &mut files.notices, &notice)?;
-                self.notify.take(&notice)?;
-                self.fresh.notices.push(notice);
-            }
-            self.fresh.moved.push(order.clone());
+        self.fresh.moved.extend(said.orders().cloned());
+        for notice in said.notices {
+            self.write(|files| &mut files.notices, &notice)?;
+            self.notify.take(&notice)?;
+            self.fresh.notices.push(notice);
         }
         said.audit
             .into_iter()

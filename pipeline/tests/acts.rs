@@ -11,6 +11,7 @@ mod broker;
 mod plant;
 mod watched;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use andon_schemas::audit::AuditEntry;
 use andon_schemas::chain::Chain;
+use andon_schemas::notice::Notice;
 use andon_schemas::{builtin, hex};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -291,6 +293,15 @@ fn what_is_left_of_it(plant: &Enforcing) {
     let said = said.collect::<String>();
     assert!(said.contains("does not answer for the segment"), "{said}");
     assert!(said.contains("`made-up`"), "{said}");
+    // Written again after the kill, perhaps; never another one under the same name.
+    let mut told = BTreeMap::new();
+    for notice in plant::lines(&plant::read(&plant.data(), "notices.jsonl")) {
+        let notice: Notice = serde_json::from_value(notice).unwrap();
+        if let Some(before) = told.insert(notice.id(), notice.clone()) {
+            assert_eq!(before, notice);
+        }
+    }
+    assert!(told.keys().any(|id| id.ends_with("-timed_out")), "{told:?}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod kafka_plant;
 mod plant;
 mod watched;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -22,6 +23,7 @@ use andon::kafka::partitioner::Partitioner;
 use andon_respond::key_of;
 use andon_schemas::command::Action;
 use andon_schemas::identity::DeviceId;
+use andon_schemas::notice::Notice;
 use serde_json::{Value, json};
 use watched::PATIENCE;
 
@@ -199,6 +201,11 @@ fn after_the_kill(site: &Site, folder: &Path, issued: &Value) {
     assert!(one.run.terminate().success());
 }
 
+fn id_of_notice(notice: &Value) -> String {
+    let notice: Notice = serde_json::from_value(notice.clone()).unwrap();
+    notice.id()
+}
+
 /// The audit trail and the rejects of that group.
 fn what_is_left_of_it(site: &Site) {
     let trail = site.trail();
@@ -209,6 +216,9 @@ fn what_is_left_of_it(site: &Site) {
     assert_eq!(number("ack"), 2, "{events:?}");
     assert_eq!(number("ack_refused"), 2, "{events:?}");
     let notices = site.read("notices");
+    // Enforcement points are told more than once where nobody answers, people are not.
+    let ids: BTreeSet<String> = notices.iter().map(id_of_notice).collect();
+    assert_eq!(ids.len(), notices.len(), "{notices:?}");
     let waits = |notice: &&Value| notice["waits_for_a_person"] == true;
     assert_eq!(notices.iter().filter(waits).count(), 1, "{notices:?}");
     let rejects = site.read("rejects");

@@ -21,6 +21,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use andon_schemas::notice::Notice;
 use posted::{Receiver, are_signed};
 use sensed::Run;
 use serde_json::Value;
@@ -53,18 +54,35 @@ fn raid(run: &Run<'_>, number: u8) {
     let network = NETWORKS[usize::from(number)];
     run.raid(i64::from(number), network, 100..100 + DEVICES);
     let wanted = usize::from(DEVICES) * usize::from(number + 1);
-    until("nobody is to be told", || ids(run).len() >= wanted);
+    until("nobody is to be told", || once(ids(run)).len() >= wanted);
 }
 
-/// Ids of what is to be told, each where it is written first.
+/// Ids of what is to be told, as it is written.
 fn ids(run: &Run<'_>) -> Vec<String> {
-    let mut known = BTreeSet::new();
     let notices = run.written("notices").into_iter();
-    let ids = notices.map(|one| {
-        let word = |key: &str| one[key].as_str().unwrap().to_owned();
-        format!("{}-{}", word("command_id"), word("state"))
-    });
-    ids.filter(|id| known.insert(id.clone())).collect()
+    let notice = |one| serde_json::from_value::<Notice>(one).unwrap();
+    notices.map(|one| notice(one).id()).collect()
+}
+
+/// How often what is told counts.
+type Count = fn(Vec<String>) -> Vec<String>;
+
+/// Nobody was killed: once is all.
+fn each(ids: Vec<String>) -> Vec<String> {
+    ids
+}
+
+/// Somebody was killed between taking and answering, or before it was kept that something went out:
+/// it comes again, after it came first.
+fn once(ids: Vec<String>) -> Vec<String> {
+    let mut known = BTreeSet::new();
+    let is_first = |id: &String| known.insert(id.clone());
+    ids.into_iter().filter(is_first).collect()
+}
+
+/// Those that nobody has seen before, in order.
+fn fresh(ids: Vec<String>, seen: &BTreeSet<String>, count: Count) -> Vec<String> {
+    count(ids.into_iter().filter(|id| !seen.contains(id)).collect())
 }
 
 /// A mail server, which may run or not.
@@ -75,6 +93,8 @@ struct Server<'a> {
     process: Option<Watched>,
     /// What it has taken for `SHIFT`.
     taken: Vec<Value>,
+    /// The ids of what it had taken the last time that it was looked.
+    seen: BTreeSet<String>,
 }
 
 impl<'a> Server<'a> {
@@ -95,6 +115,7 @@ impl<'a> Server<'a> {
             signed,
             process: None,
             taken: Vec::new(),
+            seen: BTreeSet::new(),
         })
     }
 
@@ -112,9 +133,10 @@ impl<'a> Server<'a> {
     }
 
     /// Waits until the last of what is to be told is here, and sees that all is, in order.
-    fn takes_all(&mut self, run: &Run<'_>) {
-        let expected = ids(run);
-        while first(&self.taken).len() < expected.len() {
+    fn takes_all(&mut self, run: &Run<'_>, count: Count) {
+        let expected = fresh(ids(run), &self.seen, count);
+        let taken = |mails: &[Value], seen: &BTreeSet<String>| fresh(named(mails), seen, count);
+        while taken(&self.taken, &self.seen).len() < expected.len() {
             let process = self.process.as_mut().unwrap();
             let line = process.find(|line| line.starts_with('{')).unwrap();
             let mail: Value = serde_json::from_str(&line).unwrap();
@@ -123,7 +145,8 @@ impl<'a> Server<'a> {
                 self.taken.push(mail);
             }
         }
-        assert_eq!(first(&self.taken), expected);
+        assert_eq!(taken(&self.taken, &self.seen), expected);
+        self.seen.extend(expected);
     }
 
     fn section(&self, ca: &Path, password: &Path, to: &str) -> String {
@@ -139,15 +162,14 @@ impl<'a> Server<'a> {
     }
 }
 
-/// Ids of mails, each where it came first.
-fn first(mails: &[Value]) -> Vec<String> {
-    let mut known = BTreeSet::new();
+/// Ids of mails.
+fn named(mails: &[Value]) -> Vec<String> {
     let ids = mails.iter().map(|mail| {
         let id = mail["headers"]["message-id"].as_str().unwrap();
         let id = id.strip_prefix('<').unwrap();
         id.strip_suffix("@plant.example>").unwrap().to_owned()
     });
-    ids.filter(|id| known.insert(id.clone())).collect()
+    ids.collect()
 }
 
 fn secret(folder: &Path, name: &str, text: &str) -> std::path::PathBuf {
@@ -176,7 +198,7 @@ fn a_shift_is_mailed_every_notice_though_server_and_run_are_killed_and_others_ha
     raid(&run, 0);
     run.process.said("notify mail/shift@plant.example: ");
     server.start();
-    server.takes_all(&run);
+    server.takes_all(&run, each);
     reads_as_it_was_meant(&run.written("notices")[0], &server.taken[0]);
 
     // It is killed, and then the run is.
@@ -184,9 +206,9 @@ fn a_shift_is_mailed_every_notice_though_server_and_run_are_killed_and_others_ha
     raid(&run, 1);
     run.crash(&config);
     server.start();
-    server.takes_all(&run);
+    server.takes_all(&run, once);
     raid(&run, 2);
-    server.takes_all(&run);
+    server.takes_all(&run, each);
 
     // Who lives nowhere is put aside, and whose mailbox is full is waited for.
     let aside = folder
@@ -194,7 +216,7 @@ fn a_shift_is_mailed_every_notice_though_server_and_run_are_killed_and_others_ha
         .join("data/notify/mail/nobody@plant.example/dead.jsonl");
     let dead = || fs::read_to_string(&aside).unwrap_or_default();
     until("nothing is put aside", || {
-        dead().lines().count() >= ids(&run).len()
+        dead().lines().count() >= once(ids(&run)).len()
     });
     assert!(dead().contains("nobody of that name"), "{}", dead());
     run.process.said("full@plant.example: ");
@@ -204,7 +226,7 @@ fn a_shift_is_mailed_every_notice_though_server_and_run_are_killed_and_others_ha
     let full = &summary["notify"][2];
     assert_eq!(full["outlet"], "mail/full@plant.example", "{summary}");
     assert!(
-        full["waiting"].as_u64().unwrap() >= ids(&run).len() as u64,
+        full["waiting"].as_u64().unwrap() >= once(ids(&run)).len() as u64,
         "{full}"
     );
 }
@@ -254,7 +276,7 @@ fn a_server_of_another_authority_or_another_password_is_told_and_nothing_is_lost
 
     let config = server.section(&signed.ca, &good, &to);
     let mut run = start(config.clone());
-    server.takes_all(&run);
+    server.takes_all(&run, each);
     assert!(run.process.terminate().success());
     is_tried(folder.path(), &config, true);
     server.kill();
@@ -319,24 +341,29 @@ fn a_webhook_gets_every_notice_signed_though_it_is_away_for_a_while() {
     raid(&run, 0);
     run.process.said("notify webhook: ");
     receiver.start();
-    let got = |receiver: &Receiver| -> Vec<String> {
-        let mut known = BTreeSet::new();
-        let ids = receiver.posted().into_iter().map(|one| one.id().to_owned());
-        ids.filter(|id| known.insert(id.clone())).collect()
+    let mut seen = BTreeSet::new();
+    let mut takes_all = |run: &Run<'_>, receiver: &Receiver, count: Count| {
+        let expected = fresh(ids(run), &seen, count);
+        let got = || {
+            let posted = receiver.posted().into_iter();
+            fresh(
+                posted.map(|one| one.id().to_owned()).collect(),
+                &seen,
+                count,
+            )
+        };
+        until("not all is posted", || got().len() >= expected.len());
+        assert_eq!(got(), expected);
+        seen.extend(expected);
     };
-    let takes_all = |run: &Run<'_>, receiver: &Receiver| {
-        let expected = ids(run);
-        until("not all is posted", || {
-            got(receiver).len() >= expected.len()
-        });
-        assert_eq!(got(receiver), expected);
-    };
-    takes_all(&run, &receiver);
+    takes_all(&run, &receiver, each);
     receiver.stop();
     raid(&run, 1);
     run.crash(&config);
     receiver.start();
-    takes_all(&run, &receiver);
+    takes_all(&run, &receiver, once);
+    raid(&run, 2);
+    takes_all(&run, &receiver, each);
     assert!(run.process.terminate().success());
     let posted = receiver.posted();
     assert_eq!(posted[0].json(), run.written("notices")[0]);

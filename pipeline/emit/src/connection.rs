@@ -29,9 +29,15 @@ impl Connection {
         }
         let socket = reached?;
         socket.set_nodelay(true)?;
-        socket.set_write_timeout(Some(patience))?;
-        socket.set_read_timeout(Some(patience))?;
-        Ok(Self::Plain(socket))
+        let connection = Self::Plain(socket);
+        connection.wait_at_most(patience)?;
+        Ok(connection)
+    }
+
+    /// So much patience is for each wait from here on.
+    pub(crate) fn wait_at_most(&self, patience: Duration) -> io::Result<()> {
+        self.socket().set_write_timeout(Some(patience))?;
+        self.socket().set_read_timeout(Some(patience))
     }
 
     /// The same connection over TLS, with the host of this address at its other end.

@@ -17,9 +17,8 @@ impl Told for Notice {
     const ONE: &'static str = "notice";
     const MANY: &'static str = "notices";
 
-    /// Told again, it is the same notice: of one command, in one state.
     fn id(&self) -> String {
-        format!("{}-{}", self.command_id, self.state.as_str())
+        Self::id(self)
     }
 }
 

@@ -6,26 +6,36 @@
 
 mod carrier;
 mod counts;
+mod ending;
 mod way;
 
+use std::convert::Infallible;
 use std::fs;
 use std::io;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::carrier::Carrier;
 pub use self::counts::{Counts, Status};
+pub use self::ending::Ending;
 pub use self::way::{Event, Trouble, Way};
 use crate::spool::Spool;
 
 /// What a spool holds unless it is told.
 pub const SPOOL_BYTES: u64 = 256 * 1_024 * 1_024;
+
+/// How long an outlet whose time is over is given to see it, before it is left behind.
+const GRACE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;
 
 /// What outlets carry; a line of JSON in the spool.
 pub trait Told: Serialize + DeserializeOwned + 'static {
@@ -47,8 +57,16 @@ pub struct Outlet<T> {
     folder: PathBuf,
     spool: Arc<Spool>,
     counts: Arc<Counts>,
-    thread: Option<JoinHandle<()>>,
+    ending: Ending,
+    thread: Option<Thread>,
     carries: PhantomData<fn(T)>,
+}
+
+#[derive(Debug)]
+struct Thread {
+    handle: JoinHandle<()>,
+    /// Breaks off when the thread ends, however that is.
+    ended: Receiver<Infallible>,
 }
 
 impl<T: Told> Outlet<T> {
@@ -67,16 +85,22 @@ impl<T: Told> Outlet<T> {
         fs::create_dir_all(&folder)?;
         let spool = Arc::new(Spool::open(&folder, bytes_max)?);
         let counts = Arc::new(Counts::default());
-        let carrier = Carrier::new(name.to_owned(), &folder, &spool, &counts, way);
-        let thread = std::thread::Builder::new()
+        let ending = Ending::default();
+        let carrier = Carrier::new(name.to_owned(), &folder, &spool, &counts, &ending, way);
+        let (runs, ended) = mpsc::channel();
+        let handle = std::thread::Builder::new()
             .name(format!("{} {name}", T::SECTION))
-            .spawn(move || carrier.run())?;
+            .spawn(move || {
+                let _runs = runs;
+                carrier.run();
+            })?;
         Ok(Self {
             name: name.to_owned(),
             folder,
             spool,
             counts,
-            thread: Some(thread),
+            ending,
+            thread: Some(Thread { handle, ended }),
             carries: PhantomData,
         })
     }
@@ -124,17 +148,31 @@ impl<T: Told> Outlet<T> {
 impl<T> Outlet<T> {
     /// It is to end as [`Outlet::close`] says, which need not be waited for yet.
     pub fn end_within(&self, patience: Duration) {
-        self.counts.close_within(patience);
+        self.end(patience);
+    }
+
+    fn end(&self, patience: Duration) -> Instant {
+        let end = self.ending.close_within(patience);
         self.spool.close();
+        end
     }
 
     /// Carries on for as long as it takes, or `patience`, or until the receiver is in trouble; what
-    /// is left waits for the next start.
+    /// is left waits for the next start. A thread that is still held up then, by a receiver that
+    /// neither answers nor goes away, is left to itself: it stops once it is free.
     pub fn close(&mut self, patience: Duration) {
-        self.end_within(patience);
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
+        let end = self.end(patience);
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        let left = end.saturating_duration_since(Instant::now()) + GRACE;
+        if let Err(RecvTimeoutError::Timeout) = thread.ended.recv_timeout(left) {
+            tracing::warn!(
+                "outlet {}: its receiver holds it up, and is not waited for; what is left goes out \
+                 after the next start",
+                self.name
+            );
+        } else if thread.handle.join().is_err() {
             tracing::error!("outlet {}: its thread ended by a panic", self.name);
         }
     }

@@ -31,7 +31,6 @@ pub use alerts::{AlertCounts, Alerts, Budget, evidence};
 pub use device::device_view;
 pub use incidents::{Incidents, KeptIncident};
 pub use judge::{Judging, judge};
-pub use notices::notice;
 pub use orders::{Answered, Done, Dossier, Input, Orders, Output, key_of};
 pub use policy::{Policy, Rules, Shield};
 

@@ -1,33 +1,68 @@
 //! What those who run the plant are told of commands, in plain words.
 
 use andon_schemas::command::{Action, FlowMatch, Mode};
-use andon_schemas::notice::{NOTICE_SCHEMA, Notice};
+use andon_schemas::notice::{Lifting, NOTICE_SCHEMA, Notice};
 use andon_schemas::order::{Order, OrderState};
+use andon_schemas::time::EventTime;
 
-/// The notice of an order that stands somewhere else now; `None` where nothing changes for the plant:
-/// nothing is blocked by `log` and `watch`, and what waits for its turn is told when it has it.
-pub fn notice(order: &Order) -> Option<Notice> {
+#[cfg(test)]
+mod tests;
+
+/// An order that stands somewhere else than before, or of whose release more is known.
+pub(crate) struct Turn<'a> {
+    pub(crate) order: &'a Order,
+    /// When.
+    pub(crate) at: EventTime,
+    /// Where it stood before; `None` if it is new.
+    pub(crate) from: Option<OrderState>,
+    /// What became of its release, if that is what is to be told.
+    pub(crate) release: Option<Lifting>,
+    /// Enforcement points were told to lift it, and have not answered yet.
+    pub(crate) is_awaited: bool,
+    /// Another order took its place.
+    pub(crate) is_replaced: bool,
+    /// What else is in force about the device.
+    pub(crate) still: Option<Action>,
+}
+
+/// The notice of a turn; `None` where nothing changes for the plant: nothing is blocked by `log` and
+/// `watch`, what waits for its turn is told when it has it, and what takes the place of something
+/// speaks for both.
+pub(crate) fn notice(turn: &Turn<'_>) -> Option<Notice> {
+    let order = turn.order;
     let command = &order.command;
     let response = &command.response;
     if response.action < Action::Restrict {
         return None;
     }
     let told = Told { order };
-    let (headline, text) = match order.state {
-        OrderState::Proposed => told.proposed(),
-        OrderState::Issued => told.issued(),
-        OrderState::Failed | OrderState::TimedOut => told.not_done()?,
-        OrderState::Expired | OrderState::Released => told.ended(),
-        OrderState::Approved
-        | OrderState::Waiting
-        | OrderState::Acknowledged
-        | OrderState::Rejected => return None,
+    let is_same = turn.from == Some(order.state);
+    let (headline, text) = match (order.state, turn.release) {
+        (_, Some(came)) => told.lifting(came),
+        (_, None) if is_same => return None,
+        (OrderState::Proposed, _) => told.proposed(),
+        (OrderState::Issued, _) => told.issued(),
+        (OrderState::Failed | OrderState::TimedOut, _) => told.not_done()?,
+        (OrderState::Expired | OrderState::Released, _) if turn.is_replaced => return None,
+        (OrderState::Expired | OrderState::Released, _) => match turn.from? {
+            OrderState::Proposed => told.withdrawn(),
+            from if from.is_in_force() => told.ended(turn),
+            _ => return None,
+        },
+        (
+            OrderState::Approved
+            | OrderState::Waiting
+            | OrderState::Acknowledged
+            | OrderState::Rejected,
+            _,
+        ) => return None,
     };
     Some(Notice {
         schema: NOTICE_SCHEMA.to_owned(),
         command_id: command.command_id.clone(),
         state: order.state,
-        at: order.updated,
+        release: turn.release,
+        at: turn.at,
         site: command.site.clone(),
         device_id: command.device_id.clone(),
         action: response.action,
@@ -48,13 +83,8 @@ impl Told<'_> {
         self.order.command.response.mode == Mode::Monitor
     }
 
-    /// What the command does to the device, after "is" or "would be".
     fn what(&self) -> &'static str {
-        match self.order.command.response.action {
-            Action::Quarantine => "cut off from the network",
-            Action::Isolate => "cut off from all but its essential servers",
-            _ => "kept from some of its connections",
-        }
+        what(self.order.command.response.action)
     }
 
     fn why(&self) -> String {
@@ -62,14 +92,17 @@ impl Told<'_> {
     }
 
     fn runs_on(&self) -> String {
+        format!("The device itself is not stopped. {}", self.open())
+    }
+
+    fn open(&self) -> String {
         let response = &self.order.command.response;
         let flows: Vec<String> = response.exceptions.iter().map(flow).collect();
-        let open = match (response.action, flows.is_empty()) {
+        match (response.action, flows.is_empty()) {
             (Action::Restrict, _) => "All its other connections stay open.".to_owned(),
             (_, true) => "None of its connections stays open.".to_owned(),
             (_, false) => format!("These stay open: {}.", flows.join("; ")),
-        };
-        format!("The device itself is not stopped. {open}")
+        }
     }
 
     fn ends(&self) -> String {
@@ -141,23 +174,85 @@ impl Told<'_> {
         ))
     }
 
-    fn ended(&self) -> (String, String) {
+    /// A person had to decide, and need not any more.
+    fn withdrawn(&self) -> (String, String) {
         let device = &self.order.command.device_id;
         let what = self.what();
+        let headline = format!("{device}: nobody has to decide any more whether it is {what}");
+        let note = sentence(&self.order.note);
+        let text = format!("{headline}; by this, nothing was blocked. {note}");
+        (headline, text.trim_end().to_owned())
+    }
+
+    fn ended(&self, turn: &Turn<'_>) -> (String, String) {
+        let device = &self.order.command.device_id;
         let by = self.order.by.as_deref();
         let by = by.map_or_else(String::new, |by| format!(" by {by}"));
-        let verb = if self.is_said_only() {
-            "would no longer be"
+        let (no_longer, still) = if self.is_said_only() {
+            ("would no longer be", "would still be")
         } else {
-            "is no longer"
+            ("is no longer", "is still")
+        };
+        let was = self.what();
+        let headline = match turn.still {
+            None => format!("{device} {no_longer} {was}"),
+            Some(action) => format!("{device} {still} {}", what(action)),
+        };
+        let lifted = match turn.still {
+            None => format!("that was lifted{by}"),
+            Some(_) => format!("what was lifted{by} is one of several commands ({was})"),
         };
         let note = sentence(&self.order.note);
-        (
-            format!("{device} {verb} {what}"),
-            format!("{device} {verb} {what}; that was lifted{by}: {note}")
-                .trim_end()
-                .to_owned(),
-        )
+        let note = if note.is_empty() {
+            ".".to_owned()
+        } else {
+            format!(": {note}")
+        };
+        let awaited = if turn.is_awaited {
+            " Enforcement points have been told; if one cannot lift it, or none answers, you are told."
+        } else {
+            ""
+        };
+        let text = format!("{headline}; {lifted}{note}{awaited}");
+        (headline, text)
+    }
+
+    /// What became of a release that enforcement points were told.
+    fn lifting(&self, came: Lifting) -> (String, String) {
+        let device = &self.order.command.device_id;
+        let what = self.what();
+        let note = sentence(&self.order.note);
+        let headline = match came {
+            Lifting::Done => {
+                let headline = format!("{device} is no longer {what} after all");
+                let text = format!("{headline}: {note}");
+                return (headline, text);
+            }
+            Lifting::Failed => format!("{device} is still {what}: it could not be lifted"),
+            Lifting::TimedOut => {
+                format!("{device} may still be {what}: nobody has confirmed that it was lifted")
+            }
+        };
+        let ends = self.order.command.response.expires;
+        let ends = ends.map_or_else(String::new, |expires| {
+            format!(" If nobody does, it should end by itself at {expires}.")
+        });
+        let text = format!(
+            "{device} should no longer be {what}, but {note} Until that is done, treat it as {what}. \
+             {} Do not bypass it: the security operations centre has to lift it at the enforcement \
+             point by hand.{ends}",
+            self.open(),
+        );
+        (headline, text)
+    }
+}
+
+/// What an action does to a device, after "is" or "would be".
+fn what(action: Action) -> &'static str {
+    match action {
+        Action::Quarantine => "cut off from the network",
+        Action::Isolate => "cut off from all but its essential servers",
+        _ => "kept from some of its connections",
     }
 }
 
@@ -176,75 +271,4 @@ fn sentence(text: &str) -> String {
         return text.to_owned();
     }
     format!("{text}.")
-}
-
-#[cfg(test)]
-mod tests {
-    use andon_schemas::observation::Transport;
-
-    use super::*;
-    use crate::Input;
-    use crate::orders::Orders;
-    use crate::plant_of_tests::Lenient;
-    use crate::tests::revision;
-
-    fn order(action: Action, mode: Mode, state: OrderState) -> Order {
-        let mut orders = Orders::new();
-        let verdict = revision("v", 1, 0, Action::Quarantine);
-        let said = orders.step(&Lenient, Input::Verdict(&verdict));
-        let mut order = said.orders().next().unwrap().clone();
-        order.state = state;
-        order.command.response.mode = mode;
-        order.command.response.action = action;
-        order.command.response.exceptions = vec![FlowMatch {
-            peer: "safety-plc".to_owned(),
-            transport: Some(Transport::Udp),
-            port: Some(44_818),
-        }];
-        order
-    }
-
-    #[test]
-    fn people_are_told_what_is_cut_and_what_runs_on() {
-        let order = order(Action::Quarantine, Mode::Enforce, OrderState::Issued);
-        let told = notice(&order).unwrap();
-        assert_eq!(
-            told.headline,
-            "plc-assembly-line-3 is cut off from the network"
-        );
-        for part in [
-            "The device itself is not stopped.",
-            "These stay open: safety-plc (udp port 44818).",
-            "It ends by itself at",
-        ] {
-            assert!(told.text.contains(part), "{}", told.text);
-        }
-        assert!(!told.waits_for_a_person);
-    }
-
-    #[test]
-    fn what_is_only_said_is_said_to_be() {
-        let order = order(Action::Quarantine, Mode::Monitor, OrderState::Issued);
-        let told = notice(&order).unwrap();
-        assert!(told.headline.contains("would be"));
-        assert!(told.text.contains("nothing is blocked"));
-    }
-
-    #[test]
-    fn what_waits_for_a_person_says_so_and_what_nobody_confirmed_is_not_called_done() {
-        let waits = notice(&order(Action::Isolate, Mode::Enforce, OrderState::Proposed)).unwrap();
-        assert!(waits.waits_for_a_person && waits.text.contains("waits for a person"));
-        let late = notice(&order(Action::Isolate, Mode::Enforce, OrderState::TimedOut)).unwrap();
-        assert!(late.text.contains("Treat the device as still connected"));
-        assert!(notice(&order(Action::Isolate, Mode::Monitor, OrderState::TimedOut)).is_none());
-    }
-
-    #[test]
-    fn nobody_is_called_for_what_changes_nothing() {
-        for action in [Action::Log, Action::Watch] {
-            assert!(notice(&order(action, Mode::Enforce, OrderState::Issued)).is_none());
-        }
-        let quiet = order(Action::Quarantine, Mode::Enforce, OrderState::Acknowledged);
-        assert!(notice(&quiet).is_none());
-    }
 }

@@ -1,7 +1,9 @@
 //! `andon notify`: a test of the ways by which a run notifies people.
 
 use std::io::Write;
+use std::time::Duration;
 
+use andon_emit::outlet::Ending;
 use andon_schemas::notice::{NOTICE_SCHEMA, Notice};
 use anyhow::{Context as _, anyhow};
 use serde_json::json;
@@ -11,6 +13,9 @@ use crate::args::{Format, NotifyCommand};
 use crate::exit::{Outcome, usage};
 use crate::notify;
 use crate::wall;
+
+/// How long whoever tests a way waits for it. A run has the patience that mail servers may expect.
+const TRIED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Runs the command.
 ///
@@ -31,6 +36,7 @@ pub fn run(
     let mut outcome = Outcome::Done;
     for section in &sections {
         for (name, mut way) in section.ways().map_err(usage)? {
+            way.heed(&Ending::after(TRIED_WITHIN));
             let tried = tried(&mut *way, &notice);
             tell(&name, &tried, format, out)?;
             if tried.is_err() {

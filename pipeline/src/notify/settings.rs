@@ -25,8 +25,8 @@
 //! ```
 //!
 //! A notice is told at least once. A webhook takes it as `andon.notice.v1`, signed as Standard Webhooks
-//! 1.0 says, by a `webhook-id` of its command and where that stands; a mail has the same in its
-//! `Message-ID`. What is sent again, after a crash for one, has the same id again. Everybody in `to`
+//! 1.0 says, by a `webhook-id` of its command, where that stands and what became of its release; a
+//! mail has the same in its `Message-ID`. What is sent again, after a crash for one, has the same id again. Everybody in `to`
 //! has a spool of his own in the data folder, `notify/NAME/ADDRESS`: a mailbox that is full keeps
 //! nobody else waiting.
 

@@ -8,8 +8,8 @@ use andon_schemas::notice::Notice;
 use rustls::ClientConfig;
 
 use super::message::{Letterhead, Mailbox};
-use super::smtp::{Server, Session};
-use crate::outlet::{Event, Trouble, Way};
+use super::smtp::{Patience, Reply, Server, Session};
+use crate::outlet::{Ending, Event, Trouble, Way};
 use crate::tls::{self, TlsError, TlsOptions};
 
 /// How to reach somebody by mail.
@@ -29,6 +29,8 @@ pub struct Mail {
     options: MailOptions,
     tls: Arc<ClientConfig>,
     to: Mailbox,
+    pub(super) patience: Patience,
+    ending: Ending,
 }
 
 impl Mail {
@@ -38,7 +40,13 @@ impl Mail {
     /// If a file of TLS cannot be used.
     pub fn new(options: MailOptions, to: Mailbox) -> Result<Self, TlsError> {
         let tls = tls::client(&options.tls)?;
-        Ok(Self { options, tls, to })
+        Ok(Self {
+            options,
+            tls,
+            to,
+            patience: Patience::default(),
+            ending: Ending::default(),
+        })
     }
 
     fn submit(&self, session: &mut Session, mail: &[u8]) -> Result<(), Trouble> {
@@ -53,35 +61,47 @@ impl Mail {
         let reply = session.say(&format!("RCPT TO:<{to}>"));
         let reply = reply.map_err(Trouble::later)?;
         if !matches!(reply.code, 250 | 251) {
-            let why = format!("it takes no mail to `{to}`: {reply}");
-            // What the server thinks of us may change; that nobody lives there does not.
-            return Err(if reply.code < 500 || reply.is_policy() {
-                Trouble::later(why)
-            } else {
-                Trouble::Never(why)
-            });
+            return Err(refusal(&format!("it takes no mail to `{to}`"), &reply));
         }
-        let reply = session.say("DATA").map_err(Trouble::later)?;
+        let reply = session.ask_to_hand_over().map_err(Trouble::later)?;
         if reply.code != 354 {
             return Err(Trouble::later(format!("it answers DATA by {reply}")));
         }
         let reply = session.hand_over(mail).map_err(Trouble::later)?;
         match reply.code {
             250 => Ok(()),
-            500.. => Err(Trouble::Never(format!("it refuses the mail: {reply}"))),
-            _ => Err(Trouble::later(format!(
-                "it does not take the mail: {reply}"
-            ))),
+            _ => Err(refusal("it does not take the mail", &reply)),
         }
     }
 }
 
+/// What a server thinks of us may change, and so may the room that a mailbox has; that nobody lives
+/// there, or that it does not like a mail, does not.
+fn refusal(what: &str, reply: &Reply) -> Trouble {
+    let why = format!("{what}: {reply}");
+    if reply.is_passing() {
+        Trouble::later(why)
+    } else {
+        Trouble::Never(why)
+    }
+}
+
 impl Way<Notice> for Mail {
+    fn heed(&mut self, ending: &Ending) {
+        self.ending = ending.clone();
+    }
+
     fn send(&mut self, event: &Event<'_, Notice>) -> Result<(), Trouble> {
         let letterhead = &self.options.letterhead;
         let mail = letterhead.write(&event.id, event.item, SystemTime::now());
         let mail = mail.map_err(|error| Trouble::Never(error.to_string()))?;
-        let mut session = Session::open(&self.options.server, &self.tls).map_err(Trouble::later)?;
+        let session = Session::open(
+            &self.options.server,
+            &self.tls,
+            self.patience,
+            self.ending.clone(),
+        );
+        let mut session = session.map_err(Trouble::later)?;
         let done = self.submit(&mut session, &mail);
         session.leave();
         done

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::SystemTime;
 
 use andon_schemas::command::{FlowMatch, Mode};
-use andon_schemas::notice::Notice;
+use andon_schemas::notice::{Lifting, Notice};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox as Written, Message};
 use lettre::{Address, error::Error};
@@ -131,6 +131,7 @@ fn body(notice: &Notice) -> String {
         ("Site", &notice.site),
         ("Action", notice.action.as_str()),
         ("State", notice.state.as_str()),
+        ("Release", notice.release.map_or("", Lifting::as_str)),
         ("Mode", mode),
         ("Stays open", &open),
         ("Time", &notice.at.to_string()),

@@ -6,22 +6,27 @@
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::ClientConfig;
 
-use crate::connection::{Connection, impatient};
+use crate::connection::Connection;
+use crate::outlet::Ending;
 use crate::terminal::printable;
 
+mod patience;
 #[cfg(test)]
 mod tests;
 
-/// How long a server may take for one step.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// How long for all of them.
-const PATIENCE_IN_ALL: Duration = Duration::from_secs(60);
+pub(super) use self::patience::Patience;
+use self::patience::Wait;
+
+/// How long a server may take until it is reached, and for each wait of a handshake of TLS.
+const REACHED_WITHIN: Duration = Duration::from_secs(20);
+/// After so long without a word it is looked whether the end has come.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Most bytes of a line of a reply; RFC 5321 has 512.
 const LINE_BYTES_MAX: usize = 4_096;
 /// Most lines of one.
@@ -69,10 +74,17 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// The status of RFC 3463 that its text begins with is one of policy: the receiver is there, and
-    /// whoever sends is not welcome.
-    pub(super) fn is_policy(&self) -> bool {
-        self.text.starts_with("5.7.") || matches!(self.code, 530 | 534 | 535 | 538)
+    /// Whether it refuses something for now only. By its status (RFC 3463) that is one of policy,
+    /// where the receiver is there and whoever sends is not welcome, or of a mailbox that is full;
+    /// without one, its code says the same.
+    pub(super) fn is_passing(&self) -> bool {
+        let has = |status: &str| self.text.starts_with(status);
+        match self.code {
+            ..500 | 530 | 534 | 535 | 538 => true,
+            // One that is too large for any mailbox of it never has room.
+            552 => !has("5.3.4"),
+            _ => has("5.7.") || has("5.2.2"),
+        }
     }
 }
 
@@ -86,7 +98,10 @@ impl std::fmt::Display for Reply {
 /// A conversation.
 pub(super) struct Session {
     stream: BufReader<Connection>,
-    until: Instant,
+    patience: Patience,
+    ending: Ending,
+    /// Nobody knows what the server would take the next word for.
+    is_broken: bool,
     /// What it can do beyond the least, a word and perhaps others behind it.
     extensions: Vec<String>,
 }
@@ -96,18 +111,27 @@ impl Session {
     ///
     /// # Errors
     /// If it is not there, or not as it should be.
-    pub(super) fn open(server: &Server, tls: &Arc<ClientConfig>) -> io::Result<Self> {
+    pub(super) fn open(
+        server: &Server,
+        tls: &Arc<ClientConfig>,
+        patience: Patience,
+        ending: Ending,
+    ) -> io::Result<Self> {
         let address = &server.address;
-        let mut connection = Connection::open(address, PATIENCE)?;
+        let mut connection = Connection::open(address, REACHED_WITHIN)?;
         if server.security == Security::Tls {
             connection = connection.secured(tls, address)?;
         }
+        connection.wait_at_most(LOOK_EVERY)?;
         let mut session = Self {
             stream: BufReader::new(connection),
-            until: Instant::now() + PATIENCE_IN_ALL,
+            patience,
+            ending,
+            is_broken: false,
             extensions: Vec::new(),
         };
-        session.reply()?.must("greets us with", 220..221)?;
+        let greeting = session.reply(patience.greeting)?;
+        greeting.must("greets us with", 220..221)?;
         session.greet()?;
         if server.security == Security::StartTls {
             session = session.secured(tls, address)?;
@@ -144,11 +168,14 @@ impl Session {
         if !self.stream.buffer().is_empty() {
             return Err(io::Error::other("it went on in clear text after STARTTLS"));
         }
-        let connection = self.stream.into_inner().secured(tls, address)?;
+        let connection = self.stream.into_inner();
+        connection.wait_at_most(REACHED_WITHIN)?;
+        let connection = connection.secured(tls, address)?;
+        connection.wait_at_most(LOOK_EVERY)?;
         let mut session = Self {
             stream: BufReader::new(connection),
-            until: self.until,
             extensions: Vec::new(),
+            ..self
         };
         session.greet()?;
         Ok(session)
@@ -181,11 +208,29 @@ impl Session {
     /// # Errors
     /// If there is no answer, or it is none of SMTP.
     pub(super) fn say(&mut self, line: &str) -> io::Result<Reply> {
+        self.say_within(line, self.patience.command)
+    }
+
+    fn say_within(&mut self, line: &str, patience: Duration) -> io::Result<Reply> {
         if line.contains(['\r', '\n', '\0']) {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        self.write(format!("{line}\r\n").as_bytes())?;
-        self.reply()
+        self.exchange(format!("{line}\r\n").as_bytes(), patience)
+    }
+
+    /// Writes, and reads what the server answers.
+    fn exchange(&mut self, bytes: &[u8], patience: Duration) -> io::Result<Reply> {
+        let reply = self.write(bytes).and_then(|()| self.reply(patience));
+        self.is_broken |= reply.is_err();
+        reply
+    }
+
+    /// Says that a mail is to come.
+    ///
+    /// # Errors
+    /// If there is no answer, or it is none of SMTP.
+    pub(super) fn ask_to_hand_over(&mut self) -> io::Result<Reply> {
+        self.say_within("DATA", self.patience.data)
     }
 
     /// Hands a mail over, whose lines end by CR LF, after the server has answered DATA by 354.
@@ -205,27 +250,39 @@ impl Session {
             sent.extend_from_slice(b"\r\n");
         }
         sent.extend_from_slice(b".\r\n");
-        self.write(&sent)?;
-        self.reply()
+        self.exchange(&sent, self.patience.end)
     }
 
-    /// Takes leave; whether the server hears it is of no account.
+    /// Takes leave, unless there is nobody to take it of, or no time; whether the server hears it
+    /// is of no account.
     pub(super) fn leave(mut self) {
-        let _heard = self.say("QUIT").is_ok();
+        if !self.is_broken && !self.ending.is_closing() {
+            let _heard = self.say_within("QUIT", self.patience.leave).is_ok();
+        }
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let wait = Wait::of(self.patience.block, &self.ending);
         let connection = self.stream.get_mut();
-        let written = connection
-            .write_all(bytes)
-            .and_then(|()| connection.flush());
-        written.map_err(|error| impatient(error, PATIENCE))
+        let mut left = bytes;
+        while !left.is_empty() {
+            match connection.write(left) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => left = left.get(written..).unwrap_or_default(),
+                Err(error) => wait.goes_on(error)?,
+            }
+        }
+        while let Err(error) = connection.flush() {
+            wait.goes_on(error)?;
+        }
+        Ok(())
     }
 
-    fn reply(&mut self) -> io::Result<Reply> {
+    fn reply(&mut self, patience: Duration) -> io::Result<Reply> {
+        let wait = Wait::of(patience, &self.ending);
         let mut text = String::new();
         for _ in 0..LINES_MAX {
-            let line = self.line()?;
+            let line = self.line(&wait)?;
             let (code, is_last) = match (line.get(..3), line.as_bytes().get(3)) {
                 (Some(code), None | Some(b' ')) => (code, true),
                 (Some(code), Some(b'-')) => (code, false),
@@ -241,17 +298,17 @@ impl Session {
         Err(io::Error::other("its answer does not end"))
     }
 
-    fn line(&mut self) -> io::Result<String> {
+    fn line(&mut self, wait: &Wait) -> io::Result<String> {
         let mut line = Vec::new();
         loop {
-            if Instant::now() > self.until {
-                return Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    format!("it takes longer than {PATIENCE_IN_ALL:?} for one mail"),
-                ));
-            }
-            let held = self.stream.fill_buf();
-            let held = held.map_err(|error| impatient(error, PATIENCE))?;
+            wait.check()?;
+            let held = match self.stream.fill_buf() {
+                Ok(held) => held,
+                Err(error) => {
+                    wait.goes_on(error)?;
+                    continue;
+                }
+            };
             if held.is_empty() {
                 return Err(io::Error::new(
                     io::ErrorKind::UnexpectedEof,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use super::counts::Counts;
+use super::ending::Ending;
 use super::{Event, Told, Trouble, Way};
 use crate::spool::{Place, Spool};
 
@@ -30,6 +31,7 @@ pub(super) struct Carrier<T> {
     dead: PathBuf,
     spool: Arc<Spool>,
     counts: Arc<Counts>,
+    ending: Ending,
     way: Box<dyn Way<T>>,
     /// After the last line that was sent.
     sent: Place,
@@ -45,14 +47,17 @@ impl<T: Told> Carrier<T> {
         folder: &Path,
         spool: &Arc<Spool>,
         counts: &Arc<Counts>,
-        way: Box<dyn Way<T>>,
+        ending: &Ending,
+        mut way: Box<dyn Way<T>>,
     ) -> Self {
+        way.heed(ending);
         Self {
             name,
             dead: folder.join(DEAD),
             sent: spool.place(),
             spool: spool.clone(),
             counts: counts.clone(),
+            ending: ending.clone(),
             way,
             unsettled: 0,
             since: Instant::now(),
@@ -61,16 +66,16 @@ impl<T: Told> Carrier<T> {
     }
 
     pub(super) fn run(mut self) {
-        while !self.counts.is_over() {
+        while !self.ending.is_over() {
             let done = self.round();
             let Err(trouble) = done else {
-                if self.counts.is_closing() && self.spool.waiting() == 0 {
+                if self.ending.is_closing() && self.spool.waiting() == 0 {
                     break;
                 }
                 continue;
             };
             self.fail(&trouble);
-            if self.counts.is_closing() {
+            if self.ending.is_closing() {
                 break;
             }
         }
@@ -94,12 +99,12 @@ impl<T: Told> Carrier<T> {
             .saturating_mul(1 << self.failures.min(16))
             .min(RETRY_LAST);
         self.failures = self.failures.saturating_add(1);
-        self.counts
+        self.ending
             .rest(after.map_or(wait, |after| after.max(wait)));
     }
 
     fn round(&mut self) -> Result<(), Trouble> {
-        let quiet = if self.counts.is_closing() {
+        let quiet = if self.ending.is_closing() {
             Duration::ZERO
         } else {
             QUIET
@@ -109,7 +114,7 @@ impl<T: Told> Carrier<T> {
             return self.settle();
         }
         for (line, place) in lines {
-            if self.counts.is_over() {
+            if self.ending.is_over() {
                 return Ok(());
             }
             self.carry(&line, place)?;

@@ -1,8 +1,7 @@
 //! What became of what an outlet carries, for whoever measures.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
@@ -38,9 +37,6 @@ pub struct Counts {
     lost: AtomicU64,
     retries: AtomicU64,
     trouble: Mutex<Option<String>>,
-    closing: AtomicBool,
-    end: Mutex<Option<Instant>>,
-    ended: Condvar,
 }
 
 impl Counts {
@@ -68,33 +64,6 @@ impl Counts {
     pub(super) fn trouble(&self, trouble: Option<String>) -> Option<String> {
         let mut held = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut held, trouble)
-    }
-
-    /// The thread is to end within so long.
-    pub(super) fn close_within(&self, patience: Duration) {
-        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
-        end.get_or_insert_with(|| Instant::now() + patience);
-        self.closing.store(true, Ordering::Release);
-        drop(end);
-        self.ended.notify_all();
-    }
-
-    /// Whether the thread is to end when everything has arrived.
-    pub(super) fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Acquire)
-    }
-
-    /// Whether it is to end at once.
-    pub(super) fn is_over(&self) -> bool {
-        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
-        end.is_some_and(|end| Instant::now() >= end)
-    }
-
-    /// Waits, unless it is to end.
-    pub(super) fn rest(&self, time: Duration) {
-        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_open = |end: &mut Option<Instant>| end.is_none();
-        drop(self.ended.wait_timeout_while(end, time, is_open));
     }
 
     pub(super) fn status(&self, outlet: &str, waiting: u64) -> Status {

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use super::ending::Ending;
+
 /// One thing on its way.
 #[derive(Debug)]
 pub struct Event<'a, T> {
@@ -42,6 +44,10 @@ impl Trouble {
 
 /// A way to a receiver.
 pub trait Way<T>: Send {
+    /// Tells it of the end, once, before anything is sent. One that may wait for long has to look
+    /// whether it has come; what it waits for then may be another time.
+    fn heed(&mut self, _ending: &Ending) {}
+
     /// Sends an event, after all that were sent before.
     ///
     /// # Errors

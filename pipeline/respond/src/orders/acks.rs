@@ -119,6 +119,9 @@ impl Dossier {
         release.ack_by = None;
         let why = match ack.result {
             AckResult::Done => format!("{} lifted it", ack.enforcer),
+            AckResult::Failed if ack.detail.is_empty() => {
+                format!("{} could not lift it", ack.enforcer)
+            }
             AckResult::Failed => format!("{} could not lift it: {}", ack.enforcer, ack.detail),
         };
         entry.remark(now, &why);

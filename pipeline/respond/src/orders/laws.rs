@@ -1,6 +1,6 @@
 //! What no sequence of inputs may bring about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use andon_schemas::command::{Action, Command, Mode};
 use andon_schemas::grade::Grade;
@@ -66,7 +66,7 @@ fn by_a_person(play: &Play, command: &Command) -> bool {
             };
             found.history.iter().find(approved).is_some()
                 // Given anew, of one that a person agreed to.
-                || found.order.note.contains("stay open")
+                || found.history.iter().any(|step| step.reason.contains("stay open"))
         })
 }
 
@@ -174,6 +174,25 @@ proptest! {
                 }
             } else {
                 play.step(0, event);
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_the_same_twice_or_of_an_end_while_the_device_is_cut(events in events()) {
+        let mut play = Play::new();
+        let mut known = BTreeSet::new();
+        for (later, event) in &events {
+            let out = play.step(*later, event);
+            for notice in &out.notices {
+                prop_assert!(known.insert(notice.id()), "{} again", notice.id());
+                let ends = notice.headline.contains("is no longer cut");
+                prop_assert_eq!(
+                    ends && !out.notices.iter().any(|one| one.state == OrderState::Issued)
+                        && bound(&play.orders, notice.device_id.as_str()),
+                    false,
+                    "{}", notice.headline
+                );
             }
         }
     }

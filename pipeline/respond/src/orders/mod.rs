@@ -15,6 +15,7 @@ mod acts;
 mod dossier;
 mod hold;
 mod issue;
+mod people;
 mod settle;
 mod tell;
 mod time;
@@ -35,6 +36,7 @@ use andon_schemas::act::{Ack, Act, ActRefused, Acted};
 use andon_schemas::audit::{AuditEntry, AuditEvent};
 use andon_schemas::command::{Command, Mode};
 use andon_schemas::identity::DeviceId;
+use andon_schemas::notice::Notice;
 use andon_schemas::order::{Order, OrderHistory};
 use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Verdict;
@@ -82,6 +84,8 @@ pub struct Output {
     pub issued: Vec<Command>,
     /// What belongs in the audit trail.
     pub audit: Vec<AuditEntry>,
+    /// What those who run the plant are told; no two notices of a command have the same id.
+    pub notices: Vec<Notice>,
     /// What came of an act.
     pub acted: Option<Result<Acted, ActRefused>>,
     /// What came of an answer.
@@ -322,6 +326,7 @@ impl Orders {
         what: impl FnOnce(&mut Dossier, &mut Work<'_>) -> T,
     ) -> T {
         let mut dossier = self.take_out(device);
+        let before = dossier.standings();
         let mut work = Work {
             now: self.now,
             policy,
@@ -329,6 +334,7 @@ impl Orders {
             out,
         };
         let done = what(&mut dossier, &mut work);
+        dossier.tell_people(&before, &mut work);
         self.put(device.clone(), dossier);
         done
     }

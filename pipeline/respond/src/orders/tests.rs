@@ -70,7 +70,7 @@ impl Plant {
         self.step(Input::Verdict(verdict))
     }
 
-    fn act(&mut self, name: &str, at: i64, kind: ActKind) -> Result<Acted, ActRefused> {
+    pub(super) fn act(&mut self, name: &str, at: i64, kind: ActKind) -> Result<Acted, ActRefused> {
         self.step(Input::Act(&act(name, at, kind))).acted.unwrap()
     }
 

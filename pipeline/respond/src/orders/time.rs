@@ -12,7 +12,7 @@ use super::{Orders, Output, Work};
 use crate::policy::Policy;
 
 /// How often enforcement points are told before their silence counts as an answer.
-const TOLD_MAX: u8 = 3;
+pub(super) const TOLD_MAX: u8 = 3;
 
 impl Orders {
     /// Lets time pass, and brings about what falls due, in order.

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use andon_emit::kafka::{NextOffset, Outgoing};
 use andon_ingest::kafka::Message;
-use andon_respond::{Answered, Incidents, Input, Orders, Output, judge, notice};
+use andon_respond::{Answered, Incidents, Input, Orders, Output, judge};
 use andon_schemas::act::{Ack, Act, ActRefused, Acted, Refusal};
 use andon_schemas::audit::{AuditEntry, AuditEvent};
 use andon_schemas::chain::Chain;
@@ -246,9 +246,9 @@ impl Desk {
             let device = command.device_id.as_str();
             self.tell(&rules.names.enforcement, device, "command", command)?;
         }
-        for notice in said.orders().filter_map(notice) {
+        for notice in &said.notices {
             let device = notice.device_id.as_str();
-            self.tell(&rules.names.notices, device, "notice", &notice)?;
+            self.tell(&rules.names.notices, device, "notice", notice)?;
         }
         self.audit(std::mem::take(&mut said.audit), rules.names)?;
         Ok(said)

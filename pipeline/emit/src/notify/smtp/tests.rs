@@ -1,14 +1,18 @@
 //! Servers that the test plays, most of them bad ones.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 
 use super::*;
 use crate::notify::message::tests::notice;
 use crate::notify::{Letterhead, Mail, MailOptions};
-use crate::outlet::{Event, Told as _, Trouble, Way as _};
+use crate::outlet::{Event, Outlet, SPOOL_BYTES, Trouble, Way as _};
 use crate::tls::TlsOptions;
+
+/// Long enough that only a hang reaches it.
+const LONG: Duration = Duration::from_secs(60);
 
 /// A server that answers each line by the next of its own, and in the end tells what it heard.
 fn played(answers: &'static [&'static str]) -> (String, JoinHandle<String>) {
@@ -16,37 +20,54 @@ fn played(answers: &'static [&'static str]) -> (String, JoinHandle<String>) {
     let address = listener.local_addr().unwrap().to_string();
     let thread = std::thread::spawn(move || {
         let (mut socket, _) = listener.accept().unwrap();
-        let mut heard = String::new();
-        for answer in answers {
-            // Whoever has heard enough hangs up.
-            if socket.write_all(answer.as_bytes()).is_err() {
-                break;
-            }
-            let end = if answer.starts_with("354") {
-                "\r\n.\r\n"
-            } else {
-                "\r\n"
-            };
-            let mut said = String::new();
-            let mut byte = [0];
-            while !said.ends_with(end) && socket.read(&mut byte).is_ok_and(|read| read == 1) {
-                said.push(char::from(byte[0]));
-            }
-            heard.push_str(&said);
-        }
-        heard
+        answer(&mut socket, answers)
     });
     (address, thread)
 }
 
-fn sent(
-    answers: &'static [&'static str],
-    security: Security,
-    credentials: Option<(&str, &str)>,
-) -> (Result<(), Trouble>, String) {
-    let (address, thread) = played(answers);
+fn answer(socket: &mut TcpStream, answers: &[&str]) -> String {
+    let mut heard = String::new();
+    for answer in answers {
+        // Whoever has heard enough hangs up.
+        if socket.write_all(answer.as_bytes()).is_err() {
+            break;
+        }
+        let end = if answer.starts_with("354") {
+            "\r\n.\r\n"
+        } else {
+            "\r\n"
+        };
+        let mut said = String::new();
+        let mut byte = [0];
+        while !said.ends_with(end) && socket.read(&mut byte).is_ok_and(|read| read == 1) {
+            said.push(char::from(byte[0]));
+        }
+        heard.push_str(&said);
+    }
+    heard
+}
+
+/// One that says nothing after these answers: tells when it has come so far, and what else it heard
+/// until the connection ended.
+fn silent_after(answers: &'static [&'static str]) -> (String, Receiver<()>, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (falls, fell) = channel();
+    let thread = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        socket.set_read_timeout(Some(LONG)).unwrap();
+        answer(&mut socket, answers);
+        falls.send(()).unwrap();
+        let mut heard = String::new();
+        socket.read_to_string(&mut heard).unwrap();
+        heard
+    });
+    (address, fell, thread)
+}
+
+fn options(address: String, security: Security, credentials: Option<(&str, &str)>) -> MailOptions {
     let credentials = credentials.map(|(user, word)| (user.to_owned(), word.to_owned()));
-    let options = MailOptions {
+    MailOptions {
         server: Server {
             address,
             security,
@@ -57,9 +78,22 @@ fn sent(
             from: "andon@plant.example".parse().unwrap(),
             to: vec!["shift@plant.example".parse().unwrap()],
         },
-    };
+    }
+}
+
+fn mail(options: MailOptions) -> Mail {
+    Mail::new(options, "shift@plant.example".parse().unwrap()).unwrap()
+}
+
+fn sent(
+    answers: &'static [&'static str],
+    security: Security,
+    credentials: Option<(&str, &str)>,
+) -> (Result<(), Trouble>, String) {
+    let (address, thread) = played(answers);
+    let options = options(address, security, credentials);
     assert!(!format!("{options:?}").contains("whisper"));
-    let mut mail = Mail::new(options, "shift@plant.example".parse().unwrap()).unwrap();
+    let mut mail = mail(options);
     let item = notice("\n.\n.x");
     let id = item.id();
     let done = mail.send(&Event { id, item: &item });
@@ -117,20 +151,21 @@ fn a_server_that_asks_how_it_likes_is_told_who_we_are() {
     );
 }
 
+fn is_given_up(answers: &'static [&'static str]) -> bool {
+    let (done, _) = sent(answers, Security::None, None);
+    matches!(done.unwrap_err(), Trouble::Never(_))
+}
+
 #[test]
 fn only_who_lives_nowhere_and_what_is_not_wanted_are_given_up() {
-    let never = |answers: &'static [&'static str]| {
-        let (done, _) = sent(answers, Security::None, None);
-        matches!(done.unwrap_err(), Trouble::Never(_))
-    };
-    assert!(never(&[
+    assert!(is_given_up(&[
         GREETING,
         CAN_LITTLE,
         GOOD,
         "550 5.1.1 nobody\r\n",
         "221 bye\r\n"
     ]));
-    assert!(never(&[
+    assert!(is_given_up(&[
         GREETING,
         CAN_LITTLE,
         GOOD,
@@ -187,7 +222,38 @@ fn only_who_lives_nowhere_and_what_is_not_wanted_are_given_up() {
         &["2\r\n"],
         &["\r\n"],
     ] {
-        assert!(!never(answers), "{answers:?}");
+        assert!(!is_given_up(answers), "{answers:?}");
+    }
+}
+
+#[test]
+fn a_full_mailbox_and_a_refusal_of_policy_may_pass_wherever_they_come() {
+    assert!(is_given_up(&[
+        GREETING,
+        CAN_LITTLE,
+        GOOD,
+        "552 5.3.4 too large\r\n",
+        "221 bye\r\n"
+    ]));
+    for refused in [
+        "552 no room\r\n",
+        "552 5.2.2 mailbox full\r\n",
+        "554 5.2.2 mailbox full\r\n",
+        "550 5.7.1 looks like spam\r\n",
+        "554-5.7.1 looks\r\n554 5.7.1 like spam\r\n",
+    ] {
+        let to = [GREETING, CAN_LITTLE, GOOD, refused, "221 bye\r\n"];
+        assert!(!is_given_up(to.to_vec().leak()), "{refused} to RCPT");
+        let mail = [
+            GREETING,
+            CAN_LITTLE,
+            GOOD,
+            GOOD,
+            GO_ON,
+            refused,
+            "221 bye\r\n",
+        ];
+        assert!(!is_given_up(mail.to_vec().leak()), "{refused} to a mail");
     }
 }
 
@@ -224,4 +290,60 @@ fn a_server_that_does_not_stop_is_left() {
         let told = format!("{done:?}");
         assert!(told.contains("does not end"), "{told}");
     }
+}
+
+type Step = fn(&mut Patience) -> &mut Duration;
+
+#[test]
+fn a_server_has_as_long_for_a_step_as_it_may_expect() {
+    let rfc = Patience::default();
+    let minutes = |time: Duration| time.as_secs() / 60;
+    assert_eq!(minutes(rfc.greeting), 5);
+    assert_eq!(minutes(rfc.command), 5);
+    assert_eq!(minutes(rfc.data), 2);
+    assert_eq!(minutes(rfc.block), 3);
+    assert_eq!(minutes(rfc.end), 10);
+    // Silent at one step for which there is next to no time; for the others there is plenty.
+    let answers: &[&str] = &[GREETING, CAN_LITTLE, GOOD, GOOD, GO_ON];
+    let steps: [(usize, Step); 4] = [
+        (0, |patience| &mut patience.greeting),
+        (1, |patience| &mut patience.command),
+        (4, |patience| &mut patience.data),
+        (5, |patience| &mut patience.end),
+    ];
+    for (at, step) in steps {
+        let (address, _fell, thread) = silent_after(&answers[..at]);
+        let mut mail = mail(options(address, Security::None, None));
+        for other in steps {
+            *other.1(&mut mail.patience) = LONG;
+        }
+        *step(&mut mail.patience) = Duration::from_millis(1);
+        let item = notice("");
+        let id = item.id();
+        let done = mail.send(&Event { id, item: &item });
+        let told = format!("{done:?}");
+        assert!(told.contains("within 1ms"), "{at}: {told}");
+        assert_eq!(thread.join().unwrap(), "", "no word to one that is silent");
+    }
+}
+
+#[test]
+fn the_end_of_a_run_does_not_wait_for_a_server_that_looks_at_a_mail_for_long() {
+    let (address, fell, thread) = silent_after(&[GREETING, CAN_LITTLE, GOOD, GOOD, GO_ON]);
+    let folder = tempfile::tempdir().unwrap();
+    let way = Box::new(mail(options(address, Security::None, None)));
+    let mut outlet = Outlet::start(folder.path(), "shift", SPOOL_BYTES, way).unwrap();
+    outlet.take(&notice("")).unwrap();
+    fell.recv_timeout(LONG).unwrap();
+    assert!(outlet.status().is_well, "it is waited for");
+    outlet.close(Duration::ZERO);
+    assert_eq!(
+        thread.join().unwrap(),
+        "",
+        "the connection ends without a word"
+    );
+    let status = outlet.status();
+    assert_eq!((status.arrived, status.waiting), (0, 1));
+    let why = status.trouble.unwrap();
+    assert!(why.contains("no time left"), "{why}");
 }
