@@ -136,11 +136,20 @@ impl Range {
         (low.version.as_str() == high.version.as_str()).then(|| low.version.as_str())
     }
 
-    /// The version at which it ends and which is not in it any more: `V2.9.4` of `<V2.9.4`.
-    pub fn ends_before(&self) -> Option<&str> {
-        let [span] = &self.spans[..] else { return None };
+    /// The version at which it ends and which is not in it any more: `V2.9.4` of `<V2.9.4`. Where
+    /// it has several pieces, the end of the one that this version is in.
+    pub(super) fn ends_before(&self, version: Option<&Version>) -> Option<&str> {
+        let span = match (&self.spans[..], version) {
+            _ if self.is_unclear => return None,
+            ([span], _) => span,
+            (spans, version) => {
+                let version = version?;
+                let is_here = |span: &&Span| self.spans(span, version) == Some(true);
+                spans.iter().find(is_here)?
+            }
+        };
         let high = span.high.as_ref().filter(|high| !high.is_in)?;
-        (!self.is_unclear).then(|| high.version.as_str())
+        Some(high.version.as_str())
     }
 
     /// Whether a version is in it; `None` if that cannot be told. Without a version that is only
