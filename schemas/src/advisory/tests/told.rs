@@ -120,3 +120,35 @@ fn vulnerabilities_without_a_name_are_not_one() {
         [pair("ACME-1", "Overflow in the web server")]
     );
 }
+
+/// How long an answer takes among the advisories of a large vendor; run it with
+/// `cargo test -p andon-schemas advisory -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+#[expect(clippy::disallowed_methods, reason = "it measures")]
+fn an_answer_among_twenty_thousand_products() {
+    let row = |n: usize| {
+        let (family, number) = (n % 40, n / 40);
+        format!(
+            "Acme,Family {family} Press {number}-{family}B (7AC{n:05}-0A),<{}.4,CVE-{n},8\n",
+            n % 9
+        )
+    };
+    let rows: String = (0..20_000).map(row).collect();
+    let mut gathering = Gathering::default();
+    let text = format!("vendor,product,versions,cve,cvss\n{rows}");
+    gathering.table("x.csv", &text).unwrap();
+    let all = gathering.finish();
+    let makes: Vec<Make> = (0..50)
+        .map(|n| Make {
+            models: vec![format!("Press {n}-{n}B"), format!("7AC{:05}-0A", n * 7)],
+            ..make("Acme", "")
+        })
+        .collect();
+    let begun = std::time::Instant::now();
+    let found: u64 = makes
+        .iter()
+        .map(|make| all.of(Some(make), firmware("1.0")).affected)
+        .sum();
+    println!("{:?} an answer, {found} found", begun.elapsed() / 50);
+}
