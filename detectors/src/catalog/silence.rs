@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use andon_schemas::finding::Evidence;
 use andon_schemas::grade::{Grade, Plane};
-use andon_schemas::profile::Hours;
+use andon_schemas::profile::{Hours, PatienceSource};
 use andon_schemas::time::{EventTime, PlantClock, Span};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -31,9 +31,6 @@ use crate::detector::{Clock, Detector, Signal};
 use crate::facts::{DeadlineFacts, DeviceFacts, RowFacts};
 use crate::rule::{self, Words};
 use crate::words::{moment_text, span_text};
-
-/// How many periods of a cadence may pass without a message.
-const PERIODS: f64 = 3.0;
 
 /// How many days ahead a deadline is looked for: a plant that works on none of them has no hours.
 const HORIZON_DAYS: i32 = 400;
@@ -137,17 +134,10 @@ impl Detector for Silence {
         if profile.name.is_empty() {
             return None;
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a float beyond i64 saturates"
-        )]
-        let three_periods = profile
-            .cadence
-            .map(|c| Span::from_micros((c.period_s * PERIODS * 1e6).round() as i64));
-        let patience = profile.silence.or(three_periods);
+        let patience = profile.patience();
         Some(Plan {
-            patience: patience.unwrap_or(Span::HOUR).max(Span::from_micros(1)),
-            whole_hour: patience.is_none(),
+            patience: patience.span,
+            whole_hour: patience.source == PatienceSource::Hour,
             week: profile.hours.as_ref().map(stretches),
             holidays: baseline.holidays.clone(),
             clock: baseline.clock.clone(),

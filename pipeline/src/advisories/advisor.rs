@@ -1,19 +1,19 @@
 //! What advisories say of the devices of a run, now.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
 
 use andon_schemas::advisory::{self, Advisories, DeviceAdvisories, FirmwareVersion};
 use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::{Inventory, Make};
 use andon_schemas::observation::Record;
+use anyhow::anyhow;
 
 use super::attested::Attested;
-use super::counted::{self, Counted};
-use super::{Gathered, gather};
+use super::shelf::{Question, Shelf, questions};
+use super::{Gathered, counted, gather};
 use crate::exit::words;
 
 /// Files with something wrong that a log names one by one.
@@ -26,9 +26,11 @@ pub struct Advisor(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     paths: Vec<PathBuf>,
-    advisories: RwLock<Arc<Advisories>>,
+    shelf: RwLock<Arc<Shelf>>,
     attested: Attested,
     reading: Mutex<()>,
+    /// What counts how much is said of the devices.
+    counting: Mutex<Option<JoinHandle<anyhow::Result<()>>>>,
     /// What is kept in the data folder is not of now.
     is_stale: AtomicBool,
 }
@@ -42,17 +44,18 @@ impl Advisor {
         if paths.is_empty() {
             return Ok(None);
         }
-        let advisories = Arc::new(told(gather(paths)?));
+        let shelf = Arc::new(Shelf::of(told(gather(paths)?)));
         let attested = Attested::default();
-        Ok(Some(Self::of(paths.to_vec(), advisories, attested)))
+        Ok(Some(Self::of(paths.to_vec(), shelf, attested)))
     }
 
-    fn of(paths: Vec<PathBuf>, advisories: Arc<Advisories>, attested: Attested) -> Self {
+    fn of(paths: Vec<PathBuf>, shelf: Arc<Shelf>, attested: Attested) -> Self {
         Self(Arc::new(Shared {
             paths,
-            advisories: RwLock::new(advisories),
+            shelf: RwLock::new(shelf),
             attested,
             reading: Mutex::default(),
+            counting: Mutex::default(),
             is_stale: AtomicBool::new(true),
         }))
     }
@@ -65,7 +68,7 @@ impl Advisor {
             tracing::warn!("what devices attested begins anew: {}", words(&error));
             Attested::default()
         });
-        Self::of(self.0.paths.clone(), self.advisories(), attested)
+        Self::of(self.0.paths.clone(), self.shelf(), attested)
     }
 
     /// Reads the files again, as the inventory is. If they are not there, the former ones stay.
@@ -74,9 +77,10 @@ impl Advisor {
         let _one_by_one = self.0.reading.lock();
         match gather(&self.0.paths) {
             Ok(gathered) => {
-                let advisories = Arc::new(told(gathered));
-                let held = self.0.advisories.write();
-                *held.unwrap_or_else(PoisonError::into_inner) = advisories;
+                // With the former advisories go the answers that were theirs.
+                let newest = Arc::new(Shelf::of(told(gathered)));
+                let held = self.0.shelf.write();
+                *held.unwrap_or_else(PoisonError::into_inner) = newest;
             }
             Err(error) => tracing::error!(
                 "advisories cannot be read, the former ones stay: {}",
@@ -100,11 +104,11 @@ impl Advisor {
 
     /// How much was read.
     pub fn counts(&self) -> advisory::Counts {
-        self.advisories().counts()
+        self.shelf().advisories.counts()
     }
 
-    fn advisories(&self) -> Arc<Advisories> {
-        let held = self.0.advisories.read();
+    pub(super) fn shelf(&self) -> Arc<Shelf> {
+        let held = self.0.shelf.read();
         held.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -115,44 +119,79 @@ impl Advisor {
         }
     }
 
-    /// Keeps what devices attested, of those that the inventory lists, in a data folder.
+    /// Keeps what devices attested, of those that the inventory lists, in a data folder, and how
+    /// much is said of them.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn keep(&self, folder: &Path, inventory: &Inventory) -> anyhow::Result<()> {
-        self.0.attested.keep_to(inventory);
-        self.0.attested.write(folder)?;
+        self.keep_attested(folder, inventory)?;
+        let mut counting = self.counting();
+        counting.take().map_or(Ok(()), ended)?;
         if !self.0.is_stale.swap(false, Ordering::Relaxed) {
             return Ok(());
         }
-        counted::write(folder, &self.counted(inventory))
+        self.count(folder, &questions(inventory, &self.0.attested))
     }
 
-    /// How much is said of each device of which anything is.
-    fn counted(&self, inventory: &Inventory) -> BTreeMap<DeviceId, Counted> {
-        let advisories = self.advisories();
-        // Many devices are of one make and run the same.
-        let mut asked = BTreeMap::new();
-        let mut counted = BTreeMap::new();
-        for device in &inventory.devices {
-            let Some(make) = device.make.as_deref() else {
-                continue;
-            };
-            let runs = firmware(&self.0.attested, &device.id, Some(make));
-            let key = (make, runs.as_ref().map(|runs| runs.version.clone()));
-            let found = asked
-                .entry(key)
-                .or_insert_with(|| Counted::of(&advisories.of(Some(make), runs)));
-            counted.extend(found.clone().map(|found| (device.id.clone(), found)));
+    /// The same, but counts on a thread of its own: many makes and many advisories take long, and
+    /// rows do not wait for them. While it still counts, nothing new is begun.
+    ///
+    /// # Errors
+    /// If it cannot be written, or could not be the last time.
+    pub fn keep_aside(&self, folder: &Path, inventory: &Inventory) -> anyhow::Result<()> {
+        self.keep_attested(folder, inventory)?;
+        let mut counting = self.counting();
+        if counting
+            .as_ref()
+            .is_some_and(|thread| !thread.is_finished())
+        {
+            return Ok(());
         }
-        counted
+        counting.take().map_or(Ok(()), ended)?;
+        if !self.0.is_stale.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let (advisor, folder) = (self.clone(), folder.to_owned());
+        let questions = questions(inventory, &self.0.attested);
+        let begun = thread::Builder::new()
+            .name("advised".to_owned())
+            .spawn(move || advisor.count(&folder, &questions));
+        match begun {
+            Ok(thread) => *counting = Some(thread),
+            Err(error) => {
+                tracing::error!("what advisories say of the devices is not counted: {error}");
+                self.0.is_stale.store(true, Ordering::Relaxed);
+            }
+        }
+        Ok(())
     }
+
+    fn keep_attested(&self, folder: &Path, inventory: &Inventory) -> anyhow::Result<()> {
+        self.0.attested.keep_to(inventory);
+        self.0.attested.write(folder)
+    }
+
+    fn count(&self, folder: &Path, questions: &[Question]) -> anyhow::Result<()> {
+        counted::write(folder, &self.shelf().count(questions))
+    }
+
+    fn counting(&self) -> MutexGuard<'_, Option<JoinHandle<anyhow::Result<()>>>> {
+        let counting = self.0.counting.lock();
+        counting.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for what counts, and says what came of it.
+fn ended(thread: JoinHandle<anyhow::Result<()>>) -> anyhow::Result<()> {
+    let ended = thread.join();
+    ended.unwrap_or_else(|_| Err(anyhow!("what counts advisories ended abnormally")))
 }
 
 impl advisory::Advisor for Advisor {
     fn of(&self, device: &DeviceId, make: Option<&Make>) -> DeviceAdvisories {
         let firmware = firmware(&self.0.attested, device, make);
-        self.advisories().of(make, firmware)
+        self.shelf().ask(make, firmware)
     }
 }
 

@@ -9,6 +9,7 @@
 mod advisor;
 mod attested;
 pub mod counted;
+mod shelf;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,6 +62,21 @@ pub struct Gathered {
 pub fn keep(advisor: Option<&Advisor>, folder: &Path, inventory: &Inventory) -> anyhow::Result<()> {
     match advisor {
         Some(advisor) => advisor.keep(folder, inventory),
+        None => counted::forget(folder),
+    }
+}
+
+/// The same, but what takes long goes on beside the run; [`keep`] waits for it.
+///
+/// # Errors
+/// If it cannot be written, or could not be the last time.
+pub fn keep_aside(
+    advisor: Option<&Advisor>,
+    folder: &Path,
+    inventory: &Inventory,
+) -> anyhow::Result<()> {
+    match advisor {
+        Some(advisor) => advisor.keep_aside(folder, inventory),
         None => counted::forget(folder),
     }
 }

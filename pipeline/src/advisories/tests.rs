@@ -2,11 +2,13 @@
 
 use std::fs;
 
-use andon_schemas::advisory::{Advisor as _, Affected};
+use andon_schemas::advisory::{Advisor as _, Affected, FirmwareVersion, VersionSource};
 use andon_schemas::builtin;
 use andon_schemas::inventory::Make;
+use andon_schemas::time::EventTime;
 use andon_schemas::wire::{DecodeOptions, decode};
 
+use super::shelf::Shelf;
 use super::*;
 
 const TABLE: &str = "vendor,product,versions,cve,cvss\nAcme,Press 100,<2.0,CVE-1,8\n";
@@ -191,4 +193,98 @@ fn how_much_is_known_is_kept_for_those_who_only_have_the_folder() {
     // What an earlier run kept is not of now for one without advisories.
     keep(None, folder.path(), &inventory).unwrap();
     assert!(counted::read(folder.path()).unwrap().is_empty());
+}
+
+fn press(firmware: &str) -> Make {
+    Make {
+        vendor: Some("Acme".to_owned()),
+        models: vec!["Press 100".to_owned()],
+        firmware: Some(firmware.to_owned()),
+    }
+}
+
+#[test]
+fn an_answer_is_looked_up_once_until_the_advisories_are_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let lists = folder.path().join("lists");
+    write(&lists, "a.csv", TABLE);
+    let advisor = Advisor::open(std::slice::from_ref(&lists))
+        .unwrap()
+        .unwrap();
+    let devices = builtin::inventory().unwrap().devices;
+    let first = advisor.of(&devices[0].id, Some(&press("1.9")));
+    let again = advisor.of(&devices[1].id, Some(&press("1.9")));
+    assert_eq!(again, first);
+    assert_eq!(advisor.shelf().held(), (1, 2));
+    let newer = advisor.of(&devices[0].id, Some(&press("2.0")));
+    assert_eq!((newer.affected, advisor.shelf().held()), (0, (2, 3)));
+    write(&lists, "b.csv", &TABLE.replace("CVE-1", "CVE-2"));
+    advisor.reload();
+    assert_eq!(advisor.shelf().held(), (0, 0));
+    assert_eq!(advisor.of(&devices[0].id, Some(&press("1.9"))).affected, 2);
+}
+
+#[test]
+fn an_answer_that_was_kept_has_the_time_of_the_device() {
+    let mut gathering = Gathering::default();
+    gathering.table("a.csv", TABLE).unwrap();
+    let shelf = Shelf::of(gathering.finish());
+    let runs = |micros| {
+        Some(FirmwareVersion {
+            version: "1.9".to_owned(),
+            source: VersionSource::Attested,
+            at: Some(EventTime::from_micros(micros)),
+        })
+    };
+    for micros in [7, 9] {
+        let told = shelf.ask(Some(&press("1.0")), runs(micros));
+        assert_eq!((told.firmware, told.affected), (runs(micros), 1));
+    }
+    assert_eq!(shelf.held().0, 1);
+}
+
+#[test]
+fn what_is_kept_of_answers_has_an_end() {
+    let mut gathering = Gathering::default();
+    let rows = (0..99).map(|n| format!("Acme,Press 100,*,CVE-{n},8\n"));
+    let text: String = rows.collect();
+    let text = format!("vendor,product,versions,cve,cvss\n{text}");
+    gathering.table("a.csv", &text).unwrap();
+    let shelf = Shelf::of(gathering.finish());
+    for version in 0..300 {
+        let make = press(&version.to_string());
+        let told = shelf.ask(Some(&make), FirmwareVersion::of_inventory(Some(&make)));
+        assert_eq!(told.affected, 99);
+        assert!(shelf.held().1 <= shelf::KEPT_MAX);
+    }
+    assert_eq!(shelf.held(), (200, 20_000));
+}
+
+#[test]
+fn the_run_does_not_wait_for_what_is_counted_and_hears_what_went_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let lists = data.join("lists");
+    write(&lists, "a.csv", TABLE);
+    let advisor = Advisor::open(std::slice::from_ref(&lists))
+        .unwrap()
+        .unwrap();
+    let mut inventory = builtin::inventory().unwrap();
+    inventory.devices[3].make = Some(std::sync::Arc::new(press("1.9")));
+    // It cannot be written; the run goes on for now.
+    fs::create_dir_all(data.join("advisories.json/in the way")).unwrap();
+    keep_aside(Some(&advisor), data, &inventory).unwrap();
+    keep(Some(&advisor), data, &inventory).unwrap_err();
+    fs::remove_dir_all(data.join("advisories.json")).unwrap();
+    advisor.reload();
+    keep_aside(Some(&advisor), data, &inventory).unwrap();
+    keep(Some(&advisor), data, &inventory).unwrap();
+    let kept = counted::read(data).unwrap();
+    assert_eq!(kept.get(&inventory.devices[3].id).unwrap().affected, 1);
+    // What changed since then is counted too.
+    inventory.devices[4].make = Some(std::sync::Arc::new(press("1.8")));
+    advisor.reload();
+    keep_aside(Some(&advisor), data, &inventory).unwrap();
+    keep(Some(&advisor), data, &inventory).unwrap();
+    assert_eq!(counted::read(data).unwrap().len(), 2);
 }

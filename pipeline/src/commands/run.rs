@@ -22,7 +22,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::access;
-use crate::advisories::Advisor;
+use crate::advisories::{self, Advisor};
 use crate::args::{Format, RunArgs};
 use crate::blueprint::{Blueprint, Named};
 use crate::config::Config;
@@ -324,6 +324,8 @@ impl Run<'_> {
             self.print(out)?;
         }
         self.save()?;
+        let inventory = self.core.plant().inventory();
+        advisories::keep(self.core.advisor.as_ref(), &self.config.data, inventory)?;
         self.core.results.close_outlets();
         let mut summary = self.summary(began)?;
         (summary.siem, summary.notify) = self.core.results.outlets();

@@ -1,10 +1,12 @@
 //! What the advisories say of a device of some vendor, model and version.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::found::{Affected, DeviceAdvisories, FirmwareVersion, KnownVulnerability};
 use super::product::{Fit, Name, Vendor};
-use super::{Advisories, Claim, Product, Status};
+use super::{Advisories, Claim, Fix, Product, Severity, Status, cut};
 use crate::inventory::Make;
 
 use super::version::Version as Read;
@@ -129,7 +131,7 @@ impl<'a> Said<'a> {
         match (self.affected, self.open) {
             (Some(claim), _) if self.not_affected => {
                 let reason = "The advisory lists it as affected and as not affected.".to_owned();
-                Some(known(claim, Affected::CannotTell, reason))
+                Some(asked.known(claim, Affected::CannotTell, reason))
             }
             (Some(claim), _) => {
                 let range = &claim.subject.range;
@@ -142,10 +144,11 @@ impl<'a> Said<'a> {
                     }
                     _ => "All versions of it are affected.".to_owned(),
                 };
-                Some(known(claim, Affected::Affected, reason))
+                Some(asked.known(claim, Affected::Affected, reason))
             }
             (None, Some((claim, fit))) if !self.not_affected => {
-                Some(known(claim, Affected::CannotTell, asked.doubt(claim, fit)))
+                let reason = asked.doubt(claim, fit);
+                Some(asked.known(claim, Affected::CannotTell, reason))
             }
             _ => None,
         }
@@ -173,24 +176,56 @@ impl Asked<'_> {
             _ => "The advisory does not say yet whether these versions are affected.".to_owned(),
         }
     }
+
+    fn known(&self, claim: &Claim, verdict: Affected, reason: String) -> KnownVulnerability {
+        let (about, subject) = (&claim.about, &claim.subject);
+        KnownVulnerability {
+            cve: about.cve.clone(),
+            verdict,
+            reason,
+            severity: claim.severity,
+            cvss: claim.cvss,
+            title: about.title.clone(),
+            versions: subject.range.as_str().to_owned(),
+            product: subject.name.clone(),
+            fixed_in: self.fixed_in(claim),
+            remedy: claim.remedy.as_ref().map(ToString::to_string),
+            url: about.url.clone(),
+            advisories: vec![about.advisory.clone()],
+        }
+    }
+
+    /// The version in which it is fixed: the one that is said of these versions, else their end, else
+    /// the nearest newer one of those in which the product is fixed. Fixes of another release line
+    /// are none for this device.
+    fn fixed_in(&self, claim: &Claim) -> Option<String> {
+        let version = self.version.as_ref();
+        let end = || claim.subject.range.ends_before(version).map(|v| cut(v, 60));
+        match (&claim.fix, version) {
+            (Fix::Of(fixed), _) => Some(fixed.to_string()),
+            (Fix::Unsaid, _) => end(),
+            (Fix::OneOf(fixed), Some(version)) => end().or_else(|| nearest(fixed, version)),
+            (Fix::OneOf(fixed), None) => end().or_else(|| match &fixed[..] {
+                [only] => Some(only.to_string()),
+                _ => None,
+            }),
+        }
+    }
 }
 
-fn known(claim: &Claim, verdict: Affected, reason: String) -> KnownVulnerability {
-    let (about, subject) = (&claim.about, &claim.subject);
-    KnownVulnerability {
-        cve: about.cve.clone(),
-        verdict,
-        reason,
-        severity: claim.severity,
-        cvss: claim.cvss,
-        title: about.title.clone(),
-        versions: subject.range.as_str().to_owned(),
-        product: subject.name.clone(),
-        fixed_in: claim.fixed_in.as_ref().map(ToString::to_string),
-        remedy: claim.remedy.as_ref().map(ToString::to_string),
-        url: about.url.clone(),
-        advisories: vec![about.advisory.clone()],
-    }
+/// The smallest of these versions that is newer than this one.
+fn nearest(fixed: &[Arc<str>], version: &Read) -> Option<String> {
+    let newer = fixed.iter().filter_map(|text| Read::read(text));
+    let newer = newer.filter(|fixed| fixed.compare(version) == Some(Ordering::Greater));
+    let is_nearer = |a: &Read, b: &Read| a.compare(b) == Some(Ordering::Less);
+    let nearest = newer.reduce(|best, fixed| {
+        if is_nearer(&fixed, &best) {
+            fixed
+        } else {
+            best
+        }
+    });
+    nearest.map(|fixed| fixed.as_str().to_owned())
 }
 
 impl KnownVulnerability {
@@ -208,8 +243,10 @@ impl KnownVulnerability {
         self.fixed_in = self.fixed_in.take().or(other.fixed_in);
         self.remedy = self.remedy.take().or(other.remedy);
         self.url = self.url.take().or(other.url);
-        if self.cvss.is_none() {
+        if self.cvss.is_none() && other.cvss.is_some() {
             (self.cvss, self.severity) = (other.cvss, other.severity);
+        } else if self.severity == Severity::Unknown {
+            self.severity = other.severity;
         }
     }
 }

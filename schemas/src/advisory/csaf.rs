@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::document::{Document, Head, Remediation, Score, Statuses, Vulnerability};
 use super::range::Range;
 use super::tree::{Subjects, subjects};
-use super::{About, Advisory, Claim, Read, Severity, Status, Subject, cut, link};
+use super::{About, Advisory, Claim, Fix, Read, Severity, Status, cut, link};
 use crate::problems::{Problem, Problems, quoted};
 
 /// Longest title and name that is kept, in characters.
@@ -14,6 +14,8 @@ pub(super) const TITLE_MAX: usize = 200;
 /// Longest remedy that is kept, in characters.
 const REMEDY_MAX: usize = 300;
 
+/// Versions in which a product is fixed that are kept, for each vulnerability.
+const FIXES_MAX: usize = 64;
 /// Problems of one document that are told.
 const TOLD_MAX: usize = 100;
 
@@ -98,11 +100,11 @@ impl Reading<'_> {
         subjects: &Subjects,
         claims: &mut Vec<Claim>,
     ) {
-        let about = Arc::new(about(vulnerability, head));
+        let about = Arc::new(about(at, vulnerability, document, head));
         let remedies = Remedies::of(vulnerability, document);
         let scores = scores(&vulnerability.scores);
         let status = &vulnerability.product_status;
-        let fixed = fixed(status, subjects);
+        let fixes = fixes(status, subjects);
         let lists = [
             ("known_affected", &status.known_affected, Status::Affected),
             ("first_affected", &status.first_affected, Status::Affected),
@@ -133,13 +135,14 @@ impl Reading<'_> {
                 };
                 let (severity, cvss) = scores.get(id.as_str()).copied().unwrap_or_default();
                 for subject in known {
+                    let key = (subject.vendor.clone(), subject.name.clone());
                     let claim = Claim {
                         about: about.clone(),
                         subject: subject.clone(),
                         status,
                         severity,
                         cvss,
-                        fixed_in: fixed_in(subject, &fixed),
+                        fix: fixes.get(&key).cloned().unwrap_or_default(),
                         remedy: remedies.of_product(id),
                     };
                     claims.extend(beyond(list, &claim));
@@ -199,16 +202,29 @@ fn beyond(list: &str, claim: &Claim) -> Option<Claim> {
     })
 }
 
-fn about(vulnerability: &Vulnerability, head: &Head) -> About {
+/// What a vulnerability goes by; `None` if it has no name of its own.
+fn name(vulnerability: &Vulnerability) -> Option<&str> {
+    let id = vulnerability.ids.first().map(|id| id.text.as_str());
+    let names = [Some(vulnerability.cve.as_str()), id];
+    names.into_iter().flatten().find(|name| !name.is_empty())
+}
+
+fn about(at: usize, vulnerability: &Vulnerability, document: &Document, head: &Head) -> About {
     let id = &head.tracking.id;
-    let named = vulnerability.ids.first().map(|id| id.text.as_str());
-    let cve = match (&*vulnerability.cve, named) {
-        ("", Some(named)) if !named.is_empty() => named,
-        ("", _) => id,
-        (cve, _) => cve,
+    let name = name(vulnerability);
+    let nameless = document
+        .vulnerabilities
+        .iter()
+        .filter(|v| self::name(v).is_none());
+    let cve = match name {
+        Some(name) => cut(name, 60),
+        // Several that go by the id of the advisory are still several.
+        None if nameless.take(2).count() > 1 => format!("{} ({})", cut(id, 50), at + 1),
+        None => cut(id, 60),
     };
     // The id again says nothing.
-    let title = Some(&*vulnerability.title).filter(|title| *title != cve);
+    let said = name.unwrap_or(id);
+    let title = Some(&*vulnerability.title).filter(|title| *title != said);
     let title = match (title.unwrap_or_default(), &vulnerability.cwe) {
         ("", Some(cwe)) if !cwe.name.is_empty() => format!("{} ({})", head.title, cwe.name),
         ("", _) => head.title.clone(),
@@ -223,7 +239,7 @@ fn about(vulnerability: &Vulnerability, head: &Head) -> About {
     let other = vulnerability.references.first();
     let url = page.or(other).or_else(|| own.clone().next());
     About {
-        cve: cut(cve, 60),
+        cve,
         title: cut(&title, TITLE_MAX),
         url: url.and_then(|reference| link(&reference.url)),
         advisory: cut(id, 60),
@@ -231,28 +247,23 @@ fn about(vulnerability: &Vulnerability, head: &Head) -> About {
 }
 
 /// The versions in which products are fixed, by vendor and name.
-type Fixed<'a> = BTreeMap<(&'a str, &'a str), &'a str>;
+type Fixes = BTreeMap<(String, String), Fix>;
 
-fn fixed<'a>(status: &Statuses, subjects: &'a Subjects) -> Fixed<'a> {
-    let mut found = Fixed::new();
+fn fixes(status: &Statuses, subjects: &Subjects) -> Fixes {
+    let mut found: BTreeMap<_, Vec<Arc<str>>> = BTreeMap::new();
     let ids = status.fixed.iter().chain(&status.first_fixed);
     for subject in ids.filter_map(|id| subjects.get(id)).flatten() {
         if let Some(version) = subject.range.single() {
-            let key = (subject.vendor.as_str(), subject.name.as_str());
-            found.entry(key).or_insert(version);
+            let key = (subject.vendor.clone(), subject.name.clone());
+            let version = cut(version, 60).into();
+            let versions = found.entry(key).or_default();
+            if versions.len() < FIXES_MAX && !versions.contains(&version) {
+                versions.push(version);
+            }
         }
     }
-    found
-}
-
-/// The version in which the same product is fixed; else the one before which it is affected.
-fn fixed_in(subject: &Subject, fixed: &Fixed<'_>) -> Option<Arc<str>> {
-    let stated = fixed.get(&(subject.vendor.as_str(), subject.name.as_str()));
-    let ends = subject.range.ends_before();
-    stated
-        .copied()
-        .or(ends)
-        .map(|version| cut(version, 60).into())
+    let one_of = |(key, versions): (_, Vec<Arc<str>>)| (key, Fix::OneOf(versions.into()));
+    found.into_iter().map(one_of).collect()
 }
 
 /// Severity and score of the products of a vulnerability.

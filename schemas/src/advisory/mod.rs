@@ -65,6 +65,17 @@ struct Subject {
     range: Range,
 }
 
+/// What is said of versions without the vulnerability.
+#[derive(Clone, Debug, Default)]
+enum Fix {
+    #[default]
+    Unsaid,
+    /// The one for these versions.
+    Of(Arc<str>),
+    /// Those of all release lines of the product: not all of them are for these versions.
+    OneOf(Arc<[Arc<str>]>),
+}
+
 /// What one advisory says about one vulnerability of one product.
 #[derive(Clone, Debug)]
 struct Claim {
@@ -73,7 +84,7 @@ struct Claim {
     status: Status,
     severity: Severity,
     cvss: Option<f64>,
-    fixed_in: Option<Arc<str>>,
+    fix: Fix,
     remedy: Option<Arc<str>>,
 }
 

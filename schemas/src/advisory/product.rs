@@ -97,6 +97,8 @@ impl Vendor {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
     words: Vec<String>,
+    /// The words without anything in between.
+    joined: String,
     /// Whether a word hangs on the one before it, as in `S7-1500`.
     tied: Vec<bool>,
     /// It has wildcards: `*` for any, `?` for one character. Only whole names are compared then.
@@ -128,6 +130,7 @@ impl Name {
         words.drain(..of_vendor);
         tied.drain(..of_vendor);
         Self {
+            joined: words.concat(),
             words,
             tied,
             pattern: None,
@@ -142,32 +145,29 @@ impl Name {
         let words = words(text);
         Self {
             tied: (0..words.len()).map(|at| at > 0).collect(),
+            joined: words.concat(),
             words,
             pattern,
         }
     }
 
-    fn joined(&self) -> String {
-        self.words.concat()
-    }
-
     /// How well a device of this model fits a product of that name.
     pub fn fit(&self, product: &Self) -> Fit {
         if let Some(pattern) = &product.pattern {
-            let model: Vec<char> = self.joined().chars().collect();
+            let model: Vec<char> = self.joined.chars().collect();
             let fits = model.len() >= 2 && matches(pattern, &model);
             return if fits { Fit::Is } else { Fit::No };
         }
-        let name = product.joined();
+        let name = &product.joined;
         let is_short = name.len() < 4 && name.bytes().all(|byte| byte.is_ascii_digit());
         if self.words.is_empty() || name.is_empty() {
             Fit::No
-        } else if self.joined() == name {
+        } else if self.joined == *name {
             Fit::Is
-        } else if !is_short && let Some(is_apart) = self.holds(&name) {
+        } else if !is_short && let Some(is_apart) = self.holds(name) {
             // `CNCSoft-B` is hardly `CNCSoft`.
             if is_apart { Fit::Is } else { Fit::Maybe }
-        } else if self.joined().len() >= 2 && product.holds(&self.joined()).is_some() {
+        } else if self.joined.len() >= 2 && product.holds(&self.joined).is_some() {
             Fit::Maybe
         } else {
             Fit::No
@@ -176,12 +176,11 @@ impl Name {
 
     /// Whether both are numbers of one system that order different models.
     fn is_other(&self, number: &Self) -> bool {
-        let (ours, theirs) = (self.joined(), number.joined());
-        let begins = |text: &str| text.get(..4).map(str::to_owned);
+        let (ours, theirs) = (&self.joined, &number.joined);
         number.pattern.is_none()
             && ours.len() == theirs.len()
             && ours != theirs
-            && begins(&ours).is_some_and(|begin| Some(begin) == begins(&theirs))
+            && ours.get(..4).is_some_and(|begin| theirs.starts_with(begin))
     }
 
     /// Whether some of its words in a row, joined, are this: `true` if they stand apart from the

@@ -2,8 +2,11 @@
 //! `All versions prior to V2`, `2.3.6 and below`, `11.x`. What cannot be read, or cannot be compared,
 //! is neither in nor out.
 
+mod pairs;
+
 use std::cmp::Ordering;
 
+use self::pairs::Side;
 use super::version::{Version, by_semver};
 use super::words::{Operator, constraints_of, decoded, from_to, scheme, without_all};
 
@@ -19,6 +22,15 @@ enum Order {
     Usual,
     /// Semantic Versioning.
     Semver,
+}
+
+impl Order {
+    fn compare(self, version: &Version, bound: &Version) -> Option<Ordering> {
+        match self {
+            Self::Semver if !bound.is_open() => by_semver(version.as_str(), bound.as_str()),
+            _ => version.compare_to_bound(bound),
+        }
+    }
 }
 
 /// A set of versions.
@@ -83,7 +95,9 @@ impl Range {
         let spaced = text.replace('≤', "<=").replace('≥', ">=");
         let spaced = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
         let mut body = spaced.as_str();
+        let mut is_sorted = false;
         if let Some((scheme, rest)) = scheme(body) {
+            is_sorted = true;
             if matches!(scheme.as_str(), "semver" | "npm") {
                 range.order = Order::Semver;
             }
@@ -96,7 +110,7 @@ impl Range {
             range.spans.push(Span::default());
             return range;
         }
-        range.constraints(stripped);
+        range.constraints(stripped, is_sorted);
         if range.spans.is_empty() && !range.except.is_empty() {
             range.spans.push(Span::default());
         }
@@ -122,11 +136,20 @@ impl Range {
         (low.version.as_str() == high.version.as_str()).then(|| low.version.as_str())
     }
 
-    /// The version at which it ends and which is not in it any more: `V2.9.4` of `<V2.9.4`.
-    pub fn ends_before(&self) -> Option<&str> {
-        let [span] = &self.spans[..] else { return None };
+    /// The version at which it ends and which is not in it any more: `V2.9.4` of `<V2.9.4`. Where
+    /// it has several pieces, the end of the one that this version is in.
+    pub(super) fn ends_before(&self, version: Option<&Version>) -> Option<&str> {
+        let span = match (&self.spans[..], version) {
+            _ if self.is_unclear => return None,
+            ([span], _) => span,
+            (spans, version) => {
+                let version = version?;
+                let is_here = |span: &&Span| self.spans(span, version) == Some(true);
+                spans.iter().find(is_here)?
+            }
+        };
         let high = span.high.as_ref().filter(|high| !high.is_in)?;
-        (!self.is_unclear).then(|| high.version.as_str())
+        Some(high.version.as_str())
     }
 
     /// Whether a version is in it; `None` if that cannot be told. Without a version that is only
@@ -151,7 +174,7 @@ impl Range {
             return told;
         }
         for out in &self.except {
-            match self.compare(version, out) {
+            match self.order.compare(version, out) {
                 Some(Ordering::Equal) => return Some(false),
                 Some(_) => {}
                 None => told = None,
@@ -164,7 +187,7 @@ impl Range {
         let side = |bound: &Option<Bound>, inside: Ordering| match bound {
             None => Some(true),
             Some(bound) => {
-                let order = self.compare(version, &bound.version)?;
+                let order = self.order.compare(version, &bound.version)?;
                 Some(order == inside || (bound.is_in && order == Ordering::Equal))
             }
         };
@@ -179,25 +202,17 @@ impl Range {
         }
     }
 
-    fn compare(&self, version: &Version, bound: &Version) -> Option<Ordering> {
-        match self.order {
-            Order::Semver if !bound.is_open() => by_semver(version.as_str(), bound.as_str()),
-            _ => version.compare_to_bound(bound),
-        }
-    }
-
-    /// Takes constraints in: a lower bound and the next upper one make a span.
-    fn constraints(&mut self, text: &str) {
-        let mut low: Option<Bound> = None;
+    /// Takes the constraints of a text in, and makes spans of its bounds.
+    fn constraints(&mut self, text: &str, is_sorted: bool) {
+        let mut bounds = Vec::new();
         let mut taken = 0;
         for chunk in text.split(['|', ',', ';']) {
             let chunk = chunk.trim();
-            if chunk.is_empty() {
-                continue;
-            }
-            if let Some((from, to)) = from_to(chunk) {
+            // Behind a scheme a dash is a part of one version, and words are a mistake.
+            let is_dashed = is_sorted && !chunk.contains(' ');
+            if let Some((from, to)) = from_to(chunk).filter(|_| !is_dashed) {
                 match (bound(from), bound(to)) {
-                    (Some(from), Some(to)) => self.span(Some(from), Some(to)),
+                    (Some(from), Some(to)) if !is_sorted => self.span(Some(from), Some(to)),
                     _ => self.is_unclear = true,
                 }
                 continue;
@@ -210,37 +225,28 @@ impl Range {
                     self.is_unclear = true;
                     continue;
                 };
-                let is_in = matches!(operator, Operator::LessOrEqual | Operator::GreaterOrEqual);
+                let is_in = !matches!(operator, Operator::Less | Operator::Greater);
                 let bound = Bound { version, is_in };
                 match operator {
                     Operator::NotEqual => self.except.push(bound.version),
-                    Operator::Equal => {
-                        let bound = Bound {
-                            is_in: true,
-                            ..bound
-                        };
-                        self.spans.push(Span {
-                            low: Some(bound.clone()),
-                            high: Some(bound),
-                        });
-                    }
-                    Operator::Greater | Operator::GreaterOrEqual => {
-                        if let Some(before) = low.replace(bound) {
-                            self.span(Some(before), None);
-                        }
-                    }
+                    Operator::Equal => self.span(Some(bound.clone()), Some(bound)),
+                    Operator::Greater | Operator::GreaterOrEqual => bounds.push(Side::Low(bound)),
                     Operator::Less | Operator::LessOrEqual => {
                         // Two upper bounds at once say something that is not understood here.
                         self.is_unclear |= has_high;
                         has_high = true;
-                        self.span(low.take(), Some(bound));
+                        bounds.push(Side::High(bound));
                     }
                 }
             }
         }
-        if let Some(low) = low {
-            self.span(Some(low), None);
-        }
+        let pairs = if is_sorted {
+            pairs::sorted(bounds, self.order)
+        } else {
+            pairs::as_written(bounds, self.order)
+        };
+        self.is_unclear |= pairs.is_unclear;
+        self.spans.extend(pairs.spans);
     }
 
     fn span(&mut self, low: Option<Bound>, high: Option<Bound>) {

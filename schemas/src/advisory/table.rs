@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::range::Range;
-use super::{About, Advisory, Claim, Read, Severity, Status, Subject, cut, link};
+use super::{About, Advisory, Claim, Fix, Read, Severity, Status, Subject, cut, link};
 use crate::problems::{Problem, Problems, quoted, suggestion};
 
 /// The columns, which may stand in any order:
@@ -145,9 +145,9 @@ fn claim<'a>(cell: impl Fn(usize) -> &'a str, file: &str) -> Result<Claim, (usiz
         }
     };
     let range = Range::read(cell(2));
-    let fixed_in = match cell(8) {
-        "" => range.ends_before().map(str::to_owned),
-        text => Some(cut(text, 60)),
+    let fix = match cell(8) {
+        "" => Fix::Unsaid,
+        text => Fix::Of(cut(text, 60).into()),
     };
     let cve = cut(cell(3), 60);
     let title = if cell(6).is_empty() { cell(3) } else { cell(6) };
@@ -168,7 +168,7 @@ fn claim<'a>(cell: impl Fn(usize) -> &'a str, file: &str) -> Result<Claim, (usiz
         status: Status::Affected,
         severity,
         cvss,
-        fixed_in: fixed_in.map(Into::into),
+        fix,
         remedy: None,
     })
 }

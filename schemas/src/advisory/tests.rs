@@ -2,6 +2,7 @@
 
 mod matching;
 mod order;
+mod told;
 
 use super::*;
 use crate::inventory::Make;

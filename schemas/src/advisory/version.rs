@@ -3,7 +3,8 @@
 //! A version is read as groups: numbers between dots, then words with numbers of their own (`2.9.4`,
 //! `V4.8 SP5`, `2.9.4-hf1`). The order is partial: a hotfix comes after its release and a release
 //! candidate before it, but whether `SP5` or `HF6` of one release is the newer one is the vendor's
-//! secret, and so is every word that is not known here. What cannot be compared is `None`.
+//! secret, and so is whether `5.4.5 build 160928` is what others call `5.4.5`, and every word that is
+//! not known here. What cannot be compared is `None`.
 
 use std::cmp::Ordering;
 
@@ -51,16 +52,16 @@ enum Word {
     Before(u8),
     /// A letter right behind the numbers, `1.02C`: one after another.
     Letter(u8),
-    /// Something that comes after the release.
+    /// Something that is counted within the release, or after it.
     After(After),
     /// What only its vendor can order.
     Named(String),
 }
 
-/// What comes after a release. Two different ones cannot be compared.
+/// What is counted within a release. Two different ones cannot be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum After {
-    /// A number behind a dash or a blank: `2.1.1-2`.
+    /// A number behind a dash, a blank, a plus or in brackets: `2.1.1-2`.
     Dash,
     Build,
     Hotfix,
@@ -68,6 +69,16 @@ enum After {
     Revision,
     ServicePack,
     Update,
+}
+
+impl After {
+    /// Whether it comes out once the release is there; builds and revisions number the release too.
+    const fn is_later(self) -> bool {
+        match self {
+            Self::Hotfix | Self::Patch | Self::ServicePack | Self::Update => true,
+            Self::Dash | Self::Build | Self::Revision => false,
+        }
+    }
 }
 
 /// A word and its numbers, without leading zeros each, and without zeros at the end.
@@ -278,12 +289,14 @@ fn known(word: &str) -> Word {
 }
 
 impl Word {
-    /// How a version with this word behind its numbers stands to the one without.
+    /// How a version with this word behind its numbers stands to the one without. Of a build that
+    /// cannot be told: the version without it may be that very build, written shorter.
     const fn after_release(&self) -> Option<Ordering> {
         match self {
             Self::Before(_) => Some(Ordering::Less),
-            Self::Letter(_) | Self::After(_) => Some(Ordering::Greater),
-            Self::Start | Self::Named(_) => None,
+            Self::Letter(_) => Some(Ordering::Greater),
+            Self::After(after) if after.is_later() => Some(Ordering::Greater),
+            Self::Start | Self::Named(_) | Self::After(_) => None,
         }
     }
 
@@ -292,8 +305,12 @@ impl Word {
             _ if self == other => Some(Ordering::Equal),
             (Self::Before(ours), Self::Before(theirs))
             | (Self::Letter(ours), Self::Letter(theirs)) => Some(ours.cmp(theirs)),
-            (Self::Before(_), Self::Letter(_) | Self::After(_)) => Some(Ordering::Less),
-            (Self::Letter(_) | Self::After(_), Self::Before(_)) => Some(Ordering::Greater),
+            (Self::Before(_), later) if later.after_release() == Some(Ordering::Greater) => {
+                Some(Ordering::Less)
+            }
+            (later, Self::Before(_)) if later.after_release() == Some(Ordering::Greater) => {
+                Some(Ordering::Greater)
+            }
             _ => None,
         }
     }

@@ -12,6 +12,7 @@ mod learned_shares;
 mod parse;
 mod read;
 mod sensors;
+mod silence;
 mod state;
 mod talk;
 mod write;
@@ -23,6 +24,7 @@ pub use learned_shares::{LearnedCell, LearnedShares, SHARE_LEARNERS};
 pub(crate) use parse::type_name;
 pub use parse::{ProfileSet, SourceFile, parse};
 pub use sensors::{Frozen, Load};
+pub use silence::{Patience, PatienceSource};
 pub(crate) use talk::{host_name, network, role};
 
 use std::collections::BTreeMap;

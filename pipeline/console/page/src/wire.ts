@@ -343,7 +343,8 @@ export interface Profile extends ProfileRow {
   frozen: { idle_s: number | null; active_s: number | null; turning_s: number | null } | null;
   firmware: { version: string; sha256: string[]; released: string }[];
   scan: { hosts: number; ports: number; failed: number };
-  silence_s: number | null;
+  silence_s: number;
+  silence_by: "written" | "cadence" | "hour";
   detectors: { detector: string; off: boolean; grade: Grade | null }[];
   calibration: { device_hours: number; false_positives: number; confidence: number; discount: number } | null;
   learned: { detector: string; middle: number; levels: number; within: number; by_hour: boolean; windows: number }[];

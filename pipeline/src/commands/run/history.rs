@@ -302,7 +302,7 @@ impl Run<'_> {
         self.saved = through;
         self.log.release(through)?;
         let inventory = self.core.plant().inventory();
-        advisories::keep(self.core.advisor.as_ref(), folder, inventory)?;
+        advisories::keep_aside(self.core.advisor.as_ref(), folder, inventory)?;
         devices::write(folder, self.core.plant(), &self.core.status()?)
     }
 }

@@ -68,6 +68,13 @@ fn what_only_the_vendor_can_order_is_not_ordered() {
         ("MX-4.1", "4.1"),
         ("R15", "15"),
         ("2.0b3", "2.0"),
+        ("5.4.5 build 160928", "5.4.5"),
+        ("2.9.4-22165", "V2.9.4"),
+        ("2.9.4+5", "2.9.4"),
+        ("V2.9.4 (123)", "2.9.4"),
+        ("2.9.4 rev 3", "2.9.4"),
+        ("2.9.4-22165", "2.9.4 hf1"),
+        ("2.9.4 build 5", "2.9.4-rc1"),
     ] {
         assert_eq!(compare(a, b), None, "{a} {b}");
     }
@@ -107,6 +114,24 @@ fn ranges_are_read_as_they_are_written() {
         ("13.2.1-13.2.4", "13.2.3", "13.2.5"),
         ("2.0 to 2.5", "2.5", "2.6"),
         ("1.1 | 1.2 | 1.4", "1.2", "1.3"),
+        ("vers:generic/<2.2|>=2.0", "2.1", "2.2"),
+        ("vers:generic/<2.2|>=2.0", "2.0", "1.9"),
+        ("vers:generic/<4.0|>=1.0|<2.0|>=3.0", "3.5", "2.5"),
+        ("vers:generic/<1.0|>=2.0", "2.5", "1.5"),
+        ("vers:generic/>=3.0|<2.0", "1.9", "2.5"),
+        ("vers:generic/<2.0|<3.0", "2.5", "3.0"),
+        ("vers:generic/>=2.0|>=1.0|<3.0", "1.5", "3.0"),
+        ("vers:generic/<11.0|>9.x", "10.1", "9.7"),
+        ("vers:semver/<2.0.0|>=2.0.0-rc.1", "2.0.0-rc.2", "1.0.0"),
+        ("vers:deb/2.0.1-2.0.3", "2.0.1-2.0.3", "2.0.2"),
+        ("<2.2, >=2.0", "2.1", "2.2"),
+        ("<2.2, >=2.0", "2.0", "1.9"),
+        ("<V2.2 and >=V2.0", "2.1", "1.9"),
+        ("<2.2 | >=2.0 | <3.2 | >=3.0", "3.1", "2.5"),
+        ("<1.0 | >=2.0", "0.9", "1.5"),
+        ("<1.0 | >=2.0 | <3.0", "2.5", "3.5"),
+        (">=3.0 | <2.0", "1.0", "2.5"),
+        ("<=2.0, >=2.0", "2.0", "2.1"),
         ("9.x", "9.7", "10.0"),
         ("> 9.x", "10.0", "9.7"),
         ("≤ 2.0", "2.0", "2.1"),
@@ -126,6 +151,25 @@ fn ranges_are_read_as_they_are_written() {
     }
 }
 
+/// The release may be that very build, so a device that runs it may well be in.
+#[test]
+fn a_build_of_the_last_version_may_be_in_the_range() {
+    for range in ["<= 5.4.5", "5.4.5", "< 5.4.5", "vers:generic/<=5.4.5"] {
+        let range = Range::read(range);
+        let contains = |version| range.contains(Version::read(version).as_ref());
+        for version in [
+            "5.4.5 build 160928",
+            "V5.4.5 (123)",
+            "5.4.5+5",
+            "5.4.5-22165",
+        ] {
+            assert_eq!(contains(version), None, "{range:?}: {version}");
+        }
+        assert_eq!(contains("5.4.6 build 1"), Some(false));
+        assert_eq!(contains("5.4.5 hotfix 1"), Some(false));
+    }
+}
+
 #[test]
 fn what_a_range_leaves_open_is_neither_in_nor_out() {
     let contains =
@@ -142,6 +186,12 @@ fn what_a_range_leaves_open_is_neither_in_nor_out() {
         ("S7-1211", "4.2"),
         ("=> => 3", "1"),
         ("vers:semver/<2.0.0", "1.0.0.0.1"),
+        ("vers:generic/<4.8 SP5|>=4.8 HF6", "4.7"),
+        ("vers:generic/<2.0|>=2.0", "1.0"),
+        ("vers:generic/2.0 to 2.5", "2.3"),
+        ("<4.8 SP5, >=4.8 HF6", "4.7"),
+        ("<2.0 | >2.0", "1.0"),
+        (">=1.0 | >=2.0 | <3.0", "1.5"),
     ] {
         assert_eq!(contains(range, version), None, "{range}: {version}");
     }

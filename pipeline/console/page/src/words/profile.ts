@@ -131,12 +131,7 @@ export function expectations(profile: Profile): Expectations {
     "Another size or another rhythm, by evidence.",
   );
   say("off_hours", "Active hours", hours && hoursText(hours, profile.timezone), hours === null || isAlways(hours) ? "" : "A connection outside of them.");
-  say(
-    "silence",
-    "Silence",
-    profile.silence_s === null ? null : `heard of at least every ${amountText(profile.silence_s, "s")}`,
-    "Nothing for longer than that inside active hours.",
-  );
+  say("silence", "Silence", silenceText(profile), silenceFound(profile));
   say("current_draw", "Idle current", current && rangeText(current.idle_a, "A"), "Between idle and active for three samples, by evidence.");
   say("current_draw", "Active current", current && rangeText(current.active_a, "A"), current === null ? "" : activeFound(current));
   say(
@@ -167,6 +162,29 @@ export function expectations(profile: Profile): Expectations {
     ? `${outside(USUAL_COVERAGE)} honest hours lie outside a range, unless another share is named: a single hour outside is no finding.`
     : "";
   return { written, unwritten, coverage };
+}
+
+/** Silence is watched for whether anything is written of it or not. */
+function silenceText({ silence_s, silence_by }: Profile): string {
+  if (silence_by === "hour") return "heard of in every full hour, because nothing else is written";
+  const of = silence_by === "cadence" ? ": three periods of its cadence" : "";
+  return `heard of at least every ${amountText(silence_s, "s")}${of}`;
+}
+
+function silenceFound({ silence_by, active_hours: hours }: Profile): string {
+  const when = hours === null || isAlways(hours) ? "" : " inside active hours";
+  return silence_by === "hour" ? `Nothing for a full hour${when}.` : `Nothing for longer than that${when}.`;
+}
+
+/** What stands in place of peers where none are named. */
+export function withoutPeers({ destinations, clients }: Profile): { destinations: string; clients: string } {
+  if (destinations.length === 0 && clients.length === 0) {
+    return {
+      destinations: "Nothing is written: no connection is found to be outside the profile.",
+      clients: "Nothing is written.",
+    };
+  }
+  return { destinations: "Nobody: every connection that it opens is outside the profile.", clients: "Nobody else." };
 }
 
 function volumeFound(volume: NonNullable<Profile["volume_per_hour"]>): string {

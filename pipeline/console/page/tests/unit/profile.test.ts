@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { amountText, commandLines, commandPeers, expectations, hoursText, rangeText, whomText } from "../../src/words/profile";
+import { amountText, commandLines, commandPeers, expectations, hoursText, rangeText, whomText, withoutPeers } from "../../src/words/profile";
 import { isAhead } from "../../src/words/time";
 import type { Profile } from "../../src/wire";
 
@@ -45,20 +45,45 @@ const EMPTY: Profile = {
   timezone: "UTC", extends: [], controller: false, destinations: [], clients: [], protocols: [],
   sends: null, accepts: null, volume_per_hour: null, upload_share: null, connections_per_hour: null,
   active_hours: null, cadence: null, current: null, spindle: null, load: [], frozen: null, firmware: [],
-  scan: { hosts: 1, ports: 20, failed: 20 }, silence_s: null, detectors: [], calibration: null, learned: [], yaml: "",
+  scan: { hosts: 1, ports: 20, failed: 20 }, silence_s: 3_600, silence_by: "hour", detectors: [], calibration: null, learned: [], yaml: "",
 };
 
 test("what nothing is written about is named, and not made up", () => {
   const { written, unwritten, coverage } = expectations(EMPTY);
-  assert.deepEqual(written.map(({ name }) => name), ["Fan-out per hour"]);
-  assert.equal(written[0]?.normal, "up to 1 host, 20 ports, 20 failed connections");
-  for (const name of ["volume per hour", "active hours", "silence", "spindle speed"]) assert.ok(unwritten.includes(name), name);
+  assert.deepEqual(written.map(({ name }) => name), ["Silence", "Fan-out per hour"]);
+  assert.equal(written[1]?.normal, "up to 1 host, 20 ports, 20 failed connections");
+  for (const name of ["volume per hour", "active hours", "spindle speed"]) assert.ok(unwritten.includes(name), name);
   assert.equal(coverage, "");
+});
+
+test("silence is watched for without a word of it, and it says from where the time is", () => {
+  const said = (changed: object) => {
+    const { written } = expectations({ ...EMPTY, ...changed });
+    return written.filter(({ name }) => name === "Silence").map(({ normal, found }) => `${normal} | ${found}`)[0];
+  };
+  const hours = { spans: ["06:00-22:00"], grace_min: 0 };
+  assert.equal(said({}), "heard of in every full hour, because nothing else is written | Nothing for a full hour.");
+  assert.equal(
+    said({ silence_s: 21, silence_by: "cadence", active_hours: hours }),
+    "heard of at least every 21 s: three periods of its cadence | Nothing for longer than that inside active hours.",
+  );
+  assert.equal(
+    said({ silence_s: 900, silence_by: "written" }),
+    "heard of at least every 15 min | Nothing for longer than that.",
+  );
+});
+
+test("nobody is outside of what nobody wrote", () => {
+  const peer = { kind: "name" as const, name: "a.mfg.local", share: null, safety: false, over: [] };
+  assert.match(withoutPeers(EMPTY).destinations, /^Nothing is written: no connection is found/);
+  assert.equal(withoutPeers(EMPTY).clients, "Nothing is written.");
+  assert.match(withoutPeers({ ...EMPTY, clients: [peer] }).destinations, /^Nobody: every connection that it opens/);
+  assert.equal(withoutPeers({ ...EMPTY, destinations: [peer] }).clients, "Nobody else.");
 });
 
 test("what is switched off finds nothing", () => {
   const { written } = expectations({ ...EMPTY, detectors: [{ detector: "scan", off: true, grade: null }] });
-  assert.deepEqual(written.map(({ found }) => found), ["Not looked at: switched off for this type."]);
+  assert.deepEqual(written.map(({ found }) => found).slice(1), ["Not looked at: switched off for this type."]);
 });
 
 test("a limit says whether it was written, and a range what lies outside if that is not the usual", () => {

@@ -4,7 +4,8 @@
 use andon_schemas::grade::Grade;
 use andon_schemas::observation::ByteKind;
 use andon_schemas::profile::{
-    Calibration, CommandRule, DetectorSetting, Hours, LearnedNull, Profile, Range, Volume,
+    Calibration, CommandRule, DetectorSetting, Hours, LearnedNull, PatienceSource, Profile, Range,
+    Volume,
 };
 use andon_schemas::quantity::write_hours_span;
 use andon_schemas::time::Span;
@@ -53,8 +54,10 @@ pub(crate) struct Sheet {
     firmware: Vec<Release>,
     /// Fan-out within an hour that is still no scan.
     scan: Fanout,
-    /// Nothing of it for so long inside active hours is silence, seconds; null for never.
-    silence_s: Option<f64>,
+    /// Nothing of it for so long inside active hours is silence, seconds.
+    silence_s: f64,
+    /// Where that is from.
+    silence_by: PatienceSource,
     /// What the profile says of detectors; all others are on, with their own grades.
     detectors: Vec<Setting>,
     /// What was measured on clean traffic; null for ranges that were only written: their statistics
@@ -150,6 +153,7 @@ impl Sheet {
         let side = |rules: &Vec<CommandRule>| rules.iter().map(Commands::of).collect();
         let settings = profile.detectors.iter();
         let learned = profile.learned.iter();
+        let patience = profile.patience();
         Self {
             extends: profile.extends.clone(),
             controller: profile.controller,
@@ -173,7 +177,8 @@ impl Sheet {
                 ports: profile.scan.ports,
                 failed: profile.scan.failed,
             },
-            silence_s: profile.silence.map(seconds),
+            silence_s: seconds(patience.span),
+            silence_by: patience.source,
             detectors: settings
                 .map(|(name, set)| Setting::of(name, *set))
                 .collect(),

@@ -10,7 +10,7 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Asked, Feed, InPath, answer, commands, limit, not_found, with_part};
+use super::{Asked, Feed, InPath, answer, blocking, commands, limit, not_found, with_part};
 use crate::board::signals::Signal;
 use crate::board::wire::{DeviceRow, RiskPoint, VerdictRow};
 use crate::board::{Lamp, Searched};
@@ -98,7 +98,9 @@ pub(super) async fn one(
     let commands = commands::of(&feed, &row.device_id);
     let open = row.verdict_id.as_ref();
     let open = open.and_then(|id| board.whole_verdict(id));
-    let (known, is_asked) = board.advisories_of(&id);
+    // Whoever knows the advisories may have to go through many of them.
+    let asked = (board.clone(), id.clone());
+    let (known, is_asked) = blocking(move || asked.0.advisories_of(&asked.1)).await?;
     let device = Device {
         row,
         owner,

@@ -4,7 +4,7 @@ import { to } from "../../state/route";
 import type { Profile, ProfileCommands, ProfilePeer } from "../../wire";
 import { digits } from "../../words/facts";
 import { lampOf, pattern, plural, spoken } from "../../words/names";
-import { amountText, commandLines, commandPeers, expectations, shareText, whomText } from "../../words/profile";
+import { amountText, commandLines, commandPeers, expectations, shareText, whomText, withoutPeers } from "../../words/profile";
 import { Graded } from "../../ui/lamp";
 import { Open, useChanges } from "./index";
 import { Source } from "./source";
@@ -140,15 +140,16 @@ function Numbers({ profile }: { profile: Profile }) {
 
 function Peers({ profile }: { profile: Profile }) {
   const hasShares = profile.protocols.some(({ share }) => share !== null);
+  const none = withoutPeers(profile);
   return (
     <>
       <section>
         <h2>Whom it talks to</h2>
-        <PeerTable peers={profile.destinations} none="Nobody: every connection of it is outside the profile." />
+        <PeerTable peers={profile.destinations} none={none.destinations} />
       </section>
       <section>
         <h2>Who may connect to it, besides these</h2>
-        <PeerTable peers={profile.clients} none="Nobody else." />
+        <PeerTable peers={profile.clients} none={none.clients} />
       </section>
       <section>
         <h2>In which protocols</h2>
@@ -261,7 +262,7 @@ function Firmware({ profile }: { profile: Profile }) {
     <section>
       <h2>Firmware that is known to be good</h2>
       {profile.firmware.length === 0 ? (
-        <p class="quiet">None is written: no firmware is found to be wrong.</p>
+        <p class="quiet">None is written: only a failed TPM quote is found.</p>
       ) : (
         <table class="firmware">
           <thead>

@@ -97,12 +97,37 @@ fn a_profile_is_told_as_it_is_in_force_in_base_units_and_in_plant_time() {
     assert_eq!(answer["protocols"][0]["ports"], json!(["tcp/502"]));
     // What it extends is in it.
     assert_eq!(answer["silence_s"], 900.0);
+    assert_eq!(answer["silence_by"], "written");
     assert_eq!(answer["frozen"]["idle_s"], 1_800.0);
     assert_eq!(answer["firmware"][0]["version"], "31i-B5-Plus");
     assert_eq!(answer["current"]["active_a"]["high"], 8.0);
     assert_eq!(answer["sends"], Value::Null);
     assert!(answer["accepts"].as_array().unwrap().len() > 1);
     assert_eq!(answer["calibration"], Value::Null);
+}
+
+/// The watch for silence never rests, whatever is written.
+#[test]
+fn how_long_a_device_may_be_silent_is_told_with_where_that_is_from() {
+    let console = Console::new();
+    let told = |keys: &str| {
+        let text = format!(
+            "profile: pump\nversion: \"1\"\ndescription: Pump\n\
+             destinations: [{{ name: a.mfg.local }}]\n{keys}"
+        );
+        let set = parse(&[SourceFile {
+            path: "pump.yaml",
+            text: &text,
+        }]);
+        measure_by(&console, &set);
+        let answer = console.get("/v1/profiles/pump").json();
+        (answer["silence_s"].clone(), answer["silence_by"].clone())
+    };
+    let cadence = "cadence: { size: 1-2 KB, every: 7 s, jitter: 130 ms }\n";
+    assert_eq!(told(""), (json!(3_600.0), json!("hour")));
+    assert_eq!(told(cadence), (json!(21.0), json!("cadence")));
+    let both = format!("{cadence}silence: 15 min\n");
+    assert_eq!(told(&both), (json!(900.0), json!("written")));
 }
 
 #[test]
