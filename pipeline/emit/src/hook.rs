@@ -10,6 +10,7 @@ use ring::hmac;
 use ureq::Agent;
 use ureq::http::HeaderMap;
 
+use crate::blank::blanked;
 use crate::http::{self, HttpError};
 use crate::outlet::Trouble;
 use crate::terminal::printable;
@@ -122,6 +123,9 @@ impl Hook {
     /// If the receiver does not say that it has it.
     pub fn post(&self, id: &str, body: &str) -> Result<(), Trouble> {
         let (status, headers, answer) = self.answer(id, body).map_err(Trouble::later)?;
+        let own = self.options.authorization.iter();
+        let own = own.flat_map(|text| text.split_whitespace().next_back());
+        let answer = blanked(&answer, own.chain(self.options.secret.as_deref()));
         let told: String = answer.trim().chars().take(TOLD_MAX).collect();
         let why = match printable(&told) {
             told if told.is_empty() => format!("it answers {status}"),

@@ -1,5 +1,6 @@
 //! Verdicts out: files, terminal, MQTT, Kafka, SIEM, decision points, notices to people.
 
+mod blank;
 mod connection;
 pub mod hook;
 pub mod http;

@@ -11,7 +11,9 @@ mod attested;
 pub mod counted;
 mod shelf;
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use andon_schemas::advisory::{Advisories, Gathering};
@@ -93,9 +95,14 @@ pub fn gather(paths: &[PathBuf]) -> anyhow::Result<Gathered> {
             .with_context(|| format!("cannot read advisories `{}`", path.display()))
             .map_err(usage)?;
         if about.is_dir() {
-            descend(path, DEPTH_MAX, &mut files)?;
-        } else {
+            descend(path, DEPTH_MAX, &mut BTreeSet::new(), &mut files)?;
+        } else if about.is_file() {
             files.push(path.clone());
+        } else {
+            return Err(usage(anyhow!(
+                "`{}` is neither a file nor a folder of advisories",
+                path.display()
+            )));
         }
     }
     let mut gathering = Gathering::default();
@@ -124,7 +131,19 @@ pub fn gather(paths: &[PathBuf]) -> anyhow::Result<Gathered> {
 }
 
 /// The advisories in a folder and below, in order.
-fn descend(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+fn descend(
+    folder: &Path,
+    depth: usize,
+    seen: &mut BTreeSet<PathBuf>,
+    files: &mut Vec<PathBuf>,
+) -> anyhow::Result<()> {
+    // Each once, whatever links lead there.
+    let real = fs::canonicalize(folder)
+        .with_context(|| format!("cannot read folder of advisories `{}`", folder.display()))
+        .map_err(usage)?;
+    if !seen.insert(real) {
+        return Ok(());
+    }
     let entries = fs::read_dir(folder)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(|| format!("cannot read folder of advisories `{}`", folder.display()))
@@ -138,9 +157,8 @@ fn descend(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Res
             continue;
         }
         if path.is_dir() {
-            // A link that leads back into itself ends here as well.
             if depth > 0 {
-                descend(&path, depth - 1, files)?;
+                descend(&path, depth - 1, seen, files)?;
             }
         } else if is(&path, "json") || is(&path, "csv") {
             if files.len() >= FILES_MAX {
@@ -166,6 +184,8 @@ fn is(path: &Path, kind: &str) -> bool {
 /// If all files together are too large.
 fn text(path: &Path, bytes: &mut u64) -> anyhow::Result<Result<String, String>> {
     let size = match fs::metadata(path) {
+        // What never ends is not waited for.
+        Ok(about) if !about.is_file() => return Ok(Err("it is no regular file".to_owned())),
         Ok(about) => about.len(),
         Err(error) => return Ok(Err(error.to_string())),
     };
@@ -184,7 +204,11 @@ fn text(path: &Path, bytes: &mut u64) -> anyhow::Result<Result<String, String>> 
             ALL_BYTES_MAX / 1_000_000
         )));
     }
-    Ok(fs::read_to_string(path).map_err(|error| error.to_string()))
+    let mut text = String::new();
+    let read = fs::File::open(path)
+        // It may grow meanwhile.
+        .and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text));
+    Ok(read.map(|_| text).map_err(|error| error.to_string()))
 }
 
 #[cfg(test)]

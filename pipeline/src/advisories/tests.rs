@@ -44,6 +44,29 @@ fn a_folder_is_read_with_what_is_below_and_a_bad_file_costs_only_itself() {
 }
 
 #[test]
+fn links_that_lead_in_circles_and_what_never_ends_are_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write(root, "a.csv", TABLE);
+    for number in 0..8 {
+        std::os::unix::fs::symlink(".", root.join(format!("link-{number}"))).unwrap();
+    }
+    let pipe = root.join("pipe.json");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let found = gather(&[root.to_owned()]).unwrap();
+    let counts = found.advisories.counts();
+    assert_eq!((counts.files, counts.faulty, counts.statements), (1, 1, 1));
+    let told = found.problems[0].to_string();
+    assert!(
+        told.contains("pipe.json") && told.contains("no regular file"),
+        "{told}"
+    );
+    let error = gather(&[pipe]).unwrap_err();
+    assert!(crate::exit::words(&error).contains("neither a file nor a folder"));
+}
+
+#[test]
 fn a_path_that_is_not_there_is_an_error() {
     let error = gather(&[PathBuf::from("/nowhere/advisories")]).unwrap_err();
     assert!(crate::exit::words(&error).contains("cannot read advisories `/nowhere/advisories`"));

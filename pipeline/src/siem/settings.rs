@@ -28,8 +28,10 @@
 //! its own to lose: an rsyslog that is to keep everything when it is killed wants a queue of type
 //! `Direct`, or one on disk.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use andon_emit::hook::HookOptions;
 use andon_emit::outlet::{SPOOL_BYTES, Way};
@@ -343,6 +345,21 @@ pub(crate) fn bytes(key: &str, text: Option<&str>, default: u64) -> anyhow::Resu
     }
 }
 
+/// Longest file of a secret, bytes.
+const SECRET_BYTES_MAX: u64 = 64 << 10;
+
+/// The text of a short file.
+fn short_text(path: &Path) -> anyhow::Result<String> {
+    let file = File::open(path)?;
+    let mut text = String::new();
+    let mut bounded = file.take(SECRET_BYTES_MAX + 1);
+    bounded.read_to_string(&mut text)?;
+    if text.len() as u64 > SECRET_BYTES_MAX {
+        bail!("it has more than {SECRET_BYTES_MAX} bytes");
+    }
+    Ok(text)
+}
+
 /// A secret from a file or from the environment. It is told nowhere.
 pub(crate) fn secret(
     what: &str,
@@ -352,7 +369,7 @@ pub(crate) fn secret(
     let text = match (file, variable) {
         (None, None) => return Ok(None),
         (Some(_), Some(_)) => bail!("`{what}_file` and `{what}_env` exclude each other"),
-        (Some(path), None) => std::fs::read_to_string(path)
+        (Some(path), None) => short_text(path)
             .with_context(|| format!("{what}_file: cannot read `{}`", path.display()))?,
         (None, Some(variable)) => std::env::var(variable)
             .map_err(|_| anyhow!("{what}_env: the environment holds no `{variable}`"))?,

@@ -1,6 +1,6 @@
 //! Reads a CSAF 2.0 document: whose products its tree names, and what is said of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::document::{Document, Head, Remediation, Score, Statuses, Vulnerability};
@@ -123,7 +123,12 @@ impl Reading<'_> {
             ("first_fixed", &status.first_fixed, Status::NotAffected),
         ];
         for (list, ids, status) in lists {
+            let mut seen = BTreeSet::new();
             for (place, id) in ids.iter().enumerate() {
+                // Said twice it says no more.
+                if !seen.insert(id.as_str()) {
+                    continue;
+                }
                 let Some(known) = subjects.get(id) else {
                     if self.problems.len() >= TOLD_MAX {
                         continue;
@@ -298,7 +303,13 @@ impl<'a> Remedies<'a> {
             of: BTreeMap::new(),
             of_all: None,
         };
-        let groups = &document.product_tree.product_groups;
+        let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for group in &document.product_tree.product_groups {
+            let products = group.product_ids.iter().map(String::as_str);
+            groups.entry(&group.group_id).or_default().extend(products);
+        }
+        let is_group = |group: &String| groups.get(group.as_str()).is_some_and(|g| !g.is_empty());
+        let mut expanded = BTreeSet::new();
         // The fix first; where there is none, what can be done without.
         for category in [
             "vendor_fix",
@@ -311,16 +322,15 @@ impl<'a> Remedies<'a> {
                 |remedy: &&Remediation| remedy.category == category && !remedy.details.is_empty();
             for remedy in vulnerability.remediations.iter().filter(named) {
                 let details: Arc<str> = cut(&remedy.details, REMEDY_MAX).into();
-                let grouped = groups
-                    .iter()
-                    .filter(|group| remedy.group_ids.contains(&group.group_id))
-                    .flat_map(|group| &group.product_ids);
-                let mut is_of_all = true;
-                for id in remedy.product_ids.iter().chain(grouped) {
-                    is_of_all = false;
+                // What stands first counts, so a group that was named before has all it gets.
+                let named = remedy.group_ids.iter().map(String::as_str);
+                let grouped = named.filter(|group| expanded.insert(*group));
+                let grouped = grouped.filter_map(|group| groups.get(group)).flatten();
+                let products = remedy.product_ids.iter().map(String::as_str);
+                for id in products.chain(grouped.copied()) {
                     remedies.of.entry(id).or_insert_with(|| details.clone());
                 }
-                if is_of_all {
+                if remedy.product_ids.is_empty() && !remedy.group_ids.iter().any(is_group) {
                     remedies.of_all.get_or_insert(details);
                 }
             }

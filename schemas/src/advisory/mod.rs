@@ -16,7 +16,7 @@ mod tree;
 mod version;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::identity::DeviceId;
@@ -191,6 +191,8 @@ impl Gathering {
             ..Advisories::default()
         };
         let mut places: BTreeMap<(String, String), usize> = BTreeMap::new();
+        // Claims of an advisory share their subjects, whose names are learned once.
+        let mut learned = BTreeSet::new();
         all.counts.advisories = self.advisories.len() as u64;
         for claim in self
             .advisories
@@ -202,7 +204,9 @@ impl Gathering {
             let key = (subject.vendor.clone(), subject.name.clone());
             let place = *places.entry(key).or_insert_with(|| all.add(subject));
             if let Some(product) = all.products.get_mut(place) {
-                product.learn(subject);
+                if learned.insert(Arc::as_ptr(subject)) {
+                    product.learn(subject);
+                }
                 product.claims.push(claim);
             }
         }

@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::ClientConfig;
 
+use crate::blank::blanked;
 use crate::connection::Connection;
 use crate::outlet::Ending;
 use crate::terminal::printable;
@@ -104,6 +105,8 @@ pub(super) struct Session {
     is_broken: bool,
     /// What it can do beyond the least, a word and perhaps others behind it.
     extensions: Vec<String>,
+    /// What it was told that nobody else is to be told, as it was written.
+    secrets: Vec<String>,
 }
 
 impl Session {
@@ -129,6 +132,7 @@ impl Session {
             ending,
             is_broken: false,
             extensions: Vec::new(),
+            secrets: Vec::new(),
         };
         let greeting = session.reply(patience.greeting)?;
         greeting.must("greets us with", 220..221)?;
@@ -186,10 +190,13 @@ impl Session {
             let mut lines = self.extensions.iter();
             lines.any(|line| line.starts_with("AUTH ") && line.split(' ').any(|word| word == how))
         };
+        let both = STANDARD.encode(format!("\0{user}\0{password}"));
+        let secrets = vec![both.clone(), STANDARD.encode(password), password.to_owned()];
         let reply = if offered("PLAIN") {
-            let both = STANDARD.encode(format!("\0{user}\0{password}"));
+            self.secrets = secrets;
             self.say(&format!("AUTH PLAIN {both}"))?
         } else if offered("LOGIN") {
+            self.secrets = secrets;
             let asked = self.say("AUTH LOGIN")?;
             asked.must("answers AUTH LOGIN by", 334..335)?;
             let asked = self.say(&STANDARD.encode(user))?;
@@ -283,6 +290,7 @@ impl Session {
         let mut text = String::new();
         for _ in 0..LINES_MAX {
             let line = self.line(&wait)?;
+            let line = blanked(&line, self.secrets.iter().map(String::as_str));
             let (code, is_last) = match (line.get(..3), line.as_bytes().get(3)) {
                 (Some(code), None | Some(b' ')) => (code, true),
                 (Some(code), Some(b'-')) => (code, false),

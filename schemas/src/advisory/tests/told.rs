@@ -152,3 +152,36 @@ fn an_answer_among_twenty_thousand_products() {
         .sum();
     println!("{:?} an answer, {found} found", begun.elapsed() / 50);
 }
+
+/// What is said again and again is one statement, and what groups name is looked up once: this would
+/// take hours, or all memory, if each were weighed with each.
+#[test]
+fn what_is_repeated_without_end_counts_once() {
+    let ids = vec!["\"P1\""; 200_000].join(",");
+    let numbers: Vec<String> = (0..500)
+        .map(|n| format!("\"{n}{}\"", "X".repeat(200)))
+        .collect();
+    let text = document("first_affected", "3.0")
+        .replace("[\"P1\"], \"fixed\"", &format!("[{ids}], \"fixed\""))
+        .replace("\"7AC100-*-0A\"", &numbers.join(","));
+    let all = advisories(&[&text]);
+    // The first version that is affected, what comes after it, and the one in which it is fixed.
+    assert_eq!(all.counts().statements, 3);
+
+    let group = "{ \"group_id\": \"G\", \"product_ids\": [\"P1\", \"P2\"] }";
+    let groups = vec![group; 20_000].join(",");
+    let remedy =
+        "{ \"category\": \"vendor_fix\", \"details\": \"Update.\", \"group_ids\": [\"G\"] }";
+    let remedies = vec![remedy; 20_000].join(",");
+    let text = document("known_affected", "<2.9.4")
+        .replace(
+            "\"product_tree\": {",
+            &format!("\"product_tree\": {{ \"product_groups\": [{groups}],"),
+        )
+        .replace(
+            "\"remediations\": [",
+            &format!("\"remediations\": [{remedies},"),
+        );
+    let all = advisories(&[&text]);
+    assert_eq!(all.counts().statements, 2);
+}

@@ -151,6 +151,25 @@ fn a_server_that_asks_how_it_likes_is_told_who_we_are() {
     );
 }
 
+#[test]
+fn what_a_server_repeats_of_a_password_is_not_told() {
+    for (offered, repeated) in [
+        ("PLAIN", "AG1lAHdoaXNwZXI="),
+        ("PLAIN", "whisper"),
+        ("LOGIN", "d2hpc3Blcg=="),
+    ] {
+        let hello: &str = format!("250-mail\r\n250 AUTH {offered}\r\n").leak();
+        let no: &str = format!("535 no: {repeated}\r\n").leak();
+        let asked = ["334 VXNlcm5hbWU6\r\n", "334 UGFzc3dvcmQ6\r\n"];
+        let asked = if offered == "LOGIN" { &asked[..] } else { &[] };
+        let answers = [&[GREETING, hello][..], asked, &[no]].concat().leak();
+        let (done, _) = sent(answers, Security::None, Some(("me", "whisper")));
+        let told = format!("{done:?}");
+        assert!(told.contains("535 no: …"), "{told}");
+        assert!(!told.contains(repeated), "{told}");
+    }
+}
+
 fn is_given_up(answers: &'static [&'static str]) -> bool {
     let (done, _) = sent(answers, Security::None, None);
     matches!(done.unwrap_err(), Trouble::Never(_))
