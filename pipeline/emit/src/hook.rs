@@ -124,7 +124,7 @@ impl Hook {
     pub fn post(&self, id: &str, body: &str) -> Result<(), Trouble> {
         let (status, headers, answer) = self.answer(id, body).map_err(Trouble::later)?;
         let own = self.options.authorization.iter();
-        let own = own.flat_map(|text| text.split_whitespace().next_back());
+        let own = own.filter_map(|text| text.split_whitespace().next_back());
         let answer = blanked(&answer, own.chain(self.options.secret.as_deref()));
         let told: String = answer.trim().chars().take(TOLD_MAX).collect();
         let why = match printable(&told) {
