@@ -90,7 +90,8 @@ impl<T: Told> Carrier<T> {
         self.sent = self.spool.place();
         self.unsettled = 0;
         self.counts.retry();
-        if self.counts.trouble(Some(why.clone())).is_none() {
+        // What keeps it changes: that is told as well.
+        if self.counts.trouble(Some(why.clone())).as_deref() != Some(why.as_str()) {
             let waiting = self.spool.waiting();
             let (section, many) = (T::SECTION, T::MANY);
             tracing::warn!("{section} {}: {why}; {waiting} {many} wait", self.name);
