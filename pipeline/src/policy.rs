@@ -19,25 +19,10 @@ pub struct PlantPolicy {
 }
 
 impl PlantPolicy {
-    /// For what may be done in a plant whose enforcement points are heard.
-    pub fn new(plant: Arc<Plant>) -> Self {
-        Self {
-            plant,
-            is_heard: true,
-        }
-    }
-
-    /// For a plant whose enforcement points are heard, or not.
-    pub fn heard_if(plant: Arc<Plant>, is_heard: bool) -> Self {
+    /// For a plant. Where nobody reads what its enforcement points answer, nobody's silence says
+    /// anything.
+    pub fn new(plant: Arc<Plant>, is_heard: bool) -> Self {
         Self { plant, is_heard }
-    }
-
-    /// For one where nobody reads what they answer, so that nobody's silence says anything.
-    pub fn unheard(plant: Arc<Plant>) -> Self {
-        Self {
-            plant,
-            is_heard: false,
-        }
     }
 
     /// The devices that the plant lists in segments for which enforcement points answer.

@@ -168,11 +168,7 @@ impl Results {
 
     /// The life of commands asks this plant from here on, and has been asking it.
     pub fn measures_against(&mut self, plant: &Arc<Plant>) {
-        self.policy = Some(if self.is_unheard {
-            PlantPolicy::unheard(plant.clone())
-        } else {
-            PlantPolicy::new(plant.clone())
-        });
+        self.policy = Some(PlantPolicy::new(plant.clone(), !self.is_unheard));
     }
 
     /// Takes what one chunk of input settled, and what stood between its rows, each in its place.

@@ -257,7 +257,7 @@ impl Running<'_> {
         names: &Names,
         plant: Arc<Plant>,
     ) -> anyhow::Result<()> {
-        let policy = PlantPolicy::heard_if(plant, settings.trusted_producers);
+        let policy = PlantPolicy::new(plant, settings.trusted_producers);
         let (directory, waiting) = (Directory::default(), Waiting::default());
         let board = self.pulse.board();
         let trail = Trail::follow(settings, names, board.clone(), directory.clone())?;

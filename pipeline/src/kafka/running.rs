@@ -294,7 +294,7 @@ impl Running<'_> {
             Measure::of(blueprint, position).context("what the installation measures against")?;
         self.copy.measured_against(&measure)?;
         if let Some(responder) = &self.responder {
-            let policy = PlantPolicy::heard_if(measure.plant.clone(), self.heard);
+            let policy = PlantPolicy::new(measure.plant.clone(), self.heard);
             if let Some(Ok(mut routes)) = self.routes.as_ref().map(|routes| routes.lock()) {
                 routes.follow(policy.clone());
             }
