@@ -1,7 +1,7 @@
 //! The consumers and producers of a run, as the settings want them.
 
-use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use super::acts::Waiting;
 use super::directory::Directory;
 use super::epochs::Epochs;
 use super::names::Names;
+use super::respond::routes::Routes;
 use super::respond::{Responder, Setup};
 use super::settings::{Protocol, Settings};
 use super::sink::Sink;
@@ -37,8 +38,8 @@ pub struct Second {
     pub run: u64,
     /// What the plant allows.
     pub policy: PlantPolicy,
-    /// How many partitions the verdicts have.
-    pub partitions: usize,
+    /// Which desk is to answer for what.
+    pub routes: Arc<Mutex<Routes>>,
     /// Those who wait here for what comes of their acts.
     pub waiting: Waiting,
     /// Which desk keeps what.
@@ -62,7 +63,7 @@ pub fn respond(settings: &Settings, names: &Names, second: Second) -> anyhow::Re
         names: names.clone(),
         run: second.run,
         policy: second.policy,
-        partitions: second.partitions,
+        routes: second.routes,
         waiting: second.waiting,
         directory: second.directory,
         trusted: settings.trusted_producers,

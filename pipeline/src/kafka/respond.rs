@@ -11,7 +11,7 @@ pub mod routes;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use andon_ingest::kafka::{Change, Reader};
@@ -58,7 +58,7 @@ struct Stage {
     /// What the plant allows.
     policy: PlantPolicy,
     /// Which desk is to answer for what.
-    routes: Routes,
+    routes: Arc<Mutex<Routes>>,
     hearing: Hearing,
     /// Those who wait here for what comes of their acts.
     waiting: Waiting,
@@ -173,7 +173,9 @@ impl Stage {
             .ok()
             .and_then(|mut policy| policy.take());
         if let Some(policy) = allowed {
-            self.routes.follow(policy.clone());
+            let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+            routes.follow(policy.clone());
+            drop(routes);
             self.policy = policy;
             let rules = Rules {
                 names: &self.names,

@@ -206,7 +206,6 @@ fn prepare<'a>(
         strays: (settings.partitioner == Partitioner::Any).then(Strays::default),
         heard: settings.trusted_producers,
         trail: None,
-        routes: None,
         partitions: 0,
         open: match settings.delivery {
             Delivery::ExactlyOnce => OPEN_FOR_EPOCH,
@@ -264,16 +263,22 @@ impl Running<'_> {
         self.trail = Some(trail);
         let routes = Routes::new(policy.clone(), self.partitions);
         let routes = Arc::new(Mutex::new(routes));
-        self.routes = Some(routes.clone());
         if let Some(board) = board {
             let (directory, waiting) = (directory.clone(), waiting.clone());
-            let acts = Acts::open(settings, names, board.clone(), directory, routes, waiting);
+            let acts = Acts::open(
+                settings,
+                names,
+                board.clone(),
+                directory,
+                routes.clone(),
+                waiting,
+            );
             board.sit(Arc::new(acts));
         }
         let second = Second {
             run: clients::run_id()?,
             policy,
-            partitions: self.partitions,
+            routes,
             waiting,
             directory,
         };

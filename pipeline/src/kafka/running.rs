@@ -1,8 +1,8 @@
 //! The loop of a run on Kafka: it reads, lets the lanes work, and tends the group.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use andon_ingest::kafka::payload::Payloads;
@@ -17,7 +17,6 @@ use super::lane::Lane;
 use super::measure::Measure;
 use super::pulse::Pulse;
 use super::respond::Responder;
-use super::respond::routes::Routes;
 use super::restore::divided_anew;
 use super::shelf::Saving;
 use super::strays::Strays;
@@ -63,8 +62,6 @@ pub(super) struct Running<'a> {
     pub(super) heard: bool,
     /// What is decided in the whole group.
     pub(super) trail: Option<Trail>,
-    /// Which desk a device's verdicts come to.
-    pub(super) routes: Option<Arc<Mutex<Routes>>>,
     /// How many partitions the topic has.
     pub(super) partitions: usize,
     /// A chunk goes on for so long after its first message.
@@ -104,10 +101,6 @@ impl Running<'_> {
             self.publish(out)?;
             self.pulse.beat(&self.reader, &mut self.group);
             self.responder()?.check()?;
-            let refused = self.responder()?.take_refused();
-            self.pulse.refused(refused);
-            let is_known = self.trail.as_ref().is_some_and(Trail::is_complete);
-            self.pulse.decided(is_known);
             if self.reloads.swap(false, Ordering::Relaxed) {
                 self.reload()?;
             }
@@ -117,6 +110,10 @@ impl Running<'_> {
                     return Err(usage(divided_anew(self.partitions, now)));
                 }
                 self.heed()?;
+                let refused = self.responder()?.take_refused();
+                self.pulse.refused(refused);
+                let is_known = self.trail.as_ref().is_some_and(Trail::is_complete);
+                self.pulse.decided(is_known);
                 if let Some(strays) = &mut self.strays {
                     strays.look(&self.group.lanes);
                 }
@@ -295,9 +292,6 @@ impl Running<'_> {
         self.copy.measured_against(&measure)?;
         if let Some(responder) = &self.responder {
             let policy = PlantPolicy::new(measure.plant.clone(), self.heard);
-            if let Some(Ok(mut routes)) = self.routes.as_ref().map(|routes| routes.lock()) {
-                routes.follow(policy.clone());
-            }
             responder.allow(policy);
         }
         self.pulse.change(&measure);

@@ -6,7 +6,6 @@ mod book;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use andon_console::Board;
@@ -44,7 +43,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub struct Trail {
     directory: Directory,
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Trail {
@@ -70,7 +68,8 @@ impl Trail {
             directory,
         };
         let names = names.clone();
-        let thread = std::thread::Builder::new()
+        // Nobody waits for its end: it may hang in the client while the cluster is away.
+        std::thread::Builder::new()
             .name("trail".to_owned())
             .spawn(move || {
                 // Until there is an answer; a cluster may come later, or lose a broker meanwhile.
@@ -92,7 +91,6 @@ impl Trail {
         Ok(Self {
             directory: known,
             stop,
-            thread: Some(thread),
         })
     }
 }
@@ -192,8 +190,6 @@ fn desk_of(message: &BorrowedMessage<'_>) -> Option<i32> {
 impl Drop for Trail {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // It may hang in the client while the cluster is away, and nobody needs it any more.
-        drop(self.thread.take());
     }
 }
 

@@ -139,7 +139,9 @@ impl Desk {
         rules: Rules<'_>,
     ) -> anyhow::Result<()> {
         let now = self.time(Instant::now()).unwrap_or_default();
-        act.at = act.at.max(self.orders.now()).max(now);
+        let now = now.max(self.orders.now());
+        // What is not done says nothing of the time: it may be as wrong as could be.
+        act.at = if late.is_some() { now } else { act.at.max(now) };
         if act.at <= EventTime::default() {
             act.at = wall::now();
         }

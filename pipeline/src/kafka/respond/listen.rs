@@ -1,6 +1,7 @@
 //! Handing what people do and what enforcement points answer to the desk that is to answer for it.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 
 use andon_ingest::refused::Refused;
 use andon_schemas::act::Ack;
@@ -31,9 +32,10 @@ impl Stage {
         if self.paused || !self.hearing.is_open(heard) {
             return Ok(());
         }
+        let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         let mut ear = Ear {
             desks: &mut self.desks,
-            routes: &self.routes,
+            routes: &routes,
             directory: &self.directory,
             waiting: &self.waiting,
             is_trusted: self.trusted,

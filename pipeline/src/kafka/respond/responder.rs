@@ -57,8 +57,8 @@ pub struct Setup {
     pub run: u64,
     /// What the plant allows.
     pub policy: PlantPolicy,
-    /// How many partitions the verdicts have.
-    pub partitions: usize,
+    /// Which desk is to answer for what; the stage lets it follow the plant.
+    pub routes: Arc<Mutex<Routes>>,
     /// Those who wait here for what comes of their acts.
     pub waiting: Waiting,
     /// Which desk keeps what.
@@ -94,7 +94,7 @@ impl Responder {
             restoring: Vec::new(),
             paused: false,
             draining: None,
-            routes: Routes::new(setup.policy.clone(), setup.partitions),
+            routes: setup.routes,
             policy: setup.policy,
             hearing,
             waiting: setup.waiting,
