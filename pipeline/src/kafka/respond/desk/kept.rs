@@ -191,11 +191,17 @@ impl Desk {
 
 #[cfg(test)]
 mod tests {
+    use andon_schemas::act::{Act, ActKind};
     use andon_schemas::audit::{AuditEntry, AuditEvent};
+    use andon_schemas::command::Mode;
     use andon_schemas::verdict::Verdict;
 
     use super::super::super::hearing::Kind;
+    use super::super::Rules;
     use super::*;
+    use crate::args::PlantArgs;
+    use crate::blueprint::Blueprint;
+    use crate::policy::PlantPolicy;
 
     fn silent(number: usize, revision: u32, state: &str) -> Verdict {
         let at = "2025-12-12T09:00:00Z";
@@ -281,5 +287,32 @@ mod tests {
             "less is left of it"
         );
         assert_eq!(restored.pieces, desk.pieces);
+    }
+
+    #[test]
+    fn an_act_of_the_future_moves_nobody_s_time() {
+        let names = Names::of("andon");
+        let blueprint = Blueprint::read(&PlantArgs::default(), Mode::Monitor).unwrap();
+        let policy = PlantPolicy::new(blueprint.compile().unwrap(), true);
+        let rules = Rules {
+            names: &names,
+            policy: &policy,
+        };
+        let mut desk = Desk {
+            orders: Orders::at(EventTime::from_micros(7)),
+            ..Desk::default()
+        };
+        let device = DeviceId::new("cnc-controller-01-0001").unwrap();
+        let mut act = Act::new("a", "ada", "a test", ActKind::Suppress { device, hours: 1 });
+        act.at = EventTime::MAX;
+        desk.act(act, Some("its time is in the future"), rules)
+            .unwrap();
+        assert_eq!(desk.orders.now(), EventTime::from_micros(7));
+        let told = desk.records[0].payload.as_deref().unwrap();
+        let entry: AuditEntry = serde_json::from_slice(told).unwrap();
+        assert_eq!(
+            (entry.event, entry.at),
+            (AuditEvent::ActRefused, desk.orders.now())
+        );
     }
 }
