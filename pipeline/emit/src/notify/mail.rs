@@ -10,6 +10,7 @@ use rustls::ClientConfig;
 use super::message::{Letterhead, Mailbox};
 use super::smtp::{Patience, Reply, Server, Session};
 use crate::outlet::{Ending, Event, Trouble, Way};
+use crate::terminal::printable;
 use crate::tls::{self, TlsError, TlsOptions};
 
 /// How to reach somebody by mail.
@@ -101,7 +102,10 @@ impl Way<Notice> for Mail {
             self.patience,
             self.ending.clone(),
         );
-        let mut session = session.map_err(Trouble::later)?;
+        let mut session = session.map_err(|error| {
+            let server = printable(&self.options.server.address);
+            Trouble::later(format!("the mail server `{server}`: {error}"))
+        })?;
         let done = self.submit(&mut session, &mail);
         session.leave();
         done
