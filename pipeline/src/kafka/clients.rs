@@ -19,6 +19,24 @@ use super::settings::{Protocol, Settings};
 use super::sink::Sink;
 use crate::policy::PlantPolicy;
 
+/// What the client keeps ready of a topic that is read: messages, and KiB of them, whichever is
+/// reached first. A message of 100 bytes takes 500 in there.
+#[derive(Clone, Copy, Debug)]
+struct Ready {
+    messages: usize,
+    kib: usize,
+}
+
+/// A run takes half a million a second, and is given more every twentieth.
+const OBSERVATIONS: Ready = Ready {
+    messages: 32_768,
+    kib: 32_768,
+};
+/// The second stage takes some thousands a second.
+const VERDICTS: Ready = Ready {
+    messages: 4_096,
+    kib: 8_192,
+};
 /// How long the client is given to leave the cluster.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
@@ -27,7 +45,19 @@ const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 /// # Errors
 /// If the settings cannot work.
 pub fn join(settings: &Settings, group: &str, topic: &str) -> anyhow::Result<Arc<Reader>> {
-    let consumer = consumer(settings, group, &settings.client(group));
+    read(settings, group, topic, OBSERVATIONS)
+}
+
+fn read(
+    settings: &Settings,
+    group: &str,
+    topic: &str,
+    ready: Ready,
+) -> anyhow::Result<Arc<Reader>> {
+    let mut consumer = consumer(settings, group, &settings.client(group));
+    consumer
+        .set("queued.min.messages", ready.messages.to_string())
+        .set("queued.max.messages.kbytes", ready.kib.to_string());
     Ok(Arc::new(Reader::join(&consumer, topic)?))
 }
 
@@ -53,7 +83,7 @@ pub struct Second {
 pub fn respond(settings: &Settings, names: &Names, second: Second) -> anyhow::Result<Responder> {
     let group = format!("{}-respond", settings.group);
     let client = settings.client(&group);
-    let reader = join(settings, &group, &names.verdicts)?;
+    let reader = read(settings, &group, &names.verdicts, VERDICTS)?;
     let sink = Sink::transactions(settings, client.clone(), &reader, &group)?;
     Responder::start(Setup {
         epochs: Epochs::new(sink, names.verdicts.clone()),
@@ -76,10 +106,8 @@ fn consumer(settings: &Settings, group: &str, client: &ClientConfig) -> ClientCo
         .set("group.id", group)
         .set("group.instance.id", &settings.instance)
         .set("max.poll.interval.ms", "300000")
-        .set("queued.min.messages", "100000")
-        .set("queued.max.messages.kbytes", "65536")
         // A partition whose queue is full is fetched again so soon: a run takes a full queue in a
-        // third of a second, and would wait for the rest of the client's usual second.
+        // fifteenth of a second, and would wait for the rest of the client's usual second.
         .set("fetch.queue.backoff.ms", "20")
         .set("fetch.wait.max.ms", "100");
     match settings.protocol {

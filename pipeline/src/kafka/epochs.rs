@@ -80,12 +80,15 @@ impl<X> Epochs<X> {
         self.sink.hand_over(records)
     }
 
-    /// Records that were handed over and are not acknowledged yet.
+    /// Records that are neither committed nor acknowledged yet: of the epoch under way, and handed
+    /// over without one.
     ///
     /// # Errors
     /// If one never will be.
     pub fn in_flight(&self) -> anyhow::Result<usize> {
-        self.sink.in_flight()
+        let parts = self.pending.iter().flat_map(|pending| &pending.parts);
+        let pending: usize = parts.map(|part| part.records.len()).sum();
+        Ok(pending + self.sink.in_flight()?)
     }
 
     /// Begins with the next one. None may be under way.
