@@ -1,6 +1,7 @@
 //! Captured traffic put to use. The engine runs over it as it runs over live traffic; this crate holds
 //! what is done with what comes out.
 
+pub mod amend;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 pub mod compare;
