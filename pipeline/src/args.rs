@@ -37,7 +37,7 @@ pub use capture::{CaptureCommand, ConvertArgs};
 pub use cluster::{ClusterCommand, ExecutorArgs, SchedulerArgs};
 pub use demo::DemoArgs;
 pub use enforce::EnforceArgs;
-pub use incident::{ExportArgs, IncidentArgs, IncidentCommand, JudgeArgs, VerifyArgs};
+pub use incident::{ExportArgs, IncidentArgs, IncidentCommand, JudgeArgs, ProposeArgs, VerifyArgs};
 pub use learn::LearnArgs;
 pub use notify::{NotifyCommand, NotifyTestArgs};
 pub use pdp::{AskArgs, PdpCommand};

@@ -136,6 +136,28 @@ impl Blueprint {
         self.profiles.iter().map(Page::file)
     }
 
+    /// The same plant with other profiles: paths and texts.
+    #[must_use]
+    pub fn with_profiles(&self, texts: &[(String, String)]) -> Self {
+        let page = |(path, text): &(String, String)| Page {
+            path: path.clone(),
+            text: text.clone(),
+        };
+        Self {
+            profiles: texts.iter().map(page).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// The same plant with what the arguments name in its place.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn with_named(&self, args: &PlantArgs) -> anyhow::Result<Self> {
+        let read = Self::read(args, self.mode)?;
+        Ok(Named::of(args, &read).over(self))
+    }
+
     /// Keeps it in a folder of verdicts.
     ///
     /// # Errors
@@ -273,6 +295,15 @@ impl Named {
         let read = Blueprint::read(&args, Mode::Monitor)?;
         read.profiles()?;
         Ok(Self::of(&args, &read))
+    }
+
+    /// All of a plant.
+    pub fn all(of: &Blueprint) -> Self {
+        Self {
+            inventory: of.inventory.clone(),
+            profiles: Some(of.profiles.clone()),
+            indicators: Some(of.indicators.clone()),
+        }
     }
 
     /// What the arguments name, of what was read for them.

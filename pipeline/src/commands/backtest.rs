@@ -27,6 +27,7 @@ use crate::text;
 use crate::truth::{self, Detection, Labels};
 
 mod cluster;
+pub(super) mod forecast;
 mod page;
 mod play;
 

@@ -1,5 +1,7 @@
 //! `andon incident`: what belongs together, told, judged, handed over and checked.
 
+mod propose;
+
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,6 +37,7 @@ pub fn run(
         IncidentCommand::List(args) => list(args, format, out),
         IncidentCommand::Show(args) => show(args, format, out),
         IncidentCommand::Judge(args) => judge(args, format, out),
+        IncidentCommand::Propose(args) => propose::run(args, format, out),
         IncidentCommand::Export(args) => hand_over(args, format, out),
         IncidentCommand::Verify(args) => verify(args, format, out),
     }

@@ -8,5 +8,5 @@ mod story;
 mod trail;
 
 pub use self::export::{SUMS, check_sums, export, is_export};
-pub use self::story::{Moment, Story, newest};
+pub use self::story::{Moment, Story, each_line, newest};
 pub use self::trail::check_trail;

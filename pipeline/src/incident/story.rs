@@ -287,7 +287,7 @@ fn words_of(kind: &ActKind) -> String {
 
 /// Reads a file of JSON lines. A line without an end is one that a crash, or the moment of reading,
 /// cut in half.
-fn each_line<T: DeserializeOwned>(
+pub fn each_line<T: DeserializeOwned>(
     path: &Path,
     must_be: bool,
     mut take: impl FnMut(T),

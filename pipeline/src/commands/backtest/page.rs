@@ -43,7 +43,11 @@ pub(super) fn comparison(
     )
 }
 
-fn compared(side: &Side, name: String, detection: Option<Detected>) -> compare::Side<'_> {
+pub(super) fn compared(
+    side: &Side,
+    name: String,
+    detection: Option<Detected>,
+) -> compare::Side<'_> {
     let episodes = side.results.ledger.episodes.values();
     compare::Side {
         name,
@@ -59,7 +63,7 @@ fn compared(side: &Side, name: String, detection: Option<Detected>) -> compare::
     }
 }
 
-fn detected(detection: &Detection) -> Detected {
+pub(super) fn detected(detection: &Detection) -> Detected {
     let due = || detection.attacks.iter().filter(|attack| !attack.later);
     let cried = &detection.false_positives;
     Detected {

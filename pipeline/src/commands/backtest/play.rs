@@ -127,11 +127,44 @@ impl<'a> Play<'a> {
         by_address: bool,
         as_of: EventTime,
     ) -> anyhow::Result<Self> {
-        let mut intake = Intake::new(plant, args.batch_size, by_address).in_batches(args.shards);
-        intake.keep_to(Named::of(&args.plant, blueprint));
-        let other = args.compare.as_deref();
-        let other = other.map(|profiles| other_side(args, profiles, blueprint, by_address));
+        let kept = Named::of(&args.plant, blueprint);
+        let compared = args.compare.as_deref();
+        let compared = compared.map(|profiles| {
+            if by_address {
+                return Err(usage(anyhow!(
+                    "nothing can be compared: devices are taken by their address, and no profile \
+                     applies to them. Name the plant with --inventory."
+                )));
+            }
+            Named::profiles(profiles)
+        });
         // Profiles that cannot be used are told before results of an earlier run are emptied.
+        let named = (kept, compared.transpose()?);
+        Self::of(
+            args,
+            (blueprint, plant),
+            engines,
+            captures,
+            as_of,
+            named,
+            by_address,
+        )
+    }
+
+    /// The same, with what is kept to whatever plant a recorded run brings, and the profiles that
+    /// are compared with.
+    pub(super) fn of(
+        args: &'a BacktestArgs,
+        (blueprint, plant): (&Blueprint, &Arc<Plant>),
+        engines: Engines,
+        captures: &Captures,
+        as_of: EventTime,
+        (kept, compared): (Named, Option<Named>),
+        by_address: bool,
+    ) -> anyhow::Result<Self> {
+        let mut intake = Intake::new(plant, args.batch_size, by_address).in_batches(args.shards);
+        intake.keep_to(kept);
+        let other = compared.map(|named| other_side(args, named, blueprint));
         let other = other.transpose()?;
         Ok(Self {
             args,
@@ -333,19 +366,7 @@ impl<'a> Play<'a> {
     }
 }
 
-fn other_side(
-    args: &BacktestArgs,
-    profiles: &Path,
-    blueprint: &Blueprint,
-    by_address: bool,
-) -> anyhow::Result<Other> {
-    if by_address {
-        return Err(usage(anyhow!(
-            "nothing can be compared: devices are taken by their address, and no profile applies \
-             to them. Name the plant with --inventory."
-        )));
-    }
-    let named = Named::profiles(profiles)?;
+fn other_side(args: &BacktestArgs, named: Named, blueprint: &Blueprint) -> anyhow::Result<Other> {
     let blueprint = named.over(blueprint);
     let plant = blueprint.compile()?;
     let folder = args.out.as_ref().map(|folder| folder.join(COMPARED));
