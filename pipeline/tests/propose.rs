@@ -22,6 +22,10 @@ impl Judged {
     fn of(attacks: &[&str], judgement: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let capture = plant::simulate(folder.path(), "3", "6000", attacks);
+        Self::told(folder, capture, judgement)
+    }
+
+    fn told(folder: tempfile::TempDir, capture: PathBuf, judgement: Option<&str>) -> Self {
         let judged = Self { folder, capture };
         judged.backtest(None, "data");
         if let Some(judgement) = judgement {
@@ -250,4 +254,99 @@ fn what_nobody_judged_or_what_was_true_is_refused_and_nonsense_is_no_incident() 
     let (status, _, wrong) = judged.propose(&id, &[]);
     assert_eq!(status, 2);
     assert!(wrong.contains("true positive"), "{wrong}");
+}
+
+/// What is proposed for a device: the kinds of edits, what is left, and all of it.
+fn proposed(judged: &Judged, device: &str, more: &[&str]) -> (Vec<String>, String, Value) {
+    let mut args = vec!["-o", "json"];
+    args.extend(more);
+    let (status, said, wrong) = judged.propose(&judged.incident(device), &args);
+    assert_eq!(status, 0, "{wrong}");
+    let proposal: Value = serde_json::from_str(&said).unwrap();
+    let edits = proposal["edits"].as_array().unwrap();
+    let kind = |edit: &Value| edit["change"]["kind"].as_str().unwrap().to_owned();
+    let kinds = edits.iter().map(kind).collect();
+    (kinds, proposal["left"].to_string(), proposal)
+}
+
+#[test]
+fn each_detector_asks_for_its_own_edit_or_says_why_there_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = folder.path().join("capture.ndjson");
+    let text = capture.to_string_lossy().into_owned();
+    let mut args = vec![
+        "simulate",
+        "--start",
+        "2025-12-15T05:00:00Z",
+        "--hours",
+        "5",
+        "--seed",
+        "5",
+    ];
+    args.extend(["--limit", "60000", "--out", &text]);
+    for attack in [
+        "cnc-program-download",
+        "firmware-swap",
+        "volume-3x",
+        "spindle-overspeed",
+        "spoofed-device",
+    ] {
+        args.extend(["--attack", attack]);
+    }
+    plant::run(&args);
+    let judged = Judged::told(folder, capture, Some("benign"));
+    let verdicts = judged.backtest(None, "before");
+    let on = |detector: &str| {
+        let own = verdicts
+            .iter()
+            .find(|v| v["findings"][0]["detector"] == detector);
+        own.unwrap_or_else(|| panic!("{detector}"))["device_id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    for (detector, why) in [
+        ("firmware_mismatch", "foreign image"),
+        ("spindle_speed", "safety limit"),
+        ("identity_mismatch", "no profile may excuse"),
+    ] {
+        let (kinds, left, proposal) = proposed(&judged, &on(detector), &[]);
+        assert!(kinds.is_empty() && left.contains(why), "{left}");
+        assert_eq!(proposal["diff"], "");
+    }
+    for (detector, kind) in [
+        ("traffic_volume", "volume_limit"),
+        ("unknown_command", "command"),
+    ] {
+        let device = on(detector);
+        let out = judged.path(kind);
+        let capture = judged.capture.to_string_lossy();
+        let (kinds, _, proposal) = proposed(
+            &judged,
+            &device,
+            &["--capture", &*capture, "--out", &out.to_string_lossy()],
+        );
+        assert!(
+            !kinds.is_empty() && kinds.iter().all(|one| one == kind),
+            "{kinds:?}"
+        );
+        assert_eq!(
+            proposal["forecast"][0]["comparison"]["counts"]["disappears"], 1,
+            "{proposal}"
+        );
+        assert_eq!(
+            proposal["forecast"][0]["comparison"]["counts"]["appears"],
+            0
+        );
+        let after = judged.backtest(Some(&out.join("profiles")), "after");
+        assert!(
+            !found(&after, &device).contains(&detector.to_owned()),
+            "{device}"
+        );
+        assert_eq!(of_others(&verdicts, &device), of_others(&after, &device));
+        if kind == "command" {
+            let warnings = proposal["warnings"].to_string();
+            assert!(warnings.contains("cip.stop stops a machine"), "{warnings}");
+        }
+    }
 }

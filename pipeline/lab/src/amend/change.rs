@@ -153,6 +153,31 @@ impl Change {
         }
     }
 
+    /// Whether this one moves the same figure as another, so that the farther of the two counts.
+    pub fn takes_the_place_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::VolumeLimit { .. }, Self::VolumeLimit { .. }) => true,
+            (Self::Scan { limit, .. }, Self::Scan { limit: of, .. }) => limit == of,
+            _ => false,
+        }
+    }
+
+    /// The same with a tenth more, of a figure that has grown beyond what was proposed for it: a sum
+    /// that is still growing is told when it crosses a limit, not when it ends.
+    #[must_use]
+    pub fn with_a_tenth(self) -> Self {
+        match self {
+            Self::VolumeLimit { bytes } => Self::VolumeLimit {
+                bytes: up(bytes * 1.1),
+            },
+            Self::Scan { limit, count } => Self::Scan {
+                limit,
+                count: count.saturating_add(count.div_ceil(10)),
+            },
+            other => other,
+        }
+    }
+
     /// Does it.
     pub fn apply(&self, profile: &mut Profile) {
         match self {
@@ -283,10 +308,10 @@ fn command(profile: &mut Profile, role: Role, name: &str, peer: IpAddr) {
     let rules = side.get_or_insert_with(Vec::new);
     let peers = vec![Target::Address(peer)];
     match rules.iter_mut().find(|rule| rule.peers == peers) {
-        Some(rule) => {
-            rule.names.push(name.to_owned());
-            rule.names.sort_unstable();
-            rule.names.dedup();
+        Some(known) => {
+            known.names.push(name.to_owned());
+            known.names.sort_unstable();
+            known.names.dedup();
         }
         None => rules.push(CommandRule {
             names: vec![name.to_owned()],
@@ -325,4 +350,10 @@ pub(super) fn span_text(weekday: u8, from: u16, to: u16) -> String {
         from,
         to,
     })
+}
+
+/// Rounded up to three digits: enough to hold it, and not a figure nobody can read.
+pub(super) fn up(value: f64) -> f64 {
+    let step = 10_f64.powf(value.max(1.0).log10().floor() - 2.0).max(1.0);
+    (value / step).ceil() * step
 }

@@ -10,7 +10,7 @@ use andon_schemas::quantity::write_day;
 use andon_schemas::time::{EventTime, PlantClock};
 use serde_json::Value;
 
-use super::change::{Change, Ranged, port_text, span_text};
+use super::change::{Change, Ranged, port_text, span_text, up};
 
 /// What to do about a finding.
 #[derive(Clone, Debug, PartialEq)]
@@ -285,12 +285,6 @@ fn firmware(seen: &Seen, finding: &Finding, clock: &PlantClock) -> Found {
         digest,
         released: write_day(clock.local(finding.window.start).day),
     }])
-}
-
-/// Rounded up to three digits: enough to hold it, and not a figure nobody can read.
-fn up(value: f64) -> f64 {
-    let step = 10_f64.powf(value.max(1.0).log10().floor() - 2.0).max(1.0);
-    (value / step).ceil() * step
 }
 
 fn volume(seen: &Seen, profile: &Profile) -> Found {

@@ -64,6 +64,19 @@ pub fn written(text: &str, change: &Change, after: &Profile, note: &str) -> Vec<
             let item = format!("{{ commands: [{name}], {with}: [{{ address: {peer} }}] }}");
             ways.extend(added(text, &[key, side], &item, note));
         }
+        Change::VolumeLimit { .. } | Change::Scan { .. } | Change::Widen { .. } => {
+            ways.extend(figures(text, change, after, note));
+        }
+    }
+    ways.extend(restated(text, key, after, note));
+    ways
+}
+
+/// The same for changes of a figure.
+fn figures(text: &str, change: &Change, after: &Profile, note: &str) -> Vec<String> {
+    let key = change.key();
+    let mut ways = Vec::new();
+    match change {
         Change::VolumeLimit { bytes } => {
             let limit = format!("limit: {}", write_amount(*bytes, Dimension::Bytes));
             ways.extend(set(text, &[key, "limit"], &limit[7..]));
@@ -93,8 +106,8 @@ pub fn written(text: &str, change: &Change, after: &Profile, note: &str) -> Vec<
                 ways.extend(set(text, &[key], &value));
             }
         }
+        _ => {}
     }
-    ways.extend(restated(text, key, after, note));
     ways
 }
 

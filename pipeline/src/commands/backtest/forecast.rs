@@ -6,6 +6,7 @@ use std::sync::Arc;
 use andon_engine::Plant;
 use andon_ingest::files::{self, OpenOptions};
 use andon_lab::compare::{self, Comparison};
+use andon_schemas::verdict::Verdict;
 use serde::Serialize;
 
 use super::page::{compared, detected};
@@ -33,6 +34,9 @@ pub(in crate::commands) struct Forecast {
     /// Verdicts that were raised before.
     #[serde(skip)]
     pub(in crate::commands) raised: Vec<String>,
+    /// The last revision of each verdict that is raised after.
+    #[serde(skip)]
+    pub(in crate::commands) still: Vec<Verdict>,
     /// Every verdict that changes.
     pub(in crate::commands) comparison: Comparison,
 }
@@ -94,6 +98,7 @@ pub(in crate::commands) fn forecast(
     let side = |side, name: &str, judged: &Option<truth::Detection>| {
         compared(side, name.to_owned(), judged.as_ref().map(detected))
     };
+    let episodes = other.results.ledger.episodes.values();
     Ok(Forecast {
         traffic: traffic.name,
         records: play.intake.tally().records,
@@ -101,6 +106,7 @@ pub(in crate::commands) fn forecast(
         alarms_per_device_day: [rate(&play.side, &before), rate(other, &after)],
         attacks_lost: lost,
         raised: play.side.results.ledger.episodes.keys().cloned().collect(),
+        still: episodes.map(|one| one.last.clone()).collect(),
         comparison: compare::compare(
             &side(&play.side, "as it is", &before),
             &side(other, "as proposed", &after),

@@ -24,6 +24,10 @@ use crate::incident::{Story, each_line};
 use crate::results::VERDICTS;
 use andon_schemas::verdict::Verdict;
 
+/// The traffic is played so many times at most, until nothing of the incident that can be excused is
+/// left of it.
+const ROUNDS_MAX: usize = 6;
+
 /// All that is proposed. `-o json` is this.
 #[derive(Debug, Serialize)]
 struct Proposal {
@@ -61,16 +65,27 @@ pub(super) fn run(
     };
     let blueprint = newest.with_named(&args.plant)?;
     let plant = blueprint.compile()?;
-    let amendment = Amendment::of(&story, &blueprint, &plant)?;
-    let mut warnings = amendment.warnings(&plant);
-    hidden(&args.data, &story, &amendment, &plant, &mut warnings)?;
+    let mut amendment = Amendment::of(&story, &blueprint, &plant)?;
     let mut found = Vec::new();
-    if !amendment.edits.is_empty() {
+    for round in 0..=ROUNDS_MAX {
+        if amendment.edits.is_empty() {
+            break;
+        }
         let proposed = blueprint.with_profiles(&amendment.files);
+        found.clear();
         for traffic in traffic(args, &story)? {
             found.push(forecast(traffic, (&blueprint, &plant), &proposed)?);
         }
+        let still = found.iter().flat_map(|one: &Forecast| one.still.clone());
+        let still: Vec<Verdict> = still.collect();
+        // What is forecast last is what is proposed.
+        if round == ROUNDS_MAX || !amendment.go_on(&story, &still, &plant) {
+            break;
+        }
     }
+    amendment.finish(&blueprint);
+    let mut warnings = amendment.warnings(&plant);
+    hidden(&args.data, &story, &amendment, &plant, &mut warnings)?;
     lost(&story, &found, &mut warnings);
     if let Some(folder) = args.out.as_deref().filter(|_| !amendment.edits.is_empty()) {
         keep(folder, &amendment)?;

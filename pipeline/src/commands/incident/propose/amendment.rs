@@ -5,8 +5,9 @@ use std::path::Path;
 
 use andon_engine::Plant;
 use andon_lab::amend::{Change, Remedy, remedy, unified, written};
+use andon_schemas::ot_command::{Effect, by_name};
 use andon_schemas::profile::{Profile, ProfileSet, SourceFile};
-use andon_schemas::time::PlantClock;
+use andon_schemas::time::Span;
 use andon_schemas::verdict::Verdict;
 use anyhow::anyhow;
 use serde::Serialize;
@@ -46,7 +47,7 @@ pub(super) struct Left {
 #[derive(Debug, Serialize)]
 pub(super) struct Amendment {
     pub(super) edits: Vec<Edit>,
-    pub(super) left: Vec<Left>,
+    pub(super) left: BTreeSet<Left>,
     /// A unified diff of the files.
     pub(super) diff: String,
     /// Every file of the proposed profiles, changed or not.
@@ -62,6 +63,9 @@ pub(super) struct Amendment {
     profiles: ProfileSet,
     #[serde(skip)]
     safety_critical: Vec<String>,
+    /// Edits, those counted too whose place another took.
+    #[serde(skip)]
+    edits_made: u64,
 }
 
 impl Amendment {
@@ -74,7 +78,7 @@ impl Amendment {
         let files = blueprint.profile_files();
         let mut amendment = Self {
             edits: Vec::new(),
-            left: Vec::new(),
+            left: BTreeSet::new(),
             diff: String::new(),
             files: files
                 .map(|f| (f.path.to_owned(), f.text.to_owned()))
@@ -83,13 +87,10 @@ impl Amendment {
             before: before.clone(),
             profiles: before.clone(),
             safety_critical: Vec::new(),
+            edits_made: 0,
         };
-        let clock = &plant.inventory().clock;
-        let mut left = BTreeSet::new();
         for verdict in &story.verdicts {
-            for why in amendment.verdict(verdict, clock, &story.incident.incident_id) {
-                left.insert(why);
-            }
+            amendment.verdict(verdict, plant, &note_of(story), |_| true);
             let listed = plant.inventory().device(verdict.device_id.as_str());
             let id = verdict.device_id.to_string();
             if listed.is_some_and(|d| d.safety_critical) && !amendment.safety_critical.contains(&id)
@@ -97,25 +98,60 @@ impl Amendment {
                 amendment.safety_critical.push(id);
             }
         }
-        amendment.left = left.into_iter().collect();
-        let originals = blueprint.profile_files();
-        for (original, (path, text)) in originals.zip(&amendment.files) {
-            let name = Path::new(path).file_name().unwrap_or_default();
-            let diff = unified(&name.to_string_lossy(), original.text, text);
-            amendment.diff.push_str(&diff);
-        }
-        let edited: BTreeSet<&str> = amendment.edits.iter().map(|e| e.profile.as_str()).collect();
-        let is_moved = |profile: &&Profile| {
-            let was = before.get(&profile.name).map(|was| &was.hash);
-            was != Some(&profile.hash) && !edited.contains(profile.name.as_str())
-        };
-        let moved = amendment.profiles.iter().filter(is_moved);
-        amendment.inherited_by = moved.map(|profile| profile.name.clone()).collect();
         Ok(amendment)
     }
 
-    /// Takes the findings of one verdict; returns what no edit is proposed for.
-    fn verdict(&mut self, verdict: &Verdict, clock: &PlantClock, incident: &str) -> Vec<Left> {
+    /// A verdict keeps one sighting of many: what still stands with the edits, of the same devices,
+    /// by the same detectors, while the incident lasted, is excused as well. Returns whether that
+    /// made more edits.
+    pub(super) fn go_on(&mut self, story: &Story, still: &[Verdict], plant: &Plant) -> bool {
+        let (before, incident) = (self.edits_made, &story.incident);
+        // While it is open, repeats of what was found may not be told of yet.
+        let until = incident.over.unwrap_or(incident.last + Span::DAY);
+        for verdict in still {
+            let is_then = verdict.event_time <= until && verdict.window.end >= incident.began;
+            let same = story
+                .verdicts
+                .iter()
+                .filter(|one| one.device_id == verdict.device_id);
+            let names: Vec<&str> = same
+                .flat_map(|one| &one.findings)
+                .map(|finding| finding.detector.as_str())
+                .collect();
+            if is_then {
+                let is_of_it = |detector: &str| names.contains(&detector);
+                self.verdict(verdict, plant, &note_of(story), is_of_it);
+            }
+        }
+        self.edits_made > before
+    }
+
+    /// Puts together what differs now.
+    pub(super) fn finish(&mut self, blueprint: &Blueprint) {
+        let originals = blueprint.profile_files();
+        for (original, (path, text)) in originals.zip(&self.files) {
+            let name = Path::new(path).file_name().unwrap_or_default();
+            let diff = unified(&name.to_string_lossy(), original.text, text);
+            self.diff.push_str(&diff);
+        }
+        let edited: BTreeSet<&str> = self.edits.iter().map(|e| e.profile.as_str()).collect();
+        let is_moved = |profile: &&Profile| {
+            let was = self.before.get(&profile.name).map(|was| &was.hash);
+            was != Some(&profile.hash) && !edited.contains(profile.name.as_str())
+        };
+        let moved = self.profiles.iter().filter(is_moved);
+        self.inherited_by = moved.map(|profile| profile.name.clone()).collect();
+    }
+
+    /// Takes those findings of one verdict that are of detectors that `is_asked`.
+    fn verdict(
+        &mut self,
+        verdict: &Verdict,
+        plant: &Plant,
+        note: &str,
+        is_asked: impl Fn(&str) -> bool,
+    ) {
+        let clock = &plant.inventory().clock;
         let mut left = Vec::new();
         let hostile: Vec<&serde_json::Value> = verdict
             .findings
@@ -123,7 +159,8 @@ impl Amendment {
             .filter(|f| f.detector == "known_bad_destination")
             .map(|f| &f.observed["peer"])
             .collect();
-        for finding in &verdict.findings {
+        let asked = verdict.findings.iter();
+        for finding in asked.filter(|finding| is_asked(&finding.detector)) {
             let mut leave = |why: String| {
                 left.push(Left {
                     device_id: verdict.device_id.to_string(),
@@ -159,6 +196,13 @@ impl Amendment {
                 if known.any(|edit| edit.change.holds(&change)) {
                     continue;
                 }
+                let mut again = self.edits.iter().filter(|edit| own(edit));
+                let is_again = again.any(|edit| change.takes_the_place_of(&edit.change));
+                let change = if is_again {
+                    change.with_a_tenth()
+                } else {
+                    change
+                };
                 let edit = Edit {
                     profile: verdict.profile.name.clone(),
                     file: String::new(),
@@ -168,23 +212,22 @@ impl Amendment {
                     device_id: verdict.device_id.to_string(),
                     because: finding.sentence.clone(),
                 };
-                if let Err(why) = self.write(edit, incident) {
+                if let Err(why) = self.write(edit, note) {
                     leave(why.to_string());
                 }
             }
         }
-        left
+        self.left.extend(left);
     }
 
     /// Writes an edit into the text of its profile: the first way that reads as meant.
-    fn write(&mut self, mut edit: Edit, incident: &str) -> anyhow::Result<()> {
+    fn write(&mut self, mut edit: Edit, note: &str) -> anyhow::Result<()> {
         let before = self.profiles.get(&edit.profile);
         let mut after = before.ok_or_else(|| anyhow!("no such profile"))?.clone();
         edit.change.apply(&mut after);
         let wanted = after.content_hash();
         let at = self.file_of(&edit.profile)?;
-        let note = format!("incident {incident:.8}, judged to be for nothing");
-        for way in written(&self.files[at].1, &edit.change, &after, &note) {
+        for way in written(&self.files[at].1, &edit.change, &after, note) {
             let mut files = self.files.clone();
             files[at].1 = way;
             let Ok(read) = read(&files) else {
@@ -196,7 +239,11 @@ impl Amendment {
             {
                 edit.file = files[at].0.clone();
                 (self.files, self.profiles) = (files, read);
+                self.edits.retain(|other| {
+                    other.profile != edit.profile || !edit.change.takes_the_place_of(&other.change)
+                });
                 self.edits.push(edit);
+                self.edits_made += 1;
                 return Ok(());
             }
         }
@@ -261,6 +308,13 @@ impl Amendment {
                     );
                     told.insert(text, ());
                 }
+                Change::Command { name, .. } if is_grave(name) => {
+                    let text = format!(
+                        "{name} stops a machine or changes its program: {}",
+                        edit.allows
+                    );
+                    told.insert(text, ());
+                }
                 Change::VolumeLimit { .. } if limit.is_some() => {
                     told.insert(
                         "an absolute limit of bytes takes the place of the rule that stood"
@@ -305,6 +359,20 @@ impl Amendment {
         }
         found
     }
+}
+
+/// What stands behind a line that is proposed.
+fn note_of(story: &Story) -> String {
+    let judged = story.incident.judged.as_ref();
+    let judged = judged.map_or("nothing", |judged| judged.judgement.as_str());
+    let id = &story.incident.incident_id;
+    format!("incident {id:.8}, judged {}", judged.replace('_', " "))
+}
+
+/// Whether a command stops a machine or changes what it does.
+fn is_grave(command: &str) -> bool {
+    let known = by_name(command);
+    known.is_none_or(|known| matches!(known.effect, Effect::Control | Effect::Download))
 }
 
 fn read(files: &[(String, String)]) -> anyhow::Result<ProfileSet> {
