@@ -265,3 +265,38 @@ fn one_byte_that_was_changed_is_noticed() {
     let told = command.arg("--data").arg(ended.data()).output().unwrap();
     assert!(!told.status.success() && !again.exists());
 }
+
+#[test]
+fn a_false_alarm_is_forecast_from_the_records_that_were_kept_of_it() {
+    let ended = Ended::run(Some("false_positive"));
+    let id = ended.worst()["incident_id"].as_str().unwrap().to_owned();
+    let proposal: Value = serde_json::from_str(&ended.told(&["propose", &id])).unwrap();
+    let forecast = &proposal["forecast"][0];
+    assert_eq!(forecast["traffic"], "the records kept of the incident");
+    assert!(forecast["records"].as_u64().unwrap() > 0);
+    let edits = proposal["edits"].to_string();
+    assert!(edits.contains("203.0.113.77"), "{proposal}");
+    let changes = forecast["comparison"]["changes"].as_array().unwrap();
+    let own = changes
+        .iter()
+        .find(|change| change["device_id"] == "plc-assembly-line-3")
+        .unwrap_or_else(|| panic!("{proposal}"));
+    // The policy of its segment still denies the flow, and no profile changes that.
+    let after = own["after"]["detectors"].to_string();
+    assert!(!after.contains("unknown_destination"), "{own}");
+    assert!(after.contains("forbidden_flow"), "{own}");
+    assert!(
+        own["before"]["detectors"]
+            .to_string()
+            .contains("unknown_destination"),
+        "{own}"
+    );
+
+    // Records that were changed are no ground for anything.
+    changed(&ended.data().join("evidence").join(&id).join("0001.parquet"));
+    let mut command = plant::andon();
+    command.args(["incident", "propose", &id, "--data"]);
+    let told = command.arg(ended.data()).output().unwrap();
+    assert_eq!(told.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&told.stderr).contains("cannot be trusted"));
+}

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use andon_engine::Plant;
 use andon_schemas::grade::Grade;
 use andon_schemas::incident::Judgement;
+use andon_schemas::verdict::Verdict;
 use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 
@@ -22,7 +23,6 @@ use crate::evidence::{self, FOLDER};
 use crate::exit::{Outcome, usage};
 use crate::incident::{Story, each_line};
 use crate::results::VERDICTS;
-use andon_schemas::verdict::Verdict;
 
 /// The traffic is played so many times at most, until nothing of the incident that can be excused is
 /// left of it.

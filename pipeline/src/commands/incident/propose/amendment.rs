@@ -1,6 +1,6 @@
 //! The findings of an incident, and the edits that would have kept them from occurring.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use andon_engine::Plant;
@@ -15,6 +15,9 @@ use serde::Serialize;
 use crate::blueprint::Blueprint;
 use crate::incident::Story;
 use crate::setting::read_profiles;
+
+/// What is lost when a limit is written.
+const LIMIT_WRITTEN: &str = "an absolute limit of bytes takes the place of the rule that stood";
 
 /// One edit.
 #[derive(Debug, Serialize)]
@@ -237,7 +240,7 @@ impl Amendment {
                 .get(&edit.profile)
                 .is_some_and(|p| p.content_hash() == wanted)
             {
-                edit.file = files[at].0.clone();
+                edit.file.clone_from(&files[at].0);
                 (self.files, self.profiles) = (files, read);
                 self.edits.retain(|other| {
                     other.profile != edit.profile || !edit.change.takes_the_place_of(&other.change)
@@ -287,7 +290,7 @@ impl Amendment {
                 "{names} inherit what is edited, and allow it as well"
             ));
         }
-        let mut told = BTreeMap::new();
+        let mut told = BTreeSet::new();
         for edit in &self.edits {
             let limit = self.profiles.get(&edit.profile).and_then(|p| p.volume);
             match &edit.change {
@@ -299,33 +302,29 @@ impl Amendment {
                         .any(|n| n.contains(address)) =>
                 {
                     let text = format!("{address} lies outside the networks of the plant");
-                    told.insert(text, ());
+                    told.insert(text);
                 }
                 Change::Firmware { version, .. } => {
                     let text = format!(
                         "version {version} is what a device said of itself: compare it with the \
                          vendor's release before you sign"
                     );
-                    told.insert(text, ());
+                    told.insert(text);
                 }
                 Change::Command { name, .. } if is_grave(name) => {
                     let text = format!(
                         "{name} stops a machine or changes its program: {}",
                         edit.allows
                     );
-                    told.insert(text, ());
+                    told.insert(text);
                 }
                 Change::VolumeLimit { .. } if limit.is_some() => {
-                    told.insert(
-                        "an absolute limit of bytes takes the place of the rule that stood"
-                            .to_owned(),
-                        (),
-                    );
+                    told.insert(LIMIT_WRITTEN.to_owned());
                 }
                 _ => {}
             }
         }
-        warnings.extend(told.into_keys());
+        warnings.extend(told);
         warnings
     }
 
