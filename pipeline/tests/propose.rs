@@ -37,7 +37,8 @@ impl Judged {
                     "judgement": judgement, "by": "operator", "at": incident["last"],
                     "note": "seen in the hall",
                 });
-                text.push_str(&format!("{incident}\n"));
+                text.push_str(&incident.to_string());
+                text.push('\n');
             }
             fs::write(path, text).unwrap();
         }
@@ -124,6 +125,27 @@ fn of_others(verdicts: &[Value], device: &str) -> Vec<String> {
 
 const PLC: &str = "plc-assembly-line-3";
 
+/// Only the file of the type is another, and of it only the lines that are said to be.
+fn only_some_lines_differ(profiles: &Path) {
+    let mut changed = Vec::new();
+    for entry in fs::read_dir(profiles).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let before = fs::read_to_string(Path::new(plant::PROFILES).join(&name)).unwrap();
+        let after = fs::read_to_string(&path).unwrap();
+        if before != after {
+            changed.push(name);
+            let gone: Vec<&str> = before
+                .lines()
+                .filter(|line| !after.lines().any(|l| l == *line))
+                .collect();
+            assert_eq!(gone.len(), 2, "protocols and hours: {gone:?}");
+            assert!(after.contains("# tcp/502 and tcp/443; the plant gives no shares"));
+        }
+    }
+    assert_eq!(changed, ["plc_assembly.yaml"]);
+}
+
 #[test]
 fn the_proposed_profiles_no_longer_find_what_was_judged_and_find_the_rest() {
     let judged = Judged::of(&["plc-night-exfil"], Some("false_positive"));
@@ -171,24 +193,7 @@ fn the_proposed_profiles_no_longer_find_what_was_judged_and_find_the_rest() {
         "{proposal}"
     );
 
-    // Only the file of the type is another, and of it only the lines that are said to be.
-    let mut changed = Vec::new();
-    for entry in fs::read_dir(out.join("profiles")).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let before = fs::read_to_string(Path::new(plant::PROFILES).join(&name)).unwrap();
-        let after = fs::read_to_string(&path).unwrap();
-        if before != after {
-            changed.push(name);
-            let gone: Vec<&str> = before
-                .lines()
-                .filter(|line| !after.lines().any(|l| l == *line))
-                .collect();
-            assert_eq!(gone.len(), 2, "protocols and hours: {gone:?}");
-            assert!(after.contains("# tcp/502 and tcp/443; the plant gives no shares"));
-        }
-    }
-    assert_eq!(changed, ["plc_assembly.yaml"]);
+    only_some_lines_differ(&out.join("profiles"));
     let diff = fs::read_to_string(out.join("proposal.diff")).unwrap();
     assert!(
         diff.contains("+  - { address: 203.0.113.77 } # incident"),
@@ -204,7 +209,12 @@ fn the_proposed_profiles_no_longer_find_what_was_judged_and_find_the_rest() {
     }
     assert!(still.contains(&"forbidden_flow".to_owned()), "{still:?}");
     assert_eq!(of_others(&before, PLC), of_others(&after, PLC));
+}
 
+#[test]
+fn it_is_told_to_people_and_writes_over_nothing() {
+    let judged = Judged::of(&["plc-night-exfil"], Some("false_positive"));
+    let id = judged.incident(PLC);
     // For people, without anything to forecast from.
     let (status, said, _) = judged.propose(&id, &[]);
     assert_eq!(status, 0);
@@ -220,6 +230,7 @@ fn the_proposed_profiles_no_longer_find_what_was_judged_and_find_the_rest() {
         "{said}"
     );
     // What was written is not written over.
+    let out_text = judged.data().to_string_lossy().into_owned();
     let (status, _, wrong) = judged.propose(&id, &["--out", &out_text]);
     assert_eq!(status, 2);
     assert!(wrong.contains("is not empty"), "{wrong}");
@@ -269,8 +280,8 @@ fn proposed(judged: &Judged, device: &str, more: &[&str]) -> (Vec<String>, Strin
     (kinds, proposal["left"].to_string(), proposal)
 }
 
-#[test]
-fn each_detector_asks_for_its_own_edit_or_says_why_there_is_none() {
+/// A working day on which much was meant.
+fn working_day() -> Judged {
     let folder = tempfile::tempdir().unwrap();
     let capture = folder.path().join("capture.ndjson");
     let text = capture.to_string_lossy().into_owned();
@@ -294,31 +305,44 @@ fn each_detector_asks_for_its_own_edit_or_says_why_there_is_none() {
         args.extend(["--attack", attack]);
     }
     plant::run(&args);
-    let judged = Judged::told(folder, capture, Some("benign"));
+    Judged::told(folder, capture, Some("benign"))
+}
+
+/// The device of the first verdict that a detector opened.
+fn on(verdicts: &[Value], detector: &str) -> String {
+    let own = verdicts
+        .iter()
+        .find(|v| v["findings"][0]["detector"] == detector);
+    own.unwrap_or_else(|| panic!("{detector}"))["device_id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn what_no_profile_may_excuse_is_left_with_the_reason() {
+    let judged = working_day();
     let verdicts = judged.backtest(None, "before");
-    let on = |detector: &str| {
-        let own = verdicts
-            .iter()
-            .find(|v| v["findings"][0]["detector"] == detector);
-        own.unwrap_or_else(|| panic!("{detector}"))["device_id"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    };
     for (detector, why) in [
         ("firmware_mismatch", "foreign image"),
         ("spindle_speed", "safety limit"),
         ("identity_mismatch", "no profile may excuse"),
     ] {
-        let (kinds, left, proposal) = proposed(&judged, &on(detector), &[]);
+        let (kinds, left, proposal) = proposed(&judged, &on(&verdicts, detector), &[]);
         assert!(kinds.is_empty() && left.contains(why), "{left}");
         assert_eq!(proposal["diff"], "");
     }
+}
+
+#[test]
+fn each_detector_asks_for_its_own_edit() {
+    let judged = working_day();
+    let verdicts = judged.backtest(None, "before");
     for (detector, kind) in [
         ("traffic_volume", "volume_limit"),
         ("unknown_command", "command"),
     ] {
-        let device = on(detector);
+        let device = on(&verdicts, detector);
         let out = judged.path(kind);
         let capture = judged.capture.to_string_lossy();
         let (kinds, _, proposal) = proposed(
