@@ -157,7 +157,7 @@ pub(super) const CHANNELS: &[Channel] = &[
         description: "The newest risk of each device: read from the beginning for the whole plant.",
         messages: &["risk"],
         from: &[RUN],
-        to: &[RUN, "decision points"],
+        to: &["decision points"],
         on: kafka(&[COMPACTED, STAMPED, UP_TO_1_MIB, FOR_A_DAY]),
     },
     Channel {
