@@ -40,6 +40,18 @@ pub struct AskedArgs {
     pub data: PathBuf,
 }
 
+/// Why somebody does something, and what makes it be done once.
+#[derive(Debug, Args)]
+pub struct SaidArgs {
+    /// Why; it stands in the audit trail.
+    #[arg(long)]
+    pub reason: String,
+    /// Idempotency-Key: asked again with the same one, it is still done once, and answered as it was
+    /// before. Up to 63 letters, digits and other visible characters [default: a new one].
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+}
+
 /// `andon act list`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
@@ -69,9 +81,9 @@ pub struct ShowArgs {
 pub struct DecideArgs {
     /// The command, by its id.
     pub command: String,
-    /// Why; it stands in the audit trail.
-    #[arg(long)]
-    pub reason: String,
+    /// Why.
+    #[command(flatten)]
+    pub said: SaidArgs,
     /// Whom to ask.
     #[command(flatten)]
     pub asked: AskedArgs,
@@ -86,9 +98,9 @@ pub struct ReleaseArgs {
     /// Everything that is in force about this device.
     #[arg(long)]
     pub device: Option<String>,
-    /// Why; it stands in the audit trail.
-    #[arg(long)]
-    pub reason: String,
+    /// Why.
+    #[command(flatten)]
+    pub said: SaidArgs,
     /// Whom to ask.
     #[command(flatten)]
     pub asked: AskedArgs,
@@ -102,9 +114,9 @@ pub struct QuarantineArgs {
     /// For so many hours.
     #[arg(long, default_value_t = 24)]
     pub hours: u32,
-    /// Why; it stands in the audit trail.
-    #[arg(long)]
-    pub reason: String,
+    /// Why.
+    #[command(flatten)]
+    pub said: SaidArgs,
     /// Whom to ask.
     #[command(flatten)]
     pub asked: AskedArgs,
@@ -118,9 +130,9 @@ pub struct SuppressArgs {
     /// For so many hours.
     #[arg(long, default_value_t = 1)]
     pub hours: u32,
-    /// Why; it stands in the audit trail.
-    #[arg(long)]
-    pub reason: String,
+    /// Why.
+    #[command(flatten)]
+    pub said: SaidArgs,
     /// Whom to ask.
     #[command(flatten)]
     pub asked: AskedArgs,

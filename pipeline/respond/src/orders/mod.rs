@@ -12,6 +12,7 @@
 
 mod acks;
 mod acts;
+mod done;
 mod dossier;
 mod hold;
 mod issue;
@@ -42,7 +43,7 @@ use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 
-pub use self::acts::Done;
+pub use self::done::Done;
 pub use self::dossier::Dossier;
 pub use self::dossier::key_of;
 use self::turns::Turns;
