@@ -19,7 +19,10 @@ pub enum ActCommand {
     Release(ReleaseArgs),
     /// Take a device off the network but for its safety flows.
     Quarantine(QuarantineArgs),
-    /// Hold back commands about a device; those that answer a rule of CRITICAL come all the same.
+    /// Hold back commands about a device, and disturb nobody: no alerts, nothing to SIEMs that are
+    /// told `only_alerts`, and to those who run the plant only what blocks something. Verdicts, risk,
+    /// incidents and the audit trail go on, and what answers a rule of CRITICAL comes all the same.
+    /// What is still open afterwards is an alert again with its next revision.
     Suppress(SuppressArgs),
 }
 

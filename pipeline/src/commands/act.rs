@@ -194,7 +194,7 @@ fn act(
             suppressed_until,
         } => writeln!(
             out,
-            "commands about {device} are held back until {suppressed_until}"
+            "commands and alerts about {device} are held back until {suppressed_until}"
         )?,
     }
     Ok(Outcome::Done)

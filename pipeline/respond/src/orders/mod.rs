@@ -265,6 +265,13 @@ impl Orders {
         self.dossiers.get(device)?.suppressed_until
     }
 
+    /// Whether a verdict disturbs nobody, because a person holds back what is about its device. What
+    /// no person can hold back is told all the same.
+    pub fn mutes(&self, verdict: &Verdict) -> bool {
+        let until = self.suppressed_until(&verdict.device_id);
+        until.is_some_and(|until| until > self.now) && !settle::is_undeniable(verdict)
+    }
+
     /// Devices about which something is kept.
     pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
         self.dossiers.keys()
