@@ -25,6 +25,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use andon_console::{Access, Certificates, Client, Role, Token};
+use andon_emit::terminal::printable;
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
 
@@ -34,6 +35,8 @@ pub const OPERATOR_FILE: &str = "operator.token";
 pub const URL_FILE: &str = "console.url";
 /// What is done with that token is done by this name.
 const OPERATOR: &str = "operator";
+/// Longest name of whoever has a token, bytes.
+const NAME_BYTES_MAX: usize = 64;
 /// A shorter one could be guessed.
 const TOKEN_CHARS_MIN: usize = 32;
 
@@ -117,9 +120,36 @@ impl Section {
     }
 }
 
+/// Checks the name of whoever has a token: it stands in the audit trail, and before the key of
+/// everything that is done with it.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn check_name(name: &str) -> anyhow::Result<()> {
+    let shown = printable(name);
+    if name.is_empty() {
+        return Err(anyhow!("the name of a token is empty"));
+    }
+    if name.len() > NAME_BYTES_MAX {
+        return Err(anyhow!(
+            "the name of a token has {} bytes; at most {NAME_BYTES_MAX} are possible",
+            name.len()
+        ));
+    }
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
+    if let Some(odd) = name.chars().find(|c| !is_plain(*c)) {
+        return Err(anyhow!(
+            "the name of a token, `{shown}`, holds {odd:?}; letters from a to z, digits, `-`, `_`, \
+             `.` and `@` are possible"
+        ));
+    }
+    Ok(())
+}
+
 impl TokenFile {
     fn check(&self) -> anyhow::Result<Token> {
         let name = &self.name;
+        check_name(name).map_err(|error| anyhow!("access: {error}"))?;
         let role = self.role.parse::<Role>();
         let digest = digest(&self.sha256)
             .ok_or_else(|| anyhow!("access token `{name}`: sha256 is not 64 hex digits"))?;
@@ -282,6 +312,36 @@ mod tests {
         );
         let error = checked(&king).unwrap_err().to_string();
         assert!(error.contains("role `king` is none of"), "{error}");
+    }
+
+    #[test]
+    fn the_name_of_a_token_is_checked_wherever_it_is_written() {
+        let named = |name: &str| {
+            let sum = "0a".repeat(32);
+            checked(&format!(
+                "[[tokens]]\nname = {name:?}\nrole = \"read\"\nsha256 = \"{sum}\""
+            ))
+        };
+        for good in ["a", "Ada.L-1_x@plant", &"n".repeat(64)] {
+            assert!(named(good).is_ok(), "{good}");
+        }
+        for (bad, says) in [
+            ("", "is empty"),
+            (&*"n".repeat(65), "has 65 bytes; at most 64"),
+            ("ada l", "holds ' '"),
+            ("ada:1", "`ada:1`, holds ':'"),
+            ("ad\u{e4}", "holds 'ä'"),
+        ] {
+            let error = named(bad).unwrap_err().to_string();
+            assert!(
+                error.starts_with("access: ") && error.contains(says),
+                "{error}"
+            );
+            let error = check_name(bad).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+        let error = check_name("a\u{1b}[2J").unwrap_err().to_string();
+        assert!(!error.contains('\u{1b}'), "{error}");
     }
 
     #[test]

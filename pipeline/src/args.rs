@@ -29,7 +29,7 @@ pub(crate) use self::values::parse_duration;
 use self::values::{parse_devices, parse_shards, parse_some, parse_speed};
 
 pub use act::{
-    ActCommand, AskedArgs, DecideArgs, ListArgs, QuarantineArgs, ReleaseArgs, ShowArgs,
+    ActCommand, AskedArgs, DecideArgs, ListArgs, QuarantineArgs, ReleaseArgs, SaidArgs, ShowArgs,
     SuppressArgs,
 };
 pub use advisories::{AdvisoriesCommand, CheckArgs};

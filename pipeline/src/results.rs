@@ -22,7 +22,7 @@ use andon_schemas::incident::Incident;
 use andon_schemas::notice::Notice;
 use andon_schemas::order::Order;
 use andon_schemas::reject::Reject;
-use andon_schemas::verdict::{RiskUpdate, Verdict};
+use andon_schemas::verdict::{RiskUpdate, State, Verdict};
 use serde::Serialize;
 
 use self::files::Files;
@@ -215,9 +215,15 @@ impl Results {
         if let Some(incident) = self.incidents.take(verdict) {
             self.incident(incident)?;
         }
-        let is_alert = self.alert(verdict)?;
+        // A person holds back what is about the device: what is open then is told when that is over.
+        let is_muted = self.orders.mutes(verdict);
+        if is_muted && verdict.state != State::Cleared {
+            return self.siem.take(verdict, Some(false));
+        }
+        let is_alert = self.alert(verdict)? && !is_muted;
         let is_alert = self.ledger.alerts.budget().map(|_| is_alert);
-        self.siem.take(verdict, is_alert)
+        self.siem
+            .take(verdict, is_alert.or(is_muted.then_some(false)))
     }
 
     fn aside(&mut self, aside: Aside, taken: &mut Taken) -> anyhow::Result<()> {

@@ -154,6 +154,37 @@ fn a_bad_file_is_told_with_its_place_and_the_others_are_used() {
     );
 }
 
+#[test]
+fn a_data_folder_that_is_not_there_is_said() {
+    let works = Works::new();
+    let output = works.check(&["--data", "/nowhere/data"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("there is no data folder `/nowhere/data`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_an_advisory_says_does_not_steer_a_terminal() {
+    let works = Works::new();
+    // Turns the text around, and begins a control sequence in eight bits.
+    let odd = DOCUMENT.replace("Overflow", "Over\u{202e}\u{9b}flow");
+    assert_ne!(odd, DOCUMENT);
+    fs::write(works.path("lists/acme.json"), odd).unwrap();
+    for extra in [&[][..], &["-o", "json"]] {
+        let said = text(&works.check(extra));
+        assert!(said.contains("flow in the web server"), "{said}");
+        assert!(!said.contains(['\u{202e}', '\u{9b}']), "{said:?}");
+    }
+    let rows = json(&works.check(&["-o", "json"]))["results"].clone();
+    let rows = rows.as_array().unwrap().clone();
+    let row = rows.iter().find(|row| row["device_id"] == PLC).unwrap();
+    let told = row["advisories"][0]["title"].as_str().unwrap();
+    assert_eq!(told, "Over\u{202e} flow in the web server");
+}
+
 /// What a run answers about the PLC.
 fn shown(address: &str) -> Value {
     let mut stream = TcpStream::connect(address).unwrap();

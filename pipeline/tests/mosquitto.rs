@@ -94,6 +94,7 @@ fn an_unknown_destination_comes_back_as_a_critical_verdict() {
     let risk = broker.retained(&format!("andon/v1/out/precision-parts/{CONTROLLER}/risk"));
     assert_eq!(risk["band"], "critical");
     assert_eq!(risk["verdict_id"], verdict["verdict_id"]);
+    assert!(risk.to_string().len() < 200, "{risk}");
     assert!(run.terminate().success());
     let kept = plant::lines(&plant::read(folder.path(), "verdicts.jsonl"));
     assert_eq!(kept, [verdict]);

@@ -122,6 +122,35 @@ impl Act {
             | ActKind::Suppress { hours, .. } => bounded(*hours),
         }
     }
+
+    /// The same with no text longer than it may be: what is kept of an act that is refused.
+    #[must_use]
+    pub fn cut(&self) -> Self {
+        let mut cut = self.clone();
+        shorten(&mut cut.act_id, NAME_BYTES_MAX);
+        shorten(&mut cut.by, NAME_BYTES_MAX);
+        shorten(&mut cut.reason, REASON_BYTES_MAX);
+        match &mut cut.kind {
+            ActKind::Approve { command_id: id }
+            | ActKind::Reject { command_id: id }
+            | ActKind::Release { command_id: id }
+            | ActKind::Judge {
+                incident_id: id, ..
+            } => shorten(id, NAME_BYTES_MAX),
+            ActKind::ReleaseDevice { .. }
+            | ActKind::Quarantine { .. }
+            | ActKind::Suppress { .. } => {}
+        }
+        cut
+    }
+}
+
+fn shorten(text: &mut String, bytes: usize) {
+    if text.len() <= bytes {
+        return;
+    }
+    let end = (0..=bytes).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or_default());
 }
 
 /// Whether an enforcement point could do what it was told.
@@ -268,7 +297,7 @@ impl ActRefused {
 /// Where acts are handed in: the running pipeline, as an HTTP server sees it. A call may wait for
 /// the pipeline; a server makes it where waiting is allowed.
 pub trait Desk: Send + Sync {
-    /// Does it, durably, once.
+    /// Does it, durably, once. What it refuses is in the audit trail too, as what it does.
     ///
     /// # Errors
     /// Why it was not done.

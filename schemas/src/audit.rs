@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::act::{Ack, Act};
+use crate::act::{Ack, Act, ActRefused};
 use crate::chain::{Link, Linked};
 use crate::grade::text_scale;
 use crate::order::Order;
@@ -78,6 +78,24 @@ impl AuditEntry {
             ack: None,
             chain: None,
             link: Link::default(),
+        }
+    }
+
+    /// Somebody did something.
+    pub fn acted(act: &Act, at: EventTime) -> Self {
+        Self {
+            act: Some(Box::new(act.clone())),
+            ..Self::new(AuditEvent::Act, at, Some(&act.by), act.reason.clone())
+        }
+    }
+
+    /// Somebody was not allowed to do something, or said it wrongly.
+    pub fn refused(act: &Act, at: EventTime, refusal: &ActRefused) -> Self {
+        let act = act.cut();
+        let (event, why) = (AuditEvent::ActRefused, refusal.reason.clone());
+        Self {
+            act: Some(Box::new(act.clone())),
+            ..Self::new(event, at, Some(&act.by), why)
         }
     }
 }

@@ -129,6 +129,9 @@ pub struct Incident {
     pub more: u64,
     /// What a person found it to be.
     pub judged: Option<Judged>,
+    /// A person once found it to be true: whoever was told so is to hear when it is not.
+    #[serde(default)]
+    pub was_true: bool,
 }
 
 impl Incident {

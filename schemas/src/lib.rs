@@ -8,6 +8,7 @@
 pub mod act;
 pub mod advisory;
 pub mod alert;
+pub mod asyncapi;
 pub mod audit;
 pub mod builtin;
 pub mod bundle;

@@ -129,11 +129,14 @@ pub struct Verdict {
 /// A device's risk as it is published on every change that matters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RiskUpdate {
-    /// Always `andon.risk.v1`.
+    /// Always `andon.risk.v1`. Over Kafka and MQTT it is left out: the topic says it.
+    #[serde(default)]
     pub schema: String,
     /// The device.
     pub device_id: DeviceId,
-    /// The site.
+    /// The site. Over Kafka and MQTT it is left out: MQTT's topic says it, and what is on Kafka is
+    /// of one site.
+    #[serde(default)]
     pub site: String,
     /// As of when, event time.
     pub event_time: EventTime,
@@ -148,3 +151,36 @@ pub struct RiskUpdate {
 
 /// Version of the risk update's wire form.
 pub const RISK_SCHEMA: &str = "andon.risk.v1";
+
+/// A risk update as it goes over topics, which every decision point of the plant reads: without what
+/// the topic says already. With an id of up to [`RISK_MESSAGE_ID_BYTES`] it is shorter than
+/// [`RISK_MESSAGE_BYTES`]; with the longest id that may be, of
+/// 128 bytes of which none is escaped, it has 300.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RiskMessage<'a> {
+    device_id: &'a DeviceId,
+    event_time: EventTime,
+    #[serde(flatten)]
+    risk: Risk,
+    risk_class: Option<RiskClass>,
+    verdict_id: Option<&'a str>,
+}
+
+/// A risk message is shorter than this, bytes, for ids as plants have them.
+pub const RISK_MESSAGE_BYTES: usize = 200;
+
+/// Longest id, bytes, with which a risk message certainly is.
+pub const RISK_MESSAGE_ID_BYTES: usize = 27;
+
+impl RiskUpdate {
+    /// As it goes over topics.
+    pub fn message(&self) -> RiskMessage<'_> {
+        RiskMessage {
+            device_id: &self.device_id,
+            event_time: self.event_time,
+            risk: self.risk,
+            risk_class: self.risk_class,
+            verdict_id: self.verdict_id.as_deref(),
+        }
+    }
+}

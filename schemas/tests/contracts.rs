@@ -1,11 +1,13 @@
 //! The published contracts are the ones the code has: `contracts/*.schema.json` is generated from
-//! the types and compared here. `UPDATE_CONTRACTS=1` writes them anew.
+//! the types, `contracts/asyncapi.json` from the table of topics, and both are compared here.
+//! `UPDATE_CONTRACTS=1` writes them anew.
 
 use std::fs;
 use std::path::PathBuf;
 
 use andon_schemas::act::{Ack, Act};
 use andon_schemas::alert::Alert;
+use andon_schemas::asyncapi;
 use andon_schemas::audit::AuditEntry;
 use andon_schemas::command::{Command, DeviceCommand};
 use andon_schemas::evidence::EvidenceFile;
@@ -46,7 +48,13 @@ fn contracts() -> [(&'static str, &'static str, Schema); 15] {
 }
 
 fn path(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("contracts/{name}.schema.json"))
+    let file = match name {
+        "asyncapi" => "asyncapi.json".to_owned(),
+        _ => format!("{name}.schema.json"),
+    };
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("contracts")
+        .join(file)
 }
 
 #[test]
@@ -63,7 +71,9 @@ fn the_published_contracts_are_up_to_date() {
         ("mapping", andon_schemas::mapping::json_schema()),
     ]
     .map(|(name, schema)| (name, serde_json::to_string_pretty(&schema).unwrap()));
-    for (name, text) in wire_forms.into_iter().chain(files) {
+    let topics = asyncapi::document(asyncapi::Schemas::Beside);
+    let topics = ("asyncapi", serde_json::to_string_pretty(&topics).unwrap());
+    for (name, text) in wire_forms.into_iter().chain(files).chain([topics]) {
         let generated = format!("{text}\n");
         if update {
             fs::create_dir_all(path(name).parent().unwrap()).unwrap();
@@ -78,6 +88,24 @@ fn the_published_contracts_are_up_to_date() {
         "contracts {stale:?} differ from the types; a change of a contract is a new version, or \
          run with UPDATE_CONTRACTS=1"
     );
+}
+
+#[test]
+fn the_topics_refer_to_contracts_that_lie_beside_them() {
+    let document = asyncapi::document(asyncapi::Schemas::Beside);
+    let messages = document["components"]["messages"].as_object().unwrap();
+    let mut found = 0;
+    for message in messages.values() {
+        let Some(reference) = message["payload"]["$ref"].as_str() else {
+            continue;
+        };
+        found += 1;
+        let name = reference.strip_prefix("./").unwrap();
+        let text = fs::read_to_string(path("record").with_file_name(name));
+        let schema: serde_json::Value = serde_json::from_str(&text.expect(reference)).unwrap();
+        assert_eq!(schema["title"], message["title"], "{reference}");
+    }
+    assert!(found > 10, "{found}");
 }
 
 #[test]

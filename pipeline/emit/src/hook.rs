@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use ureq::Agent;
-use ureq::http::HeaderMap;
+use ureq::http::{HeaderMap, Uri};
 
 use crate::blank::blanked;
 use crate::http::{self, HttpError};
@@ -63,6 +63,8 @@ pub enum HookError {
 /// Posts bodies.
 pub struct Hook {
     agent: Agent,
+    /// Whom it is posted to, as it is told: an address may hold a secret in its path.
+    receiver: String,
     options: HookOptions,
     key: Option<hmac::Key>,
 }
@@ -82,10 +84,15 @@ impl Hook {
     /// If an option cannot be used.
     pub fn new(options: HookOptions, version: &str) -> Result<Self, HookError> {
         http::check(&options.url)?;
+        let address = options.url.parse::<Uri>().ok();
+        let host = address.as_ref().and_then(Uri::authority);
+        let host = host.map_or("?", |host| host.as_str());
+        let receiver = format!("the webhook of `{}`", printable(host));
         let name = format!("andon/{version}");
         let agent = http::agent(options.ca.as_ref(), &name, PATIENCE)?;
         Ok(Self {
             agent,
+            receiver,
             key: options.secret.as_deref().map(key).transpose()?,
             options,
         })
@@ -122,14 +129,17 @@ impl Hook {
     /// # Errors
     /// If the receiver does not say that it has it.
     pub fn post(&self, id: &str, body: &str) -> Result<(), Trouble> {
-        let (status, headers, answer) = self.answer(id, body).map_err(Trouble::later)?;
+        let receiver = &self.receiver;
+        let answered = self.answer(id, body);
+        let (status, headers, answer) =
+            answered.map_err(|error| Trouble::later(format!("{receiver}: {error}")))?;
         let own = self.options.authorization.iter();
         let own = own.filter_map(|text| text.split_whitespace().next_back());
         let answer = blanked(&answer, own.chain(self.options.secret.as_deref()));
         let told: String = answer.trim().chars().take(TOLD_MAX).collect();
         let why = match printable(&told) {
-            told if told.is_empty() => format!("it answers {status}"),
-            told => format!("it answers {status}: {told}"),
+            told if told.is_empty() => format!("{receiver} answers {status}"),
+            told => format!("{receiver} answers {status}: {told}"),
         };
         match status {
             200..300 => Ok(()),
@@ -194,6 +204,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+
     use super::*;
 
     #[test]
@@ -207,6 +219,40 @@ mod tests {
             "{\"test\": 2432232314}",
         );
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn a_receiver_is_named_and_what_its_path_holds_is_not() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let options = HookOptions {
+            url: format!("http://{address}/hooks/whisper"),
+            secret: None,
+            authorization: None,
+            ca: None,
+        };
+        let hook = Hook::new(options, "1").unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut asked = Vec::new();
+            let mut byte = [0];
+            while !asked.ends_with(b"{}") && socket.read(&mut byte).unwrap() == 1 {
+                asked.push(byte[0]);
+            }
+            let answer = "HTTP/1.1 500 Oh\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+            socket.write_all(answer.as_bytes()).unwrap();
+        });
+        let answered = format!("{:?}", hook.post("1", "{}").unwrap_err());
+        server.join().unwrap();
+        // Nobody listens there any more.
+        let alone = format!("{:?}", hook.post("1", "{}").unwrap_err());
+        let receiver = format!("the webhook of `{address}`");
+        assert!(
+            answered.contains(&format!("{receiver} answers 500")),
+            "{answered}"
+        );
+        assert!(alone.contains(&format!("{receiver}: ")), "{alone}");
+        assert!(!(answered + &alone).contains("whisper"));
     }
 
     #[test]

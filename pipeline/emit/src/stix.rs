@@ -1,5 +1,6 @@
 //! STIX 2.1 of an incident: what was observed, and, once a person has found it to be true, an
-//! indicator of each outside address or name and its sighting, for whoever shares intelligence.
+//! indicator of each outside address or name and its sighting, for whoever shares intelligence. When
+//! a person finds later that it was something else, both are revoked.
 //!
 //! Ids are made of the incident, so that telling it again replaces what was told before. Names and
 //! addresses of the plant are not told.
@@ -121,9 +122,7 @@ pub fn bundle(incident: &Incident, is_inside: impl Fn(&str) -> bool) -> Option<V
         uuid(&OURS, &format!("site/{}", incident.site))
     );
     let (began, last) = (time(incident.began), time(incident.last));
-    // A judgement comes after what happened, and makes it another version.
-    let judged = incident.judged.as_ref().map(|judged| judged.at);
-    let modified = time(incident.last.max(judged.unwrap_or(incident.last)));
+    let modified = modified(incident);
     let common = |kind: &str, of: &str| {
         json!({
             "type": kind, "spec_version": "2.1", "id": id(kind, of), "created_by_ref": producer,
@@ -145,21 +144,16 @@ pub fn bundle(incident: &Incident, is_inside: impl Fn(&str) -> bool) -> Option<V
         .judged
         .as_ref()
         .is_some_and(|judged| judged.judgement == Judgement::TruePositive);
-    if is_true {
+    if is_true || incident.was_true {
+        let common = |kind: &str, of: &str| {
+            let mut object = common(kind, of);
+            if !is_true {
+                object["revoked"] = json!(true);
+            }
+            object
+        };
         for observable in &observables {
-            let until = time(incident.last + VALID_FOR);
-            let indicator = json!({
-                "name": format!("Seen in an incident at {}", incident.site),
-                "description": format!(
-                    "Devices of a plant dealt with it in an incident of grade {}.",
-                    incident.grade
-                ),
-                "indicator_types": ["malicious-activity"],
-                "pattern": format!("[{}:value = '{}']", observable.kind, observable.value),
-                "pattern_type": "stix", "pattern_version": "2.1",
-                "valid_from": began, "valid_until": until,
-                "external_references": references(incident),
-            });
+            let indicator = indicator(incident, observable);
             objects.push(with(common("indicator", observable.value), indicator));
             let sighting = json!({
                 "first_seen": began, "last_seen": last,
@@ -171,6 +165,31 @@ pub fn bundle(incident: &Incident, is_inside: impl Fn(&str) -> bool) -> Option<V
         }
     }
     Some(json!({ "type": "bundle", "id": id("bundle", ""), "objects": objects }))
+}
+
+/// When this version of what is told was made.
+fn modified(incident: &Incident) -> String {
+    // A judgement comes after what happened, and makes it another version.
+    let judged = incident.judged.as_ref().map(|judged| judged.at);
+    let modified = incident.last.max(judged.unwrap_or(incident.last));
+    // Two judgements may come at one time of the plant; the newer version has to be newer.
+    time(modified + Span::from_micros(i64::from(incident.revision) * 1_000))
+}
+
+/// What an indicator says of an address or a name.
+fn indicator(incident: &Incident, observable: &Observable<'_>) -> Value {
+    json!({
+        "name": format!("Seen in an incident at {}", incident.site),
+        "description": format!(
+            "Devices of a plant dealt with it in an incident of grade {}.",
+            incident.grade
+        ),
+        "indicator_types": ["malicious-activity"],
+        "pattern": format!("[{}:value = '{}']", observable.kind, observable.value),
+        "pattern_type": "stix", "pattern_version": "2.1",
+        "valid_from": time(incident.began), "valid_until": time(incident.last + VALID_FOR),
+        "external_references": references(incident),
+    })
 }
 
 fn references(incident: &Incident) -> Vec<Value> {
@@ -250,6 +269,35 @@ mod tests {
     }
 
     #[test]
+    fn what_was_found_to_be_true_and_is_not_is_revoked() {
+        let told = bundle(&incident(&["203.0.113.77"], Some("true_positive"))).unwrap();
+        for judgement in ["false_positive", "benign"] {
+            let mut later = incident(&["203.0.113.77"], Some(judgement));
+            assert!(!kinds(&bundle(&later).unwrap()).contains(&"indicator"));
+            (later.was_true, later.revision) = (true, 2);
+            let later = bundle(&later).unwrap();
+            assert_eq!(kinds(&later), kinds(&told));
+            let both = told["objects"].as_array().unwrap().iter();
+            let both = both.zip(later["objects"].as_array().unwrap());
+            let mut revoked = 0;
+            for (before, after) in both {
+                assert_eq!(before["id"], after["id"]);
+                let kind = before["type"].as_str().unwrap();
+                if !["indicator", "sighting"].contains(&kind) {
+                    assert_eq!(after["revoked"], Value::Null, "{kind}");
+                    continue;
+                }
+                revoked += 1;
+                assert_eq!(before["revoked"], Value::Null, "{kind}");
+                assert_eq!(after["revoked"], true, "{kind}");
+                assert_eq!(before["created"], after["created"]);
+                assert!(before["modified"].as_str() < after["modified"].as_str());
+            }
+            assert_eq!(revoked, 2);
+        }
+    }
+
+    #[test]
     fn every_bundle_is_one_by_the_validator_of_oasis() {
         let odd = [
             "203.0.113.77",
@@ -258,8 +306,15 @@ mod tests {
             "a-b_c.example",
             "10.0.0.1",
         ];
-        let incidents = [None, Some("benign"), Some("true_positive")].map(|judgement| {
+        let judgements = [
+            None,
+            Some("benign"),
+            Some("true_positive"),
+            Some("false_positive"),
+        ];
+        let incidents = judgements.map(|judgement| {
             let mut incident = incident(&odd, judgement);
+            incident.was_true = judgement == Some("false_positive");
             incident.sentence = "\"It's\" <bad>\u{202e}\n".to_owned();
             incident.techniques.push("T9999".to_owned());
             bundle(&incident).unwrap().to_string()

@@ -1,6 +1,7 @@
 //! A verdict as one calm line for people, in colour on a terminal only.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use andon_schemas::command::Mode;
 use andon_schemas::grade::Grade;
@@ -53,6 +54,28 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     for c in text.chars() {
         if is_hidden(c) {
             shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// JSON as a terminal shows it: what is not seen as itself stands there escaped, which any reader of
+/// JSON takes for the same. Line feeds between its parts stay.
+pub fn printable_json(json: &str) -> Cow<'_, str> {
+    let is_odd = |c: char| c != '\n' && is_hidden(c);
+    if !json.contains(is_odd) {
+        return Cow::Borrowed(json);
+    }
+    let mut shown = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_odd(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                // A string takes whatever is written.
+                let _written = write!(shown, "\\u{unit:04x}").is_ok();
+            }
         } else {
             shown.push(c);
         }

@@ -211,4 +211,4 @@ fn alert(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

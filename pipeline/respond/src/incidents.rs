@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use andon_schemas::finding::Finding;
 use andon_schemas::grade::Grade;
-use andon_schemas::incident::{INCIDENT_SCHEMA, Incident, IncidentState, Judged, Link};
+use andon_schemas::incident::{INCIDENT_SCHEMA, Incident, IncidentState, Judged, Judgement, Link};
 use andon_schemas::time::{EventTime, Span};
 use andon_schemas::verdict::{State, Verdict};
 use serde::{Deserialize, Serialize};
@@ -194,6 +194,7 @@ impl Incidents {
         };
         let is_news = !incident.judged.as_ref().is_some_and(same);
         if is_news {
+            incident.was_true |= judged.judgement == Judgement::TruePositive;
             incident.judged = Some(judged);
             incident.revision += 1;
             incident.sentence = headline(incident);
@@ -252,6 +253,7 @@ impl Incidents {
                 verdicts: Vec::new(),
                 more: 0,
                 judged: None,
+                was_true: false,
             },
             unlisted: BTreeSet::new(),
             clues: Clues::default(),

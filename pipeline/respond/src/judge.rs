@@ -1,7 +1,7 @@
 //! What people find incidents to be.
 
 use andon_schemas::act::{Act, ActKind, ActRefused, Acted, Refusal};
-use andon_schemas::audit::{AuditEntry, AuditEvent};
+use andon_schemas::audit::AuditEntry;
 use andon_schemas::incident::{Incident, Judged};
 
 use crate::{Incidents, Orders};
@@ -33,46 +33,46 @@ pub fn judge(orders: &mut Orders, incidents: &mut Incidents, act: &Act) -> Optio
         at: act.at,
         note: act.reason.clone(),
     };
-    let found = found(orders, incidents, act, incident_id, judged);
-    let news = match &found {
-        Ok((_, false)) => None,
-        Ok((_, true)) => Some((AuditEvent::Act, act.reason.clone())),
-        Err(refused) => Some((AuditEvent::ActRefused, refused.reason.clone())),
-    };
-    let audit = news.map(|(event, detail)| {
-        let mut entry = AuditEntry::new(event, act.at, Some(&act.by), detail);
-        entry.act = Some(Box::new(act.clone()));
-        entry
+    let (found, is_new) = found(orders, incidents, act, incident_id, judged);
+    let audit = is_new.then(|| match &found {
+        Ok(_) => AuditEntry::acted(act, act.at),
+        Err(refusal) => AuditEntry::refused(act, act.at, refusal),
     });
-    let changed = found.as_ref().ok().filter(|(_, is_new)| *is_new);
-    let incident = changed.map(|(incident, _)| incident.clone());
-    if incident.is_some() {
-        orders.remember(act);
+    let refusal = found.as_ref().err();
+    // One that is no act, or another one by the same key, can still be said rightly.
+    if is_new && refusal.is_none_or(|refusal| refusal.kind == Refusal::NotFound) {
+        orders.remember(act, refusal);
     }
+    let incident = found.as_ref().ok().filter(|_| is_new);
     Some(Judging {
-        acted: found.map(|(incident, _)| Acted::Incident(Box::new(incident))),
-        incident,
+        incident: incident.cloned(),
+        acted: found.map(|incident| Acted::Incident(Box::new(incident))),
         audit,
     })
 }
 
-/// The incident as it reads then, and whether that is new.
+/// The incident as it reads then, or why not, and whether that is new.
 fn found(
     orders: &Orders,
     incidents: &mut Incidents,
     act: &Act,
     incident_id: &str,
     judged: Judged,
-) -> Result<(Incident, bool), ActRefused> {
-    act.check()
-        .map_err(|why| ActRefused::new(Refusal::Invalid, why))?;
+) -> (Result<Incident, ActRefused>, bool) {
+    if let Err(why) = act.check() {
+        return (Err(ActRefused::new(Refusal::Invalid, why)), true);
+    }
     let none = || {
         let why = format!("no incident `{incident_id}` is kept");
         ActRefused::new(Refusal::NotFound, why)
     };
-    if orders.remembers(act)? {
-        let known = incidents.get(incident_id).cloned();
-        return known.map(|incident| (incident, false)).ok_or_else(none);
+    match orders.remembers(act) {
+        Err(refusal) => (Err(refusal), true),
+        Ok(Some(Err(refusal))) => (Err(refusal), false),
+        Ok(Some(Ok(()))) => (incidents.get(incident_id).cloned().ok_or_else(none), false),
+        Ok(None) => match incidents.judge(incident_id, judged) {
+            Some((incident, is_new)) => (Ok(incident), is_new),
+            None => (Err(none()), true),
+        },
     }
-    incidents.judge(incident_id, judged).ok_or_else(none)
 }

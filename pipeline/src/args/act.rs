@@ -19,7 +19,10 @@ pub enum ActCommand {
     Release(ReleaseArgs),
     /// Take a device off the network but for its safety flows.
     Quarantine(QuarantineArgs),
-    /// Hold back commands about a device; those that answer a rule of CRITICAL come all the same.
+    /// Hold back commands about a device, and disturb nobody: no alerts, nothing to SIEMs that are
+    /// told `only_alerts`, and to those who run the plant only what blocks something. Verdicts, risk,
+    /// incidents and the audit trail go on, and what answers a rule of CRITICAL comes all the same.
+    /// What is still open afterwards is an alert again with its next revision.
     Suppress(SuppressArgs),
 }
 
@@ -38,6 +41,18 @@ pub struct AskedArgs {
     /// Data folder of the run.
     #[arg(long, value_name = "DIR", default_value = "andon-data")]
     pub data: PathBuf,
+}
+
+/// Why somebody does something, and what makes it be done once.
+#[derive(Debug, Args)]
+pub struct SaidArgs {
+    /// Why; it stands in the audit trail.
+    #[arg(long)]
+    pub reason: String,
+    /// Idempotency-Key: asked again with the same one, it is still done once, and answered as it was
+    /// before. Up to 63 letters, digits and other visible characters [default: a new one].
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
 }
 
 /// `andon act list`.
@@ -69,9 +84,9 @@ pub struct ShowArgs {
 pub struct DecideArgs {
     /// The command, by its id.
     pub command: String,
-    /// Why; it stands in the audit trail.
-    #[arg(long)]
-    pub reason: String,
+    /// Why.
+    #[command(flatten)]
+    pub said: SaidArgs,
     /// Whom to ask.
     #[command(flatten)]
     pub asked: AskedArgs,
@@ -86,9 +101,9 @@ pub struct ReleaseArgs {
     /// Everything that is in force about this device.
     #[arg(long)]
     pub device: Option<String>,
-    /// Why; it stands in the audit trail.
-    #[arg(long)]
-    pub reason: String,
+    /// Why.
+    #[command(flatten)]
+    pub said: SaidArgs,
     /// Whom to ask.
     #[command(flatten)]
     pub asked: AskedArgs,
@@ -102,9 +117,9 @@ pub struct QuarantineArgs {
     /// For so many hours.
     #[arg(long, default_value_t = 24)]
     pub hours: u32,
-    /// Why; it stands in the audit trail.
-    #[arg(long)]
-    pub reason: String,
+    /// Why.
+    #[command(flatten)]
+    pub said: SaidArgs,
     /// Whom to ask.
     #[command(flatten)]
     pub asked: AskedArgs,
@@ -118,9 +133,9 @@ pub struct SuppressArgs {
     /// For so many hours.
     #[arg(long, default_value_t = 1)]
     pub hours: u32,
-    /// Why; it stands in the audit trail.
-    #[arg(long)]
-    pub reason: String,
+    /// Why.
+    #[command(flatten)]
+    pub said: SaidArgs,
     /// Whom to ask.
     #[command(flatten)]
     pub asked: AskedArgs,

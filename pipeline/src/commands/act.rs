@@ -11,26 +11,28 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::args::{ActCommand, AskedArgs, Format, ListArgs, ShowArgs};
+use crate::args::{ActCommand, AskedArgs, Format, ListArgs, SaidArgs, ShowArgs};
 use crate::asking::{Asker, key, plain};
 use crate::exit::{Outcome, usage};
+
+/// Longest key of an act, bytes: with any name before it, a run takes it.
+const KEY_BYTES_MAX: usize = 63;
 
 /// Runs the command.
 ///
 /// # Errors
 /// If the run cannot be asked, or does not do it.
 pub fn run(command: &ActCommand, format: Format, out: &mut impl Write) -> anyhow::Result<Outcome> {
-    let reasoned = |reason: &str| json!({ "reason": reason });
-    let (asked, path, said) = match command {
+    let (asked, path, why, hours) = match command {
         ActCommand::List(args) => return list(args, format, out),
         ActCommand::Show(args) => return show(args, format, out),
         ActCommand::Approve(args) => {
             let path = of_command(&args.command, "approve")?;
-            (&args.asked, path, reasoned(&args.reason))
+            (&args.asked, path, &args.said, None)
         }
         ActCommand::Reject(args) => {
             let path = of_command(&args.command, "reject")?;
-            (&args.asked, path, reasoned(&args.reason))
+            (&args.asked, path, &args.said, None)
         }
         ActCommand::Release(args) => {
             let path = match (&args.command, &args.device) {
@@ -38,18 +40,30 @@ pub fn run(command: &ActCommand, format: Format, out: &mut impl Write) -> anyhow
                 (None, Some(device)) => of_device(device, "release")?,
                 (None, None) => return Err(usage(anyhow!("which command, or which --device?"))),
             };
-            (&args.asked, path, reasoned(&args.reason))
+            (&args.asked, path, &args.said, None)
         }
         ActCommand::Quarantine(args) => {
-            let said = json!({ "reason": args.reason, "hours": args.hours });
-            (&args.asked, of_device(&args.device, "quarantine")?, said)
+            let path = of_device(&args.device, "quarantine")?;
+            (&args.asked, path, &args.said, Some(args.hours))
         }
         ActCommand::Suppress(args) => {
-            let said = json!({ "reason": args.reason, "hours": args.hours });
-            (&args.asked, of_device(&args.device, "suppress")?, said)
+            let path = of_device(&args.device, "suppress")?;
+            (&args.asked, path, &args.said, Some(args.hours))
         }
     };
-    act(asked, &path, &said, format, out)
+    act(asked, &path, why, hours, format, out)
+}
+
+/// A key as whoever asks gives it.
+fn named(key: &str) -> anyhow::Result<&str> {
+    let is_plain = key.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_plain && (1..=KEY_BYTES_MAX).contains(&key.len()) {
+        return Ok(key);
+    }
+    Err(usage(anyhow!(
+        "`--key {}` is not 1 to {KEY_BYTES_MAX} letters, digits and other visible characters",
+        printable(key)
+    )))
 }
 
 fn of_command(id: &str, what: &str) -> anyhow::Result<String> {
@@ -154,11 +168,20 @@ fn show(args: &ShowArgs, format: Format, out: &mut impl Write) -> anyhow::Result
 fn act(
     args: &AskedArgs,
     path: &str,
-    said: &Value,
+    why: &SaidArgs,
+    hours: Option<u32>,
     format: Format,
     out: &mut impl Write,
 ) -> anyhow::Result<Outcome> {
-    let came = Asker::of(args)?.post(path, &key()?, said)?;
+    let key = match &why.key {
+        Some(key) => named(key)?.to_owned(),
+        None => key()?,
+    };
+    let mut said = json!({ "reason": why.reason });
+    if let Some(hours) = hours {
+        said["hours"] = json!(hours);
+    }
+    let came = Asker::of(args)?.post(path, &key, &said)?;
     if format == Format::Json {
         writeln!(out, "{}", serde_json::to_string_pretty(&came)?)?;
         return Ok(Outcome::Done);
@@ -171,7 +194,7 @@ fn act(
             suppressed_until,
         } => writeln!(
             out,
-            "commands about {device} are held back until {suppressed_until}"
+            "commands and alerts about {device} are held back until {suppressed_until}"
         )?,
     }
     Ok(Outcome::Done)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
-use andon_emit::terminal::printable;
+use andon_emit::terminal::{printable, printable_json};
 use andon_engine::Plant;
 use andon_schemas::advisory::{
     Affected, Counts, DeviceAdvisories, FirmwareVersion, KnownVulnerability, VersionSource,
@@ -14,6 +14,7 @@ use andon_schemas::grade::RiskClass;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::{Device, Function, Inventory};
 use andon_schemas::problems::Problems;
+use anyhow::anyhow;
 use serde::Serialize;
 
 use crate::advisories::{Attested, firmware, gather};
@@ -32,13 +33,22 @@ const NAMED_MAX: usize = 3;
 /// failed check.
 ///
 /// # Errors
-/// If a path is not there, or the inventory cannot be used.
+/// If a path or the data folder is not there, or the inventory cannot be used.
 pub fn run(
     command: &AdvisoriesCommand,
     format: Format,
     out: &mut impl Write,
 ) -> anyhow::Result<Outcome> {
     let AdvisoriesCommand::Check(args) = command;
+    if let Some(folder) = &args.data
+        && !folder.is_dir()
+    {
+        let folder = folder.display().to_string();
+        return Err(usage(anyhow!(
+            "there is no data folder `{}`",
+            printable(&folder)
+        )));
+    }
     let plant = plant(args)?;
     let inventory = match &plant {
         Some(plant) => plant.inventory(),
@@ -82,7 +92,11 @@ pub fn run(
         .results
         .sort_by_key(|row| (worst(&row.found), row.device_id.clone()));
     match format {
-        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&answer)?)?,
+        Format::Json => {
+            // What others wrote stands there, and somebody may look at it.
+            let json = serde_json::to_string_pretty(&answer)?;
+            writeln!(out, "{}", printable_json(&json))?;
+        }
         Format::Text => answer.print(inventory, out)?,
     }
     let fails = match args.fail_on.as_deref() {

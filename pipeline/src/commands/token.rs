@@ -3,15 +3,11 @@
 use std::io::Write;
 
 use andon_schemas::hex;
-use anyhow::anyhow;
 use serde_json::json;
 
 use crate::access;
 use crate::args::{Format, TokenCommand};
 use crate::exit::{Outcome, usage};
-
-/// Longest name of whoever has a token, bytes.
-const NAME_BYTES_MAX: usize = 64;
 
 /// Runs the command.
 ///
@@ -24,12 +20,7 @@ pub fn run(
 ) -> anyhow::Result<Outcome> {
     let TokenCommand::Create(args) = command;
     let name = &args.name;
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
-    if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(is_plain) {
-        return Err(usage(anyhow!(
-            "a name is 1 to {NAME_BYTES_MAX} letters, digits, `-`, `_`, `.` or `@`"
-        )));
-    }
+    access::check_name(name).map_err(usage)?;
     let (text, token) = access::make(name, args.role)?;
     let digest = hex(&token.digest);
     let role = args.role.as_str();

@@ -73,7 +73,7 @@ impl Draft {
                 Item::Risk(update) => {
                     let device = update.device_id.to_string();
                     let topic = self.risk_topic.clone();
-                    self.write(&topic, device.as_bytes(), &update, Vec::new())?;
+                    self.write(&topic, device.as_bytes(), &update.message(), Vec::new())?;
                     self.news.push(Item::Risk(update));
                 }
                 Item::Late(row) => self.aside(&row, "late")?,

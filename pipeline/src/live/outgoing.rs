@@ -35,7 +35,7 @@ pub(super) fn message_of(item: &Item, site: &str) -> anyhow::Result<Option<Outgo
         }),
         Item::Risk(update) => Some(Outgoing {
             topic: topic(site, update.device_id.as_str(), "risk"),
-            payload: serde_json::to_vec(update)?,
+            payload: serde_json::to_vec(&update.message())?,
             retain: true,
         }),
         Item::Refusal(_) | Item::Late(_) | Item::Duplicate(_) | Item::Window(_) => None,

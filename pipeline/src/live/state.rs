@@ -19,7 +19,7 @@ use crate::sealed::{open, seal};
 
 /// Name of the file in the data folder.
 const FILE: &str = "state.bin";
-const MAGIC: [u8; 8] = *b"ANDONST6";
+const MAGIC: [u8; 8] = *b"ANDONST7";
 
 /// What is saved.
 #[derive(Clone, Debug, Serialize, Deserialize)]

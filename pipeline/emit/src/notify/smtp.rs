@@ -24,7 +24,7 @@ mod tests;
 pub(super) use self::patience::Patience;
 use self::patience::Wait;
 
-/// How long a server may take until it is reached, and for each wait of a handshake of TLS.
+/// How long a server may take until it is reached.
 const REACHED_WITHIN: Duration = Duration::from_secs(20);
 /// After so long without a word it is looked whether the end has come.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -123,7 +123,8 @@ impl Session {
         let address = &server.address;
         let mut connection = Connection::open(address, REACHED_WITHIN)?;
         if server.security == Security::Tls {
-            connection = connection.secured(tls, address)?;
+            let wait = Wait::of(patience.handshake, &ending);
+            connection = connection.secured(tls, address, &|| wait.check())?;
         }
         connection.wait_at_most(LOOK_EVERY)?;
         let mut session = Self {
@@ -173,9 +174,8 @@ impl Session {
             return Err(io::Error::other("it went on in clear text after STARTTLS"));
         }
         let connection = self.stream.into_inner();
-        connection.wait_at_most(REACHED_WITHIN)?;
-        let connection = connection.secured(tls, address)?;
-        connection.wait_at_most(LOOK_EVERY)?;
+        let wait = Wait::of(self.patience.handshake, &self.ending);
+        let connection = connection.secured(tls, address, &|| wait.check())?;
         let mut session = Self {
             stream: BufReader::new(connection),
             extensions: Vec::new(),

@@ -12,7 +12,7 @@ use super::*;
 use crate::tests::revision;
 
 /// A finding that counts with its grade; a statistic if it has evidence, else a rule.
-fn finding(detector: &str, grade: Grade, evidence: Option<f32>) -> Finding {
+pub(crate) fn finding(detector: &str, grade: Grade, evidence: Option<f32>) -> Finding {
     let at = EventTime::default();
     Finding {
         detector: detector.to_owned(),

@@ -276,6 +276,8 @@ fn a_judgement_stands_once_and_can_be_changed() {
     assert!(is_news && incident.revision == 3);
     assert_eq!(incident.verdicts.len(), 2);
     assert_eq!(all.settle(), [], "that was told with the judgement");
+    let (incident, _) = all.judge(&first, judged(Judgement::FalsePositive)).unwrap();
+    assert!(incident.was_true, "whoever was told so has to hear it");
     assert!(all.judge("none", judged(Judgement::Benign)).is_none());
 }
 

@@ -1,46 +1,20 @@
 //! What people do: agree, decide against, lift, quarantine, hold back. Each act is done once.
 
-use std::collections::VecDeque;
-
 use andon_schemas::act::{Act, ActKind, ActRefused, Acted, Refusal};
-use andon_schemas::audit::{AuditEntry, AuditEvent};
+use andon_schemas::audit::AuditEntry;
 use andon_schemas::command::{Action, Approval, Mode, Response};
 use andon_schemas::identity::DeviceId;
 use andon_schemas::order::OrderState;
-use andon_schemas::time::{EventTime, Span};
-use serde::{Deserialize, Serialize};
+use andon_schemas::time::Span;
 
+use super::done::{Came, what};
 use super::dossier::{Dossier, Hold, Slot, numbered};
 use super::issue::{End, Place};
 use super::{Orders, Output, Work};
-use crate::digest;
 use crate::policy::Policy;
 
-/// So many acts are remembered, to know one that comes twice.
-const REMEMBERED: usize = 1_024;
 /// How long a quarantine by a person stands if nothing is said.
 const HOURS: u32 = 24;
-
-/// Acts that were done; kept by whoever keeps orders piece by piece.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Done(VecDeque<Memo>);
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Memo {
-    act_id: String,
-    /// Hash of what was asked for.
-    what: String,
-    came: Came,
-}
-
-/// What came of an act.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Came {
-    Order(String),
-    Suppressed(DeviceId, EventTime),
-    /// Something that is kept elsewhere.
-    Elsewhere,
-}
 
 type Outcome = Result<Came, ActRefused>;
 
@@ -53,47 +27,7 @@ fn elsewhere() -> ActRefused {
     refused(Refusal::Invalid, why)
 }
 
-/// A hash of what an act asks for: the same key for something else is a mistake.
-fn what(act: &Act) -> String {
-    let kind = serde_json::to_string(&act.kind).unwrap_or_default();
-    digest(&[&act.by, &kind], 8)
-}
-
 impl Orders {
-    /// Whether an act that is done elsewhere has been done. It shares one memory with all others.
-    ///
-    /// # Errors
-    /// If the same `act_id` asked for something else before.
-    pub fn remembers(&self, act: &Act) -> Result<bool, ActRefused> {
-        self.memo(act, &what(act)).map(|memo| memo.is_some())
-    }
-
-    /// An act has been done elsewhere.
-    pub fn remember(&mut self, act: &Act) {
-        self.note(act, what(act), Came::Elsewhere);
-    }
-
-    /// What came of an act that was done.
-    fn memo(&self, act: &Act, asked: &str) -> Result<Option<&Memo>, ActRefused> {
-        let memo = self.done.0.iter().find(|memo| memo.act_id == act.act_id);
-        if memo.is_some_and(|memo| memo.what != asked) {
-            let why = format!("the act `{}` asked for something else before", act.act_id);
-            return Err(refused(Refusal::Conflict, why));
-        }
-        Ok(memo)
-    }
-
-    fn note(&mut self, act: &Act, what: String, came: Came) {
-        if self.done.0.len() >= REMEMBERED {
-            self.done.0.pop_front();
-        }
-        self.done.0.push_back(Memo {
-            act_id: act.act_id.clone(),
-            what,
-            came,
-        });
-    }
-
     /// Does what a person asks for.
     pub(super) fn act(
         &mut self,
@@ -101,22 +35,25 @@ impl Orders {
         policy: &dyn Policy,
         out: &mut Output,
     ) -> Result<Acted, ActRefused> {
-        act.check().map_err(|why| refused(Refusal::Invalid, why))?;
+        if let Err(why) = act.check() {
+            // It could not even be begun: its key may be used for what was meant.
+            let refusal = refused(Refusal::Invalid, why);
+            out.audit.push(AuditEntry::refused(act, self.now, &refusal));
+            return Err(refusal);
+        }
         let asked = what(act);
-        if let Some(memo) = self.memo(act, &asked)? {
-            return self.acted(&memo.came);
+        if let Some(came) = self.memo(act, &asked)? {
+            return self.acted(came);
         }
         let begin = out.audit.len();
         let came = self.perform(act, policy, out);
-        let (event, detail) = match &came {
-            Ok(_) => (AuditEvent::Act, act.reason.clone()),
-            Err(refusal) => (AuditEvent::ActRefused, refusal.reason.clone()),
+        let entry = match &came {
+            Ok(_) => AuditEntry::acted(act, self.now),
+            Err(refusal) => AuditEntry::refused(act, self.now, refusal),
         };
-        let mut entry = AuditEntry::new(event, self.now, Some(&act.by), detail);
-        entry.act = Some(Box::new(act.clone()));
         // The act comes before what it brought about.
         out.audit.insert(begin, entry);
-        let came = came?;
+        let came = came.unwrap_or_else(Came::Refused);
         let acted = self.acted(&came);
         self.note(act, asked, came);
         acted
@@ -135,6 +72,7 @@ impl Orders {
                 device: device.clone(),
                 suppressed_until: *until,
             }),
+            Came::Refused(refusal) => Err(refusal.clone()),
             Came::Elsewhere => Err(elsewhere()),
         }
     }

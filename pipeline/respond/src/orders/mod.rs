@@ -12,6 +12,7 @@
 
 mod acks;
 mod acts;
+mod done;
 mod dossier;
 mod hold;
 mod issue;
@@ -42,7 +43,7 @@ use andon_schemas::time::EventTime;
 use andon_schemas::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 
-pub use self::acts::Done;
+pub use self::done::Done;
 pub use self::dossier::Dossier;
 pub use self::dossier::key_of;
 use self::turns::Turns;
@@ -262,6 +263,13 @@ impl Orders {
     /// Until when commands about a device are held back.
     pub fn suppressed_until(&self, device: &DeviceId) -> Option<EventTime> {
         self.dossiers.get(device)?.suppressed_until
+    }
+
+    /// Whether a verdict disturbs nobody, because a person holds back what is about its device. What
+    /// no person can hold back is told all the same.
+    pub fn mutes(&self, verdict: &Verdict) -> bool {
+        let until = self.suppressed_until(&verdict.device_id);
+        until.is_some_and(|until| until > self.now) && !settle::is_undeniable(verdict)
     }
 
     /// Devices about which something is kept.

@@ -2,9 +2,10 @@
 //! was worked on, since an order is said to have moved whenever something is to be said of it.
 
 use andon_schemas::act::AckResult;
-use andon_schemas::command::Action;
+use andon_schemas::command::{Action, Mode};
 use andon_schemas::notice::Lifting;
 use andon_schemas::order::OrderState;
+use andon_schemas::time::EventTime;
 
 use super::Work;
 use super::dossier::{Dossier, Entry, Release};
@@ -68,8 +69,24 @@ impl Dossier {
                 is_replaced: self.is_replaced(entry, before, was),
                 still: self.still(entry),
             };
-            work.out.notices.extend(notice(&turn));
+            if !self.mutes(&turn, work.now) {
+                work.out.notices.extend(notice(&turn));
+            }
         }
+    }
+
+    /// Whether people hear nothing of a turn, because one of them holds back what is about the
+    /// device: of what blocks something, of what a person does, and of what nobody can hold back
+    /// they always hear.
+    fn mutes(&self, turn: &Turn<'_>, now: EventTime) -> bool {
+        let order = turn.order;
+        let blocks =
+            |state: OrderState| state.is_in_force() && order.command.response.mode == Mode::Enforce;
+        self.suppressed_until.is_some_and(|until| until > now)
+            && !turn.from.into_iter().chain([order.state]).any(blocks)
+            && turn.release.is_none()
+            && order.by.is_none()
+            && !self.asked.as_ref().is_some_and(|asked| asked.undeniable)
     }
 
     /// Whether another order took the place of one that is over: nobody is told to lift what is

@@ -2,7 +2,6 @@
 //! renewed before they lapse, lifted when the episode is over or the rung is lower.
 
 use andon_schemas::command::{Action, Mode, Response};
-use andon_schemas::finding::Finding;
 use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::order::OrderState;
@@ -40,7 +39,7 @@ impl Dossier {
         self.asked = (!is_over).then(|| Asked {
             at,
             grade: verdict.grade,
-            undeniable: verdict.findings.iter().any(is_undeniable),
+            undeniable: is_undeniable(verdict),
             reason: verdict.sentence.clone(),
             response: response.clone(),
         });
@@ -223,8 +222,12 @@ impl Dossier {
     }
 }
 
-fn is_undeniable(finding: &Finding) -> bool {
-    finding.rule && finding.active && finding.counts_as == Some(Grade::Critical)
+/// Whether a rule of CRITICAL stands in it, which no person can hold back.
+pub(super) fn is_undeniable(verdict: &Verdict) -> bool {
+    verdict
+        .findings
+        .iter()
+        .any(|finding| finding.rule && finding.active && finding.counts_as == Some(Grade::Critical))
 }
 
 /// Whether what stands is what is asked for, and lasts long enough.

@@ -51,7 +51,7 @@ pub(super) fn ack(command_id: &str, result: AckResult) -> Ack {
 
 pub(super) struct Plant {
     pub(super) policy: Strict,
-    orders: Orders,
+    pub(super) orders: Orders,
 }
 
 impl Plant {

@@ -10,7 +10,7 @@ use andon_emit::kafka::{NextOffset, Outgoing};
 use andon_ingest::kafka::Message;
 use andon_respond::{Answered, Incidents, Input, Orders, Output, judge};
 use andon_schemas::act::{Ack, Act, ActRefused, Acted, Refusal};
-use andon_schemas::audit::{AuditEntry, AuditEvent};
+use andon_schemas::audit::AuditEntry;
 use andon_schemas::chain::Chain;
 use andon_schemas::incident::Incident;
 use andon_schemas::reject::Reject;
@@ -147,15 +147,10 @@ impl Desk {
         }
         let came = match late {
             Some(why) => {
-                let mut entry = AuditEntry::new(
-                    AuditEvent::ActRefused,
-                    act.at,
-                    Some(&act.by),
-                    why.to_owned(),
-                );
-                entry.act = Some(Box::new(act.clone()));
+                let refusal = ActRefused::new(Refusal::Conflict, why);
+                let entry = AuditEntry::refused(&act, act.at, &refusal);
                 self.audit([entry], rules.names)?;
-                Some(Err(ActRefused::new(Refusal::Conflict, why)))
+                Some(Err(refusal))
             }
             None => self.perform(&act, rules)?,
         };
@@ -165,7 +160,8 @@ impl Desk {
             self.told = Some((self.orders.now(), Instant::now()));
         }
         if let Some(came) = came {
-            self.acted |= came.is_ok();
+            // What was refused is remembered, too.
+            self.acted = true;
             let act_id = act.act_id;
             let slip = Slip::Came { act_id, came };
             self.records.push(slip.outgoing(&rules.names.acts)?);

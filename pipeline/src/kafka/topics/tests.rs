@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use andon_schemas::asyncapi;
+
 use super::cluster::{Found, Partition};
 use super::*;
 
@@ -93,6 +95,47 @@ fn names_are_those_that_other_tools_rely_on() {
             "andon.acts.v1"
         ]
     );
+}
+
+/// What is published of the topics is what is made.
+#[test]
+fn the_contract_tells_the_topics_as_they_are_made() {
+    let told = [
+        "cleanup.policy",
+        "retention.ms",
+        "retention.bytes",
+        "delete.retention.ms",
+        "max.message.bytes",
+        "message.timestamp.type",
+    ];
+    let document = asyncapi::document(asyncapi::Schemas::Beside);
+    let channels = document["channels"].as_object().unwrap();
+    let on_kafka = channels.keys().filter(|id| id.starts_with("kafka-"));
+    assert_eq!(on_kafka.count(), TOPICS.len());
+    let names = Names::of("andon");
+    for topic in TOPICS {
+        let channel = &channels[&format!("kafka-{}", topic.holds)];
+        assert_eq!(channel["address"], topic.name(&names));
+        let binding = &channel["bindings"]["kafka"];
+        let only = (topic.spread == Spread::One).then_some(1);
+        assert_eq!(binding["partitions"].as_u64(), only, "{}", topic.holds);
+        let made: BTreeMap<&str, String> = topic
+            .settings
+            .iter()
+            .filter(|wanted| told.contains(&wanted.key))
+            .map(|wanted| (wanted.key, wanted.value.to_owned()))
+            .collect();
+        let settings = binding["topicConfiguration"].as_object().unwrap();
+        let published: BTreeMap<&str, String> = settings
+            .iter()
+            .map(|(key, value)| {
+                let value = value.as_array().map_or(value, |all| &all[0]);
+                let text = value.as_str().map(str::to_owned);
+                (&**key, text.unwrap_or_else(|| value.to_string()))
+            })
+            .collect();
+        assert_eq!(published, made, "{}", topic.holds);
+    }
 }
 
 #[test]

@@ -172,8 +172,6 @@ pub(super) async fn act(
         Some(key) => key_of(&who.name, key.to_str().unwrap_or_default())?,
     };
     let act = Act::new(&act_id, &who.name, reason, kind);
-    act.check()
-        .map_err(|detail| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail))?;
     // Another task of this one: who asked may leave, and what was begun is finished.
     let acted = waiting(move || desk.act(act)).await?;
     match acted {

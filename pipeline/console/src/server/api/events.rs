@@ -133,6 +133,9 @@ pub(super) async fn events(
         let mut refused = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response();
         let again = HeaderValue::from_static(COME_AGAIN_S);
         refused.headers_mut().insert(header::RETRY_AFTER, again);
+        // It came for nothing else, and others wait for the connection's place.
+        let close = HeaderValue::from_static("close");
+        refused.headers_mut().insert(header::CONNECTION, close);
         return refused;
     };
     // A browser that comes back says what it has; that is newer than what it first asked for.

@@ -73,6 +73,7 @@ pub(super) fn router(feed: Feed) -> Router {
         .route("/v1/risk/{device}", get(risk::one))
         .route("/v1/segments/{id}/risk", get(risk::segment))
         .route("/v1/openapi.json", get(openapi::document))
+        .route("/v1/asyncapi.json", get(openapi::topics))
         .route("/v1/events", get(events::events))
         .route("/v1/incidents", get(incidents::list))
         .route("/v1/incidents/{id}", get(incidents::one))

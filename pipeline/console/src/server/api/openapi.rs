@@ -4,6 +4,7 @@ mod routes;
 
 use std::sync::OnceLock;
 
+use andon_schemas::asyncapi;
 use andon_schemas::verdict::Verdict;
 use axum::response::Response;
 use bytes::Bytes;
@@ -21,6 +22,16 @@ pub(super) async fn document() -> Response {
     static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
     let document = DOCUMENT.get_or_init(|| describe().to_string().into());
     written(document.clone())
+}
+
+/// What goes over topics instead, in the words of `AsyncAPI`.
+pub(super) async fn topics() -> Response {
+    static TOPICS: OnceLock<Bytes> = OnceLock::new();
+    let topics = TOPICS.get_or_init(|| {
+        let document = asyncapi::document(asyncapi::Schemas::Within);
+        document.to_string().into()
+    });
+    written(topics.clone())
 }
 
 fn describe() -> Value {

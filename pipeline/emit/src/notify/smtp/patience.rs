@@ -11,6 +11,8 @@ use crate::outlet::Ending;
 /// sends it again to a server that has taken it, and only looked at it for longer.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::notify) struct Patience {
+    /// Agreeing on TLS, all of it.
+    pub(in crate::notify) handshake: Duration,
     /// Its greeting.
     pub(in crate::notify) greeting: Duration,
     /// Each command that is not named.
@@ -29,6 +31,7 @@ impl Default for Patience {
     fn default() -> Self {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         Self {
+            handshake: Duration::from_secs(20),
             greeting: minutes(5),
             command: minutes(5),
             data: minutes(2),

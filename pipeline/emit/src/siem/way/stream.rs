@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use andon_schemas::verdict::Verdict;
 use rustls::ClientConfig;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, within};
 use crate::outlet::{Event, Trouble, Way};
 use crate::siem::{Form, Writer, carried};
 use crate::tls::{self, TlsError, TlsOptions};
@@ -106,7 +106,7 @@ impl Streams {
         let connection = Connection::open(address, PATIENCE)?;
         match &self.tls {
             None => Ok(connection),
-            Some(tls) => connection.secured(tls, address),
+            Some(tls) => connection.secured(tls, address, &within(PATIENCE)),
         }
     }
 

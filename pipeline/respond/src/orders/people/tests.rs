@@ -2,9 +2,11 @@
 
 use andon_schemas::act::{AckResult, ActKind};
 use andon_schemas::command::Action;
+use andon_schemas::grade::Grade;
 use andon_schemas::order::OrderState;
 use andon_schemas::verdict::State;
 
+use crate::alerts::tests::finding;
 use crate::orders::tests::{Plant, ack, act, asks, id};
 use crate::orders::{Input, Output};
 use crate::plant_of_tests::Strict;
@@ -158,4 +160,58 @@ fn a_proposal_that_is_withdrawn_is_told_as_one() {
         (one.state, one.waits_for_a_person),
         (OrderState::Released, false)
     );
+}
+
+#[test]
+fn people_hear_of_a_suppressed_device_only_what_blocks_something() {
+    let suppress = |device: &str| ActKind::Suppress {
+        device: id(device),
+        hours: 1,
+    };
+    // What was proposed is withdrawn, and nothing was ever blocked.
+    let withdrawn = |is_suppressed: bool| {
+        let mut policy = Strict::default();
+        policy.guarded.push(id("a-1"));
+        let mut plant = Plant::new(policy);
+        let out = plant.verdict(&asks("a-1", 1, 0, Action::Quarantine));
+        assert_eq!(out.notices.len(), 1, "a person has to decide");
+        if is_suppressed {
+            plant.act("one", 1, suppress("a-1")).unwrap();
+        }
+        plant.tick(3_700).notices.len() + plant.tick(8_000).notices.len()
+    };
+    assert_eq!(withdrawn(false), 1);
+    // Suppression lasts to 3,601 s, and what was proposed lapses before.
+    assert_eq!(withdrawn(true), 0);
+
+    let mut plant = Plant::new(Strict::default());
+    cut(&mut plant);
+    plant.act("one", 1, suppress("a-1")).unwrap();
+    let mut over = asks("a-1", 2, 2, Action::Log);
+    over.state = State::Cleared;
+    assert!(plant.orders.mutes(&over));
+    let mut other = over.clone();
+    other.device_id = id("a-2");
+    assert!(!plant.orders.mutes(&other));
+    let mut grave = over.clone();
+    for (grade, is_muted) in [(Grade::High, true), (Grade::Critical, false)] {
+        grave.findings.push(finding("forbidden_flow", grade, None));
+        assert_eq!(plant.orders.mutes(&grave), is_muted, "{grade}");
+    }
+    plant.tick(3_601);
+    assert!(!plant.orders.mutes(&over), "it is over");
+}
+
+#[test]
+fn of_a_suppressed_device_it_is_told_when_it_is_no_longer_cut() {
+    let mut plant = Plant::new(Strict::default());
+    cut(&mut plant);
+    let kind = ActKind::Suppress {
+        device: id("a-1"),
+        hours: 48,
+    };
+    plant.act("one", 1, kind).unwrap();
+    let told: Vec<Output> = [60, 7_200].map(|at| plant.tick(at)).into();
+    let told: Vec<&str> = told.iter().flat_map(headlines).collect();
+    assert!(!told.is_empty(), "it lapsed");
 }

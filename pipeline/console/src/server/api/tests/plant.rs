@@ -335,6 +335,19 @@ fn the_description_names_routes_that_there_are() {
 }
 
 #[test]
+fn topics_are_described_with_their_schemas() {
+    let console = Console::new();
+    let document = console.get("/v1/asyncapi.json").json();
+    assert_eq!(document["asyncapi"], "3.0.0");
+    assert_eq!(
+        document["channels"]["kafka-risk"]["address"],
+        "andon.risk.v1"
+    );
+    let risk = &document["components"]["schemas"]["RiskUpdate"];
+    assert!(risk["properties"]["band"].is_object(), "{risk}");
+}
+
+#[test]
 fn a_name_that_is_no_text_is_a_problem_like_any_other() {
     let console = Console::new();
     for path in [
