@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use andon_ingest::files::CaptureWriter;
 use andon_schemas::chain::{Chain, Link};
-use andon_schemas::evidence::{EVIDENCE_SCHEMA, EvidenceFile, Manifest};
+use andon_schemas::evidence::{EVIDENCE_SCHEMA, EvidenceFile, Manifest, Reach};
 use andon_schemas::hex;
 use andon_schemas::time::EventTime;
 use anyhow::{Context as _, anyhow};
@@ -34,11 +34,16 @@ const BYTES_MAX: u64 = 4 << 30;
 
 /// Records of an incident, by their number among all.
 #[derive(Debug)]
-pub(super) struct Part {
-    pub(super) incident_id: String,
-    pub(super) site: String,
-    pub(super) rows: BTreeMap<u64, Row>,
-    pub(super) beyond: u64,
+pub(crate) struct Part {
+    pub(crate) incident_id: String,
+    pub(crate) site: String,
+    pub(crate) rows: BTreeMap<u64, Row>,
+    /// Records for which there was no room.
+    pub(crate) beyond: u64,
+    /// Records that were gone before they could be read.
+    pub(crate) deleted: u64,
+    /// How far a topic was read for it, if one was.
+    pub(crate) reach: Option<Reach>,
 }
 
 enum Errand {
@@ -57,18 +62,7 @@ impl Keeper {
     /// Goes on in a folder, which is made if need be. One that cannot be gone on with is set aside:
     /// the run matters more.
     pub(super) fn start(folder: &Path) -> anyhow::Result<Self> {
-        let mut shelf = match Shelf::open(folder) {
-            Ok(shelf) => shelf,
-            Err(error) => {
-                let aside = set_aside(folder)?;
-                tracing::error!(
-                    "evidence cannot be gone on with and begins anew; what was kept is in `{}`: {}",
-                    aside.display(),
-                    words(&error)
-                );
-                Shelf::open(folder)?
-            }
-        };
+        let mut shelf = Shelf::go_on(folder)?;
         let (errands, waiting) = sync_channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("evidence".to_owned())
@@ -120,7 +114,8 @@ impl Drop for Keeper {
 }
 
 /// What is kept.
-struct Shelf {
+#[derive(Debug)]
+pub(crate) struct Shelf {
     folder: PathBuf,
     chain: Chain,
     bytes: u64,
@@ -128,6 +123,31 @@ struct Shelf {
 }
 
 impl Shelf {
+    /// Goes on in a folder, which is made if need be. One that cannot be gone on with is set aside.
+    ///
+    /// # Errors
+    /// If it cannot be made, or cannot be set aside.
+    pub(crate) fn go_on(folder: &Path) -> anyhow::Result<Self> {
+        Self::open(folder).or_else(|error| {
+            let aside = set_aside(folder)?;
+            tracing::error!(
+                "evidence cannot be gone on with and begins anew; what was kept is in `{}`: {}",
+                aside.display(),
+                words(&error)
+            );
+            Self::open(folder)
+        })
+    }
+
+    /// How far the topic was read for an incident.
+    ///
+    /// # Errors
+    /// If what is said of it cannot be read.
+    pub(crate) fn reach(&self, incident_id: &str) -> anyhow::Result<Option<Reach>> {
+        let manifest = read_manifest(&self.folder.join(incident_id))?;
+        Ok(manifest.and_then(|manifest| manifest.reach))
+    }
+
     fn open(folder: &Path) -> anyhow::Result<Self> {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make folder `{}`", folder.display()))?;
@@ -163,6 +183,9 @@ impl Shelf {
         if manifest.files.last() == Some(&file) {
             return Ok(());
         }
+        if file.reach.is_some() {
+            manifest.reach.clone_from(&file.reach);
+        }
         manifest.files.push(file);
         write_json(&folder.join(MANIFEST), &manifest)
     }
@@ -184,12 +207,18 @@ impl Shelf {
         }
     }
 
-    fn keep(&mut self, part: Part) -> anyhow::Result<()> {
+    /// Writes a part, whole or not at all.
+    ///
+    /// # Errors
+    /// If the disk does not take it.
+    pub(crate) fn keep(&mut self, part: Part) -> anyhow::Result<()> {
         let Part {
             incident_id,
             site,
             rows,
             beyond,
+            deleted,
+            reach,
         } = part;
         let folder = self.folder.join(&incident_id);
         fs::create_dir_all(&folder)?;
@@ -205,6 +234,10 @@ impl Shelf {
             );
         }
         manifest.beyond += beyond;
+        manifest.deleted += deleted;
+        if reach.is_some() {
+            manifest.reach = reach;
+        }
         if rows.is_empty() || known >= ROWS_MAX || self.bytes >= BYTES_MAX {
             manifest.beyond += rows.len() as u64;
         } else {
@@ -246,6 +279,7 @@ impl Shelf {
             last: time(rows.last()),
             bytes,
             sha256,
+            reach: manifest.reach.clone(),
             link: Link::default(),
         });
         self.link(&file)?;
@@ -278,6 +312,8 @@ fn empty(incident_id: String, site: String) -> Manifest {
         incident_id,
         site,
         beyond: 0,
+        deleted: 0,
+        reach: None,
         files: Vec::new(),
     }
 }
