@@ -9,6 +9,7 @@
 mod check;
 mod keeper;
 mod ring;
+mod shelf;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -24,10 +25,10 @@ use andon_schemas::time::{EventTime, Span};
 
 pub use self::check::{Checked, check, manifest};
 use self::keeper::Keeper;
-pub use self::keeper::{CHAIN, digest as file_digest, is_plain, read_list, set_aside};
-pub(crate) use self::keeper::{Part, Shelf};
 use self::ring::Ring;
 pub(crate) use self::ring::{REMEMBERED, Row};
+pub use self::shelf::{CHAIN, digest as file_digest, is_plain, read_list, set_aside};
+pub(crate) use self::shelf::{Part, Shelf};
 
 /// Folder of what is kept, in the data folder.
 pub const FOLDER: &str = "evidence";

@@ -1,0 +1,175 @@
+//! Evidence of incidents on a real Kafka: the records around them are read from the topic once more
+//! and kept so that no change of them goes unseen, whatever happens to processes meanwhile.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what these functions cannot do fails the test, and a skipped test must say so"
+)]
+
+#[path = "../ingest/tests/kafka_broker/mod.rs"]
+mod kafka_broker;
+mod kafka_plant;
+mod plant;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use andon_schemas::incident::Incident;
+use andon_schemas::observation::Record;
+use andon_schemas::time::Span;
+use andon_schemas::wire::decode_capture;
+use serde_json::Value;
+
+use self::kafka_plant::{Site, cluster, keyed};
+
+/// Long enough that only a hang reaches it.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What a run left behind.
+struct Left(PathBuf);
+
+impl Left {
+    fn told(&self, args: &[&str]) -> String {
+        let data = self.0.to_string_lossy();
+        let all = [&["-o", "json", "incident"], args, &["--data", &*data]].concat();
+        String::from_utf8(plant::run(&all).stdout).unwrap()
+    }
+
+    fn incidents(&self) -> Vec<Incident> {
+        let listed = self.told(&["list"]);
+        let lines = listed.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    fn manifest(&self, id: &str) -> Option<Value> {
+        let path = self.0.join("evidence").join(id).join("manifest.json");
+        let text = fs::read_to_string(path).ok()?;
+        Some(serde_json::from_str(&text).unwrap())
+    }
+
+    /// The records that are kept of an incident, each as it is written, without where it stood.
+    fn rows(&self, id: &str) -> Vec<Record> {
+        let manifest = self.manifest(id).unwrap();
+        let mut rows = Vec::new();
+        for file in manifest["files"].as_array().unwrap() {
+            let from = self.0.join("evidence").join(id);
+            let from = from.join(file["file"].as_str().unwrap());
+            let out = tempfile::tempdir().unwrap();
+            let out = out.path().join("rows.ndjson");
+            let (from, to) = (from.to_string_lossy(), out.to_string_lossy());
+            plant::run(&["capture", "convert", &from, "--out", &to]);
+            rows.extend(records(&fs::read_to_string(&out).unwrap()));
+        }
+        rows
+    }
+
+    /// Whether everything that is kept is what it was.
+    fn holds(&self) -> bool {
+        holds(&self.0)
+    }
+
+    fn worst(&self) -> String {
+        let all = self.incidents();
+        let is_it = |incident: &&Incident| {
+            let first = incident.verdicts.first();
+            first.is_some_and(|verdict| verdict.device_id.as_str() == "plc-assembly-line-3")
+        };
+        all.iter().find(is_it).unwrap().incident_id.clone()
+    }
+}
+
+fn holds(folder: &Path) -> bool {
+    let mut command = plant::andon();
+    let command = command.args(["incident", "verify"]).arg(folder);
+    command.output().unwrap().status.success()
+}
+
+fn records(text: &str) -> Vec<Record> {
+    let lines = text.lines().filter_map(|line| {
+        let (mut record, _) = decode_capture(line.as_bytes()).ok()?;
+        record.received_at = None;
+        Some(record)
+    });
+    lines.collect()
+}
+
+/// The records of an incident by its definition: those that the topic holds of its devices, until
+/// ten minutes after the last thing that was found.
+fn of(incident: &Incident, keyed: &str) -> Vec<Record> {
+    let until = incident.last + Span::from_secs(600);
+    let devices: BTreeSet<&str> = incident.devices().iter().map(|id| id.as_str()).collect();
+    let own = keyed.lines().filter_map(|line| {
+        let (key, line) = line.split_once('\t')?;
+        devices.contains(key).then_some(line)
+    });
+    let text: String = own.map(|line| format!("{line}\n")).collect();
+    let mut rows = records(&text);
+    rows.retain(|record| record.event_time <= until);
+    rows
+}
+
+/// In an order that two may be compared by.
+fn sorted(rows: &[Record]) -> Vec<String> {
+    let mut text: Vec<String> = rows.iter().map(|row| format!("{row:?}")).collect();
+    text.sort();
+    text
+}
+
+/// Two hours of the plant under attack.
+fn attacked(folder: &Path) -> String {
+    keyed(&plant::simulate(folder, "3", "12000", &["plc-night-exfil"]))
+}
+
+#[test]
+fn the_records_around_every_incident_are_kept_and_a_changed_byte_is_seen() {
+    let Some(broker) = cluster() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let keyed = attacked(folder.path());
+    let site = Site::new(broker.addresses(), "evidence");
+    site.produce("observations", &keyed);
+    site.drain(folder.path(), "one", "");
+    let left = Left(folder.path().join("one"));
+    let incidents = left.incidents();
+    assert!(incidents.len() > 1, "{}", incidents.len());
+    for incident in &incidents {
+        let id = &incident.incident_id;
+        let (found, expected) = (left.rows(id), of(incident, &keyed));
+        assert!(!expected.is_empty(), "{id}");
+        assert_eq!(sorted(&found), sorted(&expected), "{}", incident.sentence);
+    }
+    assert!(left.holds());
+
+    let out = folder.path().join("handed-over");
+    let (worst, text) = (left.worst(), out.to_string_lossy());
+    left.told(&["export", &worst, "--out", &text]);
+    assert!(holds(&out));
+    let story: Value = serde_json::from_str(&left.told(&["show", &worst])).unwrap();
+    assert!(!story["verdicts"].as_array().unwrap().is_empty());
+    for record in [
+        out.join("evidence").join("0001.parquet"),
+        left.0.join("evidence").join(&worst).join("0001.parquet"),
+    ] {
+        let mut bytes = fs::read(&record).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&record, bytes).unwrap();
+    }
+    assert!(!holds(&out) && !left.holds());
+    let again = folder.path().join("again");
+    let text = again.to_string_lossy();
+    let mut command = plant::andon();
+    command.args(["incident", "export", &worst, "--out", &text, "--data"]);
+    assert!(!command.arg(&left.0).status().unwrap().success());
+
+    // Whoever drains it once more, from what another process knows, keeps nothing twice.
+    site.drain(folder.path(), "two", "");
+    let other = Left(folder.path().join("two"));
+    assert!(other.manifest(&worst).is_none(), "it is kept already");
+}
