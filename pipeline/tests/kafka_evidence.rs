@@ -14,7 +14,6 @@ mod plant;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 use andon_schemas::incident::Incident;
@@ -172,4 +171,53 @@ fn the_records_around_every_incident_are_kept_and_a_changed_byte_is_seen() {
     site.drain(folder.path(), "two", "");
     let other = Left(folder.path().join("two"));
     assert!(other.manifest(&worst).is_none(), "it is kept already");
+}
+
+#[test]
+fn a_process_that_is_killed_in_between_keeps_all_of_it_once_when_it_is_back() {
+    let Some(broker) = cluster() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let keyed = attacked(folder.path());
+    let site = Site::new(broker.addresses(), "evidence-killed");
+    let lines: Vec<&str> = keyed.split_inclusive('\n').collect();
+    let (before, after) = lines.split_at(lines.len() / 3);
+    let mut run = site.start(folder.path(), "one", "");
+    site.produce("observations", &before.concat());
+    let until = Instant::now() + PATIENCE;
+    while site.read("incidents").is_empty() {
+        assert!(Instant::now() < until, "no incident is told");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    run.kill().unwrap();
+    run.wait().unwrap();
+    site.produce("observations", &after.concat());
+
+    // What a crash may leave: a file that was being written, and one that the chain does not know.
+    let left = Left(folder.path().join("one"));
+    let told: Vec<Incident> = site
+        .read("incidents")
+        .into_iter()
+        .map(|incident| serde_json::from_value(incident).unwrap())
+        .collect();
+    let first = &told[0].incident_id;
+    let own = left.0.join("evidence").join(first);
+    if left.manifest(first).is_none() {
+        fs::create_dir_all(&own).unwrap();
+        fs::write(own.join("0001.new.parquet"), b"half of it").unwrap();
+        fs::write(own.join("0001.parquet"), b"all of it, and not told").unwrap();
+    }
+    site.drain(folder.path(), "one", "");
+    let incidents = left.incidents();
+    assert!(
+        incidents
+            .iter()
+            .any(|incident| incident.incident_id == *first)
+    );
+    for incident in &incidents {
+        let (found, expected) = (left.rows(&incident.incident_id), of(incident, &keyed));
+        assert_eq!(sorted(&found), sorted(&expected), "{}", incident.sentence);
+    }
+    assert!(left.holds());
 }
