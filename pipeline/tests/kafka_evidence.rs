@@ -119,9 +119,10 @@ fn sorted(rows: &[Record]) -> Vec<String> {
     text
 }
 
-/// Two hours of the plant under attack.
+/// Three hours of the plant under attack.
 fn attacked(folder: &Path) -> String {
-    keyed(&plant::simulate(folder, "3", "12000", &["plc-night-exfil"]))
+    let attacks = ["plc-night-exfil", "silent-sensor"];
+    keyed(&plant::simulate(folder, "3", "40000", &attacks))
 }
 
 #[test]
@@ -170,7 +171,8 @@ fn the_records_around_every_incident_are_kept_and_a_changed_byte_is_seen() {
     // Whoever drains it once more, from what another process knows, keeps nothing twice.
     site.drain(folder.path(), "two", "");
     let other = Left(folder.path().join("two"));
-    assert!(other.manifest(&worst).is_none(), "it is kept already");
+    let again = other.manifest(&worst);
+    assert!(again.is_none(), "it is kept already: {again:?}");
 }
 
 #[test]
@@ -185,11 +187,7 @@ fn a_process_that_is_killed_in_between_keeps_all_of_it_once_when_it_is_back() {
     let (before, after) = lines.split_at(lines.len() / 3);
     let mut run = site.start(folder.path(), "one", "");
     site.produce("observations", &before.concat());
-    let until = Instant::now() + PATIENCE;
-    while site.read("incidents").is_empty() {
-        assert!(Instant::now() < until, "no incident is told");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    until(|| (!site.read("incidents").is_empty()).then_some(()));
     run.kill().unwrap();
     run.wait().unwrap();
     site.produce("observations", &after.concat());
@@ -219,5 +217,118 @@ fn a_process_that_is_killed_in_between_keeps_all_of_it_once_when_it_is_back() {
         let (found, expected) = (left.rows(&incident.incident_id), of(incident, &keyed));
         assert_eq!(sorted(&found), sorted(&expected), "{}", incident.sentence);
     }
+    assert!(left.holds());
+}
+
+#[test]
+fn of_two_processes_one_keeps_it_and_whoever_takes_over_does_not_keep_it_again() {
+    let Some(broker) = cluster() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let keyed = attacked(folder.path());
+    let site = Site::new(broker.addresses(), "evidence-shared");
+    let mut runs = ["one", "two"].map(|name| (name, site.start(folder.path(), name, "")));
+    site.produce("observations", &keyed);
+    let worst = "plc-assembly-line-3";
+    let told = until(|| {
+        let told = site.read("incidents");
+        let is_worst = |told: &&Value| told["verdicts"][0]["device_id"] == worst;
+        let id = told.iter().find(is_worst)?["incident_id"]
+            .as_str()?
+            .to_owned();
+        Some(id)
+    });
+    // Nobody ends the input: that it has settled is seen by the times of what came after.
+    let of = |name: &str| Left(folder.path().join(name));
+    let keeper = until(|| {
+        let kept = |name: &&str| {
+            of(name)
+                .manifest(&told)
+                .is_some_and(|kept| !kept["reach"].is_null())
+        };
+        ["one", "two"].into_iter().find(kept)
+    });
+    let other = if keeper == "one" { "two" } else { "one" };
+    // The desk remembers that it is kept: by the topic of its state, which the next one reads.
+    let key = format!("respond/#evidence/{told}");
+    until(|| {
+        let kept = site
+            .keys("state")
+            .iter()
+            .filter(|known| **known == key)
+            .count();
+        (kept > 1).then_some(())
+    });
+    for (name, run) in &mut runs {
+        if *name == keeper {
+            run.kill().unwrap();
+            run.wait().unwrap();
+        }
+    }
+    let rows = of(keeper).rows(&told);
+    assert!(!rows.is_empty() && of(keeper).holds());
+    for (name, run) in &mut runs {
+        if *name == other {
+            run.kill().unwrap();
+            run.wait().unwrap();
+        }
+    }
+    site.drain(folder.path(), other, "");
+    let again = of(other).manifest(&told);
+    let repeated: Vec<Record> = again.map_or(Vec::new(), |_| of(other).rows(&told));
+    let kept = sorted(&rows);
+    assert!(
+        sorted(&repeated)
+            .iter()
+            .all(|row| kept.binary_search(row).is_err())
+    );
+}
+
+/// Waits until there is an answer.
+fn until<T>(ask: impl Fn() -> Option<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < until, "nothing of the kind happens");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn what_the_retention_has_deleted_is_said_and_the_rest_is_kept() {
+    let Some(broker) = cluster() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let keyed = attacked(folder.path());
+    let site = Site::new(broker.addresses(), "evidence-deleted");
+    let lines: Vec<&str> = keyed.split_inclusive('\n').collect();
+    let (before, after) = lines.split_at(lines.len() / 3);
+    let mut run = site.start(folder.path(), "one", "");
+    site.produce("observations", &before.concat());
+    let told = until(|| {
+        let told = site.read("incidents");
+        Some(told.first()?["incident_id"].as_str()?.to_owned())
+    });
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let left = Left(folder.path().join("one"));
+    if left
+        .manifest(&told)
+        .is_some_and(|kept| !kept["reach"].is_null())
+    {
+        fs::remove_dir_all(left.0.join("evidence")).unwrap();
+    }
+    site.delete_all("observations");
+    site.produce("observations", &after.concat());
+    let config = folder.path().join("one.toml");
+    let (config, gap) = (config.to_string_lossy(), "--allow-state-gap");
+    plant::run(&["run", "--drain", gap, "-o", "json", "-c", &config]);
+    let manifest = left.manifest(&told).unwrap();
+    assert!(manifest["deleted"].as_u64().unwrap() > 0, "{manifest}");
+    assert!(!manifest["reach"].is_null());
     assert!(left.holds());
 }

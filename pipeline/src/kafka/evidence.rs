@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use andon_engine::Plant;
+use andon_schemas::evidence::Reach;
 use andon_schemas::incident::Incident;
 use andon_schemas::time::EventTime;
 use anyhow::Context as _;
@@ -38,8 +39,8 @@ pub struct Root {
     pub from: BTreeMap<i32, i64>,
     /// When the broker took the first verdict that rests on no single record.
     pub told: Option<EventTime>,
-    /// Until when they are kept, event time.
-    pub kept: Option<EventTime>,
+    /// How far they are kept, by whomever.
+    pub kept: Option<Reach>,
 }
 
 /// An incident of a desk, which reads differently now.
@@ -60,8 +61,8 @@ pub struct Done {
     pub desk: i32,
     /// The incident.
     pub incident_id: String,
-    /// Until when, event time.
-    pub until: EventTime,
+    /// How far.
+    pub reach: Reach,
 }
 
 /// Where is read, and where kept.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use andon_engine::Plant;
 use andon_ingest::kafka::payload::{self, Payloads};
+use andon_schemas::evidence::Reach;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::time::EventTime;
 use anyhow::Context as _;
@@ -140,12 +141,15 @@ impl Gather {
                 }
             }
             Errand::Leave(desk) => {
-                let of_desk = |_: &String, watch: &mut Watch| watch.desk == desk;
-                let left: Vec<_> = self.watches.extract_if(.., of_desk).collect();
-                for (_, watch) in left {
-                    self.rows = self.rows.saturating_sub(watch.held());
-                    self.shared.close(1);
-                }
+                let (rows, shared) = (&mut self.rows, &self.shared);
+                self.watches.retain(|_, watch| {
+                    let stays = watch.desk != desk;
+                    if !stays {
+                        *rows = rows.saturating_sub(watch.held());
+                        shared.close(1);
+                    }
+                    stays
+                });
                 self.moved();
             }
             Errand::Follow(plant) => self.plant = plant,
@@ -191,15 +195,17 @@ impl Gather {
             return Ok(());
         }
         let folder = self.place.data.join(FOLDER);
-        let shelf = shelf(&mut self.shelf, &folder)?;
+        let store = opened(&mut self.shelf, &folder)?;
         let mut kept = Vec::new();
         for (id, watch) in &mut self.watches {
             if !watch.is_due(now) {
                 continue;
             }
-            let reach = shelf.reach(id)?;
+            // Somebody else may have kept what came before.
+            let (own, known) = (store.reach(id)?, watch.root.kept.clone());
+            let reach = own.into_iter().chain(known).max_by_key(|reach| reach.until);
             if let Some(reach) = reach.as_ref().filter(|reach| reach.until >= watch.until) {
-                kept.push((id.clone(), reach.until));
+                kept.push((id.clone(), reach.clone()));
                 continue;
             }
             let rule = self.producers.partitioner;
@@ -212,8 +218,8 @@ impl Gather {
                 );
             }
         }
-        for (id, until) in kept {
-            self.done(&id, until);
+        for (id, reach) in kept {
+            self.done(&id, reach);
         }
         self.assign()
     }
@@ -321,11 +327,11 @@ impl Gather {
             return;
         };
         self.rows = self.rows.saturating_sub(watch.held());
-        let until = watch.until;
+        let reach = watch.reach();
         let folder = self.place.data.join(FOLDER);
         let part = watch.part(id);
-        match shelf(&mut self.shelf, &folder).and_then(|shelf| shelf.keep(part)) {
-            Ok(()) => self.done(id, until),
+        match opened(&mut self.shelf, &folder).and_then(|shelf| shelf.keep(part)) {
+            Ok(()) => self.done(id, reach),
             Err(error) => {
                 let why = words(&error);
                 tracing::error!("records of incident {id} are not kept yet: {why}");
@@ -335,7 +341,7 @@ impl Gather {
         }
     }
 
-    fn done(&mut self, id: &str, until: EventTime) {
+    fn done(&mut self, id: &str, reach: Reach) {
         let Some(watch) = self.watches.remove(id) else {
             return;
         };
@@ -343,7 +349,7 @@ impl Gather {
         self.shared.done().push(Done {
             desk: watch.desk,
             incident_id: id.to_owned(),
-            until,
+            reach,
         });
         self.shared.close(1);
         self.moved();
@@ -368,10 +374,10 @@ impl Front {
 }
 
 /// What is kept, once it can be opened.
-fn shelf<'a>(shelf: &'a mut Option<Shelf>, folder: &Path) -> anyhow::Result<&'a mut Shelf> {
-    match shelf {
+fn opened<'a>(kept: &'a mut Option<Shelf>, folder: &Path) -> anyhow::Result<&'a mut Shelf> {
+    match kept {
         Some(shelf) => Ok(shelf),
-        None => Ok(shelf.insert(Shelf::go_on(folder)?)),
+        None => Ok(kept.insert(Shelf::go_on(folder)?)),
     }
 }
 

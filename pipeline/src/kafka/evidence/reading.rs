@@ -82,8 +82,8 @@ impl Reading<'_> {
             return;
         }
         let inventory = self.plant.inventory();
-        let addressed = addressees(std::slice::from_ref(&message), self.producers, inventory);
-        let Some(Ok(addressee)) = addressed.into_iter().next() else {
+        let whom = addressees(std::slice::from_ref(&message), self.producers, inventory);
+        let Some(Ok(addressee)) = whom.into_iter().next() else {
             return;
         };
         let source = Source {

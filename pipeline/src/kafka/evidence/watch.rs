@@ -125,7 +125,6 @@ impl Watch {
 
     /// What is to be kept.
     pub(super) fn part(&mut self, incident_id: &str) -> Part {
-        let next = self.places.iter().map(|(place, span)| (*place, span.next));
         Part {
             incident_id: incident_id.to_owned(),
             site: self.site.clone(),
@@ -134,10 +133,18 @@ impl Watch {
                 .collect(),
             beyond: std::mem::take(&mut self.beyond),
             deleted: std::mem::take(&mut self.deleted),
-            reach: Some(Reach {
-                until: self.until,
-                next: next.collect(),
-            }),
+            reach: Some(self.reach()),
+        }
+    }
+
+    /// How far was read.
+    pub(super) fn reach(&self) -> Reach {
+        let before = self.root.kept.iter().flat_map(|kept| &kept.next);
+        let mut next: BTreeMap<i32, i64> = before.map(|(place, next)| (*place, *next)).collect();
+        next.extend(self.places.iter().map(|(place, span)| (*place, span.next)));
+        Reach {
+            until: self.until,
+            next,
         }
     }
 

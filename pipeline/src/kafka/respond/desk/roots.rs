@@ -97,9 +97,12 @@ impl Desk {
     /// The records of an incident are kept.
     pub(in crate::kafka::respond) fn preserved(&mut self, done: &Done) {
         if let Some(root) = self.roots.of.get_mut(&done.incident_id)
-            && root.kept < Some(done.until)
+            && root
+                .kept
+                .as_ref()
+                .is_none_or(|kept| kept.until < done.reach.until)
         {
-            root.kept = Some(done.until);
+            root.kept = Some(done.reach.clone());
             self.roots.changed.insert(done.incident_id.clone());
             self.touched = true;
         }
@@ -120,6 +123,7 @@ impl Wanted {
     pub fn is_open(&self) -> bool {
         let root = &self.root;
         let is_known = !root.from.is_empty() || root.told.is_some();
-        is_known && root.kept.is_none_or(|kept| kept < self.until())
+        let kept = root.kept.as_ref();
+        is_known && kept.is_none_or(|kept| kept.until < self.until())
     }
 }
