@@ -12,12 +12,14 @@ use crate::time::EventTime;
 pub const EVIDENCE_SCHEMA: &str = "andon.evidence.v1";
 
 /// How far a topic was read for an incident.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Reach {
     /// The records until here, event time, were looked for.
     pub until: EventTime,
     /// Of each partition that was read the offset at which it was read no further.
     pub next: BTreeMap<i32, i64>,
+    /// And, if one before it was left out because it is of later than that, the first of those.
+    pub left: BTreeMap<i32, i64>,
 }
 
 /// One file of records that was kept: a line of `evidence/chain.jsonl`, and a part of a manifest.

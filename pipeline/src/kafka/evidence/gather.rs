@@ -208,8 +208,13 @@ impl Gather {
                 kept.push((id.clone(), reach.clone()));
                 continue;
             }
-            let rule = self.producers.partitioner;
-            seek(&self.consumer, &self.place, rule, watch, reach.as_ref())?;
+            watch.before = reach;
+            seek(
+                &self.consumer,
+                &self.place,
+                self.producers.partitioner,
+                watch,
+            )?;
             if watch.deleted > 0 {
                 tracing::warn!(
                     incident = id,

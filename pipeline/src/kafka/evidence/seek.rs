@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use andon_schemas::evidence::Reach;
 use anyhow::Context as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -26,7 +25,6 @@ pub(super) fn seek(
     place: &Place,
     partitioner: Partitioner,
     watch: &mut Watch,
-    reach: Option<&Reach>,
 ) -> anyhow::Result<()> {
     let mut anchors: BTreeMap<i32, Option<i64>> = BTreeMap::new();
     for (partition, offset) in &watch.root.from {
@@ -60,7 +58,8 @@ pub(super) fn seek(
             (None, None) => continue,
         };
         let before = i64::try_from(REMEMBERED).unwrap_or(i64::MAX);
-        let read = reach.and_then(|reach| reach.next.get(&partition));
+        let kept = watch.before.as_ref();
+        let read = kept.and_then(|kept| kept.left.get(&partition).or(kept.next.get(&partition)));
         let first = (anchor - before).max(read.copied().unwrap_or(0));
         let first = first.clamp(low, end.max(low));
         let known = watch.places.get(&partition);
@@ -72,6 +71,7 @@ pub(super) fn seek(
             let span = Span {
                 first,
                 next: first,
+                left: None,
                 is_read: false,
                 is_done: false,
             };

@@ -21,6 +21,8 @@ pub(super) struct Watch {
     pub(super) until: EventTime,
     pub(super) devices: BTreeSet<DeviceId>,
     pub(super) root: Root,
+    /// How far its records were kept before.
+    pub(super) before: Option<Reach>,
     /// The partitions that are read for it, once it is known from where on.
     pub(super) places: BTreeMap<i32, Span>,
     /// It is not known yet where to begin in all of them.
@@ -40,6 +42,8 @@ pub(super) struct Span {
     pub(super) first: i64,
     /// What comes next of it.
     pub(super) next: i64,
+    /// The first record that is of later than is looked for.
+    pub(super) left: Option<i64>,
     /// What comes next is read.
     pub(super) is_read: bool,
     /// It was read far enough.
@@ -63,6 +67,7 @@ impl Watch {
             until: wanted.until(),
             devices: BTreeSet::new(),
             root: Root::default(),
+            before: None,
             places: BTreeMap::new(),
             is_new: true,
             not_before: None,
@@ -80,8 +85,12 @@ impl Watch {
         if self.until < wanted.until() {
             self.until = wanted.until();
             for span in self.places.values_mut() {
-                // Others may have read on meanwhile.
+                // Others may have read on meanwhile, and what was of later is looked for now.
                 span.is_read &= !std::mem::take(&mut span.is_done);
+                if let Some(left) = span.left.take() {
+                    span.next = span.next.min(left);
+                    span.is_read = false;
+                }
             }
         }
         let devices = wanted.incident.devices();
@@ -95,9 +104,20 @@ impl Watch {
 
     /// Takes a record; whether there was room.
     pub(super) fn take(&mut self, at: (i32, i64, u32), row: &Row, all: &mut usize) {
-        let span = self.places.get(&at.0);
-        let is_wanted = span.is_some_and(|span| !span.is_done && span.first <= at.1);
-        if !is_wanted || row.record.event_time > self.until || self.rows.contains_key(&at) {
+        let time = row.record.event_time;
+        let span = self.places.get_mut(&at.0);
+        let Some(span) = span.filter(|span| !span.is_done && span.first <= at.1) else {
+            return;
+        };
+        if time > self.until {
+            span.left = Some(span.left.map_or(at.1, |left| left.min(at.1)));
+            return;
+        }
+        let is_kept = self.before.as_ref().is_some_and(|before| {
+            let next = before.next.get(&at.0);
+            time <= before.until && next.is_some_and(|next| at.1 < *next)
+        });
+        if is_kept || self.rows.contains_key(&at) {
             return;
         }
         if self.rows.len() >= ROWS_MAX || *all >= ALL_ROWS_MAX {
@@ -139,13 +159,16 @@ impl Watch {
 
     /// How far was read.
     pub(super) fn reach(&self) -> Reach {
-        let before = self.root.kept.iter().flat_map(|kept| &kept.next);
-        let mut next: BTreeMap<i32, i64> = before.map(|(place, next)| (*place, *next)).collect();
-        next.extend(self.places.iter().map(|(place, span)| (*place, span.next)));
-        Reach {
-            until: self.until,
-            next,
+        let mut reach = self.before.clone().unwrap_or_default();
+        reach.until = self.until;
+        for (place, span) in &self.places {
+            reach.next.insert(*place, span.next);
+            match span.left {
+                Some(left) => reach.left.insert(*place, left),
+                None => reach.left.remove(place),
+            };
         }
+        reach
     }
 
     /// What was read is read again, not before a time.
