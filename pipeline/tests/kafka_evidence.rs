@@ -106,8 +106,7 @@ fn of(incident: &Incident, keyed: &str) -> Vec<Record> {
         let (key, line) = line.split_once('\t')?;
         devices.contains(key).then_some(line)
     });
-    let text: String = own.map(|line| format!("{line}\n")).collect();
-    let mut rows = records(&text);
+    let mut rows = records(&own.collect::<Vec<_>>().join("\n"));
     rows.retain(|record| record.event_time <= until);
     rows
 }
