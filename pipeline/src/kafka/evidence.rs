@@ -4,8 +4,14 @@
 //!
 //! It has a thread and a consumer of its own, and nobody waits for it. What was read and not written
 //! when the process ends is read again. A desk remembers what was kept, so that the next process
-//! that holds it does not keep it once more, unless this one was lost in between.
+//! that holds it goes on from there and keeps nothing once more, unless this one was lost between
+//! writing its files and the desk's next transaction. What was kept stays where it was kept.
+//!
+//! Of a flow between two devices of an incident both ends are kept, as the topic has one record for
+//! each. Of a device that comes into an incident whose records are kept already, those are kept that
+//! come after them.
 
+mod front;
 mod gather;
 mod listed;
 mod reading;

@@ -11,17 +11,17 @@ use andon_engine::Plant;
 use andon_ingest::kafka::payload::{self, Payloads};
 use andon_schemas::evidence::Reach;
 use andon_schemas::identity::DeviceId;
-use andon_schemas::time::EventTime;
 use anyhow::Context as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::front::Front;
 use super::listed::Listed;
 use super::reading::{Polled, Reading, poll};
 use super::seek::seek;
 use super::watch::Watch;
 use super::{Done, Errand, Place, Shared, Wanted};
-use crate::evidence::{AFTER, FOLDER, Shelf};
+use crate::evidence::{FOLDER, Shelf};
 use crate::exit::{usage, words};
 use crate::kafka::address::Producers;
 use crate::kafka::settings::Settings;
@@ -33,19 +33,8 @@ const WAIT: Duration = Duration::from_millis(50);
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// So many incidents are looked for at a time.
 const WATCHES_MAX: usize = 1_024;
-/// So many records of a partition are looked through for one at most.
-const LOOKED_THROUGH_MAX: i64 = 4_000_000;
 
-/// A partition that is read.
-#[derive(Debug)]
-pub(super) struct Front {
-    pub(super) next: i64,
-    /// Largest event time since it was begun with.
-    pub(super) newest: EventTime,
-    /// It was read to its end then, and nothing came since.
-    pub(super) ended: Option<Instant>,
-}
-
+/// What the thread works with.
 pub(super) struct Gather {
     consumer: BaseConsumer,
     place: Place,
@@ -249,12 +238,8 @@ impl Gather {
         self.consumer
             .assign(&list)
             .context("cannot read the records around incidents")?;
-        let begin = |next| Front {
-            next,
-            newest: EventTime::MIN,
-            ended: None,
-        };
-        self.fronts = from.into_iter().map(|(p, next)| (p, begin(next))).collect();
+        let fronts = from.into_iter().map(|(p, next)| (p, Front::at(next)));
+        self.fronts = fronts.collect();
         self.is_moved = false;
         Ok(())
     }
@@ -358,23 +343,6 @@ impl Gather {
         });
         self.shared.close(1);
         self.moved();
-    }
-}
-
-impl Front {
-    /// Whether it was read far enough for what begins there and ends then.
-    fn has_passed(&self, until: EventTime, first: i64, is_last: bool) -> bool {
-        if self.next < first {
-            return false;
-        }
-        if self.newest > until || self.next > first + LOOKED_THROUGH_MAX {
-            return true;
-        }
-        // Where nothing comes, time goes on by the wall clock.
-        let passed = self.ended.map(|ended| ended.elapsed());
-        let left = until.since(self.newest.max(until - AFTER)).micros().max(0);
-        let left = Duration::from_micros(left.unsigned_abs());
-        passed.is_some_and(|passed| is_last || passed > left)
     }
 }
 

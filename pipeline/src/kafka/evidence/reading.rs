@@ -14,7 +14,7 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message as _};
 
-use super::gather::Front;
+use super::front::Front;
 use super::watch::Watch;
 use crate::evidence::Row;
 use crate::kafka::address::{Producers, about, addressees};
