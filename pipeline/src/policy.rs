@@ -25,6 +25,11 @@ impl PlantPolicy {
         Self { plant, is_heard }
     }
 
+    /// The plant.
+    pub fn plant(&self) -> &Arc<Plant> {
+        &self.plant
+    }
+
     /// The devices that the plant lists in segments for which enforcement points answer.
     pub fn answered_devices(&self) -> impl Iterator<Item = &DeviceId> {
         let inventory = self.plant.inventory();

@@ -103,6 +103,13 @@ fn tell(story: &Story, clock: &PlantClock, out: &mut impl Write) -> anyhow::Resu
             "evidence      {} records in {files} files",
             text::count(rows)
         )?;
+        if manifest.deleted > 0 {
+            let deleted = text::count(manifest.deleted);
+            writeln!(
+                out,
+                "              {deleted} records of the topic were deleted before they were read"
+            )?;
+        }
     }
     for (device, counted) in &story.advisories {
         let counted = counted.words();

@@ -9,7 +9,7 @@ use andon_schemas::evidence::{EvidenceFile, Manifest};
 use anyhow::anyhow;
 use serde::Serialize;
 
-use super::keeper::{CHAIN, MANIFEST, digest, is_plain, read_chain, read_manifest};
+use super::shelf::{CHAIN, MANIFEST, digest, is_plain, read_chain, read_manifest};
 use crate::exit::usage;
 
 /// What was looked at, and what is wrong with it.

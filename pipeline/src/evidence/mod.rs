@@ -9,6 +9,7 @@
 mod check;
 mod keeper;
 mod ring;
+mod shelf;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -23,18 +24,20 @@ use andon_schemas::observation::{Record, RecordBody, Source};
 use andon_schemas::time::{EventTime, Span};
 
 pub use self::check::{Checked, check, manifest};
-pub use self::keeper::{CHAIN, digest as file_digest, is_plain, read_list, set_aside};
-use self::keeper::{Keeper, Part};
-use self::ring::{Ring, Row};
+use self::keeper::Keeper;
+use self::ring::Ring;
+pub(crate) use self::ring::{REMEMBERED, Row};
+pub use self::shelf::{CHAIN, digest as file_digest, is_plain, read_list, set_aside};
+pub(crate) use self::shelf::{Part, Shelf};
 
 /// Folder of what is kept, in the data folder.
 pub const FOLDER: &str = "evidence";
 /// Records are collected until so long after the last thing that was found.
-const AFTER: Span = Span::from_secs(10 * 60);
+pub(crate) const AFTER: Span = Span::from_secs(10 * 60);
 /// What is due is looked for this often, event time.
 const LOOK_EVERY: Span = Span::from_secs(1);
 /// So many records of an incident are collected before they are written.
-const ROWS_MAX: usize = 20_000;
+pub(crate) const ROWS_MAX: usize = 20_000;
 /// And so many of all incidents together.
 const ALL_ROWS_MAX: usize = 100_000;
 
@@ -225,6 +228,8 @@ impl Collector {
                     site: watch.site.clone(),
                     rows: std::mem::take(&mut watch.rows),
                     beyond: std::mem::take(&mut watch.beyond),
+                    deleted: 0,
+                    reach: None,
                 };
                 let rows = part.rows.len();
                 match self.keeper.take(part, all) {

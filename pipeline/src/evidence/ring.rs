@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 use andon_schemas::observation::{Record, Source};
 
 /// So many are remembered; of a busy plant that is less time than of a quiet one.
-const REMEMBERED: usize = 32_768;
+pub(crate) const REMEMBERED: usize = 32_768;
 
 /// A record and where it came from.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
-    pub(super) record: Record,
-    pub(super) source: Source,
+pub(crate) struct Row {
+    pub(crate) record: Record,
+    pub(crate) source: Source,
 }
 
 /// The records that came last, numbered from the beginning.

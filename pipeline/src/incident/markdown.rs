@@ -187,5 +187,13 @@ fn evidence(out: &mut String, story: &Story) -> std::fmt::Result {
             "\n{beyond} records more were not kept: there were too many."
         )?;
     }
+    if manifest.deleted > 0 {
+        let deleted = manifest.deleted;
+        writeln!(
+            out,
+            "\n{deleted} records of the topic, maybe of others, were deleted before they could be \
+             kept."
+        )?;
+    }
     Ok(())
 }

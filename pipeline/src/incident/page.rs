@@ -241,5 +241,13 @@ fn evidence(out: &mut String, story: &Story) -> std::fmt::Result {
             "<p>{beyond} records more were not kept: there were too many.</p>"
         )?;
     }
+    if manifest.deleted > 0 {
+        let deleted = manifest.deleted;
+        write!(
+            out,
+            "<p>{deleted} records of the topic, maybe of others, were deleted before they could be \
+             kept.</p>"
+        )?;
+    }
     writeln!(out)
 }

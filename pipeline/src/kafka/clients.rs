@@ -12,6 +12,7 @@ use rdkafka::ClientConfig;
 use super::acts::Waiting;
 use super::directory::Directory;
 use super::epochs::Epochs;
+use super::evidence::Keeping;
 use super::names::Names;
 use super::respond::routes::Routes;
 use super::respond::{Responder, Setup};
@@ -74,6 +75,8 @@ pub struct Second {
     pub waiting: Waiting,
     /// Which desk keeps what.
     pub directory: Directory,
+    /// Keeps the records around incidents.
+    pub keeping: Keeping,
 }
 
 /// Starts the second stage: from verdicts to commands, in transactions of its own.
@@ -96,6 +99,7 @@ pub fn respond(settings: &Settings, names: &Names, second: Second) -> anyhow::Re
         routes: second.routes,
         waiting: second.waiting,
         directory: second.directory,
+        keeping: second.keeping,
         trusted: settings.trusted_producers,
     })
 }

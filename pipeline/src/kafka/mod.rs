@@ -16,6 +16,7 @@ pub mod copy;
 pub mod directory;
 pub mod draft;
 pub mod epochs;
+pub mod evidence;
 pub mod group;
 pub mod journal;
 pub mod lane;

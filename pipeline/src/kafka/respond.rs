@@ -25,6 +25,7 @@ use self::routes::Routes;
 use super::acts::Waiting;
 use super::directory::Directory;
 use super::epochs::{Epochs, Settled};
+use super::evidence::{Keeping, Wanted};
 use super::names::Names;
 use super::recall::{Recall, Recalled, Restoring};
 use crate::policy::PlantPolicy;
@@ -47,7 +48,9 @@ struct Stage {
     reader: Arc<Reader>,
     recall: Recall,
     names: Names,
-    epochs: Epochs<()>,
+    epochs: Epochs<Vec<Wanted>>,
+    /// Keeps the records around incidents.
+    keeping: Keeping,
     run: u64,
     desks: BTreeMap<i32, Desk>,
     restoring: Vec<Restoring<BTreeMap<i32, Recalled>>>,
@@ -128,7 +131,11 @@ impl Stage {
             self.draining = None;
             return false;
         }
-        self.draining.get_or_insert_with(Instant::now).elapsed() > DRAINED_AFTER
+        if self.draining.get_or_insert_with(Instant::now).elapsed() <= DRAINED_AFTER {
+            return false;
+        }
+        // Nothing comes any more: what is there is all that there will be.
+        self.keeping.finish() && !self.keeping.has_done()
     }
 
     fn chunk(&mut self) -> anyhow::Result<()> {
@@ -164,7 +171,13 @@ impl Stage {
             for part in parts {
                 if let Some(desk) = self.desks.get_mut(&part.partition) {
                     desk.note = Some(part.offset.note);
+                    self.keeping.want(part.with);
                 }
+            }
+        }
+        for done in self.keeping.take_done() {
+            if let Some(desk) = self.desks.get_mut(&done.desk) {
+                desk.preserved(&done);
             }
         }
         let allowed = self
@@ -176,6 +189,7 @@ impl Stage {
             let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
             routes.follow(policy.clone());
             drop(routes);
+            self.keeping.follow(policy.plant());
             self.policy = policy;
             let rules = Rules {
                 names: &self.names,
@@ -216,6 +230,7 @@ impl Stage {
         // What was not committed is done again by whoever comes.
         for partition in partitions {
             self.desks.remove(partition);
+            self.keeping.leave(*partition);
         }
         for restoring in &mut self.restoring {
             restoring.partitions.retain(|p| !partitions.contains(p));
@@ -246,6 +261,7 @@ impl Stage {
                     policy: &self.policy,
                 })?;
                 from.push((partition, desk.next));
+                self.keeping.want(desk.unkept());
                 self.desks.insert(partition, desk);
             }
             self.hearing.look_back();

@@ -17,6 +17,7 @@ use super::connect::{ASKED_AGAIN_AFTER, Unreachable};
 use super::control::Control;
 use super::copy::Copy;
 use super::directory::Directory;
+use super::evidence::{Keeping, Place};
 use super::group::Group;
 use super::measure::Measure;
 use super::names::Names;
@@ -261,6 +262,15 @@ impl Running<'_> {
         let board = self.pulse.board();
         let trail = Trail::follow(settings, names, board.clone(), directory.clone())?;
         self.trail = Some(trail);
+        let keeping = Keeping::start(
+            settings,
+            Place {
+                data: self.config.data.clone(),
+                topic: names.observations.clone(),
+                partitions: self.partitions,
+            },
+            policy.plant().clone(),
+        )?;
         let routes = Routes::new(policy.clone(), self.partitions);
         let routes = Arc::new(Mutex::new(routes));
         if let Some(board) = board {
@@ -281,6 +291,7 @@ impl Running<'_> {
             routes,
             waiting,
             directory,
+            keeping,
         };
         self.responder = Some(clients::respond(settings, names, second)?);
         Ok(())

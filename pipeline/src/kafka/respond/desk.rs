@@ -1,6 +1,7 @@
 //! A desk: the commands and incidents of some segments, and what stands about their devices.
 
 pub(super) mod kept;
+mod roots;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,12 +19,14 @@ use andon_schemas::time::{EventTime, Span};
 use andon_schemas::verdict::Verdict;
 use serde::Serialize;
 
+use self::roots::Roots;
 use super::DESK;
 use super::hearing::{Heard, Place};
 use crate::aside::Answer;
 use crate::kafka::acts::Slip;
 use crate::kafka::draft::rejected;
 use crate::kafka::epochs::Part;
+use crate::kafka::evidence::Wanted;
 use crate::kafka::names::Names;
 use crate::policy::PlantPolicy;
 use crate::wall;
@@ -53,6 +56,10 @@ pub(super) struct Desk {
     incidents: Incidents,
     /// In how many pieces each of them is kept.
     pieces: BTreeMap<String, usize>,
+    /// Where the records of each of them stand.
+    roots: Roots,
+    /// Those that were told since the last epoch.
+    told_of: Vec<Incident>,
     pub(super) records: Vec<Outgoing>,
     pub(super) epoch: u64,
     /// What the group holds beside our offset.
@@ -94,7 +101,13 @@ impl Desk {
             self.told = Some((at, Instant::now()));
         }
         self.step(rules, Input::Verdict(&verdict))?;
-        match self.incidents.take(&verdict) {
+        let begun = self.incidents.take(&verdict);
+        if let Some(incident) = self.incidents.of(&verdict.verdict_id) {
+            let id = &incident.incident_id;
+            let topic = &rules.names.observations;
+            self.roots.take(id, &verdict, topic, message.stamped);
+        }
+        match begun {
             Some(incident) => self.tell_incident(&incident, rules.names),
             None => Ok(()),
         }
@@ -277,6 +290,7 @@ impl Desk {
             // For whoever wants to tell the desk that keeps it something.
             record.headers.push((DESK, self.partition.to_string()));
         }
+        self.told_of.push(incident.clone());
         Ok(())
     }
 
@@ -289,7 +303,7 @@ impl Desk {
         partition: i32,
         names: &Names,
         run: u64,
-    ) -> anyhow::Result<Option<Part<()>>> {
+    ) -> anyhow::Result<Option<Part<Vec<Wanted>>>> {
         if !std::mem::take(&mut self.touched) {
             return Ok(None);
         }
@@ -308,7 +322,7 @@ impl Desk {
                 note: format!("{}.{run:016x}", self.epoch),
                 before: self.note.clone(),
             },
-            with: (),
+            with: self.wanted(),
         }))
     }
 

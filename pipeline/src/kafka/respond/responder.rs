@@ -18,6 +18,7 @@ use super::routes::Routes;
 use crate::kafka::acts::Waiting;
 use crate::kafka::directory::Directory;
 use crate::kafka::epochs::Epochs;
+use crate::kafka::evidence::{Keeping, Wanted};
 use crate::kafka::names::Names;
 use crate::kafka::recall::Recall;
 use crate::policy::PlantPolicy;
@@ -52,7 +53,9 @@ pub struct Setup {
     /// The topics.
     pub names: Names,
     /// Where what comes of the verdicts goes.
-    pub epochs: Epochs<()>,
+    pub epochs: Epochs<Vec<Wanted>>,
+    /// Keeps the records around incidents.
+    pub keeping: Keeping,
     /// Tells this process's commits from those of others.
     pub run: u64,
     /// What the plant allows.
@@ -89,6 +92,7 @@ impl Responder {
             },
             names: setup.names,
             epochs: setup.epochs,
+            keeping: setup.keeping,
             run: setup.run,
             desks: BTreeMap::new(),
             restoring: Vec::new(),

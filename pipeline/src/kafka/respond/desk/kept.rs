@@ -21,12 +21,14 @@ use crate::wall;
 const STANDING: [u8; 8] = *b"ANDONCM2";
 const END: [u8; 8] = *b"ANDONCE4";
 const ACTS: [u8; 8] = *b"ANDONCA1";
+const ROOT: [u8; 8] = *b"ANDONCR1";
 const INCIDENT: [u8; 8] = *b"ANDONCI1";
 /// What the keys of this stage begin with, in the topic of the state; a device follows.
 pub(in crate::kafka::respond) const KEYS: &[u8] = b"respond/";
 /// What no device is called: the acts that were done, and what the keys of incidents begin with.
 const DONE: &str = "#acts";
 const INCIDENTS: &str = "#incident/";
+const ROOTS: &str = "#evidence/";
 /// An incident of a whole plant knows its verdicts and devices by name, and may be longer than a
 /// record: it is kept in pieces of so many bytes.
 const PIECE_BYTES: usize = 256 << 10;
@@ -117,6 +119,9 @@ impl Desk {
                     pieces.extend_from_slice(value);
                     *desk.pieces.entry(id.to_owned()).or_default() += 1;
                 }
+                Some(name) if name.starts_with(ROOTS) => {
+                    desk.roots.resume(&name[ROOTS.len()..], open(ROOT, value)?);
+                }
                 Some(name) if !name.is_empty() => {
                     let (device, dossier): (DeviceId, Dossier) = open(STANDING, value)?;
                     desk.orders.resume(&device, dossier);
@@ -172,9 +177,16 @@ impl Desk {
             self.records.push(record(DONE, Some(kept)));
         }
         for id in self.incidents.take_touched() {
+            if self.incidents.get(&id).is_none() {
+                self.roots.forget(&id);
+            }
             for (name, piece) in self.incident_pieces(&id)? {
                 self.records.push(record(&name, piece));
             }
+        }
+        for (id, root) in self.roots.take_changed() {
+            let kept = root.map(|root| seal(ROOT, &root)).transpose()?;
+            self.records.push(record(&format!("{ROOTS}{id}"), kept));
         }
         self.unkept = 0;
         let end = End {

@@ -1,0 +1,119 @@
+//! From a record of the topic to those who look for it, by the rules that the lanes go by.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use andon_engine::{FAR_FUTURE, Plant};
+use andon_ingest::kafka::Message;
+use andon_ingest::kafka::payload::Payloads;
+use andon_schemas::identity::DeviceId;
+use andon_schemas::observation::Source;
+use andon_schemas::time::EventTime;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message as _};
+
+use super::front::Front;
+use super::watch::Watch;
+use crate::evidence::Row;
+use crate::kafka::address::{Producers, about, addressees};
+
+/// What time it is in a partition is read from every so manyth record, and from those looked for.
+const TIME_EVERY: i64 = 16;
+
+/// What came.
+pub(super) enum Polled<'a> {
+    Nothing,
+    End(i32),
+    OutOfRange,
+    Record(BorrowedMessage<'a>),
+}
+
+/// Waits for the next record.
+pub(super) fn poll(consumer: &BaseConsumer, wait: Duration) -> Polled<'_> {
+    match consumer.poll(wait) {
+        None => Polled::Nothing,
+        Some(Ok(message)) => Polled::Record(message),
+        Some(Err(KafkaError::PartitionEOF(partition))) => Polled::End(partition),
+        Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => {
+            Polled::OutOfRange
+        }
+        Some(Err(error)) => {
+            tracing::warn!("kafka: reading evidence: {error}");
+            Polled::Nothing
+        }
+    }
+}
+
+/// What a message is taken with.
+pub(super) struct Reading<'a> {
+    pub(super) watches: &'a mut BTreeMap<String, Watch>,
+    pub(super) of_device: &'a HashMap<DeviceId, Vec<String>>,
+    pub(super) fronts: &'a mut BTreeMap<i32, Front>,
+    pub(super) rows: &'a mut usize,
+    pub(super) payloads: &'a mut Payloads,
+    pub(super) plant: &'a Plant,
+    pub(super) producers: Producers,
+    pub(super) topic: &'a Arc<str>,
+}
+
+impl Reading<'_> {
+    /// Takes a record: those who look for its device have it from now on.
+    pub(super) fn take(&mut self, message: &BorrowedMessage<'_>) {
+        let (partition, offset) = (message.partition(), message.offset());
+        let Some(front) = self.fronts.get_mut(&partition) else {
+            return;
+        };
+        front.next = offset + 1;
+        front.ended = None;
+        let millis = message.timestamp().to_millis().unwrap_or(0);
+        let message = Message {
+            partition,
+            offset,
+            key: message.key(),
+            payload: message.payload(),
+            stamped: EventTime::from_micros(millis.saturating_mul(1_000)),
+        };
+        let key = message.key.and_then(|key| std::str::from_utf8(key).ok());
+        let device = key.and_then(|key| DeviceId::new(key).ok());
+        let ids = device.as_ref().and_then(|id| self.of_device.get(id));
+        if ids.is_none() && offset % TIME_EVERY != 0 {
+            return;
+        }
+        let inventory = self.plant.inventory();
+        let whom = addressees(std::slice::from_ref(&message), self.producers, inventory);
+        let Some(Ok(addressee)) = whom.into_iter().next() else {
+            return;
+        };
+        let source = Source {
+            topic: self.topic.clone(),
+            partition: u32::try_from(partition).unwrap_or(0),
+            offset: u64::try_from(offset).unwrap_or(0),
+        };
+        let (watches, rows, trusted) =
+            (&mut *self.watches, &mut *self.rows, self.producers.trusted);
+        let (likely, mut number) = (Some(addressee.id()), 0_u32);
+        let payload = message.payload.unwrap_or_default();
+        self.payloads.read(payload, likely, &mut |record| {
+            number += 1;
+            let Ok(mut record) = record else { return };
+            let is_of_now = record.event_time <= message.stamped + FAR_FUTURE;
+            let whose = about(&mut record, &addressee, trusted, inventory);
+            if !is_of_now || whose.is_err() {
+                return;
+            }
+            front.newest = front.newest.max(record.event_time);
+            record.received_at = Some(message.stamped);
+            let row = Row {
+                record,
+                source: source.clone(),
+            };
+            for id in ids.into_iter().flatten() {
+                if let Some(watch) = watches.get_mut(id) {
+                    watch.take((partition, offset, number), &row, rows);
+                }
+            }
+        });
+    }
+}
