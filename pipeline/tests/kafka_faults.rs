@@ -1,4 +1,4 @@
-//! The pipeline on a real Kafka when its processes are killed and ended: whatever happens to them,
+//! The pipeline on a real Kafka when its processes are killed, ended and mistaken for others: whatever happens to them,
 //! the committed verdicts are those of a backtest. Seeds are printed; `ANDON_SEED` repeats one.
 //! `docker/faults` runs all of the fault tests.
 #![expect(
@@ -12,6 +12,11 @@ mod faults;
 mod kafka_broker;
 mod kafka_plant;
 mod plant;
+
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use self::faults::process::was_killed;
 use self::faults::ready::Watch;
@@ -100,5 +105,82 @@ fn an_end_under_load_is_in_order_and_the_next_start_repeats_nothing() {
         run.signal("TERM");
         run.ended().is_some()
     });
+    case.settle("one");
+}
+
+/// Another client of a name joins a group and gets what the one before it had.
+fn another(case: &Case, group: &str, topic: &str) -> Option<BaseConsumer> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &case.site.addresses)
+        .set("group.id", group)
+        .set("group.instance.id", "one")
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("enable.auto.commit", "false")
+        .create()
+        .unwrap();
+    consumer.subscribe(&[topic]).unwrap();
+    let began = Instant::now();
+    while consumer.assignment().unwrap().count() == 0 {
+        if began.elapsed() > Duration::from_secs(5) || consumer.client().fatal_error().is_some() {
+            return None;
+        }
+        let _message = consumer.poll(Duration::from_millis(20));
+    }
+    Some(consumer)
+}
+
+#[test]
+fn a_place_that_was_given_away_by_mistake_is_asked_for_again() {
+    let Some(broker) = cluster() else {
+        return;
+    };
+    let mut case = Case::new(broker.addresses(), "ousted");
+    let mut run = case.start("one");
+    case.feed(2_000);
+    case.until_caught_up();
+    let group = case.site.prefix.clone();
+    for (nth, (group, topic)) in [
+        (group.clone(), "observations"),
+        (format!("{group}-respond"), "verdicts"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        // What the group gives to an answer that never arrives, it gives to nobody.
+        drop(another(&case, group, &case.site.topic(topic)).expect("the place"));
+        case.feed(2_000);
+        until("the place is asked for again", || {
+            case.log("one").matches("asking for it again").count() > nth
+        });
+        case.until_caught_up();
+        assert!(run.ended().is_none(), "{group}");
+    }
+    run.end();
+    case.settle("one");
+}
+
+#[test]
+fn two_of_one_name_take_the_place_from_each_other_until_one_ends() {
+    let Some(broker) = cluster() else {
+        return;
+    };
+    let mut case = Case::new(broker.addresses(), "namesakes");
+    let mut run = case.start("one");
+    case.feed(2_000);
+    case.until_caught_up();
+    let topic = case.site.topic("observations");
+    let mut others = Vec::new();
+    until("an end", || {
+        others.clear();
+        others.extend(another(&case, &case.site.prefix, &topic));
+        // Whoever was fenced hears of it with its next heartbeat.
+        case.feed(20);
+        std::thread::sleep(Duration::from_secs(2));
+        run.ended().is_some()
+    });
+    drop(others);
+    assert_eq!(run.wait().code(), Some(1));
+    let told = case.log("one");
+    assert!(told.contains("must not share an instance name"), "{told}");
     case.settle("one");
 }

@@ -73,9 +73,8 @@ pub enum ReaderError {
     },
     /// Another process uses our name in the group.
     #[error(
-        "the group has given the place of `{0}` to another client of that name: two processes must \
-         not share an instance name; if none do, an answer of the broker to this one was lost on \
-         its way, and starting it again is enough"
+        "the group gives the place of `{0}` to another client of that name, however often this one \
+         asks for it again: two processes must not share an instance name"
     )]
     SameName(String),
     /// The group still keeps the place of an earlier process of our name.

@@ -115,9 +115,7 @@ impl Reader {
 
     fn weigh(&self, error: KafkaError) -> Result<(), ReaderError> {
         match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::FencedInstanceId) => {
-                Err(ReaderError::SameName(self.instance.clone()))
-            }
+            Some(RDKafkaErrorCode::FencedInstanceId) => self.ousted(),
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
                 Err(ReaderError::Gone(self.first_gone()))
             }
@@ -130,14 +128,18 @@ impl Reader {
         }
     }
 
+    fn ousted(&self) -> Result<(), ReaderError> {
+        let same_name = || ReaderError::SameName(self.instance.clone());
+        self.seat.ousted().then_some(()).ok_or_else(same_name)
+    }
+
     /// Why the client has given up: what it raised first counts.
     fn fatal(&self, error: KafkaError) -> Result<(), ReaderError> {
-        let instance = || self.instance.clone();
         match self.consumer().client().fatal_error() {
-            Some((RDKafkaErrorCode::FencedInstanceId, _)) => Err(ReaderError::SameName(instance())),
+            Some((RDKafkaErrorCode::FencedInstanceId, _)) => self.ousted(),
             Some((RDKafkaErrorCode::UnreleasedInstanceId, _)) if self.seat.turned_away() => Ok(()),
             Some((RDKafkaErrorCode::UnreleasedInstanceId, _)) => {
-                Err(ReaderError::NotReleased(instance()))
+                Err(ReaderError::NotReleased(self.instance.clone()))
             }
             _ => Err(during("read")(error)),
         }
@@ -160,7 +162,7 @@ impl Reader {
     /// The next change of the partitions that waits to be settled.
     pub fn next_change(&self) -> Option<Change> {
         let change = self.consumer().context().next_change();
-        if change.is_some() {
+        if matches!(change, Some(Change::Assigned(_))) {
             self.seat.taken();
         }
         change

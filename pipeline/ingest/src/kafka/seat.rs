@@ -3,6 +3,11 @@
 //! With the group protocol of Kafka 4 the place of a process that was killed is kept for it until
 //! the broker misses it, and whoever comes under its name meanwhile is turned away, client and all.
 //! So the place is asked for again, each time by a new client, for as long as that may last.
+//!
+//! A place can also be given away behind our back: if a broker dies between giving it to us and
+//! saying so, we ask once more, and the group fences whichever of the two it takes for the older
+//! one. What was ours is given up then, and the place is asked for again; only if that happens time
+//! after time is somebody else there.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
@@ -18,6 +23,9 @@ use super::watch::Watch;
 /// Twice as long as brokers let a session be, unless they are told otherwise
 /// (`group.consumer.max.session.timeout.ms`).
 const RELEASED_WITHIN: Duration = Duration::from_secs(120);
+/// So often may the place be given away within [`RELEASED_WITHIN`]: two processes of one name take
+/// it from each other every [`PAUSE`], a cluster in trouble loses an answer now and then.
+const OUSTED_MAX: usize = 4;
 /// How long is waited before the place is asked for again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -27,6 +35,8 @@ pub(super) struct Seat {
     topic: String,
     consumer: RwLock<Arc<BaseConsumer<Watch>>>,
     turned_away: Mutex<Option<TurnedAway>>,
+    /// When the place was given away lately.
+    ousted: Mutex<Vec<Instant>>,
 }
 
 /// The group keeps our place for an earlier process.
@@ -55,6 +65,7 @@ impl Seat {
             config,
             topic: topic.to_owned(),
             turned_away: Mutex::default(),
+            ousted: Mutex::default(),
         })
     }
 
@@ -82,6 +93,28 @@ impl Seat {
         now.duration_since(since) < RELEASED_WITHIN
     }
 
+    /// The group has given our place away, and the client is of no use any more. `false` if that has
+    /// happened so often that somebody else of our name must be there.
+    pub(super) fn ousted(&self) -> bool {
+        let now = Instant::now();
+        let mut ousted = locked(&self.ousted);
+        ousted.retain(|then| now.duration_since(*then) < RELEASED_WITHIN);
+        ousted.push(now);
+        if ousted.len() > OUSTED_MAX {
+            return false;
+        }
+        tracing::warn!(
+            times = ousted.len(),
+            "kafka: the group has given our place to another client of our name, perhaps to \
+             ourselves, by an answer that was lost on its way; asking for it again"
+        );
+        *locked(&self.turned_away) = Some(TurnedAway {
+            since: now,
+            again: Some(now + PAUSE),
+        });
+        true
+    }
+
     /// How long the place has been somebody else's, while it is.
     pub(super) fn waits_for(&self) -> Option<Duration> {
         let turned_away = locked(&self.turned_away);
@@ -97,6 +130,7 @@ impl Seat {
         match it.again {
             None => return Ok(false),
             Some(again) if Instant::now() < again => return Ok(true),
+            Some(_) if self.holds_something()? => return Ok(true),
             Some(_) => it.again = None,
         }
         let next = consumer(&self.config, &self.topic)?;
@@ -113,6 +147,22 @@ impl Seat {
             tracing::warn!("kafka: a consumer is closed in line: {error}");
         }
         Ok(false)
+    }
+
+    /// Whether the client that is of no use any more still has something that is to be given up.
+    fn holds_something(&self) -> Result<bool, ReaderError> {
+        let former = self.consumer();
+        if former.context().has_changes() {
+            return Ok(true);
+        }
+        let held = former
+            .assignment()
+            .map_err(during("ask for what was ours"))?;
+        let is_held = held.count() > 0;
+        if is_held {
+            former.context().lose(&held);
+        }
+        Ok(is_held)
     }
 
     /// The group has given us the place.

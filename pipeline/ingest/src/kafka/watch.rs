@@ -88,6 +88,14 @@ impl Watch {
         !locked(&self.changes).is_empty()
     }
 
+    /// Partitions are no longer ours, whether or not the client ever says so.
+    pub(super) fn lose(&self, partitions: &TopicPartitionList) {
+        locked(&self.changes).push_back(Change::Revoked {
+            partitions: numbers(partitions),
+            lost: true,
+        });
+    }
+
     /// How far a partition has been read, and when that was heard.
     pub(super) fn standing(&self, partition: i32) -> Option<(Standing, Instant)> {
         let standings = locked(&self.standings);
@@ -125,6 +133,11 @@ impl Watch {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn numbers(partitions: &TopicPartitionList) -> Vec<i32> {
+    let elements = partitions.elements();
+    elements.iter().map(|element| element.partition()).collect()
 }
 
 /// Whether a broker is connected, and something was heard of it lately.
@@ -193,11 +206,7 @@ impl ConsumerContext for Watch {
             }
             return;
         }
-        let numbers = partitions
-            .elements()
-            .iter()
-            .map(rdkafka::topic_partition_list::TopicPartitionListElem::partition)
-            .collect();
+        let numbers = numbers(partitions);
         let change = match what {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Change::Assigned(numbers),
             _ => Change::Revoked {
