@@ -182,9 +182,11 @@ impl Feed {
     /// Whether a row comes from somebody who may say it.
     fn is_honest(&self, header: &ViewHeader) -> bool {
         header.sender.is_none_or(|sender| {
-            self.plant
-                .inventory()
-                .may_speak_for(sender.name.as_str(), header.device.as_str())
+            let (inventory, name) = (self.plant.inventory(), sender.name.as_str());
+            match (header.place, inventory.position(name)) {
+                (Some(place), Some(speaker)) => inventory.speaks_for(speaker, place as usize),
+                _ => inventory.may_speak_for(name, header.device.as_str()),
+            }
         })
     }
 

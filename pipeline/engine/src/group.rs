@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use andon_schemas::bundle::{Bundle, RowRef};
 use andon_schemas::columns::{FlowRow, HeaderRow};
-use andon_schemas::inventory::Device;
 use andon_schemas::observation::Kind;
 use andon_schemas::reject::RejectReason;
 use arrow_array::{Array as _, ArrayRef};
@@ -260,12 +259,12 @@ struct Speaker<'a> {
 }
 
 impl<'a> Speaker<'a> {
-    fn called<'p>(&mut self, name: &'a str, plant: &'p Plant) -> Option<&'p Device> {
+    fn called(&mut self, name: &'a str, plant: &Plant) -> Option<usize> {
         if name != self.name {
             let listed = plant.inventory.position(name);
             *self = Self { name, listed };
         }
-        plant.inventory.devices.get(self.listed?)
+        self.listed
     }
 }
 

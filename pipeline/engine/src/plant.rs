@@ -265,20 +265,16 @@ impl Plant {
     }
 
     /// [`Inventory::may_speak_for`] about a device whose place is known, by a sender whose entry
-    /// in the inventory is: the sensors, who send most rows, are answered without any search.
-    pub(crate) fn may_speak_for(
-        &self,
-        sender: Option<&Device>,
-        device: &str,
-        place: Place,
-    ) -> bool {
-        match sender {
-            Some(sender) if sender.function == Function::Sensor => {
-                sender.watches.contains(&usize::from(place.segment))
-            }
-            Some(sender) => self.inventory.may_speak_for(sender.id.as_str(), device),
-            None => false,
+    /// in the inventory is: answered without any search.
+    pub(crate) fn may_speak_for(&self, sender: Option<usize>, device: &str, place: Place) -> bool {
+        let Some(speaker) = sender else {
+            return false;
+        };
+        let (listed, sender) = (place.listed as usize, &self.inventory.devices[speaker]);
+        if listed < self.inventory.devices.len() {
+            return self.inventory.speaks_for(speaker, listed);
         }
+        self.inventory.may_speak_for(sender.id.as_str(), device)
     }
 
     /// The declared maintenance that covers a device at a moment.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use andon_ingest::kafka::Message;
 use andon_ingest::refused::Refused;
 use andon_schemas::identity::{DeviceId, address_key};
-use andon_schemas::inventory::{Function, Inventory, Listed};
+use andon_schemas::inventory::{Inventory, Listed};
 use andon_schemas::observation::{Record, RecordBody, Role, Sender};
 use andon_schemas::reject::RejectReason;
 
@@ -51,8 +51,7 @@ impl Addressee<'_> {
     fn is_at(&self, wanted: IpAddr, inventory: &Inventory) -> bool {
         if let Self::Listed(at, listed) = self {
             let wanted = address_key(wanted);
-            let mut others = inventory.devices[*at].addresses.iter().skip(1);
-            if listed.is_first_at(wanted) || others.any(|own| address_key(*own) == wanted) {
+            if listed.is_first_at(wanted) || inventory.has_more_at(*at, wanted) {
                 return true;
             }
         }
@@ -198,15 +197,10 @@ fn may_speak(
         return true;
     }
     match addressee {
-        // Sensors send most records, and the addressee need not be looked up again.
+        // The addressee need not be looked up again.
         Addressee::Listed(at, listed) if *about == listed.id => {
-            match inventory.device(sender.name.as_str()) {
-                Some(speaker) if speaker.function == Function::Sensor => {
-                    speaker.watches.contains(&inventory.devices[*at].segment)
-                }
-                Some(_) => inventory.may_speak_for(sender.name.as_str(), about.as_str()),
-                None => false,
-            }
+            let speaker = inventory.position(sender.name.as_str());
+            speaker.is_some_and(|speaker| inventory.speaks_for(speaker, *at))
         }
         _ => inventory.may_speak_for(sender.name.as_str(), about.as_str()),
     }

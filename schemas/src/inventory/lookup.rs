@@ -9,6 +9,7 @@ use arrow_array::{ArrayRef, StringArray};
 use hashbrown::{HashMap, HashTable};
 
 use super::Device;
+use super::voice::{Voice, voices};
 use crate::identity::{DeviceId, ShortId, address_key};
 
 /// Indices into [`Inventory::devices`](super::Inventory::devices).
@@ -21,6 +22,8 @@ pub struct Lookup {
     pub(super) addresses: HashMap<u128, usize>,
     pub(super) names: BTreeMap<String, Vec<usize>>,
     pub(super) roles: BTreeMap<String, Vec<usize>>,
+    /// In the order of the devices.
+    pub(super) voices: Vec<Voice>,
 }
 
 /// The key of `::`, where nobody is.
@@ -75,6 +78,7 @@ impl Lookup {
             addresses: HashMap::new(),
             names: BTreeMap::new(),
             roles: BTreeMap::new(),
+            voices: Vec::new(),
         };
         for (at, device) in devices.iter().enumerate() {
             let hash = hash_of(device.id.as_str());
@@ -100,6 +104,7 @@ impl Lookup {
                 lookup.roles.entry(role.clone()).or_default().push(at);
             }
         }
+        lookup.voices = voices(devices, |id| lookup.position(id));
         lookup
     }
 

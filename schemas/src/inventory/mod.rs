@@ -16,6 +16,7 @@ mod peer;
 mod roll;
 mod rules;
 mod segments;
+mod voice;
 mod write;
 
 pub use contract::json_schema;
@@ -362,26 +363,6 @@ impl Inventory {
                     .strip_suffix(zone.as_str())
                     .is_some_and(|rest| rest.ends_with('.'))
         })
-    }
-
-    /// Whether `sender` may speak for `device`: itself, its gateway, or a sensor of its segment.
-    pub fn may_speak_for(&self, sender: &str, device: &str) -> bool {
-        if sender == device {
-            return true;
-        }
-        let Some(speaker) = self.device(sender) else {
-            return false;
-        };
-        match speaker.function {
-            Function::Gateway => speaker
-                .serves
-                .iter()
-                .any(|served| served.as_str() == device),
-            Function::Sensor => self
-                .segment_of_id(device)
-                .is_some_and(|segment| speaker.watches.contains(&segment)),
-            Function::Device | Function::Server => false,
-        }
     }
 
     /// The segment of a device, or of the address that an identity stands for.

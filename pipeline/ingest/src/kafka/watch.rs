@@ -10,7 +10,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::{Broker, Statistics};
-use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::heard::Change;
@@ -137,7 +137,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn numbers(partitions: &TopicPartitionList) -> Vec<i32> {
     let elements = partitions.elements();
-    elements.iter().map(|element| element.partition()).collect()
+    elements
+        .iter()
+        .map(TopicPartitionListElem::partition)
+        .collect()
 }
 
 /// Whether a broker is connected, and something was heard of it lately.

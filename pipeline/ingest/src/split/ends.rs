@@ -82,8 +82,11 @@ impl<'a> Ends<'a> {
         else {
             return self;
         };
-        let may = |End { owner, .. }: &End| {
-            inventory.may_speak_for(sender.name.as_str(), owner.device.as_str())
+        let name = sender.name.as_str();
+        let speaker = inventory.position(name);
+        let may = |End { owner, .. }: &End| match (owner.place, speaker) {
+            (Some(place), Some(speaker)) => inventory.speaks_for(speaker, place as usize),
+            _ => inventory.may_speak_for(name, owner.device.as_str()),
         };
         match (may(&self.first), may(second)) {
             (true, true) => self,
