@@ -1,6 +1,6 @@
 //! What stands where: the inventory as the feed shows it, and one cell for each device.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 
@@ -10,6 +10,7 @@ use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::{Function, Inventory, Make};
 use andon_schemas::time::EventTime;
 use arc_swap::ArcSwapOption;
+use hashbrown::HashMap;
 
 use super::face::{Face, Lamp};
 use super::wire::{Line, PlantView, SegmentView, TypeView};
