@@ -120,6 +120,10 @@ impl Episode {
                 change.standing
             }
             Err(at) => {
+                // Most episodes never have a second one, and a finding is long.
+                if self.findings.is_empty() {
+                    self.findings.reserve_exact(1);
+                }
                 self.findings.insert(at, Held::new(sighting));
                 self.news = true;
                 true

@@ -367,6 +367,9 @@ fn consumer(settings: &Settings) -> anyhow::Result<BaseConsumer> {
         .set("check.crcs", "true")
         .set("queued.min.messages", "2048")
         .set("queued.max.messages.kbytes", "4096")
+        // Of each partition a fetch brings more than that, and the client would wait a second then:
+        // a plant says more in that time.
+        .set("fetch.queue.backoff.ms", "20")
         .create()
         .context("cannot make the consumer of evidence")
 }
