@@ -6,6 +6,7 @@
 
 mod carrier;
 mod counts;
+mod dead;
 mod ending;
 mod way;
 

@@ -1,14 +1,14 @@
 //! The thread of an outlet: takes from the spool, sends, makes sure that it arrived, tries again.
 
-use std::fs::File;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
 use super::counts::Counts;
+use super::dead::{self, Dead};
 use super::ending::Ending;
 use super::{Event, Told, Trouble, Way};
 use crate::spool::{Place, Spool};
@@ -22,13 +22,11 @@ const SETTLED_EVERY: Duration = Duration::from_secs(2);
 /// After the first failure it is tried again so soon, then after twice as long each time.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_LAST: Duration = Duration::from_secs(30);
-/// What a receiver refused for good.
-const DEAD: &str = "dead.jsonl";
 
 /// Carries what is in the spool to the receiver.
 pub(super) struct Carrier<T> {
     name: String,
-    dead: PathBuf,
+    dead: Dead,
     spool: Arc<Spool>,
     counts: Arc<Counts>,
     ending: Ending,
@@ -53,7 +51,7 @@ impl<T: Told> Carrier<T> {
         way.heed(ending);
         Self {
             name,
-            dead: folder.join(DEAD),
+            dead: Dead::within(folder),
             sent: spool.place(),
             spool: spool.clone(),
             counts: counts.clone(),
@@ -159,11 +157,18 @@ impl<T: Told> Carrier<T> {
             ("why".to_owned(), Value::from(why)),
             (T::ONE.to_owned(), Value::from(text)),
         ]);
-        write_line(&self.dead, &Value::from(aside).to_string()).map_err(disk)?;
+        let aside = Value::from(aside).to_string();
         let (section, one) = (T::SECTION, T::ONE);
+        if self.dead.add(&aside).map_err(disk)? {
+            let (many, name) = (T::MANY, &self.name);
+            tracing::warn!(
+                "{section} {name}: the oldest {many} that were put aside make room for newer ones"
+            );
+        }
         tracing::error!(
-            "{section} {}: {why}; the {one} is put aside in {DEAD}",
-            self.name
+            "{section} {}: {why}; the {one} is put aside in {}",
+            self.name,
+            dead::NAME
         );
         self.counts.refused(1);
         self.counts.trouble(Some(why.to_owned()));
@@ -194,10 +199,4 @@ impl<T: Told> Carrier<T> {
 )]
 fn disk(error: io::Error) -> Trouble {
     Trouble::later(format!("the spool cannot be used: {error}"))
-}
-
-fn write_line(path: &Path, line: &str) -> io::Result<()> {
-    let mut file = File::options().create(true).append(true).open(path)?;
-    file.write_all(format!("{line}\n").as_bytes())?;
-    file.sync_data()
 }
