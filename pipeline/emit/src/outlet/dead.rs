@@ -50,7 +50,6 @@ impl Dead {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "it fails the test")]
 mod tests {
     use super::*;
 

@@ -20,7 +20,7 @@ use crate::evidence::Row;
 use crate::kafka::address::{Producers, about, addressees};
 
 /// What time it is in a partition is read from every so manyth record, and from those looked for.
-const TIME_EVERY: i64 = 16;
+const TIME_EVERY: i64 = 64;
 
 /// What came.
 pub(super) enum Polled<'a> {
@@ -75,9 +75,9 @@ impl Reading<'_> {
             payload: message.payload(),
             stamped: EventTime::from_micros(millis.saturating_mul(1_000)),
         };
-        let key = message.key.and_then(|key| std::str::from_utf8(key).ok());
-        let device = key.and_then(|key| DeviceId::new(key).ok());
-        let ids = device.as_ref().and_then(|id| self.of_device.get(id));
+        let ids = message
+            .key
+            .and_then(|key| who_looks_for(key, self.of_device));
         if ids.is_none() && offset % TIME_EVERY != 0 {
             return;
         }
@@ -116,4 +116,20 @@ impl Reading<'_> {
             }
         });
     }
+}
+
+/// The incidents that a key is a device of.
+fn who_looks_for<'a>(
+    key: &[u8],
+    of_device: &'a HashMap<DeviceId, Vec<String>>,
+) -> Option<&'a Vec<String>> {
+    let key = std::str::from_utf8(key).ok()?;
+    // Most keys are written as identities are, and most belong to no incident.
+    if key
+        .bytes()
+        .any(|byte| !byte.is_ascii() || byte.is_ascii_uppercase())
+    {
+        return of_device.get(&DeviceId::new(key).ok()?);
+    }
+    of_device.get(key)
 }
