@@ -42,6 +42,15 @@ fn raid(run: &Run<'_>, number: u8) {
     });
 }
 
+/// What is measured of the outlet.
+#[track_caller]
+fn measured(run: &Run<'_>, what: &str) -> u64 {
+    let head = format!("andon_outlet_{what}{{kind=\"siem\",outlet=\"webhook\"}} ");
+    let metrics = run.metrics();
+    let found = metrics.lines().find_map(|line| line.strip_prefix(&head));
+    found.map_or(0, |value| value.parse().unwrap())
+}
+
 /// Ids of what the receiver said it had, in its order.
 fn taken(posted: &[Posted]) -> Vec<String> {
     let good = posted.iter().filter(|one| one.status == 204);
@@ -99,8 +108,17 @@ fn a_receiver_gets_every_verdict_signed_and_in_order_whatever_becomes_of_it() {
     until("it is asked", || {
         receiver.posted().iter().any(|one| one.status == 503)
     });
+    until("nobody who measures is told", || {
+        measured(&run, "up") == 0 && measured(&run, "waiting") > 0
+    });
+    assert!(measured(&run, "retries_total") > 0);
     receiver.answer(204);
     all_are_taken(&run, &receiver);
+    until("nobody who measures is told", || {
+        measured(&run, "up") == 1
+            && measured(&run, "waiting") == 0
+            && measured(&run, "arrived_total") == measured(&run, "taken_total")
+    });
 
     // It dies over one, and nobody knows whether it has it.
     receiver.answer(HANG_UP);

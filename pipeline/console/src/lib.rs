@@ -26,7 +26,7 @@ pub use board::{
 pub use bundle::{BundleOptions, Signer, SignerError};
 pub use decision::{Decided, DecisionPoint};
 pub use health::{Availability, Clock, Health, Liveness, Unmet};
-pub use metrics::{DecisionMetrics, Metrics, TransactionResult};
+pub use metrics::{DecisionMetrics, Metrics, OutletStanding, TransactionResult};
 pub use probe::{NotReady, check_ready};
 pub use server::{BindError, Offers, Running, Server};
 pub use signals::{Due, KeyError, POLL, PUSH, Pushed, SignalError, SignalOptions, Transmitter};

@@ -34,6 +34,12 @@ impl Core {
         let progress = Progress { newest, connected };
         match &mut self.teller {
             None => Ok(()),
+            Some(teller) if teller.is_due() => {
+                let (siem, notify) = self.results.outlets();
+                teller.outlets("siem", siem);
+                teller.outlets("notify", notify);
+                teller.beat(&self.shards, self.intake.tally(), progress)
+            }
             Some(teller) => teller.beat(&self.shards, self.intake.tally(), progress),
         }
     }

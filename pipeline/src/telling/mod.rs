@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use andon_console::{Board, Health, Heard, Metrics, Pulse, Running, Server};
+use andon_console::{Board, Health, Heard, Metrics, OutletStanding, Pulse, Running, Server};
+use andon_emit::outlet::Status;
 use andon_engine::{Item, Plant, Standing};
 use andon_respond::Orders;
 use andon_schemas::act::Desk;
@@ -308,6 +309,28 @@ impl Teller {
             totals: Counted::totals(tally, look.counts),
         };
         self.board.pulse(pulse, since.as_secs_f64());
+    }
+
+    /// Whether it is time to tell how the run is doing.
+    pub fn is_due(&self) -> bool {
+        Instant::now() >= self.told_at
+    }
+
+    /// How outlets stand; `kind` says whom they serve.
+    pub fn outlets(&self, kind: &'static str, outlets: Vec<Status>) {
+        for status in outlets {
+            self.metrics.outlet(OutletStanding {
+                kind,
+                outlet: status.outlet,
+                taken: status.taken,
+                arrived: status.arrived,
+                refused: status.refused,
+                lost: status.lost,
+                retries: status.retries,
+                waiting: status.waiting,
+                is_well: status.is_well,
+            });
+        }
     }
 
     /// Tells nobody any more.

@@ -4,6 +4,8 @@
 //! that are known beforehand, or are partitions, which are forgotten when they are given up.
 
 mod decisions;
+mod labels;
+mod outlets;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +24,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 pub use self::decisions::DecisionMetrics;
+use self::labels::counted_by;
+use self::outlets::OutletMetrics;
+pub use self::outlets::OutletStanding;
 use crate::health::Health;
 
 /// Upper bounds of what an epoch may take, seconds. It is meant to take 0.2 to 1.
@@ -99,6 +104,7 @@ pub struct Metrics {
     ready: Count,
     ready_time: Counter<f64, AtomicU64>,
     decisions: DecisionMetrics,
+    outlets: OutletMetrics,
 }
 
 impl fmt::Debug for Metrics {
@@ -137,12 +143,14 @@ impl Metrics {
             ready: Gauge::default(),
             ready_time: Counter::default(),
             decisions: DecisionMetrics::default(),
+            outlets: OutletMetrics::default(),
         };
         let mut registry = Registry::with_prefix("andon");
         metrics.register_rows(&mut registry);
         metrics.register_epochs(&mut registry);
         metrics.register_partitions(&mut registry);
         metrics.decisions.register(&mut registry);
+        metrics.outlets.register(&mut registry);
         // A gauge and no `Info`, which readers of the older text format stumble over.
         let build: Family<Label<String>, Count> = Family::default();
         build
@@ -378,18 +386,6 @@ impl Metrics {
         encode(&mut text, &self.registry)?;
         Ok(text)
     }
-}
-
-/// One counter per value of a label, at 0.
-fn counted_by(
-    label: &'static str,
-    values: impl Iterator<Item = &'static str>,
-) -> Family<Label<&'static str>, Counter> {
-    let counters = Family::default();
-    for value in values {
-        drop(counters.get_or_create(&[(label, value)]));
-    }
-    counters
 }
 
 fn of(partition: i32) -> Label<i32> {
