@@ -202,6 +202,9 @@ impl Group {
 
     /// Reads from partitions whose lanes have been made.
     fn take_up(&mut self) -> anyhow::Result<()> {
+        if self.reader.is_lost() {
+            return Ok(());
+        }
         let mut at = 0;
         while let Some(restoring) = self.restoring.get(at) {
             let Some(lanes) = restoring.result() else {
@@ -209,6 +212,9 @@ impl Group {
                 continue;
             };
             let restoring = self.restoring.remove(at);
+            if restoring.partitions.is_empty() {
+                continue;
+            }
             let took = restoring.since.elapsed();
             self.changed = Instant::now();
             let mut lanes = lanes?;

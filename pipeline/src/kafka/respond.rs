@@ -241,6 +241,9 @@ impl Stage {
 
     /// Answers verdicts of partitions whose commands have been read.
     fn take_up(&mut self) -> anyhow::Result<()> {
+        if self.reader.is_lost() {
+            return Ok(());
+        }
         let mut at = 0;
         while let Some(restoring) = self.restoring.get(at) {
             let Some(recalled) = restoring.result() else {
@@ -248,6 +251,9 @@ impl Stage {
                 continue;
             };
             let restoring = self.restoring.remove(at);
+            if restoring.partitions.is_empty() {
+                continue;
+            }
             let mut from = Vec::new();
             for (partition, recalled) in recalled? {
                 if !restoring.partitions.contains(&partition) {

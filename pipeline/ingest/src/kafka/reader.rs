@@ -216,6 +216,8 @@ impl Reader {
                 });
             match sought {
                 Ok(()) => break,
+                // Nothing is ours any more, as is about to be heard.
+                Err(_) if self.consumer().client().fatal_error().is_some() => return Ok(()),
                 // Its fetcher may not have started yet.
                 Err(_) if began.elapsed() < SOUGHT_WITHIN => {
                     std::thread::sleep(Duration::from_millis(5));
@@ -239,9 +241,12 @@ impl Reader {
         for partition in partitions {
             list.add_partition(&self.topic, *partition);
         }
-        self.consumer()
+        let consumer = self.consumer();
+        consumer
             .incremental_unassign(&list)
-            .map_err(during("give up partitions"))
+            .map_err(during("give up partitions"))?;
+        consumer.context().given_up(partitions);
+        Ok(())
     }
 
     /// Stops fetching partitions, or goes on with it; what is queued stays.
@@ -316,9 +321,9 @@ impl Reader {
         self.consumer().group_metadata()
     }
 
-    /// Whether the group has taken our partitions away.
+    /// Whether the group has taken our partitions away, or our place.
     pub fn is_lost(&self) -> bool {
-        self.consumer().assignment_lost()
+        self.waits_for_place().is_some() || self.consumer().assignment_lost()
     }
 
     /// How long the group has kept our place for an earlier process of our name, while it does.

@@ -90,6 +90,8 @@ impl Seat {
             since,
             again: Some(now + PAUSE),
         });
+        drop(turned_away);
+        self.consumer().context().lose_all();
         now.duration_since(since) < RELEASED_WITHIN
     }
 
@@ -112,6 +114,7 @@ impl Seat {
             since: now,
             again: Some(now + PAUSE),
         });
+        self.consumer().context().lose_all();
         true
     }
 
@@ -130,7 +133,7 @@ impl Seat {
         match it.again {
             None => return Ok(false),
             Some(again) if Instant::now() < again => return Ok(true),
-            Some(_) if self.holds_something()? => return Ok(true),
+            Some(_) if self.consumer().context().holds_something() => return Ok(true),
             Some(_) => it.again = None,
         }
         let next = consumer(&self.config, &self.topic)?;
@@ -147,22 +150,6 @@ impl Seat {
             tracing::warn!("kafka: a consumer is closed in line: {error}");
         }
         Ok(false)
-    }
-
-    /// Whether the client that is of no use any more still has something that is to be given up.
-    fn holds_something(&self) -> Result<bool, ReaderError> {
-        let former = self.consumer();
-        if former.context().has_changes() {
-            return Ok(true);
-        }
-        let held = former
-            .assignment()
-            .map_err(during("ask for what was ours"))?;
-        let is_held = held.count() > 0;
-        if is_held {
-            former.context().lose(&held);
-        }
-        Ok(is_held)
     }
 
     /// The group has given us the place.

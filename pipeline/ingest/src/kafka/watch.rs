@@ -1,7 +1,7 @@
 //! What the consumer hears on the side: whether its brokers are there, how far each partition has
 //! been read, and that partitions come and go. Kept here until the polling thread asks.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -56,6 +56,9 @@ impl Standing {
 pub(super) struct Watch {
     topic: String,
     changes: Mutex<VecDeque<Change>>,
+    /// Partitions that were given to us and not given up again. The client is not asked: one that
+    /// cannot go on forgets what it held without a word.
+    handed: Mutex<BTreeSet<i32>>,
     standings: Mutex<Standings>,
     trouble: Mutex<Option<String>>,
     closing: AtomicBool,
@@ -73,6 +76,7 @@ impl Watch {
         Self {
             topic: topic.to_owned(),
             changes: Mutex::default(),
+            handed: Mutex::default(),
             standings: Mutex::default(),
             trouble: Mutex::default(),
             closing: AtomicBool::new(false),
@@ -88,12 +92,31 @@ impl Watch {
         !locked(&self.changes).is_empty()
     }
 
-    /// Partitions are no longer ours, whether or not the client ever says so.
-    pub(super) fn lose(&self, partitions: &TopicPartitionList) {
-        locked(&self.changes).push_back(Change::Revoked {
-            partitions: numbers(partitions),
-            lost: true,
-        });
+    /// Partitions were given up.
+    pub(super) fn given_up(&self, partitions: &[i32]) {
+        locked(&self.handed).retain(|partition| !partitions.contains(partition));
+    }
+
+    /// Nothing is ours any more: what is not to be given up yet is from now on.
+    pub(super) fn lose_all(&self) {
+        let mut changes = locked(&self.changes);
+        let mut lost = locked(&self.handed).clone();
+        for change in changes.iter() {
+            if let Change::Revoked { partitions, .. } = change {
+                lost.retain(|partition| !partitions.contains(partition));
+            }
+        }
+        if !lost.is_empty() {
+            changes.push_back(Change::Revoked {
+                partitions: lost.into_iter().collect(),
+                lost: true,
+            });
+        }
+    }
+
+    /// Whether something is still to be given up, or to be settled.
+    pub(super) fn holds_something(&self) -> bool {
+        self.has_changes() || !locked(&self.handed).is_empty()
     }
 
     /// How far a partition has been read, and when that was heard.
@@ -133,14 +156,6 @@ impl Watch {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn numbers(partitions: &TopicPartitionList) -> Vec<i32> {
-    let elements = partitions.elements();
-    elements
-        .iter()
-        .map(TopicPartitionListElem::partition)
-        .collect()
 }
 
 /// Whether a broker is connected, and something was heard of it lately.
@@ -209,9 +224,16 @@ impl ConsumerContext for Watch {
             }
             return;
         }
-        let numbers = numbers(partitions);
+        let numbers: Vec<i32> = partitions
+            .elements()
+            .iter()
+            .map(TopicPartitionListElem::partition)
+            .collect();
         let change = match what {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Change::Assigned(numbers),
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                locked(&self.handed).extend(&numbers);
+                Change::Assigned(numbers)
+            }
             _ => Change::Revoked {
                 partitions: numbers,
                 lost: consumer.assignment_lost(),

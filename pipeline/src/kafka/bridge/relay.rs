@@ -206,6 +206,10 @@ impl Relay {
     /// begins the next epoch.
     fn tend(&mut self) -> anyhow::Result<()> {
         self.settle(Duration::ZERO)?;
+        // What was lost meanwhile is to be given up, and has no beginning.
+        if self.reader.is_lost() {
+            self.awaited.clear();
+        }
         self.take_up()?;
         while self.awaited.is_empty() {
             match self.reader.next_change() {
