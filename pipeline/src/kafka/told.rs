@@ -68,7 +68,11 @@ impl Told {
             self.held = group.lanes.keys().copied().collect();
         }
         for lane in group.lanes.values_mut() {
-            for item in lane.draft().take_news() {
+            let news = lane.draft().take_news();
+            for verdict in &news.again {
+                self.board.verdict_again(verdict);
+            }
+            for item in news.items {
                 match item {
                     Item::Verdict(verdict) => self.board.verdict(&verdict),
                     Item::Risk(update) => self.board.risk(&update),

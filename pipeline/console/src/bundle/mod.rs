@@ -265,7 +265,7 @@ fn plant(document: &Document) -> Result<Piece, BundleError> {
     Piece::of(&[(PLANT, canonical(&value))])
 }
 
-/// The risk of every device that this process hears of, in the form that signatures want.
+/// The risk of every device of which anything is known, in the form that signatures want.
 fn risks(board: &Board, silent: bool, expires: EventTime) -> String {
     let floor = board.floor();
     let mut text = String::from("{\"devices\":{");
