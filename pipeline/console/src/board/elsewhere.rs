@@ -46,7 +46,11 @@ impl Board {
         };
         let is_same = |before: &Face| {
             let version = before.version;
-            *before == Face { version, ..face.clone() }
+            *before
+                == Face {
+                    version,
+                    ..face.clone()
+                }
         };
         if before.is_some_and(is_same) {
             return;
@@ -69,7 +73,9 @@ impl Board {
     /// Whether anything was said of a device, by this process or another one.
     pub fn is_known(&self, device: &str) -> bool {
         let floor = self.floor();
-        let face = floor.station(device).and_then(|station| station.cell.face());
+        let face = floor
+            .station(device)
+            .and_then(|station| station.cell.face());
         face.is_some_and(|face| face.freshness != Freshness::Never)
     }
 
@@ -182,7 +188,11 @@ mod tests {
         let board = board();
         let feed = RiskFeed::new(board.clone(), Health::new(&[], Duration::from_secs(3_600)));
         let follower = feed.follow();
-        told(&board, &update(DEVICE, Risk::of_score(95), Some("v1")), true);
+        told(
+            &board,
+            &update(DEVICE, Risk::of_score(95), Some("v1")),
+            true,
+        );
         assert_eq!(face(&board).lamp(), Lamp::Critical);
         assert_eq!(feed.known(DEVICE), Some(Risk::of_score(95)));
         assert_eq!(feed.held(DEVICE), None);
@@ -190,14 +200,22 @@ mod tests {
         assert!(follower.changes(Duration::ZERO).devices.is_empty());
 
         board.hear([heard(10)]);
-        told(&board, &update(DEVICE, Risk::of_score(95), Some("v1")), true);
+        told(
+            &board,
+            &update(DEVICE, Risk::of_score(95), Some("v1")),
+            true,
+        );
         board.forgotten_elsewhere(DEVICE);
         assert_eq!(feed.held(DEVICE), Some(Risk::of_score(10)));
 
         // It moves away: what was said last stays until somebody else says more.
         board.hear_anew();
         assert_eq!(feed.known(DEVICE), Some(Risk::of_score(10)));
-        told(&board, &update(DEVICE, Risk::of_score(80), Some("v2")), true);
+        told(
+            &board,
+            &update(DEVICE, Risk::of_score(80), Some("v2")),
+            true,
+        );
         assert_eq!(feed.known(DEVICE), Some(Risk::of_score(80)));
     }
 
@@ -212,7 +230,10 @@ mod tests {
             let update = update(DEVICE, risk, verdict);
             told(&board, &update, false);
             let silent = face(&board);
-            assert_eq!((silent.risk.band, silent.freshness), (band, Freshness::Stale));
+            assert_eq!(
+                (silent.risk.band, silent.freshness),
+                (band, Freshness::Stale)
+            );
             told(&board, &update, true);
             let watched = face(&board);
             assert_eq!((watched.risk, watched.freshness), (risk, Freshness::Fresh));
@@ -228,13 +249,25 @@ mod tests {
             ..heard(76)
         }]);
         board.hear_anew();
-        told(&board, &update(DEVICE, Risk::of_score(80), Some("v1")), true);
+        told(
+            &board,
+            &update(DEVICE, Risk::of_score(80), Some("v1")),
+            true,
+        );
         let open = face(&board).open.clone().unwrap();
         assert_eq!((open.grade, open.since), (Grade::Medium, Some(since)));
-        told(&board, &update(DEVICE, Risk::of_score(95), Some("v1")), true);
+        told(
+            &board,
+            &update(DEVICE, Risk::of_score(95), Some("v1")),
+            true,
+        );
         let open = face(&board).open.clone().unwrap();
         assert_eq!((open.grade, open.since), (Grade::Critical, Some(since)));
-        told(&board, &update(DEVICE, Risk::of_score(95), Some("v2")), true);
+        told(
+            &board,
+            &update(DEVICE, Risk::of_score(95), Some("v2")),
+            true,
+        );
         assert_eq!(face(&board).open.clone().unwrap().since, None);
         told(&board, &update(DEVICE, Risk::of_score(90), None), true);
         assert_eq!(face(&board).open, None);
