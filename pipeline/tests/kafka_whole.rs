@@ -171,44 +171,60 @@ fn are_spread() {
     }
 }
 
-/// What is no risk of ours, in the topic of the risks; returns how many records that are.
-fn garbage(site: &Site) -> u64 {
+/// A risk as somebody else writes it.
+fn risk(device: &str, score: u32, band: &str, time: &str) -> String {
+    let trust = 100 - score;
+    json!({
+        "device_id": device, "event_time": time, "score": score, "trust": trust, "band": band,
+        "risk_class": null, "verdict_id": null,
+    })
+    .to_string()
+}
+
+/// What is no risk, and what is one of a device of nobody's, in the topic of the risks.
+fn garbage_is_passed_over(site: &Site, processes: &[&Process]) {
     let attacked = controller(1);
-    let of = |device: &str, score: u32, band: &str, time: &str| {
-        format!(
-            "{{\"device_id\":\"{device}\",\"event_time\":\"{time}\",\"score\":{score},\
-             \"trust\":{},\"band\":\"{band}\",\"risk_class\":null,\"verdict_id\":null}}",
-            100 - score
-        )
-    };
     let now = wall::now().to_string();
+    let low = risk(&attacked, 0, "low", &now);
     let records = [
         (attacked.as_str(), "nothing".to_owned()),
         (&attacked, "{}".to_owned()),
-        (&attacked, of(&controller(2), 0, "low", &now)),
-        (&attacked, of(&attacked, 0, "critical", &now)),
-        (&attacked, of(&attacked, 0, "low", "2999-01-01T00:00:00Z")),
-        (
-            &attacked,
-            of(&attacked, 0, "low", &now) + &" ".repeat(2_000),
-        ),
-        ("a b", of(&attacked, 0, "low", &now)),
-        ("", of(&attacked, 0, "low", &now)),
+        (&attacked, risk(&controller(2), 0, "low", &now)),
+        (&attacked, risk(&attacked, 0, "critical", &now)),
+        (&attacked, risk(&attacked, 0, "low", "2999-01-01T00:00:00Z")),
+        (&attacked, low.clone() + &" ".repeat(2_000)),
+        ("a b", low.clone()),
+        ("", low),
     ];
     let mut lines = String::new();
     for (key, record) in &records {
         writeln!(lines, "{key}\t{record}").unwrap();
     }
-    // What is well-formed is believed, of a stranger too.
-    writeln!(lines, "{SILENT}\t{}", of(SILENT, 80, "high", &now)).unwrap();
-    writeln!(
-        lines,
-        "no-such-device\t{}",
-        of("no-such-device", 80, "high", &now)
-    )
-    .unwrap();
+    let stranger = risk("no-such-device", 80, "high", &now);
+    writeln!(lines, "no-such-device\t{stranger}").unwrap();
     site.produce("risk", &lines);
-    records.len() as u64
+    let refused = records.len() as u64;
+    until("all have passed it over", || {
+        let has_read = |p: &&Process| p.metric("andon_risks_ignored_total ") == refused;
+        processes.iter().all(has_read)
+    });
+    assert_eq!(processes[0].ask("/v1/risk/no-such-device", None).0, 404);
+}
+
+/// A partition that the topic did not have is read as well, and a tombstone forgets.
+fn what_comes_in_a_new_partition_is_read(site: &Site, processes: &[&Process]) {
+    site.divide(&["risk"], PARTITIONS + 1);
+    let high = risk(SILENT, 80, "high", &wall::now().to_string());
+    site.produce_into("risk", PARTITIONS, &format!("{SILENT}\t{high}"));
+    until("all know it", || {
+        let knows = |p: &&Process| p.risk(SILENT)["band"] == "high";
+        processes.iter().all(knows)
+    });
+    site.produce_into("risk", PARTITIONS, &format!("{SILENT}\t"));
+    until("all have forgotten it", || {
+        let has_forgotten = |p: &&Process| p.risk(SILENT)["freshness"] == "never";
+        processes.iter().all(has_forgotten)
+    });
 }
 
 #[test]
@@ -233,20 +249,8 @@ fn every_process_answers_for_the_whole_plant_when_one_dies_and_when_one_begins()
     until("both know all", || one.knows_all() && two.knows_all());
     agree(&one, &two);
 
-    let refused = garbage(&site);
-    until("both have read it", || {
-        let has_read = |process: &Process| {
-            process.metric("andon_risks_ignored_total ") == refused
-                && process.risk(SILENT)["band"] == "high"
-        };
-        has_read(&one) && has_read(&two)
-    });
-    assert_eq!(two.ask("/v1/risk/no-such-device", None).0, 404);
-    site.tombstone("risk", SILENT);
-    until("both have forgotten it", || {
-        let has_forgotten = |process: &Process| process.risk(SILENT)["freshness"] == "never";
-        has_forgotten(&one) && has_forgotten(&two)
-    });
+    garbage_is_passed_over(&site, &[&one, &two]);
+    what_comes_in_a_new_partition_is_read(&site, &[&one, &two]);
     assert!(one.knows_all() && two.knows_all());
     agree(&one, &two);
 

@@ -136,9 +136,9 @@ impl Board {
         self.0.hearing.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What counts faces, and what counts hearings.
-    pub(crate) fn counted(&self) -> (&AtomicU64, &AtomicU64) {
-        (&self.0.faces, &self.0.hearing)
+    /// What counts faces.
+    pub(crate) fn counted(&self) -> &AtomicU64 {
+        &self.0.faces
     }
 
     /// Whether this process's own pipeline says what is shown of a device.

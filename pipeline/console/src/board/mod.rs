@@ -84,7 +84,7 @@ struct Shared {
     /// The plant as policies read it.
     document: ArcSwapOption<Document>,
     followers: ArcSwap<Vec<Weak<Pending>>>,
-    /// What was heard counts if it was heard since this was counted up.
+    /// What was heard counts as held here if it was heard since this was counted up.
     hearing: AtomicU64,
     /// Numbers acts.
     acts: AtomicU64,

@@ -90,7 +90,6 @@ struct Built {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     faces: u64,
-    hearing: u64,
     plant: u64,
     silent: bool,
 }
@@ -129,7 +128,6 @@ impl Bundles {
         // Read before what it numbers: a change meanwhile is found the next time.
         let of = Mark {
             faces: board.faces(),
-            hearing: board.hearing(),
             plant: document.version,
             silent: moment.silent,
         };
@@ -351,11 +349,7 @@ fn broken(cause: impl ToString) -> BundleError {
 impl Board {
     /// Counts what was shown of all devices.
     fn faces(&self) -> u64 {
-        self.counted().0.load(Ordering::Acquire)
-    }
-
-    fn hearing(&self) -> u64 {
-        self.counted().1.load(Ordering::Acquire)
+        self.counted().load(Ordering::Acquire)
     }
 }
 
