@@ -21,6 +21,7 @@ use andon_console::{Board, DecisionMetrics};
 use anyhow::{Context as _, anyhow};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use self::known::{Known, Readable};
@@ -290,7 +291,8 @@ fn partitions_of(consumer: &BaseConsumer, topic: &str) -> anyhow::Result<Vec<i32
     if found.partitions().is_empty() {
         return Err(anyhow!("the cluster knows no partition of `{topic}`"));
     }
-    Ok(found.partitions().iter().map(|p| p.id()).collect())
+    let partitions = found.partitions().iter();
+    Ok(partitions.map(MetadataPartition::id).collect())
 }
 
 /// Begins to read; returns what is to be read until everything is known.

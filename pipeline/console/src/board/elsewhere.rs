@@ -282,7 +282,7 @@ mod tests {
         assert!(!board.is_known(DEVICE));
         assert_eq!(face(&board).lamp(), Lamp::Unknown);
         let floor = board.floor();
-        assert_eq!(board.known(floor.station(DEVICE).unwrap(), false), None);
+        assert_eq!(Board::known_of(floor.station(DEVICE).unwrap(), false), None);
         told(&board, &update("nobody", Risk::of_score(95), None), true);
         board.forgotten_elsewhere("nobody");
         assert!(!board.lists("nobody") && !board.is_known("nobody"));

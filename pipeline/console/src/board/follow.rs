@@ -147,7 +147,7 @@ impl Board {
     }
 
     /// What is known of a device, whichever process holds it: its risk as whoever asks is told.
-    pub(crate) fn known(&self, station: &Station, silent: bool) -> Option<Risk> {
+    pub(crate) fn known_of(station: &Station, silent: bool) -> Option<Risk> {
         if !station.watched {
             return None;
         }
@@ -229,7 +229,7 @@ impl RiskFeed {
     pub fn known(&self, device: &str) -> Option<Risk> {
         let floor = self.board.floor();
         let station = floor.station(device)?;
-        self.board.known(station, self.is_silent())
+        Board::known_of(station, self.is_silent())
     }
 
     /// The same, if this process holds the device: for whoever is told by every process, each of
@@ -240,14 +240,14 @@ impl RiskFeed {
         if !self.board.holds(station) {
             return None;
         }
-        self.board.known(station, self.is_silent())
+        Board::known_of(station, self.is_silent())
     }
 
     /// Every device that this process holds and has heard of.
     pub fn heard(&self) -> Vec<DeviceId> {
         let floor = self.board.floor();
         let known = floor.watched().filter(|station| {
-            self.board.holds(station) && self.board.known(station, false).is_some()
+            self.board.holds(station) && Board::known_of(station, false).is_some()
         });
         known.map(|station| station.id.clone()).collect()
     }

@@ -270,7 +270,7 @@ fn risks(board: &Board, silent: bool, expires: EventTime) -> String {
     let mut is_first = true;
     // They are in the order of their ids.
     for station in floor.watched() {
-        let Some(risk) = board.known(station, silent) else {
+        let Some(risk) = Board::known_of(station, silent) else {
             continue;
         };
         if !std::mem::replace(&mut is_first, false) {
