@@ -20,8 +20,8 @@ mod signals;
 
 pub use access::{Access, AccessError, Certificates, Client, Role, Token};
 pub use board::{
-    Board, Changes, Document, Follower, Freshness, Heard, Lamp, Pulse, RiskFeed, Totals, Waker,
-    wire,
+    Board, Changes, Document, Elsewhere, Follower, Freshness, Heard, Lamp, Pulse, RiskFeed,
+    SILENT_FOR, Totals, Waker, wire,
 };
 pub use bundle::{BundleOptions, Signer, SignerError};
 pub use decision::{Decided, DecisionPoint};

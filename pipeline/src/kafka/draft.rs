@@ -22,12 +22,26 @@ pub struct Draft {
     pub verdicts: Vec<Verdict>,
     /// How long verdicts took from the reader to here, and how many took so long.
     pub waits: Vec<(Duration, u64)>,
-    /// What came out, for whoever looks on; what came out before as well.
-    news: Vec<Item>,
+    /// What came out, for whoever looks on.
+    news: News,
+    /// Which lane of which process it is of; readers of risks go by it.
+    lane: Option<String>,
     verdict_topic: Arc<str>,
     risk_topic: Arc<str>,
     reject_topic: Arc<str>,
 }
+
+/// What came out of a lane, for whoever looks on.
+#[derive(Debug, Default)]
+pub struct News {
+    /// What is new.
+    pub items: Vec<Item>,
+    /// Verdicts that came out before: they are on the way to how things stand, and not there yet.
+    pub again: Vec<Verdict>,
+}
+
+/// Names the lane that said a risk: its partition, a dot, and the number of its process's run.
+pub(super) const LANE: &str = "andon.lane";
 
 impl Draft {
     /// Nothing waits yet.
@@ -36,15 +50,26 @@ impl Draft {
             records: Vec::new(),
             verdicts: Vec::new(),
             waits: Vec::new(),
-            news: Vec::new(),
+            news: News::default(),
+            lane: None,
             verdict_topic: names.verdicts.clone(),
             risk_topic: names.risk.clone(),
             reject_topic: names.rejects.clone(),
         }
     }
 
+    /// What comes out is said by this lane of this run.
+    pub fn sign(&mut self, partition: i32, run: u64) {
+        self.lane = Some(format!("{partition}.{run:016x}"));
+    }
+
     /// Forgets it: it came out before.
     pub fn discard(&mut self) {
+        for item in self.news.items.drain(..) {
+            if let Item::Verdict(verdict) = item {
+                self.news.again.push(verdict);
+            }
+        }
         self.records.clear();
         self.verdicts.clear();
         self.waits.clear();
@@ -67,14 +92,16 @@ impl Draft {
                 Item::Verdict(verdict) => {
                     let key = verdict.segment.as_bytes();
                     self.write(&self.verdict_topic.clone(), key, &verdict, Vec::new())?;
-                    self.news.push(Item::Verdict(verdict.clone()));
+                    self.news.items.push(Item::Verdict(verdict.clone()));
                     self.verdicts.push(verdict);
                 }
                 Item::Risk(update) => {
                     let device = update.device_id.to_string();
                     let topic = self.risk_topic.clone();
-                    self.write(&topic, device.as_bytes(), &update.message(), Vec::new())?;
-                    self.news.push(Item::Risk(update));
+                    let lane = self.lane.iter().map(|lane| (LANE, lane.clone()));
+                    let lane = lane.collect();
+                    self.write(&topic, device.as_bytes(), &update.message(), lane)?;
+                    self.news.items.push(Item::Risk(update));
                 }
                 Item::Late(row) => self.aside(&row, "late")?,
                 Item::Duplicate(row) => self.aside(&row, "duplicate")?,
@@ -91,7 +118,7 @@ impl Draft {
     }
 
     /// What came out since the last time.
-    pub fn take_news(&mut self) -> Vec<Item> {
+    pub fn take_news(&mut self) -> News {
         std::mem::take(&mut self.news)
     }
 

@@ -108,6 +108,11 @@ impl Group {
         self.restorer.producers.partitions = partitions;
     }
 
+    /// What tells our commits from those of other processes.
+    pub fn run(&self) -> u64 {
+        self.run
+    }
+
     /// What was committed since the last time.
     pub fn take_committed(&mut self) -> Vec<Done> {
         std::mem::take(&mut self.committed)
@@ -225,6 +230,8 @@ impl Group {
             let from: Vec<_> = lanes.iter().map(|l| (l.partition(), l.next())).collect();
             for mut lane in lanes {
                 lane.advisor.clone_from(&self.advisor);
+                let partition = lane.partition();
+                lane.draft().sign(partition, self.run);
                 self.lanes.insert(lane.partition(), lane);
             }
             self.reader.go(&from, self.paused)?;

@@ -38,3 +38,4 @@ pub mod strays;
 mod told;
 pub mod topics;
 pub mod trail;
+mod whole;

@@ -15,6 +15,7 @@ use super::group::{Done, Group};
 use super::lane::Lane;
 use super::measure::Measure;
 use super::told::Told;
+use super::whole::{self, Whole};
 use crate::advisories::Advisor;
 use crate::intake::Tally;
 use crate::telling::{self, Audience, Setup};
@@ -53,10 +54,15 @@ impl Pulse {
             ("state", "not restored yet"),
             ("epochs", "none was committed yet"),
             ("decided", "not read yet"),
+            ("risks", "not read yet"),
         ];
         let health = Health::new(&conditions, Health::STALLED_AFTER);
         // An epoch that is not needed is none that fails.
         health.ready("epochs");
+        if !setup.is_wanted() {
+            // Nobody asks for them.
+            health.ready("risks");
+        }
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
         let board = telling::board(&measure.plant, measure.blueprint.mode())?;
         let measured = measure.measured();
@@ -100,6 +106,18 @@ impl Pulse {
         self.shown.as_ref().map(|shown| shown.board().clone())
     }
 
+    /// Follows what other processes say, if anybody can ask.
+    ///
+    /// # Errors
+    /// If the settings cannot work, or the system gives no thread.
+    pub(super) fn follow(&mut self, told: whole::Told<'_>) -> anyhow::Result<()> {
+        if let Some(shown) = &mut self.shown {
+            let metrics = self.metrics.decisions().clone();
+            shown.follow(Whole::follow(told, shown.board().clone(), metrics)?);
+        }
+        Ok(())
+    }
+
     /// What is known of the firmware of devices is asked there from now on.
     pub fn advise(&self, advisor: Advisor) {
         if let Some(shown) = &self.shown {
@@ -141,7 +159,9 @@ impl Pulse {
         self.conditions(reader, group);
         if let Some(shown) = &mut self.shown {
             let connected = reader.brokers().is_some_and(|brokers| brokers > 0);
-            shown.tell(group, connected && !group.lanes.is_empty());
+            // One that has nothing hears of everything by others.
+            let hears = !group.lanes.is_empty() || group.is_idle_member();
+            shown.tell(group, connected && hears);
         }
         self.metrics.partitions_assigned(group.lanes.len() as u64);
         self.metrics.queue_depth("epoch", group.waiting() as u64);
@@ -201,6 +221,9 @@ impl Pulse {
             "state",
             (!restoring.is_empty()).then(|| format!("restoring partitions {restoring:?}")),
         );
+        if let Some(shown) = &self.shown {
+            say("risks", shown.trouble());
+        }
         let late = group.epoch_age().filter(|age| *age > COMMITTED_WITHIN);
         say(
             "epochs",

@@ -32,6 +32,7 @@ use super::sink::Sink;
 use super::strays::Strays;
 use super::topics;
 use super::trail::Trail;
+use super::whole;
 use crate::access::{Operator, forget_url, note_url};
 use crate::advisories::Advisor;
 use crate::args::{Format, RunArgs};
@@ -262,6 +263,12 @@ impl Running<'_> {
         let board = self.pulse.board();
         let trail = Trail::follow(settings, names, board.clone(), directory.clone())?;
         self.trail = Some(trail);
+        self.pulse.follow(whole::Told {
+            settings,
+            names,
+            run: self.group.run(),
+            partitions: self.partitions,
+        })?;
         let keeping = Keeping::start(
             settings,
             Place {

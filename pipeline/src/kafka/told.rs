@@ -1,15 +1,16 @@
-//! The board of a run on Kafka: what its lanes say and know. Devices in partitions that other
-//! processes hold are not heard of here.
+//! The board of a run on Kafka: what its lanes say and know, and of devices in partitions that other
+//! processes hold, what those say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use andon_console::{Board, Pulse as Beat};
+use andon_console::{Board, Elsewhere, Pulse as Beat};
 use andon_engine::{Counts, Item};
 use andon_schemas::time::EventTime;
 
 use super::group::Group;
 use super::measure::Measure;
+use super::whole::{Report, Whole};
 use crate::intake::Tally;
 use crate::telling::{self, Counted, heard};
 use crate::wall;
@@ -19,6 +20,9 @@ const LOOKED_AT: usize = 1_024;
 /// And so often.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
+/// So many devices of other processes are put on the board at a time.
+const TAKEN_AT_ONCE: usize = 2_048;
+
 /// The board of a run on Kafka.
 #[derive(Debug)]
 pub(super) struct Told {
@@ -27,8 +31,10 @@ pub(super) struct Told {
     partition: i32,
     place: usize,
     looked: Instant,
-    /// The partitions that this process has.
-    held: BTreeSet<i32>,
+    /// The partitions that this process has, and since when.
+    held: BTreeMap<i32, Instant>,
+    /// What other processes say, once the cluster is reached.
+    whole: Option<Whole>,
     said: Instant,
     /// Records of each lane when that was said.
     records: BTreeMap<i32, u64>,
@@ -41,7 +47,8 @@ impl Told {
             partition: i32::MIN,
             place: 0,
             looked: Instant::now(),
-            held: BTreeSet::new(),
+            held: BTreeMap::new(),
+            whole: None,
             said: Instant::now(),
             records: BTreeMap::new(),
         }
@@ -55,25 +62,80 @@ impl Told {
     /// What is measured against from now on.
     pub(super) fn change(&self, measure: &Measure) {
         telling::change(&self.board, measure.measured());
+        if let Some(whole) = &self.whole {
+            whole.again();
+        }
+    }
+
+    /// What other processes say is told there.
+    pub(super) fn follow(&mut self, whole: Whole) {
+        self.whole = Some(whole);
+    }
+
+    /// Why not everything is known that other processes say, if it is not.
+    pub(super) fn trouble(&self) -> Option<String> {
+        match &self.whole {
+            Some(whole) => whole.trouble(),
+            None => Some("the cluster was not reached yet".to_owned()),
+        }
     }
 
     /// Takes what came out of the lanes since the last time.
     pub(super) fn take(&mut self, group: &mut Group) {
-        let is_gone = |partition: &i32| !group.lanes.contains_key(partition);
-        if self.held.iter().any(is_gone) {
-            // Its devices are for another process to tell of.
-            self.board.hear_anew();
-        }
-        if self.held.len() != group.lanes.len() || self.held.iter().any(is_gone) {
-            self.held = group.lanes.keys().copied().collect();
-        }
+        self.hold(group);
         for lane in group.lanes.values_mut() {
-            for item in lane.draft().take_news() {
+            let news = lane.draft().take_news();
+            for verdict in &news.again {
+                self.board.verdict_again(verdict);
+            }
+            for item in news.items {
                 match item {
                     Item::Verdict(verdict) => self.board.verdict(&verdict),
                     Item::Risk(update) => self.board.risk(&update),
                     Item::Refusal(_) | Item::Late(_) | Item::Duplicate(_) | Item::Window(_) => {}
                 }
+            }
+        }
+        self.take_elsewhere();
+    }
+
+    /// Notes which partitions this process has now.
+    fn hold(&mut self, group: &Group) {
+        let is_gone = |partition: &&i32| !group.lanes.contains_key(partition);
+        let gone: Vec<i32> = self.held.keys().filter(is_gone).copied().collect();
+        if !gone.is_empty() {
+            // Its devices are for another process to tell of.
+            self.board.hear_anew();
+        }
+        for partition in gone {
+            let since = self.held.remove(&partition);
+            if let (Some(whole), Some(since)) = (&self.whole, since) {
+                whole.lost(partition, since);
+            }
+        }
+        for partition in group.lanes.keys() {
+            self.held.entry(*partition).or_insert_with(Instant::now);
+        }
+    }
+
+    /// Takes what other processes say.
+    fn take_elsewhere(&self) {
+        let Some(whole) = &self.whole else { return };
+        for report in whole.take(TAKEN_AT_ONCE) {
+            let Report {
+                device,
+                update,
+                is_watched,
+                is_echo,
+            } = &report;
+            match update {
+                None => self.board.forgotten_elsewhere(device.as_str()),
+                // What a lane here showed of it is as new, or newer, and says more.
+                Some(_) if *is_echo && self.board.is_known(device.as_str()) => {}
+                Some(update) => self.board.elsewhere(&Elsewhere {
+                    update,
+                    is_watched: *is_watched,
+                }),
             }
         }
     }

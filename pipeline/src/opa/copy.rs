@@ -106,7 +106,7 @@ impl Copy {
     fn lack_everything(&mut self, feed: &RiskFeed) {
         let mut heard = feed.heard();
         // Whoever must not be let in is told first.
-        let score = |device: &DeviceId| feed.known(device.as_str()).and_then(|risk| risk.score);
+        let score = |device: &DeviceId| feed.held(device.as_str()).and_then(|risk| risk.score);
         heard.sort_by_cached_key(|device| Reverse(score(device)));
         self.lacking = heard.into();
         self.find_gone(feed);
@@ -182,7 +182,7 @@ impl Copy {
         let changed: Vec<DeviceId> = self.changed.keys().take(DEVICES_MAX).cloned().collect();
         for device in changed {
             let since = self.changed.remove(&device);
-            let risk = feed.known(device.as_str());
+            let risk = feed.held(device.as_str());
             let is_told = |sent: &Sent| sent.risk.is_some() && sent.risk == risk;
             if !self.sent.get(&device).is_some_and(is_told) {
                 self.tell(&mut batch, feed, device, since, expires);
@@ -217,7 +217,7 @@ impl Copy {
         since: Option<Instant>,
         expires: EventTime,
     ) {
-        let risk = feed.known(device.as_str());
+        let risk = feed.held(device.as_str());
         if let Some(risk) = risk {
             let known = Known::until(risk, expires);
             let known = serde_json::to_string(&known).unwrap_or_default();

@@ -104,11 +104,17 @@ pub(super) const MESSAGES: &[Message] = &[
         Some("The segment; empty if the device stands in none."),
         SchemaGenerator::subschema_for::<Verdict>,
     ),
-    of(
-        "risk",
-        "The newest risk of a device: on every change that matters, and on a heartbeat.",
-        DEVICE,
-        SchemaGenerator::subschema_for::<RiskUpdate>,
+    with(
+        &[(
+            "andon.lane",
+            "The partition of the observations that the device is in, a dot, and the run that says it.",
+        )],
+        of(
+            "risk",
+            "The newest risk of a device: on every change that matters, and on a heartbeat.",
+            DEVICE,
+            SchemaGenerator::subschema_for::<RiskUpdate>,
+        ),
     ),
     with(
         &[EVENT, ("andon.desk", "The desk that keeps the incident.")],

@@ -89,13 +89,25 @@ pub enum Freshness {
     Never,
 }
 
+impl Freshness {
+    /// That of a risk which was said now.
+    pub(crate) fn of(risk: Risk) -> Self {
+        if risk.band == Band::Unknown {
+            Self::Stale
+        } else {
+            Self::Fresh
+        }
+    }
+}
+
 /// An open verdict, as far as a lamp needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Open {
     pub(crate) verdict_id: Arc<str>,
     pub(crate) grade: Grade,
-    pub(crate) since: EventTime,
-    /// Not known of one that an earlier process told.
+    /// Not known of one that another process told.
+    pub(crate) since: Option<EventTime>,
+    /// Not known of one that another process told, or an earlier one.
     pub(crate) confidence: Option<Confidence>,
 }
 

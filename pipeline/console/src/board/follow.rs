@@ -13,6 +13,7 @@ use andon_schemas::verdict::Risk;
 use bytes::Bytes;
 
 use super::Board;
+use super::face::Freshness;
 use super::floor::Station;
 use super::wire::VerdictRow;
 use crate::health::Health;
@@ -129,23 +130,31 @@ impl Board {
         self.0.document.load_full()
     }
 
-    /// What was heard so far counts only once it is heard again: other processes may know it now.
+    /// What was heard so far counts as held here only once it is heard again: other processes may
+    /// hold it now. What is shown of it stays, until one of them says something else of it.
     pub fn hear_anew(&self) {
         self.0.hearing.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What counts faces, and what counts hearings.
-    pub(crate) fn counted(&self) -> (&AtomicU64, &AtomicU64) {
-        (&self.0.faces, &self.0.hearing)
+    /// What counts faces.
+    pub(crate) fn counted(&self) -> &AtomicU64 {
+        &self.0.faces
     }
 
-    /// What is known of a device by this process: its risk as whoever asks is told.
-    pub(crate) fn known(&self, station: &Station, silent: bool) -> Option<Risk> {
-        let hearing = self.0.hearing.load(Ordering::Relaxed);
-        if !station.watched || station.cell.hearing() != hearing {
+    /// Whether this process's own pipeline says what is shown of a device.
+    pub(crate) fn holds(&self, station: &Station) -> bool {
+        station.cell.hearing() == self.0.hearing.load(Ordering::Relaxed)
+    }
+
+    /// What is known of a device, whichever process holds it: its risk as whoever asks is told.
+    pub(crate) fn known_of(station: &Station, silent: bool) -> Option<Risk> {
+        if !station.watched {
             return None;
         }
         let face = station.cell.face()?;
+        if face.freshness == Freshness::Never {
+            return None;
+        }
         let is_void = silent && face.in_silence().risk.band == Band::Unknown;
         Some(if is_void { Risk::UNKNOWN } else { face.risk })
     }
@@ -215,20 +224,31 @@ impl RiskFeed {
         self.board.is_silent() || !self.is_live()
     }
 
-    /// The risk of a device; `None` for one that the inventory does not list, and one that this
-    /// process hears nothing of.
+    /// The risk of a device, whichever process holds it: for whoever decides here. `None` for one
+    /// that the inventory does not list, and one of which nothing was heard.
     pub fn known(&self, device: &str) -> Option<Risk> {
         let floor = self.board.floor();
         let station = floor.station(device)?;
-        self.board.known(station, self.is_silent())
+        Board::known_of(station, self.is_silent())
     }
 
-    /// Every device that this process hears of.
+    /// The same, if this process holds the device: for whoever is told by every process, each of
+    /// its own devices.
+    pub fn held(&self, device: &str) -> Option<Risk> {
+        let floor = self.board.floor();
+        let station = floor.station(device)?;
+        if !self.board.holds(station) {
+            return None;
+        }
+        Board::known_of(station, self.is_silent())
+    }
+
+    /// Every device that this process holds and has heard of.
     pub fn heard(&self) -> Vec<DeviceId> {
         let floor = self.board.floor();
-        let known = floor
-            .watched()
-            .filter(|station| self.board.known(station, false).is_some());
+        let known = floor.watched().filter(|station| {
+            self.board.holds(station) && Board::known_of(station, false).is_some()
+        });
         known.map(|station| station.id.clone()).collect()
     }
 
@@ -319,16 +339,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_heard_again_is_not_known_to_this_process() {
+    fn what_is_not_heard_again_is_not_held_by_this_process_and_stays_known() {
         let feed = feed();
         feed.board.hear([heard("temp-sensor-042", 10)]);
         feed.board.hear([heard("robotic-arm-03-0001", 10)]);
         assert_eq!(feed.heard().len(), 2);
         feed.board.hear_anew();
-        assert_eq!(feed.known("temp-sensor-042"), None);
+        assert_eq!(feed.held("temp-sensor-042"), None);
+        let follower = feed.follow();
         feed.board.hear([heard("temp-sensor-042", 10)]);
         assert_eq!(feed.heard().len(), 1);
-        assert_eq!(feed.known("nobody"), None);
+        assert_eq!(feed.held("temp-sensor-042"), Some(Risk::of_score(10)));
+        assert_eq!(follower.changes(NOW).devices.len(), 1);
+        let known = feed.known("robotic-arm-03-0001");
+        assert_eq!(known, Some(Risk::of_score(10)));
+        assert_eq!((feed.known("nobody"), feed.held("nobody")), (None, None));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! copy pointers. Everything is bounded: devices by the inventory, verdicts and events by number.
 
 mod book;
+mod elsewhere;
 pub(crate) mod face;
 pub(crate) mod floor;
 mod follow;
@@ -33,6 +34,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 use self::book::Book;
 pub(crate) use self::book::{Cursor, Wanted};
+pub use self::elsewhere::Elsewhere;
 pub use self::face::{Freshness, Lamp};
 use self::floor::Floor;
 pub(crate) use self::follow::NotHere;
@@ -51,7 +53,7 @@ use self::wire::Status;
 pub use self::write::Heard;
 
 /// Nothing that came from the source for this long is trusted to be health.
-const SILENT_FOR: Duration = Duration::from_secs(15 * 60);
+pub const SILENT_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// What the pipeline last said of every device. Clones share it.
 #[derive(Clone)]
@@ -82,7 +84,7 @@ struct Shared {
     /// The plant as policies read it.
     document: ArcSwapOption<Document>,
     followers: ArcSwap<Vec<Weak<Pending>>>,
-    /// What was heard counts if it was heard since this was counted up.
+    /// What was heard counts as held here if it was heard since this was counted up.
     hearing: AtomicU64,
     /// Numbers acts.
     acts: AtomicU64,

@@ -61,7 +61,7 @@ impl Floor {
             safety_critical: station.safety_critical,
             lamp: face.lamp(),
             verdict_id: open.map(|open| open.verdict_id.clone()),
-            since: open.map(|open| open.since),
+            since: open.and_then(|open| open.since),
             risk: face.risk,
             freshness: face.freshness,
             last_seen: station.cell.last_seen(),
@@ -128,7 +128,7 @@ impl Board {
                         station.device_type.clone(),
                         face.lamp(),
                         face.risk.score,
-                        face.open.as_ref().map(|open| open.since),
+                        face.open.as_ref().and_then(|open| open.since),
                     )
                 };
                 floor.devices_of(zone).map(row).collect()

@@ -132,7 +132,7 @@ pub struct BoardSegment {
     pub lamps: Option<Vec<LampRow>>,
 }
 
-/// Device id, device type, lamp, score, and since when its verdict is open.
+/// Device id, device type, lamp, score, and since when its verdict is open, if this process knows.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct LampRow(
     pub DeviceId,
@@ -161,7 +161,7 @@ pub struct DeviceRow {
     pub lamp: Lamp,
     /// The open verdict.
     pub verdict_id: Option<Arc<str>>,
-    /// Since when that is open.
+    /// Since when that is open; null if another process keeps it.
     pub since: Option<EventTime>,
     /// Its risk.
     pub risk: Risk,

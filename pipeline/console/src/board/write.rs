@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use andon_schemas::grade::{Band, Grade};
+use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::incident::Incident;
 use andon_schemas::order::{Order, OrderHistory};
@@ -72,19 +72,16 @@ impl Board {
 
     /// A verdict came out.
     pub fn verdict(&self, verdict: &Verdict) {
-        self.is_of(verdict.window.end);
-        let row = Arc::new(VerdictRow::of(verdict));
-        let whole = serde_json::to_vec(verdict).unwrap_or_default();
         let floor = self.floor();
         let mut turned = None;
         // Before it is shown: whoever follows looks for it.
-        self.book_mut().take(verdict, &row, Bytes::from(whole));
+        let row = self.keep(verdict);
         if let Some(station) = floor.station(verdict.device_id.as_str()) {
             station.cell.awaits(false);
             let open = (verdict.state != State::Cleared).then(|| Open {
                 verdict_id: row.verdict_id.clone(),
                 grade: verdict.grade,
-                since: verdict.event_time,
+                since: Some(verdict.event_time),
                 confidence: Some(verdict.confidence),
             });
             let at = verdict.window.end;
@@ -102,12 +99,31 @@ impl Board {
                 turned = Some(station).filter(|_| has_turned);
             }
         }
-        if let Ok(data) = serde_json::to_string(&*row) {
-            self.ring().push("verdict", &data);
-        }
+        self.tell_verdict(&row);
         // A verdict that is over does not say what its lamp is now.
         if let Some(station) = turned {
             self.tell_risk(&floor, station);
+        }
+    }
+
+    /// A verdict that came out before comes out again, on the way to how things stand now: it is
+    /// kept, and nothing is shown of its device by it.
+    pub fn verdict_again(&self, verdict: &Verdict) {
+        let row = self.keep(verdict);
+        self.tell_verdict(&row);
+    }
+
+    fn keep(&self, verdict: &Verdict) -> Arc<VerdictRow> {
+        self.is_of(verdict.window.end);
+        let row = Arc::new(VerdictRow::of(verdict));
+        let whole = serde_json::to_vec(verdict).unwrap_or_default();
+        self.book_mut().take(verdict, &row, Bytes::from(whole));
+        row
+    }
+
+    fn tell_verdict(&self, row: &VerdictRow) {
+        if let Ok(data) = serde_json::to_string(row) {
+            self.ring().push("verdict", &data);
         }
     }
 
@@ -128,22 +144,30 @@ impl Board {
             if last_seen > EventTime::MIN {
                 station.cell.seen(last_seen);
             }
+            // Whoever is told of what is held here has not been told of it if it was not.
+            let is_taken_up = !self.holds(station);
             station.cell.heard(self.0.hearing.load(Ordering::Relaxed));
             let was_awaited = station.cell.awaits(false);
             let before = station.cell.face();
             let known = before.as_ref().and_then(|face| face.open.as_ref());
             let open = open.map(|(id, grade, since)| match known {
-                Some(known) if *known.verdict_id == *id && known.grade == grade => known.clone(),
+                Some(known) if *known.verdict_id == *id && known.grade == grade => Open {
+                    since: Some(since),
+                    ..known.clone()
+                },
                 _ => Open {
                     verdict_id: id.into(),
                     grade,
-                    since,
+                    since: Some(since),
                     confidence: None,
                 },
             });
-            let is_known = |face: &Arc<Face>| face.risk == risk && face.open == open;
+            let freshness = Freshness::of(risk);
+            let is_known = |face: &Arc<Face>| {
+                face.risk == risk && face.open == open && face.freshness == freshness
+            };
             if before.as_ref().is_some_and(is_known) {
-                if was_awaited {
+                if was_awaited || is_taken_up {
                     self.note(&station.id);
                 }
                 continue;
@@ -203,28 +227,27 @@ impl Board {
         }
     }
 
-    fn is_of(&self, at: EventTime) {
+    pub(super) fn is_of(&self, at: EventTime) {
         self.0.newest.fetch_max(at.micros(), Ordering::Relaxed);
     }
 
     fn show(&self, station: &Station, at: EventTime, risk: Risk, open: Option<Open>) {
-        let freshness = if risk.band == Band::Unknown {
-            Freshness::Stale
-        } else {
-            Freshness::Fresh
-        };
         station.cell.show(Face {
             at,
             risk,
-            freshness,
+            freshness: Freshness::of(risk),
             open,
-            version: self.0.faces.fetch_add(1, Ordering::Relaxed),
+            version: self.number_of_face(),
         });
         station.cell.heard(self.0.hearing.load(Ordering::Relaxed));
         self.note(&station.id);
     }
 
-    fn tell_risk(&self, floor: &Floor, station: &Station) {
+    pub(super) fn number_of_face(&self) -> u64 {
+        self.0.faces.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn tell_risk(&self, floor: &Floor, station: &Station) {
         let Some(face) = station.cell.face() else {
             return;
         };

@@ -90,7 +90,6 @@ struct Built {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     faces: u64,
-    hearing: u64,
     plant: u64,
     silent: bool,
 }
@@ -129,7 +128,6 @@ impl Bundles {
         // Read before what it numbers: a change meanwhile is found the next time.
         let of = Mark {
             faces: board.faces(),
-            hearing: board.hearing(),
             plant: document.version,
             silent: moment.silent,
         };
@@ -265,14 +263,14 @@ fn plant(document: &Document) -> Result<Piece, BundleError> {
     Piece::of(&[(PLANT, canonical(&value))])
 }
 
-/// The risk of every device that this process hears of, in the form that signatures want.
+/// The risk of every device of which anything is known, in the form that signatures want.
 fn risks(board: &Board, silent: bool, expires: EventTime) -> String {
     let floor = board.floor();
     let mut text = String::from("{\"devices\":{");
     let mut is_first = true;
     // They are in the order of their ids.
     for station in floor.watched() {
-        let Some(risk) = board.known(station, silent) else {
+        let Some(risk) = Board::known_of(station, silent) else {
             continue;
         };
         if !std::mem::replace(&mut is_first, false) {
@@ -351,11 +349,7 @@ fn broken(cause: impl ToString) -> BundleError {
 impl Board {
     /// Counts what was shown of all devices.
     fn faces(&self) -> u64 {
-        self.counted().0.load(Ordering::Acquire)
-    }
-
-    fn hearing(&self) -> u64 {
-        self.counted().1.load(Ordering::Acquire)
+        self.counted().load(Ordering::Acquire)
     }
 }
 

@@ -129,8 +129,12 @@ fn another_is_built_once_a_second_at_most_and_only_if_it_would_be_another() {
         ..after(began, 3_600)
     };
     assert_eq!(tag(stalled), "\"boot-4\"", "nothing is known any more");
+    // What another process holds now is known as well.
     board.hear_anew();
     let bundle = bundles.current(&board, after(began, 40)).unwrap();
+    assert!(files(&bundle.bytes)[RISK].contains("\"score\":97"));
+    board.forgotten_elsewhere("temp-sensor-042");
+    let bundle = bundles.current(&board, after(began, 41)).unwrap();
     assert_eq!(files(&bundle.bytes)[RISK], "{\"devices\":{}}");
     board.describe("{}");
     let bundle = bundles.current(&board, after(began, 42)).unwrap();

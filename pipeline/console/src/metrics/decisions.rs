@@ -32,6 +32,7 @@ pub struct DecisionMetrics {
     signals: Counter,
     signal_failures: Counter,
     signals_waiting: Count,
+    risks_ignored: Counter,
 }
 
 impl Default for DecisionMetrics {
@@ -48,6 +49,7 @@ impl Default for DecisionMetrics {
             signals: Counter::default(),
             signal_failures: Counter::default(),
             signals_waiting: Count::default(),
+            risks_ignored: Counter::default(),
         }
     }
 }
@@ -101,6 +103,11 @@ impl DecisionMetrics {
             self.signals_waiting.clone(),
         );
         registry.register(
+            "risks_ignored",
+            "Records of other processes among the risks that are none, or of devices too many",
+            self.risks_ignored.clone(),
+        );
+        registry.register(
             "decisions",
             "Decisions of the decision point in this process",
             self.decisions.clone(),
@@ -136,6 +143,11 @@ impl DecisionMetrics {
     /// So many devices wait to be told.
     pub fn waiting(&self, devices: u64) {
         self.waiting.set(devices);
+    }
+
+    /// A record that another process left among the risks was passed over.
+    pub fn risk_ignored(&self) {
+        self.risks_ignored.inc();
     }
 
     /// A bundle was built.

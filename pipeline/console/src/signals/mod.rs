@@ -144,7 +144,7 @@ impl Transmitter {
         }
     }
 
-    /// The same of every device that is heard of: for a stream that is new, or goes on.
+    /// The same of every device that is held here: for a stream that is new, or goes on.
     pub fn update_all(&self, wall: EventTime) {
         for device in self.feed.heard() {
             self.update(&device, wall);
@@ -152,7 +152,8 @@ impl Transmitter {
     }
 
     fn known(&self, device: &DeviceId) -> Option<Known> {
-        let risk = self.feed.known(device.as_str())?;
+        // Of a device that another process holds, that one tells.
+        let risk = self.feed.held(device.as_str())?;
         let open = self.feed.open_of(device.as_str());
         if matches!(open, Err(NotHere::Follows)) {
             // It is told together with why.

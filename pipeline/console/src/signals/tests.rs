@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::event::SUPPORTED;
 use super::*;
-use crate::board::{Board, Heard};
+use crate::board::{Board, Elsewhere, Heard};
 use crate::health::Health;
 
 const DEVICE: &str = "temp-sensor-042";
@@ -200,6 +200,31 @@ fn wrong_firmware_is_not_compliant_until_its_verdict_ends() {
         claims["events"][SUPPORTED[1]]["current_status"],
         "compliant"
     );
+}
+
+#[test]
+fn a_device_that_another_process_holds_is_for_that_one_to_tell_of() {
+    let bench = Bench::new();
+    let device = DeviceId::new(DEVICE).unwrap();
+    let update = RiskUpdate {
+        schema: String::new(),
+        device_id: device.clone(),
+        site: String::new(),
+        event_time: at(),
+        risk: Risk::of_score(80),
+        risk_class: None,
+        verdict_id: None,
+    };
+    bench.board.elsewhere(&Elsewhere {
+        update: &update,
+        is_watched: true,
+    });
+    bench.transmitter.update(&device, at());
+    bench.transmitter.update_all(at());
+    assert!(bench.waiting().is_empty());
+    // It is taken over as it stands.
+    bench.hear(80);
+    assert_eq!(bench.waiting().len(), 1);
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn a_lane_taken_up_at_any_epoch_says_what_it_would_have_said() {
                 epochs.push((at, lane.epoch().clone(), records));
             }
         }
-        let mut tried = 0;
+        let (mut tried, mut repeated) = (0, 0);
         for (number, (stopped, committed, _)) in epochs.iter().enumerate() {
             let usable =
                 |s: &&Snapshot| (committed.oldest..=committed.epoch).contains(&s.manifest.epoch);
@@ -195,6 +195,10 @@ fn a_lane_taken_up_at_any_epoch_says_what_it_would_have_said() {
                 }
                 again.reached_end();
                 assert!(again.is_live());
+                // Whoever looks on is told what is new apart from what was on the way to it.
+                let news = again.draft().take_news();
+                assert_eq!(news.items.len(), 0, "seed {seed}, epoch {number}");
+                repeated += news.again.len();
                 let mut later = epochs[number + 1..].iter();
                 for event in &story[stopped + 1..] {
                     if let Some((_, records)) = give(&mut again, *event, now) {
@@ -206,6 +210,7 @@ fn a_lane_taken_up_at_any_epoch_says_what_it_would_have_said() {
             }
         }
         assert!(tried > epochs.len(), "{tried} of {}", epochs.len());
+        assert!(repeated > 0, "no verdict was repeated");
     }
 }
 
