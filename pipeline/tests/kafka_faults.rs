@@ -146,12 +146,15 @@ fn a_place_that_was_given_away_by_mistake_is_asked_for_again() {
     .iter()
     .enumerate()
     {
-        // What the group gives to an answer that never arrives, it gives to nobody.
-        drop(another(&case, group, &case.site.topic(topic)).expect("the place"));
+        // In the middle of its work; what the group gives to an answer that never arrives, it gives
+        // to nobody.
         case.feed(2_000);
+        drop(another(&case, group, &case.site.topic(topic)).expect("the place"));
         until("the place is asked for again", || {
+            case.feed(20);
             case.log("one").matches("asking for it again").count() > nth
         });
+        case.feed(1_000);
         case.until_caught_up();
         assert!(run.ended().is_none(), "{group}");
     }

@@ -38,6 +38,9 @@ use super::settings::Settings;
 /// So many incidents wait to be looked at at most.
 const WAITING_MAX: usize = 512;
 
+/// Whoever waits for the last of it waits no longer once so much could not be done.
+const FAILURES_MAX: usize = 5;
+
 /// Where the records of an incident stand, and how far they are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Root {
@@ -98,6 +101,8 @@ struct Shared {
     open: AtomicUsize,
     /// Incidents that there was no room for.
     shed: AtomicU64,
+    /// Times that something could not be done since something was.
+    failures: AtomicUsize,
     done: Mutex<Vec<Done>>,
 }
 
@@ -174,10 +179,23 @@ impl Keeping {
         !self.shared.done().is_empty()
     }
 
-    /// No more records come: what is read to its end is all of it. Whether everything is kept.
+    /// No more records come: what is read to its end is all of it. Whether everything is kept, or
+    /// cannot be: then the next process that holds the desk does it.
     pub fn finish(&self) -> bool {
         self.shared.finish.store(true, Ordering::Relaxed);
-        self.shared.open.load(Ordering::Acquire) == 0 || self.thread.is_finished()
+        let open = self.shared.open.load(Ordering::Acquire);
+        if open == 0 || self.thread.is_finished() {
+            return true;
+        }
+        let is_hopeless = self.shared.failures.load(Ordering::Relaxed) >= FAILURES_MAX;
+        if is_hopeless {
+            tracing::warn!(
+                open,
+                "the records around some incidents could not be kept; whoever takes up their \
+                 desks next keeps them, as long as the topic has them"
+            );
+        }
+        is_hopeless
     }
 }
 

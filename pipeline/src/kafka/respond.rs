@@ -52,6 +52,8 @@ struct Stage {
     /// Keeps the records around incidents.
     keeping: Keeping,
     run: u64,
+    /// Of its last part of an epoch.
+    number: u64,
     desks: BTreeMap<i32, Desk>,
     restoring: Vec<Restoring<BTreeMap<i32, Recalled>>>,
     /// Fetching is paused until what waits is committed.
@@ -291,7 +293,8 @@ impl Stage {
     fn begin_epoch(&mut self) -> anyhow::Result<()> {
         let mut parts = Vec::new();
         for (partition, desk) in &mut self.desks {
-            parts.extend(desk.part(*partition, &self.names, self.run)?);
+            let number = &mut self.number;
+            parts.extend(desk.part(*partition, &self.names, self.run, number)?);
         }
         if parts.is_empty() {
             return Ok(());

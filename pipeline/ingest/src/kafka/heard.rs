@@ -1,8 +1,14 @@
 //! What a reader tells: messages, changes of the group, what was committed, and why it cannot go on.
 
+use std::time::Duration;
+
 use andon_schemas::time::EventTime;
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
+
+use super::reader::TOGETHER;
+use super::watch::Watch;
 
 /// One record of the topic, borrowed from the client.
 #[derive(Clone, Copy, Debug)]
@@ -102,4 +108,29 @@ pub(super) fn borrowed<'a>(message: &'a BorrowedMessage<'_>) -> Message<'a> {
         payload: message.payload(),
         stamped: EventTime::from_micros(millis.saturating_mul(1_000)),
     }
+}
+
+/// The messages that come next, waiting for the first only, and what came in their way.
+pub(super) fn gather<'a>(
+    consumer: &'a BaseConsumer<Watch>,
+    wait: Duration,
+    ended: &mut Vec<i32>,
+) -> (Vec<BorrowedMessage<'a>>, Option<KafkaError>) {
+    let mut held = Vec::new();
+    let mut wait = wait;
+    while held.len() < TOGETHER {
+        match consumer.poll(wait) {
+            None => break,
+            Some(Ok(message)) => {
+                // What comes after an end makes it none.
+                ended.retain(|partition| *partition != message.partition());
+                held.reserve(TOGETHER);
+                held.push(message);
+                wait = Duration::ZERO;
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => ended.push(partition),
+            Some(Err(error)) => return (held, Some(error)),
+        }
+    }
+    (held, None)
 }

@@ -11,10 +11,9 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
-use super::heard::{Change, Committed, Message, ReaderError, Taken, borrowed};
+use super::heard::{Change, Committed, Message, ReaderError, Taken, borrowed, gather};
 use super::seat::Seat;
 use super::watch::{Standing, Watch};
 
@@ -372,31 +371,6 @@ impl Drop for Reader {
             }
         }
     }
-}
-
-/// The messages that come next, waiting for the first only, and what came in their way.
-fn gather<'a>(
-    consumer: &'a BaseConsumer<Watch>,
-    wait: Duration,
-    ended: &mut Vec<i32>,
-) -> (Vec<BorrowedMessage<'a>>, Option<KafkaError>) {
-    let mut held = Vec::new();
-    let mut wait = wait;
-    while held.len() < TOGETHER {
-        match consumer.poll(wait) {
-            None => break,
-            Some(Ok(message)) => {
-                // What comes after an end makes it none.
-                ended.retain(|partition| *partition != message.partition());
-                held.reserve(TOGETHER);
-                held.push(message);
-                wait = Duration::ZERO;
-            }
-            Some(Err(KafkaError::PartitionEOF(partition))) => ended.push(partition),
-            Some(Err(error)) => return (held, Some(error)),
-        }
-    }
-    (held, None)
 }
 
 pub(super) fn during(doing: &'static str) -> impl Fn(KafkaError) -> ReaderError {

@@ -109,6 +109,7 @@ impl Gather {
                 self.not_before = None;
                 if let Err(error) = self.aim() {
                     tracing::warn!("kafka: reading evidence: {error:#}");
+                    self.shared.failures.fetch_add(1, Ordering::Relaxed);
                     self.not_before = Some(Instant::now() + AGAIN_AFTER);
                 }
             }
@@ -301,6 +302,17 @@ impl Gather {
                 if let Some(front) = self.fronts.get(partition).filter(|_| is_read) {
                     span.follow(front.next);
                     span.is_done = front.has_passed(watch.until, span.first, is_last);
+                    if front.has_cut(watch.until, span.first) {
+                        let until = front.newest;
+                        tracing::warn!(
+                            incident = id,
+                            partition,
+                            %until,
+                            "so much came around it that no more is looked through; records of \
+                             later are not kept"
+                        );
+                        watch.cut = Some(watch.cut.map_or(until, |cut| cut.min(until)));
+                    }
                 }
             }
             if watch.is_done() {
@@ -325,6 +337,7 @@ impl Gather {
             Err(error) => {
                 let why = words(&error);
                 tracing::error!("records of incident {id} are not kept yet: {why}");
+                self.shared.failures.fetch_add(1, Ordering::Relaxed);
                 self.shelf = None;
                 watch.again(Instant::now() + AGAIN_AFTER);
             }
@@ -336,6 +349,7 @@ impl Gather {
             return;
         };
         self.rows = self.rows.saturating_sub(watch.held());
+        self.shared.failures.store(0, Ordering::Relaxed);
         self.shared.done().push(Done {
             desk: watch.desk,
             incident_id: id.to_owned(),

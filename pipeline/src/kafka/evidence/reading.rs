@@ -19,8 +19,9 @@ use super::watch::Watch;
 use crate::evidence::Row;
 use crate::kafka::address::{Producers, about, addressees};
 
-/// What time it is in a partition is read from every so manyth record, and from those looked for.
-const TIME_EVERY: i64 = 64;
+/// What time it is in a partition is read from those looked for, and from the next one that says it
+/// after so many records.
+const TIME_EVERY: u32 = 64;
 
 /// What came.
 pub(super) enum Polled<'a> {
@@ -78,7 +79,8 @@ impl Reading<'_> {
         let ids = message
             .key
             .and_then(|key| who_looks_for(key, self.of_device));
-        if ids.is_none() && offset % TIME_EVERY != 0 {
+        front.untimed = front.untimed.saturating_add(1);
+        if ids.is_none() && front.untimed < TIME_EVERY {
             return;
         }
         let inventory = self.plant.inventory();
@@ -103,6 +105,7 @@ impl Reading<'_> {
             if !is_of_now || whose.is_err() {
                 return;
             }
+            front.untimed = 0;
             front.newest = front.newest.max(record.event_time);
             record.received_at = Some(message.stamped);
             let row = Row {

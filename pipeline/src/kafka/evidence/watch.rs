@@ -33,6 +33,8 @@ pub(super) struct Watch {
     rows: BTreeMap<(i32, i64, u32), Row>,
     beyond: u64,
     pub(super) deleted: u64,
+    /// Until when was looked, where that was given up before its end.
+    pub(super) cut: Option<EventTime>,
 }
 
 /// A part of a partition that is read for an incident.
@@ -74,6 +76,7 @@ impl Watch {
             rows: BTreeMap::new(),
             beyond: 0,
             deleted: 0,
+            cut: None,
         };
         watch.extend(wanted);
         watch
@@ -106,7 +109,7 @@ impl Watch {
     pub(super) fn take(&mut self, at: (i32, i64, u32), row: &Row, all: &mut usize) {
         let time = row.record.event_time;
         let span = self.places.get_mut(&at.0);
-        let Some(span) = span.filter(|span| !span.is_done && span.first <= at.1) else {
+        let Some(span) = span.filter(|span| !span.is_done && span.next <= at.1) else {
             return;
         };
         if time > self.until {
@@ -160,7 +163,7 @@ impl Watch {
     /// How far was read.
     pub(super) fn reach(&self) -> Reach {
         let mut reach = self.before.clone().unwrap_or_default();
-        reach.until = self.until;
+        reach.until = self.cut.map_or(self.until, |cut| cut.min(self.until));
         for (place, span) in &self.places {
             reach.next.insert(*place, span.next);
             match span.left {
@@ -175,7 +178,7 @@ impl Watch {
     pub(super) fn again(&mut self, not_before: Instant) {
         self.rows.clear();
         self.places.clear();
-        (self.beyond, self.deleted) = (0, 0);
+        (self.beyond, self.deleted, self.cut) = (0, 0, None);
         self.is_new = true;
         self.not_before = Some(not_before);
     }

@@ -61,7 +61,6 @@ pub(super) struct Desk {
     /// Those that were told since the last epoch.
     told_of: Vec<Incident>,
     pub(super) records: Vec<Outgoing>,
-    pub(super) epoch: u64,
     /// What the group holds beside our offset.
     pub(super) note: Option<String>,
     pub(super) touched: bool,
@@ -294,7 +293,8 @@ impl Desk {
         Ok(())
     }
 
-    /// What it gives to an epoch of this run, if something came.
+    /// What it gives to an epoch of this run, if something came. Epochs are numbered through `number`,
+    /// whichever desk they are of: one that is taken up again must not repeat what it once said.
     ///
     /// # Errors
     /// If what stands cannot be written.
@@ -303,11 +303,12 @@ impl Desk {
         partition: i32,
         names: &Names,
         run: u64,
+        number: &mut u64,
     ) -> anyhow::Result<Option<Part<Vec<Wanted>>>> {
         if !std::mem::take(&mut self.touched) {
             return Ok(None);
         }
-        self.epoch += 1;
+        *number += 1;
         // Once an epoch: a plant of which all devices fall silent at once is one story.
         for incident in self.incidents.settle() {
             self.tell_incident(&incident, names)?;
@@ -319,7 +320,7 @@ impl Desk {
             offset: NextOffset {
                 partition,
                 next: self.next,
-                note: format!("{}.{run:016x}", self.epoch),
+                note: format!("{number}.{run:016x}"),
                 before: self.note.clone(),
             },
             with: self.wanted(),

@@ -94,6 +94,7 @@ impl Responder {
             epochs: setup.epochs,
             keeping: setup.keeping,
             run: setup.run,
+            number: 0,
             desks: BTreeMap::new(),
             restoring: Vec::new(),
             paused: false,
