@@ -182,7 +182,10 @@ impl Keeping {
     /// No more records come: what is read to its end is all of it. Whether everything is kept, or
     /// cannot be: then the next process that holds the desk does it.
     pub fn finish(&self) -> bool {
-        self.shared.finish.store(true, Ordering::Relaxed);
+        // What failed before may succeed now.
+        if !self.shared.finish.swap(true, Ordering::Relaxed) {
+            self.shared.failures.store(0, Ordering::Relaxed);
+        }
         let open = self.shared.open.load(Ordering::Acquire);
         if open == 0 || self.thread.is_finished() {
             return true;

@@ -95,7 +95,7 @@ impl Whole {
         });
         let stop = Arc::new(AtomicBool::new(false));
         let reading = Reading {
-            consumer: consumer(told.settings, "whole")?,
+            consumer: consumer(told.settings, "whole", "read_committed")?,
             topic: told.names.risk.clone(),
             shared: shared.clone(),
             stop: stop.clone(),
@@ -266,13 +266,13 @@ impl Reading {
     }
 }
 
-fn consumer(settings: &Settings, name: &str) -> anyhow::Result<BaseConsumer> {
+fn consumer(settings: &Settings, name: &str, isolation: &str) -> anyhow::Result<BaseConsumer> {
     settings
         .client(name)
         .set("group.id", &settings.group)
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
-        .set("isolation.level", "read_committed")
+        .set("isolation.level", isolation)
         .set("auto.offset.reset", "earliest")
         .set("allow.auto.create.topics", "false")
         .set("fetch.wait.max.ms", "100")

@@ -57,7 +57,10 @@ impl Board {
         }
         let risk = face.risk;
         self.show_elsewhere(&floor, station, face);
-        self.past_mut().note(&station.id, update.event_time, risk);
+        // That nobody watches it now says nothing of when it was said.
+        if told.is_watched {
+            self.past_mut().note(&station.id, update.event_time, risk);
+        }
     }
 
     /// Nothing is known any more of a device, unless this process holds it.

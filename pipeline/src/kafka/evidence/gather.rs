@@ -17,7 +17,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::front::Front;
 use super::listed::Listed;
-use super::reading::{Polled, Reading, poll};
+use super::reading::{Polled, Reading, consumer, poll};
 use super::seek::seek;
 use super::watch::Watch;
 use super::{Done, Errand, Place, Shared, Wanted};
@@ -93,6 +93,7 @@ impl Gather {
     }
 
     pub(super) fn serve(&mut self, errands: &Receiver<Errand>) {
+        let (mut stood, mut since) = (self.stand(), Instant::now());
         while !self.shared.stop.load(Ordering::Relaxed) {
             if self.watches.is_empty() {
                 match errands.recv_timeout(WAIT) {
@@ -116,11 +117,25 @@ impl Gather {
             let began = Instant::now();
             let is_full = self.read();
             self.settle();
+            let stands = self.stand();
+            if stands != stood {
+                (stood, since) = (stands, Instant::now());
+            } else if since.elapsed() > AGAIN_AFTER {
+                // Whoever waits for the last of it is to know that nothing comes.
+                self.shared.failures.fetch_add(1, Ordering::Relaxed);
+                since = Instant::now();
+            }
             // Whoever makes verdicts comes first: this takes half of a core at most.
             if is_full && !self.shared.finish.load(Ordering::Relaxed) {
                 std::thread::sleep(began.elapsed());
             }
         }
+    }
+
+    /// How far it has come.
+    fn stand(&self) -> (usize, i64) {
+        let next = self.fronts.values().map(|front| front.next);
+        (self.watches.len(), next.sum())
     }
 
     fn take(&mut self, errand: Errand) {
@@ -366,24 +381,4 @@ fn opened<'a>(kept: &'a mut Option<Shelf>, folder: &Path) -> anyhow::Result<&'a 
         Some(shelf) => Ok(shelf),
         None => Ok(kept.insert(Shelf::go_on(folder)?)),
     }
-}
-
-fn consumer(settings: &Settings) -> anyhow::Result<BaseConsumer> {
-    settings
-        .client("evidence")
-        .set("group.id", &settings.group)
-        .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "true")
-        .set("isolation.level", "read_committed")
-        // What the retention has deleted is to be noticed.
-        .set("auto.offset.reset", "error")
-        .set("allow.auto.create.topics", "false")
-        .set("check.crcs", "true")
-        .set("queued.min.messages", "2048")
-        .set("queued.max.messages.kbytes", "4096")
-        // Of each partition a fetch brings more than that, and the client would wait a second then:
-        // a plant says more in that time.
-        .set("fetch.queue.backoff.ms", "20")
-        .create()
-        .context("cannot make the consumer of evidence")
 }

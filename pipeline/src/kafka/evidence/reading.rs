@@ -10,6 +10,7 @@ use andon_ingest::kafka::payload::Payloads;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::observation::Source;
 use andon_schemas::time::EventTime;
+use anyhow::Context as _;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message as _};
@@ -18,6 +19,7 @@ use super::front::Front;
 use super::watch::Watch;
 use crate::evidence::Row;
 use crate::kafka::address::{Producers, about, addressees};
+use crate::kafka::settings::Settings;
 
 /// What time it is in a partition is read from those looked for, and from the next one that says it
 /// after so many records.
@@ -29,6 +31,30 @@ pub(super) enum Polled<'a> {
     End(i32),
     OutOfRange,
     Record(BorrowedMessage<'a>),
+}
+
+/// The consumer of one who reads what was read before.
+///
+/// # Errors
+/// If the settings cannot work.
+pub(super) fn consumer(settings: &Settings) -> anyhow::Result<BaseConsumer> {
+    settings
+        .client("evidence")
+        .set("group.id", &settings.group)
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", "read_committed")
+        // What the retention has deleted is to be noticed.
+        .set("auto.offset.reset", "error")
+        .set("allow.auto.create.topics", "false")
+        .set("check.crcs", "true")
+        .set("queued.min.messages", "2048")
+        .set("queued.max.messages.kbytes", "4096")
+        // Of each partition a fetch brings more than that, and the client would wait a second then:
+        // a plant says more in that time.
+        .set("fetch.queue.backoff.ms", "20")
+        .create()
+        .context("cannot make the consumer of evidence")
 }
 
 /// Waits for the next record.

@@ -28,14 +28,17 @@ const BEHIND_FOR: Duration = Duration::from_secs(30);
 /// The thread that asks.
 pub(super) struct Watch {
     consumer: BaseConsumer,
+    /// Asks what is committed, and waits for no transaction: that something moves is enough.
+    asking: BaseConsumer,
     shared: Arc<Shared>,
     stop: Arc<AtomicBool>,
     risk: Arc<str>,
     observations: Arc<str>,
     partitions: i32,
     pub(super) signs: Signs,
-    /// Where the partitions of the topic ended when that was asked last.
-    ends: BTreeMap<i32, i64>,
+    /// Where the partitions of the topic ended when that was asked last; `None` if not all of them
+    /// have answered.
+    ends: Option<BTreeMap<i32, i64>>,
     /// When the topic was read as far as it went.
     read_at: Instant,
 }
@@ -89,14 +92,15 @@ impl Watch {
         stop: Arc<AtomicBool>,
     ) -> anyhow::Result<Self> {
         Ok(Self {
-            consumer: consumer(told.settings, "whole-watch")?,
+            consumer: consumer(told.settings, "whole-watch", "read_committed")?,
+            asking: consumer(told.settings, "whole-commits", "read_uncommitted")?,
             shared,
             stop,
             risk: told.names.risk.clone(),
             observations: told.names.observations.clone(),
             partitions: i32::try_from(told.partitions).unwrap_or(i32::MAX),
             signs: Signs::default(),
-            ends: BTreeMap::new(),
+            ends: None,
             read_at: Instant::now(),
         })
     }
@@ -104,7 +108,9 @@ impl Watch {
     pub(super) fn run(mut self) {
         while !self.stop.load(Ordering::Relaxed) {
             let asked = Instant::now();
-            if let Err(error) = self.ask() {
+            // One does not wait for the other.
+            let failed = [self.commits().err(), self.look().err()];
+            for error in failed.into_iter().flatten() {
                 tracing::debug!("kafka: {error:#}");
             }
             self.tell();
@@ -114,8 +120,8 @@ impl Watch {
         }
     }
 
-    fn ask(&mut self) -> anyhow::Result<()> {
-        self.commits()?;
+    /// Looks whether the topic is read as far as it goes.
+    fn look(&mut self) -> anyhow::Result<()> {
         // To where it ended before: what came since may be on its way.
         let is_read = {
             let placed = self.shared.place();
@@ -123,27 +129,26 @@ impl Watch {
                 let next = placed.next.get(partition);
                 next.is_some_and(|next| next >= end)
             };
-            !self.ends.is_empty() && self.ends.iter().all(is_read)
+            self.ends
+                .take()
+                .is_some_and(|ends| ends.iter().all(is_read))
         };
         if is_read {
             self.read_at = Instant::now();
         }
         let partitions = partitions_of(&self.consumer, &self.risk)?;
         self.shared.place().partitions = partitions.len();
-        self.ends.clear();
+        let mut all = BTreeMap::new();
         for partition in partitions {
             let ends = self
                 .consumer
                 .fetch_watermarks(&self.risk, partition, ANSWER_WITHIN);
             let (low, end) = ends.context("cannot ask where the risks end")?;
             if end > low {
-                self.ends.insert(partition, end);
+                all.insert(partition, end);
             }
         }
-        if self.ends.is_empty() {
-            // There is nothing in it.
-            self.read_at = Instant::now();
-        }
+        self.ends = Some(all);
         Ok(())
     }
 
@@ -153,7 +158,7 @@ impl Watch {
         for partition in 0..self.partitions {
             list.add_partition(&self.observations, partition);
         }
-        let told = self.consumer.committed_offsets(list, ANSWER_WITHIN);
+        let told = self.asking.committed_offsets(list, ANSWER_WITHIN);
         let told = told.context("cannot ask what the group has committed")?;
         let now = Instant::now();
         for one in told.elements() {
