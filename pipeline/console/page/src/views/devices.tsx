@@ -4,6 +4,7 @@ import { clock, countsVersion, model, news, now } from "../state/session";
 import { useReading } from "../state/reading";
 import { go, to } from "../state/route";
 import type { DeviceRow } from "../wire";
+import { unseenText } from "../words/elsewhere";
 import { lampName, LAMPS, spoken } from "../words/names";
 import { ageText, isAhead } from "../words/time";
 import { Graded } from "../ui/lamp";
@@ -166,7 +167,7 @@ function Table({ rows }: { rows: readonly DeviceRow[] }) {
             <td>{row.segment}</td>
             <td class="number">{row.risk.score ?? "–"}</td>
             <td title={clock.value.full(row.last_seen)}>
-              {row.last_seen === null ? "never" : ageText(row.last_seen, now.value)}
+              {row.last_seen === null ? unseenText(row) : ageText(row.last_seen, now.value)}
             </td>
           </tr>
         ))}

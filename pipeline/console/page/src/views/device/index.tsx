@@ -4,6 +4,7 @@ import { clock, news, now } from "../../state/session";
 import { useReading } from "../../state/reading";
 import { to } from "../../state/route";
 import type { Device, OrderHistory, Verdict, VerdictDetail, VerdictRow } from "../../wire";
+import { isKeptElsewhere, unseenText } from "../../words/elsewhere";
 import { isOver, lampName, lampOf, spoken } from "../../words/names";
 import { ageText } from "../../words/time";
 import { Graded, Sign } from "../../ui/lamp";
@@ -46,7 +47,7 @@ export function DeviceView({ id, verdictId }: { id?: string; verdictId?: string 
       {problem !== "" && <p role="alert">{problem} What is shown is older.</p>}
       <Title device={device} verdict={verdict} />
       <p class="headline">
-        {verdict?.sentence ?? `Nothing is open for this device.${lastOf(device?.verdicts ?? [])}`}
+        {verdict?.sentence ?? headlineOf(device)}
       </p>
       <div class="columns">
         <div class="aside">
@@ -96,6 +97,13 @@ async function read(signal: AbortSignal, id?: string, verdictId?: string): Promi
 
 function verdictOf(id: string, signal: AbortSignal): Promise<VerdictDetail> {
   return get<VerdictDetail>(`v1/verdicts/${encodeURIComponent(id)}`, signal);
+}
+
+function headlineOf(device: Device | null): string {
+  if (isKeptElsewhere(device)) {
+    return "A verdict is open for this device. Another process of the group holds the device and says why.";
+  }
+  return `Nothing is open for this device.${lastOf(device?.verdicts ?? [])}`;
 }
 
 function lastOf(rows: readonly VerdictRow[]): string {
@@ -157,7 +165,7 @@ function Title({ device, verdict }: { device: Device | null; verdict: Verdict | 
 }
 
 function seenText(device: Device | null): string {
-  if (device === null || device.last_seen === null) return "never";
+  if (device === null || device.last_seen === null) return unseenText(device);
   return `${clock.value.day(device.last_seen)}, ${ageText(device.last_seen, now.value)}`;
 }
 
