@@ -2,6 +2,7 @@
 //!
 //! One per device type. Names and roles have become addresses, protocols have become a table.
 
+mod shifts;
 mod week;
 
 use std::collections::BTreeMap;
@@ -14,10 +15,11 @@ use andon_schemas::indicator::IndicatorSet;
 use andon_schemas::inventory::Inventory;
 use andon_schemas::observation::Transport;
 use andon_schemas::profile::{Destination, Profile, Target};
-use andon_schemas::time::{EventTime, PlantClock};
+use andon_schemas::time::{EventTime, PlantClock, Span};
 use hashbrown::HashMap;
 use ipnet::IpNet;
 
+use self::shifts::Shifts;
 use self::week::Week;
 use crate::commands::CommandTable;
 use crate::law::{Law, ShareLaw};
@@ -26,6 +28,9 @@ use crate::stats::share::NAMED_MAX;
 
 /// Number of a cell of a profile: the index of a destination or protocol in the order written.
 pub type Cell = u8;
+
+/// No event time of an accepted row is farther from the epoch, in microseconds (36,000 years).
+const FARTHEST: u64 = 1 << 60;
 
 /// Whom a list of targets means, as addresses.
 #[derive(Clone, Debug, Default)]
@@ -110,6 +115,8 @@ pub struct Baseline {
     portless: Vec<(Transport, Cell)>,
     /// The active hours; `None` if the profile has none.
     week: Option<Week>,
+    /// The same as stretches of time.
+    shifts: Option<Shifts>,
     /// The laws that were learned, as far as their tables prove what they say.
     laws: BTreeMap<String, Arc<Law>>,
     share_laws: BTreeMap<String, Arc<ShareLaw>>,
@@ -143,6 +150,7 @@ impl Baseline {
             ports,
             portless,
             week: profile.hours.as_ref().map(Week::of),
+            shifts: profile.hours.as_ref().map(Shifts::of),
             laws: laws(&profile),
             share_laws: share_laws(&profile),
             clock,
@@ -226,6 +234,18 @@ impl Baseline {
         };
         let local = self.clock.local(at);
         week.holds(local.weekday, local.minute) && !self.is_holiday(local.day)
+    }
+
+    /// The moment at which the device has been active for so long since `from`, by its hours:
+    /// after `from`, and inside the hours. [`EventTime::MAX`] if that never comes.
+    pub fn active_for(&self, from: EventTime, span: Span) -> EventTime {
+        if from.micros().unsigned_abs() > FARTHEST {
+            return EventTime::MAX;
+        }
+        match &self.shifts {
+            Some(shifts) => shifts.passed(&self.clock, &self.holidays, from, span),
+            None => from + span,
+        }
     }
 
     /// Whether a local calendar day (since 1970) is a day without production.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use andon_schemas::finding::Evidence;
 use andon_schemas::grade::{Grade, Plane};
-use andon_schemas::profile::{Hours, PatienceSource};
+use andon_schemas::profile::PatienceSource;
 use andon_schemas::time::{EventTime, PlantClock, Span};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -32,12 +32,6 @@ use crate::facts::{DeadlineFacts, DeviceFacts, RowFacts};
 use crate::rule::{self, Words};
 use crate::words::{moment_text, span_text};
 
-/// How many days ahead a deadline is looked for: a plant that works on none of them has no hours.
-const HORIZON_DAYS: i32 = 400;
-
-/// No event time of an accepted row is farther from the epoch (36,000 years).
-const FARTHEST: u64 = 1 << 60;
-
 pub(crate) struct Silence;
 
 /// What it compiled from a profile.
@@ -46,9 +40,8 @@ pub(crate) struct Plan {
     patience: Span,
     /// It is the first empty hour: counted from the full hour after the last row.
     whole_hour: bool,
-    /// Stretches of minutes by weekday; `None` if the device is always active.
-    week: Option<[Vec<(u16, u16)>; 7]>,
-    holidays: Arc<[i32]>,
+    /// The profile has active hours.
+    has_hours: bool,
     clock: Arc<PlantClock>,
     grade: Grade,
 }
@@ -77,40 +70,14 @@ impl Inputs {
 }
 
 impl Plan {
-    /// The moment at which so much active time has passed since `from`; always after `from` and
-    /// always inside the active hours.
-    fn due(&self, from: EventTime) -> EventTime {
-        if from.micros().unsigned_abs() > FARTHEST {
-            return EventTime::MAX;
-        }
-        let mut start = from;
-        if self.whole_hour {
-            start = from.floor(Span::HOUR) + Span::HOUR;
-        }
-        let Some(week) = &self.week else {
-            return start + self.patience;
+    /// The moment at which it has been silent for too long since `from`.
+    fn due(&self, baseline: &Baseline, from: EventTime) -> EventTime {
+        let start = if self.whole_hour {
+            from.floor(Span::HOUR) + Span::HOUR
+        } else {
+            from
         };
-        let mut left = self.patience;
-        let first_day = self.clock.local(start).day;
-        for day in first_day..first_day.saturating_add(HORIZON_DAYS) {
-            if self.holidays.binary_search(&day).is_ok() {
-                continue;
-            }
-            // 1970-01-01 was a Thursday.
-            let weekday = usize::try_from((day + 3).rem_euclid(7)).unwrap_or(0);
-            for (opens, closes) in &week[weekday] {
-                let opens = self.clock.moment(day, *opens).max(start);
-                let closes = self.clock.moment(day, *closes);
-                let open = closes.since(opens);
-                if open >= left {
-                    // The last moment inside, where the time is up just as the hours end.
-                    let instant = Span::from_micros(1);
-                    return (opens + left).min(closes - instant).max(from + instant);
-                }
-                left = Span::from_micros(left.micros() - open.micros().max(0));
-            }
-        }
-        EventTime::MAX
+        baseline.active_for(start, self.patience)
     }
 }
 
@@ -138,8 +105,7 @@ impl Detector for Silence {
         Some(Plan {
             patience: patience.span,
             whole_hour: patience.source == PatienceSource::Hour,
-            week: profile.hours.as_ref().map(stretches),
-            holidays: baseline.holidays.clone(),
+            has_hours: profile.hours.is_some(),
             clock: baseline.clock.clone(),
             grade: baseline.grade(Self::NAME, Grade::Medium),
         })
@@ -168,7 +134,7 @@ impl Detector for Silence {
             return EventTime::MAX;
         }
         // While silent it keeps asking, so that it notices a second silence after the first.
-        plan.due(if state.silent { state.asked } else { last_seen })
+        plan.due(device.baseline, if state.silent { state.asked } else { last_seen })
     }
 
     fn on_deadline(plan: &Plan, state: &mut State, facts: &DeadlineFacts) -> Signal<Inputs> {
@@ -180,7 +146,7 @@ impl Detector for Silence {
             if !state.excused || facts.excused {
                 return Signal::Quiet;
             }
-        } else if facts.now < plan.due(facts.last_seen) {
+        } else if facts.now < plan.due(facts.device.baseline, facts.last_seen) {
             return Signal::Quiet;
         } else {
             *state = State {
@@ -202,11 +168,11 @@ impl Detector for Silence {
     }
 
     fn assess(plan: &Plan, inputs: &Inputs) -> Evidence {
-        let patience = match (plan.whole_hour, &plan.week) {
-            (true, Some(_)) => "a whole hour of its active hours".to_owned(),
-            (true, None) => "a whole hour".to_owned(),
-            (false, Some(_)) => format!("{} of its active hours", span_text(plan.patience)),
-            (false, None) => span_text(plan.patience),
+        let patience = match (plan.whole_hour, plan.has_hours) {
+            (true, true) => "a whole hour of its active hours".to_owned(),
+            (true, false) => "a whole hour".to_owned(),
+            (false, true) => format!("{} of its active hours", span_text(plan.patience)),
+            (false, false) => span_text(plan.patience),
         };
         let words = Words {
             observed: json!({
@@ -223,26 +189,6 @@ impl Detector for Silence {
         };
         rule::evidence(plan.grade, inputs.magnitude(), words)
     }
-}
-
-/// The minutes of each weekday that lie inside the hours, as stretches.
-fn stretches(hours: &Hours) -> [Vec<(u16, u16)>; 7] {
-    [0, 1, 2, 3, 4, 5, 6].map(|weekday| {
-        let mut stretches = Vec::new();
-        let mut from = None;
-        for minute in 0..=1440 {
-            let inside = minute < 1440 && hours.hold(weekday, minute);
-            match (inside, from) {
-                (true, None) => from = Some(minute),
-                (false, Some(start)) => {
-                    stretches.push((start, minute));
-                    from = None;
-                }
-                _ => {}
-            }
-        }
-        stretches
-    })
 }
 
 #[cfg(test)]

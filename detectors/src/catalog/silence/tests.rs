@@ -154,7 +154,7 @@ proptest! {
         plan.patience = Span::from_secs(patience);
         plan.whole_hour = false;
         let from = time("2025-01-01T00:00:00Z") + Span::from_secs(minutes * 60 + seconds);
-        let due = plan.due(from);
+        let due = plan.due(&stage.baseline, from);
         prop_assert!(due > from);
         prop_assert!(stage.baseline.active_at(due), "{from} to {due}");
     }
