@@ -134,7 +134,10 @@ impl Detector for Silence {
             return EventTime::MAX;
         }
         // While silent it keeps asking, so that it notices a second silence after the first.
-        plan.due(device.baseline, if state.silent { state.asked } else { last_seen })
+        plan.due(
+            device.baseline,
+            if state.silent { state.asked } else { last_seen },
+        )
     }
 
     fn on_deadline(plan: &Plan, state: &mut State, facts: &DeadlineFacts) -> Signal<Inputs> {

@@ -15,6 +15,7 @@ use crate::sign::{Scene, Signer};
 enum Due {
     Pane,
     Detectors,
+    Stale,
     Judge,
 }
 
@@ -37,6 +38,7 @@ impl Engine {
             match due {
                 Due::Pane => self.close_next(slot, now, ordinal, output),
                 Due::Detectors => self.ask_detectors(slot, deadline, ordinal, output),
+                Due::Stale => self.ask_after_it(slot, deadline, ordinal, output),
                 Due::Judge => self.ask_judge(slot, deadline, ordinal, output),
             }
         }
@@ -47,6 +49,7 @@ impl Engine {
         [
             (self.pane_due(slot), Due::Pane),
             (self.detectors_due(slot), Due::Detectors),
+            (self.stale_due(slot), Due::Stale),
             (self.devices.cold[slot].case.deadline(), Due::Judge),
         ]
         .into_iter()
@@ -69,12 +72,23 @@ impl Engine {
         self.devices.cold[slot].detectors_due
     }
 
+    /// Only ticks say that nothing was heard: a flow that comes alone may be ahead of readings that
+    /// are still on their way.
+    fn stale_due(&self, slot: usize) -> EventTime {
+        let due = self.devices.cold[slot].stale_due;
+        if due > self.last_tick {
+            return EventTime::MAX;
+        }
+        due
+    }
+
     /// Sets a device's alarm clock to whatever comes first.
     pub(crate) fn rearm(&mut self, slot: usize) {
         let cold = &self.devices.cold[slot];
         self.devices.due[slot] = self
             .pane_due(slot)
             .min(cold.detectors_due)
+            .min(cold.stale_due)
             .min(cold.case.deadline());
     }
 
@@ -83,6 +97,7 @@ impl Engine {
     fn close_next(&mut self, slot: usize, now: EventTime, ordinal: u64, output: &mut Output) {
         let horizon = now
             .min(self.detectors_due(slot))
+            .min(self.stale_due(slot))
             .min(self.devices.cold[slot].case.deadline());
         let hot = &mut self.devices.hot[slot];
         let hour = hot.open_from;
@@ -220,6 +235,25 @@ impl Engine {
         cold.ask_after(deadline, detectors, &facts.device, last_seen);
         self.conclude(slot, deadline, None);
         self.settle(slot, ordinal, deadline, output);
+    }
+
+    /// Nothing is known of a device any more, unless a row came since this moment was set: that is
+    /// told at once where there is nothing worse to tell.
+    fn ask_after_it(
+        &mut self,
+        slot: usize,
+        deadline: EventTime,
+        ordinal: u64,
+        output: &mut Output,
+    ) {
+        let last_seen = self.devices.hot[slot].last_seen();
+        let device_type = self.plant.device_type(self.devices.places[slot]);
+        let due = device_type.stale_from(last_seen);
+        self.devices.cold[slot].stale_due = due;
+        if due <= deadline {
+            self.devices.cold[slot].stale_due = EventTime::MAX;
+            self.settle(slot, ordinal, deadline, output);
+        }
     }
 
     fn ask_judge(&mut self, slot: usize, deadline: EventTime, ordinal: u64, output: &mut Output) {

@@ -52,8 +52,10 @@ impl Engine {
         }
         if hot.last_seen() != EventTime::MIN {
             cold.ask_from(&present.plans, &scene.facts(), hot.last_seen());
+            cold.stale_due = present.stale_from(hot.last_seen());
             // What would have been due before now is due now.
             cold.detectors_due = cold.detectors_due.max(self.last_tick);
+            cold.stale_due = cold.stale_due.max(self.last_tick);
         }
         self.rearm(slot);
     }

@@ -106,7 +106,10 @@ impl Hot {
 pub(crate) struct Cold {
     /// The next moment a detector wants to be asked at; [`EventTime::MAX`] if none does.
     pub(crate) detectors_due: EventTime,
-    /// What [`Hot::last_seen`] was when that moment was set.
+    /// The next moment at which it may turn out that nothing has been heard of it for too long;
+    /// [`EventTime::MAX`] from when that is so until the next row in time.
+    pub(crate) stale_due: EventTime,
+    /// What [`Hot::last_seen`] was when the detectors' moment was set.
     pub(crate) asked_since: EventTime,
     /// Totals of flows that have not ended.
     pub(crate) open_flows: Option<Box<OpenFlows>>,
@@ -144,6 +147,7 @@ impl Cold {
             case: Case::default(),
             first_hour: i32::MIN,
             detectors_due: EventTime::MAX,
+            stale_due: EventTime::MAX,
             asked_since: EventTime::MIN,
             asked_again: false,
         }

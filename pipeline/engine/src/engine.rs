@@ -20,9 +20,6 @@ use crate::room::Room;
 use crate::sign::Scene;
 use crate::slots::{Devices, hash_of};
 
-/// A device that was not heard of for this long inside its active hours is unknown, unless its
-/// profile grants it a longer silence.
-const STALE_AFTER: Span = Span::from_secs(900);
 /// Event time this far after the receive time is refused.
 pub const FAR_FUTURE: Span = Span::from_secs(300);
 
@@ -171,7 +168,7 @@ impl Engine {
     /// The risk of the device in a slot.
     pub(crate) fn risk_of(&self, slot: usize) -> Risk {
         let case = &self.devices.cold[slot].case;
-        case.risk(self.last_tick, self.is_stale(slot))
+        case.risk(self.last_tick, self.is_stale(slot, self.last_tick))
     }
 
     /// Takes one row; `claim` if the slot's device spoke for somebody else in it.
@@ -329,7 +326,7 @@ impl Engine {
         let now = self.devices.hot[slot].last_seen().max(caused);
         let listed = self.plant.listed(self.devices.places[slot]);
         let site = &self.plant.inventory.site;
-        let stale = deadline != EventTime::MAX && self.is_stale(slot);
+        let stale = deadline != EventTime::MAX && self.is_stale(slot, deadline);
         let update = self.devices.cold[slot]
             .case
             .risk_update(device, listed, site, now, stale);
@@ -338,21 +335,17 @@ impl Engine {
         }
     }
 
-    /// Whether nothing can be said of a device any more: no accepted row for a while of ticks, all
-    /// of it inside its active hours. What is published of it changes at its next deadline, at
-    /// the latest when its hour closes.
-    fn is_stale(&self, slot: usize) -> bool {
+    /// Whether nothing is known of a device any more at a moment, as far as the ticks have come: its
+    /// own rows say nothing of the rows that are missing.
+    pub(crate) fn is_stale(&self, slot: usize, at: EventTime) -> bool {
         let last_seen = self.devices.hot[slot].last_seen();
-        let baseline = &self.plant.device_type(self.devices.places[slot]).baseline;
-        let patience = baseline
-            .profile
-            .silence
-            .unwrap_or(STALE_AFTER)
-            .max(STALE_AFTER);
-        last_seen != EventTime::MIN
-            && self.last_tick.since(last_seen) > patience
-            && baseline.active_at(self.last_tick)
-            && baseline.active_at(self.last_tick - patience)
+        let now = at.min(self.last_tick);
+        if last_seen == EventTime::MIN {
+            return false;
+        }
+        let device_type = self.plant.device_type(self.devices.places[slot]);
+        // Nearly always it was heard of just before, and no calendar has to be looked into.
+        now.since(last_seen) >= device_type.patience && now >= device_type.stale_from(last_seen)
     }
 
     /// Lets the judge write what the row, window or deadline at `at` changed.

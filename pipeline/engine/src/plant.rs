@@ -12,15 +12,17 @@ use andon_schemas::identity::DeviceId;
 use andon_schemas::indicator::IndicatorSet;
 use andon_schemas::inventory::{Device, Function, Inventory, Maintenance};
 use andon_schemas::profile::{
-    Destination, DetectorSetting, Profile, ProfileSet, ScanLimits, Target,
+    Destination, DetectorSetting, PatienceSource, Profile, ProfileSet, ScanLimits, Target,
 };
-use andon_schemas::time::EventTime;
+use andon_schemas::time::{EventTime, Span};
 use andon_schemas::verdict::ProfileRef;
 
 /// One device type, compiled.
 pub(crate) struct DeviceType {
     pub(crate) baseline: Baseline,
     pub(crate) plans: Plans,
+    /// Active time without a row after which nothing is known of a device any more.
+    pub(crate) patience: Span,
     pub(crate) profile: ProfileRef,
     /// The profile's own safety flows.
     pub(crate) protected: Vec<FlowMatch>,
@@ -58,6 +60,10 @@ impl std::fmt::Debug for Plant {
             .finish_non_exhaustive()
     }
 }
+
+/// A device that was not heard of for this long inside its active hours is unknown, unless its
+/// profile grants it a longer silence.
+const STALE_AFTER: Span = Span::from_secs(900);
 
 /// The name of the types of everything that has no profile.
 const NO_PROFILE: &str = "";
@@ -295,6 +301,13 @@ impl Plant {
 }
 
 impl DeviceType {
+    /// From when on nothing is known of a device any more that was last heard of at `last_seen`,
+    /// until the next row. Hours in which nobody expects it to speak do not count, and do not make
+    /// it known again.
+    pub(crate) fn stale_from(&self, last_seen: EventTime) -> EventTime {
+        self.baseline.active_for(last_seen, self.patience)
+    }
+
     /// The number that a destination of a former profile, which a name stands for, has here.
     pub(crate) fn renumbered(&self, former: &Self, cell: u8) -> Option<u8> {
         let destinations = &former.baseline.profile.destinations;
@@ -342,6 +355,7 @@ impl DeviceType {
             protected: all().filter(|d| d.safety).flat_map(flow).collect(),
             essential: all().filter(|d| is_essential(d)).flat_map(flow).collect(),
             plans: Plans::compile(&baseline),
+            patience: patience(profile),
             profile: ProfileRef {
                 name: profile.name.clone(),
                 version: profile.version.clone(),
@@ -349,6 +363,16 @@ impl DeviceType {
             },
             baseline,
         }
+    }
+}
+
+/// What a profile says of silence: as written, or by its cadence, but never less than
+/// [`STALE_AFTER`].
+fn patience(profile: &Profile) -> Span {
+    let patience = profile.patience();
+    match patience.source {
+        PatienceSource::Written | PatienceSource::Cadence => patience.span.max(STALE_AFTER),
+        PatienceSource::Hour => STALE_AFTER,
     }
 }
 

@@ -11,7 +11,7 @@ use andon_schemas::indicator::{self, IndicatorSet};
 use andon_schemas::observation::{
     Body, ByteKind, ConnState, Flow, Header, Observation, Reading, Role, Source, Transport,
 };
-use andon_schemas::profile::{ProfileSet, SourceFile};
+use andon_schemas::profile::{self, ProfileSet, SourceFile};
 use andon_schemas::time::{EventTime, Span};
 
 use crate::engine::{Engine, Input};
@@ -32,6 +32,22 @@ pub(crate) static PLANT: LazyLock<Arc<Plant>> = LazyLock::new(|| {
         Mode::Monitor,
     ))
 });
+
+/// The shipped plant, its profiles with some of their text replaced.
+pub(crate) fn plant_with(replace: impl Fn(&SourceFile) -> String) -> Arc<Plant> {
+    let texts: Vec<_> = builtin::PROFILES
+        .iter()
+        .map(|file| (file.path, replace(file)))
+        .collect();
+    let files: Vec<_> = texts
+        .iter()
+        .map(|(path, text)| SourceFile { path, text })
+        .collect();
+    let names: Vec<_> = CATALOG.iter().map(|entry| entry.name).collect();
+    let profiles = profile::parse(&files, &names).unwrap();
+    let inventory = builtin::inventory().unwrap();
+    Arc::new(Plant::compile(inventory, &profiles, Mode::Monitor))
+}
 
 /// The first device of a type.
 pub(crate) fn device(device_type: &str) -> DeviceId {
@@ -111,8 +127,12 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
+        Self::of(PLANT.clone())
+    }
+
+    pub(crate) fn of(plant: Arc<Plant>) -> Self {
         Self {
-            engine: Engine::new(PLANT.clone()),
+            engine: Engine::new(plant),
             ordinal: 0,
         }
     }

@@ -20,7 +20,7 @@ use crate::plant::Plant;
 use crate::vnode::{VNODES, vnode_of};
 
 const MAGIC: &[u8; 8] = b"ANDONSNP";
-const VERSION: u32 = 10;
+const VERSION: u32 = 11;
 
 /// Why a snapshot cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,9 +1,12 @@
 //! Windows and deadlines come in the order of their times, and only once.
 
+use andon_schemas::grade::Band;
+use andon_schemas::identity::DeviceId;
+use andon_schemas::inventory::Function;
 use andon_schemas::time::{EventTime, Span};
 
-use crate::output::Item;
-use crate::scenes::{Bench, device, minute, reading, stray_flow, verdicts};
+use crate::output::{Item, Output};
+use crate::scenes::{Bench, device, minute, plant_with, reading, stray_flow, verdicts};
 
 #[test]
 fn hours_close_by_ticks_and_each_counts_once() {
@@ -138,4 +141,102 @@ fn the_first_and_the_last_moment_do_no_harm() {
         bench.tick(EventTime::MAX);
         bench.end(EventTime::MAX);
     }
+}
+
+/// The published risks in an output: minutes after midnight, and the band.
+fn bands(output: &Output) -> Vec<(i64, Band)> {
+    let told = output.items.iter().filter_map(|(_, item)| match item {
+        Item::Risk(update) => Some((update.event_time, update.risk.band)),
+        _ => None,
+    });
+    told.map(|(at, band)| (at.since(minute(0)).micros() / 60_000_000, band))
+        .collect()
+}
+
+/// A bench of the shipped plant whose profiles write nothing of silence, and one of its devices: it
+/// is missed after a whole hour.
+fn patient() -> (Bench, DeviceId) {
+    let plant = plant_with(|file| {
+        let lines = file.text.lines();
+        let kept = lines.filter(|line| !line.starts_with("silence:"));
+        kept.collect::<Vec<_>>().join("\n")
+    });
+    (Bench::of(plant), device("coolant_system"))
+}
+
+#[test]
+fn of_a_device_that_falls_silent_it_is_published_at_once_that_nothing_is_known() {
+    let (mut bench, coolant) = patient();
+    let first = bench.rows(&[reading(&coolant, minute(600))]);
+    assert_eq!(bands(&first), [(600, Band::Low)]);
+    // Rows put it off, ticks before its time say nothing, and it is said once.
+    bench.rows(&[reading(&coolant, minute(605))]);
+    let told: Vec<_> = (606..640)
+        .flat_map(|at| bands(&bench.tick(minute(at))))
+        .collect();
+    assert_eq!(told, [(620, Band::Unknown)]);
+    let back = bench.rows(&[reading(&coolant, minute(640))]);
+    assert_eq!(bands(&back), [(640, Band::Low)]);
+    // One long step says the same as many small ones.
+    assert_eq!(bands(&bench.tick(minute(659))), [(655, Band::Unknown)]);
+}
+
+#[test]
+fn the_end_of_the_shift_makes_nobody_known_and_a_night_nobody_unknown() {
+    let (mut bench, coolant) = patient();
+    let band = |bench: &Bench| bench.engine.risks()[0].1.band;
+    // 21:10 plant time; its hours end at 22:00.
+    bench.rows(&[reading(&coolant, minute(1_210))]);
+    bench.tick(minute(1_224));
+    assert_eq!(band(&bench), Band::Low);
+    for at in [1_225, 1_300, 1_440 + 299] {
+        bench.tick(minute(at));
+        assert_eq!(band(&bench), Band::Unknown, "{at}");
+    }
+    // 21:50: ten minutes that evening, and five the next morning.
+    let (mut bench, _) = patient();
+    bench.rows(&[reading(&coolant, minute(1_250))]);
+    let night = bench.tick(minute(1_440 + 304));
+    assert_eq!((bands(&night), band(&bench)), (vec![], Band::Low));
+    let morning = bench.tick(minute(1_440 + 306));
+    assert_eq!(bands(&morning), [(1_440 + 305, Band::Unknown)]);
+}
+
+#[test]
+fn what_is_open_is_not_replaced_and_what_fades_to_low_is() {
+    let mut bench = Bench::new();
+    let stranger = DeviceId::new("laptop-7").unwrap();
+    let mut told = bands(&bench.rows(&[stray_flow(&stranger, minute(600))]));
+    for hours in 11..60 {
+        told.extend(bands(&bench.tick(minute(hours * 60))));
+    }
+    let (last, before) = told.split_last().unwrap();
+    assert_eq!(last.1, Band::Unknown, "{told:?}");
+    assert!(before.iter().all(|(_, band)| *band > Band::Low), "{told:?}");
+    assert!(last.0 >= 660, "{told:?}");
+}
+
+#[test]
+fn a_row_of_its_own_says_nothing_of_the_rows_that_are_missing() {
+    let (mut bench, coolant) = patient();
+    bench.rows(&[reading(&coolant, minute(600))]);
+    // An hour closes by the flow; a reading from before it may still be on its way.
+    let output = bench.rows(&[stray_flow(&coolant, minute(666))]);
+    assert!(
+        bands(&output)
+            .iter()
+            .all(|(_, band)| *band != Band::Unknown)
+    );
+    assert!(bench.engine.counts().device_hours > 0);
+}
+
+#[test]
+fn a_silence_of_decades_is_told_once() {
+    let mut bench = Bench::new();
+    let devices = bench.engine.plant.inventory().devices.iter();
+    let servers = devices.filter(|device| device.function == Function::Server);
+    let server = servers.map(|one| one.id.clone()).next().unwrap();
+    bench.rows(&[reading(&server, minute(0))]);
+    let output = bench.tick(EventTime::parse("2100-01-01T00:00:00Z").unwrap());
+    assert_eq!(bands(&output), [(15, Band::Unknown)]);
 }

@@ -7,39 +7,26 @@ use andon_schemas::command::Mode;
 use andon_schemas::finding::Finding;
 use andon_schemas::grade::Grade;
 use andon_schemas::identity::DeviceId;
-use andon_schemas::profile::{self, SourceFile};
+use andon_schemas::profile::SourceFile;
 use andon_schemas::verdict::Verdict;
 
 use crate::engine::{Engine, Input};
 use crate::output::{Item, Output};
 use crate::plant::Plant;
-use crate::scenes::{Bench, PLANT, PROFILES, device, listed, minute, reading, stray_flow};
+use crate::scenes::{
+    Bench, PLANT, PROFILES, device, listed, minute, plant_with, reading, stray_flow,
+};
 
 /// The shipped plant, with another line under the destinations of its controllers.
 fn with_destination(line: &str) -> Arc<Plant> {
-    let text = |file: &SourceFile| {
+    plant_with(|file| {
         let text = file.text.to_owned();
         if file.path == "profiles/cnc_controller_fanuc.yaml" {
             text.replace("destinations:\n", &format!("destinations:\n  - {line}\n"))
         } else {
             text
         }
-    };
-    let texts: Vec<_> = builtin::PROFILES
-        .iter()
-        .map(|file| (file.path, text(file)))
-        .collect();
-    let files: Vec<_> = texts
-        .iter()
-        .map(|(path, text)| SourceFile { path, text })
-        .collect();
-    let names: Vec<_> = andon_detectors::catalog::CATALOG
-        .iter()
-        .map(|e| e.name)
-        .collect();
-    let profiles = profile::parse(&files, &names).unwrap();
-    let inventory = builtin::inventory().unwrap();
-    Arc::new(Plant::compile(inventory, &profiles, Mode::Monitor))
+    })
 }
 
 /// The shipped plant without one of its controllers, and that controller.

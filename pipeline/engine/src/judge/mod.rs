@@ -221,8 +221,9 @@ impl Case {
         self.level.risk(at, self.standing(), stale)
     }
 
-    /// The risk, if it moved enough since it was published last: into another band, or by five
-    /// points.
+    /// The risk, if it moved enough since it was published last, into another band or by five
+    /// points, or if another verdict is open, or none any more: whoever follows only the risk of a
+    /// device knows from it what to ask about.
     pub(crate) fn risk_update(
         &mut self,
         device: &DeviceId,
@@ -232,11 +233,13 @@ impl Case {
         stale: bool,
     ) -> Option<RiskUpdate> {
         let standing = self.standing();
-        if !self.level.is_news(at, standing, stale) {
+        let risk = self.level.risk(at, standing, stale);
+        let open = self.episode.as_ref();
+        let opened = open.map_or(EventTime::MIN, |episode| episode.opened);
+        if !self.level.is_news(risk, opened) {
             return None;
         }
-        let risk = self.risk(at, stale);
-        self.level.tell(risk, at, standing);
+        self.level.tell(risk, opened, at, standing);
         Some(RiskUpdate {
             schema: RISK_SCHEMA.to_owned(),
             device_id: device.clone(),

@@ -20,6 +20,8 @@ pub(super) struct Level {
     alarm: EventTime,
     /// What was published last.
     told: Option<Risk>,
+    /// When the episode opened that was published as open last; [`EventTime::MIN`] for none.
+    told_opened: EventTime,
 }
 
 impl Default for Level {
@@ -29,6 +31,7 @@ impl Default for Level {
             since: EventTime::MIN,
             alarm: EventTime::MAX,
             told: None,
+            told_opened: EventTime::MIN,
         }
     }
 }
@@ -68,20 +71,29 @@ impl Level {
         }
     }
 
-    /// Whether the risk moved enough since it was published: into another band, or by 5 points.
-    pub(super) fn is_news(&self, at: EventTime, standing: Option<u8>, stale: bool) -> bool {
-        let risk = self.risk(at, standing, stale);
-        self.told.is_none_or(|told| differs(told, risk))
+    /// Whether what there is to publish moved enough since it was published: into another band, by
+    /// 5 points, or to another open episode, by when it opened ([`EventTime::MIN`] for none).
+    pub(super) fn is_news(&self, risk: Risk, opened: EventTime) -> bool {
+        opened != self.told_opened || self.told.is_none_or(|told| differs(told, risk))
     }
 
     /// Whether there is no risk at all, and that was published last.
     pub(super) fn is_at_rest(&self) -> bool {
-        self.shown == 0 && self.told == Some(Risk::of_score(0))
+        self.shown == 0
+            && self.told == Some(Risk::of_score(0))
+            && self.told_opened == EventTime::MIN
     }
 
-    /// Notes what is being published.
-    pub(super) fn tell(&mut self, risk: Risk, at: EventTime, standing: Option<u8>) {
+    /// Notes what is being published of the episode that opened at `opened`, or of none.
+    pub(super) fn tell(
+        &mut self,
+        risk: Risk,
+        opened: EventTime,
+        at: EventTime,
+        standing: Option<u8>,
+    ) {
         self.told = Some(risk);
+        self.told_opened = opened;
         self.rearm(at, standing);
     }
 
@@ -177,15 +189,17 @@ mod tests {
     #[test]
     fn every_alarm_is_the_first_moment_of_news() {
         let mut level = level(95);
-        level.tell(level.risk(hour(0), None, false), hour(0), None);
+        let none = EventTime::MIN;
+        level.tell(level.risk(hour(0), None, false), none, hour(0), None);
         let mut told = Vec::new();
         while level.alarm() != EventTime::MAX {
             let at = level.alarm();
-            assert!(!level.is_news(at - Span::from_micros(1), None, false));
-            assert!(level.is_news(at, None, false));
+            let before = level.risk(at - Span::from_micros(1), None, false);
+            assert!(!level.is_news(before, none));
             let risk = level.risk(at, None, false);
+            assert!(level.is_news(risk, none));
             told.push(risk.score.unwrap());
-            level.tell(risk, at, None);
+            level.tell(risk, none, at, None);
         }
         assert_eq!(told.first(), Some(&94), "the band changes below 95");
         assert!(told.len() < 20 && *told.last().unwrap() < 5, "{told:?}");
@@ -204,7 +218,7 @@ mod tests {
     fn the_smallest_and_largest_times_do_no_harm() {
         let mut level = level(100);
         for at in [EventTime::MIN, EventTime::MAX] {
-            level.tell(level.risk(at, None, false), at, None);
+            level.tell(level.risk(at, None, false), EventTime::MIN, at, None);
             level.lift(24, at, None);
             level.rearm(at, None);
         }

@@ -325,6 +325,33 @@ fn risk_is_published_on_a_change_of_band_or_by_five_points() {
 }
 
 #[test]
+fn a_verdict_that_opens_or_clears_under_a_higher_fading_risk_is_published() {
+    let mut stage = Stage::new();
+    let publish = |stage: &mut Stage, at| {
+        let device = stage.device.id.clone();
+        let update = stage
+            .case
+            .risk_update(&device, Some(&stage.device), "s", at, false);
+        update.map(|update| (update.risk.score.unwrap(), update.verdict_id))
+    };
+    let first = stage.show(minute(0), &[rule(VOLUME, Grade::High)]);
+    let first = Some(first[0].verdict_id.clone());
+    assert_eq!(publish(&mut stage, minute(0)), Some((75, first)));
+    let over = stage.pass(minute(60));
+    assert_eq!(over[0].state, State::Cleared);
+    assert_eq!(publish(&mut stage, minute(60)), Some((75, None)));
+    // LOW stands below what fades: the score is the same, what is open is not.
+    let second = stage.show(minute(61), &[rule(HOURS, Grade::Low)]);
+    let second = Some(second[0].verdict_id.clone());
+    let told = publish(&mut stage, minute(61)).unwrap();
+    assert!(told.0 > 70 && told.1 == second, "{told:?}");
+    assert_eq!(publish(&mut stage, minute(61)), None);
+    stage.over(HOURS, minute(62));
+    stage.pass(minute(200));
+    assert_eq!(publish(&mut stage, minute(200)).unwrap().1, None);
+}
+
+#[test]
 fn the_state_of_a_quiet_device_is_small() {
     assert!(size_of::<Case>() <= 56, "{} bytes", size_of::<Case>());
 }
