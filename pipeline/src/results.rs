@@ -196,7 +196,7 @@ impl Results {
                 Item::Late(row) => self.write(|files| &mut files.late, &row)?,
                 Item::Duplicate(row) => self.write(|files| &mut files.duplicates, &row)?,
                 // Nobody asked for them here.
-                Item::Window(_) => {}
+                Item::Heartbeat(_) | Item::Window(_) => {}
                 Item::Refusal(refusal) => {
                     taken.refused.push((cause.ordinal, reject_of(refusal)));
                 }

@@ -196,7 +196,31 @@ impl Engine {
         let states = &mut cold.states;
         device_type.plans.on_close(states, &facts, &mut signer);
         self.conclude(slot, window.end, Some(window));
+        let before = output.items.len();
         self.settle(slot, ordinal, window.end, output);
+        let news = output.items.get(before..).unwrap_or_default();
+        let is_told = news.iter().any(|(_, item)| matches!(item, Item::Risk(_)));
+        if self.tells_heartbeats && !is_told {
+            self.heartbeat(slot, ordinal, window.end, output);
+        }
+    }
+
+    /// Tells the risk of a listed device once more.
+    fn heartbeat(&self, slot: usize, ordinal: u64, deadline: EventTime, output: &mut Output) {
+        let Some(listed) = self.plant.listed(self.devices.places[slot]) else {
+            return;
+        };
+        let now = self.devices.hot[slot].last_seen().max(deadline);
+        let site = &self.plant.inventory.site;
+        let Some(told) = self.devices.cold[slot].case.told_risk(listed, site, now) else {
+            return;
+        };
+        let cause = Cause {
+            ordinal,
+            deadline,
+            device: listed.id.clone(),
+        };
+        output.items.push((cause, Item::Heartbeat(told)));
     }
 
     fn ask_detectors(

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::flows::{OpenFlows, RecentFlows};
 use crate::judge::Case;
 use crate::names::Names;
+use crate::plant::DeviceType;
 
 /// How far behind its own clock a row of a kind may come and still be in time.
 pub const fn allowance(kind: Kind) -> Span {
@@ -150,6 +151,21 @@ impl Cold {
             stale_due: EventTime::MAX,
             asked_since: EventTime::MIN,
             asked_again: false,
+        }
+    }
+
+    /// A row came in time: what waits for one to be missing is set, unless it is due before.
+    pub(crate) fn hear(
+        &mut self,
+        device_type: &DeviceType,
+        device: &DeviceFacts,
+        last_seen: EventTime,
+    ) {
+        if self.detectors_due == EventTime::MAX || self.asked_again {
+            self.ask_from(&device_type.plans, device, last_seen);
+        }
+        if self.stale_due == EventTime::MAX {
+            self.stale_due = device_type.stale_from(last_seen);
         }
     }
 

@@ -63,6 +63,7 @@ pub struct Engine {
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) ending: bool,
     pub(crate) tells_windows: bool,
+    pub(crate) tells_heartbeats: bool,
 }
 
 impl std::fmt::Debug for Engine {
@@ -94,12 +95,20 @@ impl Engine {
             verdicts: Vec::new(),
             ending: false,
             tells_windows: false,
+            tells_heartbeats: false,
         }
     }
 
     /// From here on every window that closes comes out as well.
     pub fn tell_windows(&mut self) {
         self.tells_windows = true;
+    }
+
+    /// From here on the risk of every listed device comes out once more whenever an hour of it
+    /// closes without news. Whoever reads nothing but risks can tell by it a device that is well
+    /// from one that nobody watches any more.
+    pub fn tell_heartbeats(&mut self) {
+        self.tells_heartbeats = true;
     }
 
     /// One that watches a partition of a plant's devices, of so many: in all of them together there

@@ -103,11 +103,8 @@ impl Engine {
         if row.kind == Kind::Resolution && marks {
             look.learn_name(cold);
         }
-        if !late && (cold.detectors_due == EventTime::MAX || cold.asked_again) {
-            cold.ask_from(plans, &look.scene.facts(), hot.last_seen());
-        }
-        if !late && cold.stale_due == EventTime::MAX {
-            cold.stale_due = device_type.stale_from(hot.last_seen());
+        if !late {
+            cold.hear(device_type, &look.scene.facts(), hot.last_seen());
         }
         self.conclude(slot, header.event_time, None);
         self.settle(slot, row.ordinal, EventTime::MAX, output);

@@ -59,6 +59,9 @@ pub enum Item {
     Verdict(Verdict),
     /// A device's risk changed.
     Risk(RiskUpdate),
+    /// A device's risk as it was published last, told once more because an hour is over: only from
+    /// an engine that [tells them](crate::Engine::tell_heartbeats).
+    Heartbeat(RiskUpdate),
     /// A row was refused.
     Refusal(Refusal),
     /// A row came late.

@@ -170,9 +170,12 @@ pub(crate) fn verdicts(output: &Output) -> Vec<(EventTime, String, Vec<String>)>
                 standing.map(|f| f.detector.clone()).collect(),
             ))
         }
-        Item::Risk(_) | Item::Refusal(_) | Item::Late(_) | Item::Duplicate(_) | Item::Window(_) => {
-            None
-        }
+        Item::Risk(_)
+        | Item::Heartbeat(_)
+        | Item::Refusal(_)
+        | Item::Late(_)
+        | Item::Duplicate(_)
+        | Item::Window(_) => None,
     };
     output
         .items

@@ -33,7 +33,7 @@ pub(super) fn row(cause: &Cause, item: Item) -> anyhow::Result<Option<Row>> {
         Item::Refusal(refusal) => Told::Refusal(refusal),
         Item::Late(row) => Told::Late(row),
         Item::Duplicate(row) => Told::Duplicate(row),
-        Item::Window(_) => return Ok(None),
+        Item::Heartbeat(_) | Item::Window(_) => return Ok(None),
     };
     Ok(Some(Row {
         ordinal: cause.ordinal,

@@ -7,7 +7,7 @@ use andon_emit::kafka::Outgoing;
 use andon_engine::{Item, Output};
 use andon_schemas::observation::Source;
 use andon_schemas::reject::{Reject, SetAside};
-use andon_schemas::verdict::Verdict;
+use andon_schemas::verdict::{RiskUpdate, Verdict};
 use serde::Serialize;
 
 use super::names::Names;
@@ -96,13 +96,10 @@ impl Draft {
                     self.verdicts.push(verdict);
                 }
                 Item::Risk(update) => {
-                    let device = update.device_id.to_string();
-                    let topic = self.risk_topic.clone();
-                    let lane = self.lane.iter().map(|lane| (LANE, lane.clone()));
-                    let lane = lane.collect();
-                    self.write(&topic, device.as_bytes(), &update.message(), lane)?;
+                    self.risk(&update)?;
                     self.news.items.push(Item::Risk(update));
                 }
+                Item::Heartbeat(update) => self.risk(&update)?,
                 Item::Late(row) => self.aside(&row, "late")?,
                 Item::Duplicate(row) => self.aside(&row, "duplicate")?,
                 // Nobody asked for them here.
@@ -115,6 +112,14 @@ impl Draft {
             self.waits.push((since.elapsed(), verdicts));
         }
         Ok(refused)
+    }
+
+    fn risk(&mut self, update: &RiskUpdate) -> anyhow::Result<()> {
+        let device = update.device_id.to_string();
+        let topic = self.risk_topic.clone();
+        let lane = self.lane.iter().map(|lane| (LANE, lane.clone()));
+        let lane = lane.collect();
+        self.write(&topic, device.as_bytes(), &update.message(), lane)
     }
 
     /// What came out since the last time.

@@ -37,9 +37,11 @@ enum Phase {
     Live,
 }
 
-/// An engine with a partition's share of the room for made-up devices.
-fn in_partition(engine: Engine, partition: i32, producers: Producers) -> Engine {
+/// An engine with a partition's share of the room for made-up devices. What it says of risk is read
+/// by others who cannot ask it whether that still holds.
+fn in_partition(mut engine: Engine, partition: i32, producers: Producers) -> Engine {
     let of = u32::try_from(producers.partitions).unwrap_or(u32::MAX);
+    engine.tell_heartbeats();
     engine.of_partition(u32::try_from(partition).unwrap_or(0), of)
 }
 

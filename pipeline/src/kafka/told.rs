@@ -92,7 +92,11 @@ impl Told {
                 match item {
                     Item::Verdict(verdict) => self.board.verdict(&verdict),
                     Item::Risk(update) => self.board.risk(&update),
-                    Item::Refusal(_) | Item::Late(_) | Item::Duplicate(_) | Item::Window(_) => {}
+                    Item::Heartbeat(_)
+                    | Item::Refusal(_)
+                    | Item::Late(_)
+                    | Item::Duplicate(_)
+                    | Item::Window(_) => {}
                 }
             }
         }

@@ -38,7 +38,11 @@ pub(super) fn message_of(item: &Item, site: &str) -> anyhow::Result<Option<Outgo
             payload: serde_json::to_vec(&update.message())?,
             retain: true,
         }),
-        Item::Refusal(_) | Item::Late(_) | Item::Duplicate(_) | Item::Window(_) => None,
+        Item::Heartbeat(_)
+        | Item::Refusal(_)
+        | Item::Late(_)
+        | Item::Duplicate(_)
+        | Item::Window(_) => None,
     })
 }
 

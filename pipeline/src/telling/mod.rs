@@ -246,7 +246,11 @@ impl Teller {
                 self.board.verdict(verdict);
             }
             Item::Risk(update) => self.board.risk(update),
-            Item::Refusal(_) | Item::Late(_) | Item::Duplicate(_) | Item::Window(_) => {}
+            Item::Heartbeat(_)
+            | Item::Refusal(_)
+            | Item::Late(_)
+            | Item::Duplicate(_)
+            | Item::Window(_) => {}
         }
     }
 

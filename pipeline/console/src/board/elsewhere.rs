@@ -44,15 +44,21 @@ impl Board {
         } else {
             face.in_silence()
         };
-        let is_same = |before: &Face| {
-            let version = before.version;
-            *before
+        let is_same = |before: &&Face| {
+            **before
                 == Face {
-                    version,
+                    version: before.version,
+                    at: before.at,
                     ..face.clone()
                 }
         };
-        if before.is_some_and(is_same) {
+        if let Some(before) = before.filter(is_same) {
+            // Said once more, of a later moment: it is no news, and nobody has to look again.
+            let at = face.at.max(before.at);
+            station.cell.show(Face {
+                at,
+                ..before.clone()
+            });
             return;
         }
         let risk = face.risk;

@@ -4,6 +4,7 @@ use andon_schemas::grade::Band;
 use andon_schemas::identity::DeviceId;
 use andon_schemas::inventory::Function;
 use andon_schemas::time::{EventTime, Span};
+use andon_schemas::verdict::Risk;
 
 use crate::output::{Item, Output};
 use crate::scenes::{Bench, device, minute, plant_with, reading, stray_flow, verdicts};
@@ -151,6 +152,53 @@ fn bands(output: &Output) -> Vec<(i64, Band)> {
     });
     told.map(|(at, band)| (at.since(minute(0)).micros() / 60_000_000, band))
         .collect()
+}
+
+#[test]
+fn an_hour_without_news_tells_the_risk_of_listed_devices_once_more() {
+    let heartbeats = |output: &Output| -> Vec<_> {
+        let told = output.items.iter().filter_map(|(_, item)| match item {
+            Item::Heartbeat(update) => Some((
+                update.device_id.clone(),
+                update.event_time,
+                update.risk,
+                update.verdict_id.clone(),
+            )),
+            _ => None,
+        });
+        told.collect()
+    };
+    let (mut bench, coolant) = patient();
+    let stranger = DeviceId::new("laptop-7").unwrap();
+    let rows = [
+        reading(&coolant, minute(600)),
+        stray_flow(&stranger, minute(600)),
+    ];
+    bench.rows(&rows);
+    assert!(
+        heartbeats(&bench.tick(minute(720))).is_empty(),
+        "nobody asked for them"
+    );
+
+    let (mut bench, _) = patient();
+    bench.engine.tell_heartbeats();
+    let first = bench.rows(&rows);
+    assert!(heartbeats(&first).is_empty());
+    bench.rows(&[reading(&coolant, minute(659))]);
+    // Of the hour that was open before its first row, and of the one with it.
+    let low = |at| (coolant.clone(), minute(at), Risk::of_score(0), None);
+    assert_eq!(heartbeats(&bench.tick(minute(661))), [low(659), low(660)]);
+    // What is told last is unknown, and goes on to be told.
+    let later = heartbeats(&bench.tick(minute(725)));
+    assert_eq!(later, [(coolant.clone(), minute(720), Risk::UNKNOWN, None)]);
+    // An open verdict is named.
+    let opened = bench.rows(&[stray_flow(&coolant, minute(730))]);
+    let named = opened.items.iter().find_map(|(_, item)| match item {
+        Item::Verdict(verdict) => Some(verdict.verdict_id.clone()),
+        _ => None,
+    });
+    let (.., risk, verdict) = heartbeats(&bench.tick(minute(785))).remove(0);
+    assert!(named.is_some() && verdict == named && risk.band > Band::Low);
 }
 
 /// A bench of the shipped plant whose profiles write nothing of silence, and one of its devices: it

@@ -240,7 +240,29 @@ impl Case {
             return None;
         }
         self.level.tell(risk, opened, at, standing);
-        Some(RiskUpdate {
+        Some(self.update(risk, device, listed, site, at))
+    }
+
+    /// What was published last of the risk of a listed device, as of a later moment without news.
+    pub(crate) fn told_risk(
+        &self,
+        device: &Device,
+        site: &str,
+        at: EventTime,
+    ) -> Option<RiskUpdate> {
+        let told = self.level.told()?;
+        Some(self.update(told, &device.id, Some(device), site, at))
+    }
+
+    fn update(
+        &self,
+        risk: Risk,
+        device: &DeviceId,
+        listed: Option<&Device>,
+        site: &str,
+        at: EventTime,
+    ) -> RiskUpdate {
+        RiskUpdate {
             schema: RISK_SCHEMA.to_owned(),
             device_id: device.clone(),
             site: site.to_owned(),
@@ -248,6 +270,6 @@ impl Case {
             risk,
             risk_class: listed.map(|device| device.risk_class),
             verdict_id: self.episode.as_ref().map(|episode| episode.id.clone()),
-        })
+        }
     }
 }

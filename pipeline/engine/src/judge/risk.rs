@@ -97,6 +97,11 @@ impl Level {
         self.rearm(at, standing);
     }
 
+    /// What was published last.
+    pub(super) fn told(&self) -> Option<Risk> {
+        self.told
+    }
+
     pub(super) fn alarm(&self) -> EventTime {
         self.alarm
     }

@@ -117,6 +117,7 @@ pub(crate) fn line(item: &Item) -> String {
         Item::Risk(update) => serde_json::to_string(update).unwrap(),
         Item::Late(row) | Item::Duplicate(row) => serde_json::to_string(row).unwrap(),
         Item::Window(window) => format!("{window:?}"),
+        Item::Heartbeat(update) => format!("{update:?}"),
         Item::Refusal(refusal) => format!("{refusal:?}"),
     }
 }
