@@ -111,7 +111,9 @@ pub(super) const MESSAGES: &[Message] = &[
         )],
         of(
             "risk",
-            "The newest risk of a device: on every change that matters, and on a heartbeat.",
+            "The newest risk of a device: when its band changes, by every five points, when another \
+             verdict is open, and as a heartbeat whenever an hour of a listed device closes without \
+             news.",
             DEVICE,
             SchemaGenerator::subschema_for::<RiskUpdate>,
         ),

@@ -149,7 +149,7 @@ mod tests {
     use andon_schemas::builtin;
     use andon_schemas::command::Mode;
     use andon_schemas::identity::DeviceId;
-    use andon_schemas::time::EventTime;
+    use andon_schemas::time::{EventTime, Span};
     use andon_schemas::verdict::Risk;
 
     use super::super::{Heard, Lamp, RiskFeed};
@@ -301,10 +301,23 @@ mod tests {
     #[test]
     fn the_same_again_is_no_news() {
         let board = board();
-        let update = update(DEVICE, Risk::of_score(3), None);
+        let mut update = update(DEVICE, Risk::of_score(3), None);
         told(&board, &update, true);
-        let version = face(&board).version;
+        let first = face(&board);
         told(&board, &update, true);
-        assert_eq!(face(&board).version, version);
+        assert_eq!(*face(&board), *first);
+        // Of a later moment it is as true, and of an earlier one nothing goes back.
+        let said = update.event_time;
+        update.event_time = said + Span::HOUR;
+        let later = Face {
+            at: update.event_time,
+            ..(*first).clone()
+        };
+        told(&board, &update, true);
+        assert_eq!(*face(&board), later);
+        update.event_time = said;
+        told(&board, &update, true);
+        assert_eq!(*face(&board), later);
+        assert_eq!(board.risk_history(DEVICE).len(), 1);
     }
 }
