@@ -118,6 +118,14 @@ impl Process {
         self.metric("andon_partitions_assigned ")
     }
 
+    /// How many open verdicts it keeps, and how many others do.
+    fn open(&self) -> (u64, u64) {
+        let (_, text) = self.ask("/v1/status", None);
+        let status: Value = serde_json::from_str(&text).unwrap();
+        let count = |field: &str| status[field].as_u64().unwrap();
+        (count("verdicts_open"), count("verdicts_elsewhere"))
+    }
+
     fn is_ready(&self) -> bool {
         self.ask("/health/ready", None).0 == 200
     }
@@ -248,6 +256,11 @@ fn every_process_answers_for_the_whole_plant_when_one_dies_and_when_one_begins()
     site.produce("observations", &(attacked + &calm));
     until("both know all", || one.knows_all() && two.knows_all());
     agree(&one, &two);
+    until("both count what is open, their own and the other's", || {
+        let (here, there) = (one.open(), two.open());
+        let all = ATTACKED.count() as u64;
+        here == (there.1, there.0) && here.0 > 0 && here.1 > 0 && here.0 + here.1 == all
+    });
 
     garbage_is_passed_over(&site, &[&one, &two]);
     what_comes_in_a_new_partition_is_read(&site, &[&one, &two]);

@@ -360,6 +360,8 @@ export interface Status {
   records: number;
   rejects: number;
   verdicts_open: number;
+  /** Devices with an open verdict that another process of the group keeps. */
+  verdicts_elsewhere: number;
   /** Null where nobody carries out what people decide. */
   waiting_approvals: number | null;
   mode: Mode;

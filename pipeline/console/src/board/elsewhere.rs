@@ -79,6 +79,16 @@ impl Board {
         }
     }
 
+    /// How many devices have an open verdict that is kept by another process.
+    pub(super) fn open_elsewhere(&self) -> usize {
+        let floor = self.floor();
+        let stations = floor.stations.iter().filter(|station| !self.holds(station));
+        let open = stations.filter_map(|station| station.cell.face()?.open.clone());
+        let book = self.book();
+        open.filter(|open| book.get(&open.verdict_id).is_none())
+            .count()
+    }
+
     /// Whether anything was said of a device, by this process or another one.
     pub fn is_known(&self, device: &str) -> bool {
         let floor = self.floor();
@@ -203,6 +213,7 @@ mod tests {
             true,
         );
         assert_eq!(face(&board).lamp(), Lamp::Critical);
+        assert_eq!(board.open_elsewhere(), 1);
         assert_eq!(feed.known(DEVICE), Some(Risk::of_score(95)));
         assert_eq!(feed.held(DEVICE), None);
         assert!(feed.heard().is_empty());

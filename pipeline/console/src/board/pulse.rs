@@ -65,6 +65,7 @@ impl Board {
             records: pulse.totals.records,
             rejects: pulse.totals.rejects.values().sum(),
             verdicts_open: self.book().open_count() as u64,
+            verdicts_elsewhere: self.open_elsewhere() as u64,
             waiting_approvals: None,
             mode: shared.floor.load().mode,
             clients: 0,

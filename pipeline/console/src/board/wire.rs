@@ -352,8 +352,10 @@ pub struct Status {
     pub records: u64,
     /// Records of which nothing was used.
     pub rejects: u64,
-    /// Open verdicts.
+    /// Open verdicts that this process keeps.
     pub verdicts_open: u64,
+    /// Listed devices with an open verdict that another process of the group keeps.
+    pub verdicts_elsewhere: u64,
     /// Commands that wait for a person; null where nobody carries out what people decide.
     pub waiting_approvals: Option<u64>,
     /// Monitor or enforce.

@@ -3,6 +3,7 @@ import { get, sentence } from "../net/client";
 import { clock, isLost } from "../state/session";
 import type { FullStatus } from "../wire";
 import { digits, short } from "../words/facts";
+import { openText } from "../words/elsewhere";
 import { plural } from "../words/names";
 import { spanText } from "../words/time";
 
@@ -51,7 +52,7 @@ function Figures({ status }: { status: FullStatus }) {
     ["Rejected", status.rejects.toLocaleString("en-US")],
     ["Late", status.late.toLocaleString("en-US")],
     ["Duplicates", status.duplicates.toLocaleString("en-US")],
-    ["Open verdicts", status.verdicts_open.toLocaleString("en-US")],
+    ["Open verdicts", openText(status)],
     ["Waiting for a person", status.waiting_approvals?.toLocaleString("en-US") ?? "decisions are not taken here"],
     ["Readers of the event stream", status.clients.toLocaleString("en-US")],
     ["Up for", spanText(status.uptime_s * 1000)],

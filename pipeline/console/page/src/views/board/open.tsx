@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { clock, isStill, link, now, open, openIsCut, orders, status } from "../../state/session";
 import { to } from "../../state/route";
 import type { VerdictRow } from "../../wire";
+import { leftOutText } from "../../words/elsewhere";
 import { lampOf } from "../../words/names";
 import { responseState } from "../../words/response";
 import { ageText } from "../../words/time";
@@ -13,13 +14,14 @@ const PAGE = 60;
 export function OpenList() {
   const [shown, setShown] = useState(PAGE);
   const rows = open.value;
+  const elsewhere = status.value?.verdicts_elsewhere ?? 0;
   const count = Math.max(rows.length, openIsCut.value ? (status.value?.verdicts_open ?? 0) : 0);
   return (
     <aside class="open" aria-labelledby="open-heading">
       <h2 id="open-heading">
         Open <small>{count === 0 ? "" : count.toLocaleString("en-US")}</small>
       </h2>
-      {rows.length === 0 ? <p class="quiet">{nothing()}</p> : null}
+      {rows.length === 0 ? <p class="quiet">{nothing(elsewhere)}</p> : null}
       <ol>
         {rows.slice(0, shown).map((row) => (
           <OpenRow key={row.verdict_id} row={row} />
@@ -32,6 +34,11 @@ export function OpenList() {
       )}
       {rows.length <= shown && openIsCut.value && (
         <p class="quiet">The worst {rows.length} are listed. The others are under Devices.</p>
+      )}
+      {elsewhere > 0 && (
+        <p class="quiet" data-elsewhere>
+          {leftOutText(elsewhere)} <a href={to.devices()}>All devices</a>
+        </p>
       )}
     </aside>
   );
@@ -57,8 +64,9 @@ function OpenRow({ row }: { row: VerdictRow }) {
 }
 
 /** Silence is not health: that nothing is open says something only while everything is heard. */
-function nothing(): string {
+function nothing(elsewhere: number): string {
   if (openIsCut.value) return "None of those that were listed is open any more. The others are under Devices.";
+  if (elsewhere > 0) return "Nothing that this process keeps is open.";
   const isHeard = link.value.state === "live" && status.value?.ready === true && !isStill.value;
   return isHeard
     ? "Nothing open. Every device that can be judged behaves as its type does."

@@ -140,7 +140,7 @@ export class LargePlant {
   #status(): void {
     const status = {
       at: this.#at(), events_per_second: 1000, lag_ms: 5, ready: true, unmet: [], records: this.events,
-      rejects: 0, verdicts_open: 0, waiting_approvals: 0, mode: "monitor", clients: 1,
+      rejects: 0, verdicts_open: 0, verdicts_elsewhere: 0, waiting_approvals: 0, mode: "monitor", clients: 1,
     };
     for (const stream of this.#streams) stream.write(`event: status\ndata: ${JSON.stringify(status)}\n\n`);
   }
