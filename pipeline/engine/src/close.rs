@@ -196,31 +196,35 @@ impl Engine {
         let states = &mut cold.states;
         device_type.plans.on_close(states, &facts, &mut signer);
         self.conclude(slot, window.end, Some(window));
-        let before = output.items.len();
         self.settle(slot, ordinal, window.end, output);
-        let news = output.items.get(before..).unwrap_or_default();
-        let is_told = news.iter().any(|(_, item)| matches!(item, Item::Risk(_)));
-        if self.tells_heartbeats && !is_told {
-            self.heartbeat(slot, ordinal, window.end, output);
-        }
     }
 
-    /// Tells the risk of a listed device once more.
-    fn heartbeat(&self, slot: usize, ordinal: u64, deadline: EventTime, output: &mut Output) {
-        let Some(listed) = self.plant.listed(self.devices.places[slot]) else {
-            return;
-        };
-        let now = self.devices.hot[slot].last_seen().max(deadline);
+    /// Tells the risk of listed devices once more whose moment lies between two ticks.
+    pub(crate) fn heartbeats(
+        &self,
+        (before, at): (EventTime, EventTime),
+        ordinal: u64,
+        output: &mut Output,
+    ) {
         let site = &self.plant.inventory.site;
-        let Some(told) = self.devices.cold[slot].case.told_risk(listed, site, now) else {
-            return;
-        };
-        let cause = Cause {
-            ordinal,
-            deadline,
-            device: listed.id.clone(),
-        };
-        output.items.push((cause, Item::Heartbeat(told)));
+        for (slot, place) in self.devices.places.iter().enumerate() {
+            if !place.beats_between(before, at) {
+                continue;
+            }
+            let Some(listed) = self.plant.listed(*place) else {
+                continue;
+            };
+            let now = self.devices.hot[slot].last_seen().max(at);
+            let cold = &self.devices.cold[slot];
+            if let Some(told) = cold.case.told_risk(listed, site, now) {
+                let cause = Cause {
+                    ordinal,
+                    deadline: at,
+                    device: listed.id.clone(),
+                };
+                output.items.push((cause, Item::Heartbeat(told)));
+            }
+        }
     }
 
     fn ask_detectors(
@@ -259,6 +263,21 @@ impl Engine {
         cold.ask_after(deadline, detectors, &facts.device, last_seen);
         self.conclude(slot, deadline, None);
         self.settle(slot, ordinal, deadline, output);
+    }
+
+    /// Whether nothing is known of a device any more at a moment, as far as the ticks have come: its
+    /// own rows say nothing of the rows that are missing.
+    pub(crate) fn is_stale(&self, slot: usize, at: EventTime) -> bool {
+        let last_seen = self.devices.hot[slot].last_seen();
+        let now = at.min(self.last_tick);
+        // Of whoever only came late nothing has been heard yet.
+        if last_seen == EventTime::MIN {
+            return true;
+        }
+        let device_type = self.plant.device_type(self.devices.places[slot]);
+        // Nearly always it was heard of just before, and no calendar has to be looked into.
+        let is_past = (now + Span::from_micros(1)).since(last_seen) >= device_type.patience;
+        is_past && now >= device_type.stale_from(last_seen)
     }
 
     /// Nothing is known of a device any more, unless a row came since this moment was set: that is

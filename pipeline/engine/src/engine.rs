@@ -104,9 +104,9 @@ impl Engine {
         self.tells_windows = true;
     }
 
-    /// From here on the risk of every listed device comes out once more whenever an hour of it
-    /// closes without news. Whoever reads nothing but risks can tell by it a device that is well
-    /// from one that nobody watches any more.
+    /// From here on the risk of every listed device that was heard of comes out once more every
+    /// hour of ticks. Whoever reads nothing but risks can tell by it a device that is well from one
+    /// that nobody watches any more. A batch tells none.
     pub fn tell_heartbeats(&mut self) {
         self.tells_heartbeats = true;
     }
@@ -284,11 +284,14 @@ impl Engine {
         if at <= self.last_tick {
             return;
         }
-        self.last_tick = at;
+        let before = std::mem::replace(&mut self.last_tick, at);
         for slot in 0..self.devices.len() {
             if self.devices.due[slot] <= at {
                 self.fire(slot, at, ordinal, output);
             }
+        }
+        if self.tells_heartbeats {
+            self.heartbeats((before, at), ordinal, output);
         }
     }
 
@@ -335,26 +338,14 @@ impl Engine {
         let now = self.devices.hot[slot].last_seen().max(caused);
         let listed = self.plant.listed(self.devices.places[slot]);
         let site = &self.plant.inventory.site;
-        let stale = deadline != EventTime::MAX && self.is_stale(slot, deadline);
+        // A row that came late, or that proves nothing, says nothing of how the device is now.
+        let stale = self.is_stale(slot, caused);
         let update = self.devices.cold[slot]
             .case
             .risk_update(device, listed, site, now, stale);
         if let Some(update) = update {
             output.items.push((cause(), Item::Risk(update)));
         }
-    }
-
-    /// Whether nothing is known of a device any more at a moment, as far as the ticks have come: its
-    /// own rows say nothing of the rows that are missing.
-    pub(crate) fn is_stale(&self, slot: usize, at: EventTime) -> bool {
-        let last_seen = self.devices.hot[slot].last_seen();
-        let now = at.min(self.last_tick);
-        if last_seen == EventTime::MIN {
-            return false;
-        }
-        let device_type = self.plant.device_type(self.devices.places[slot]);
-        // Nearly always it was heard of just before, and no calendar has to be looked into.
-        now.since(last_seen) >= device_type.patience && now >= device_type.stale_from(last_seen)
     }
 
     /// Lets the judge write what the row, window or deadline at `at` changed.

@@ -41,6 +41,20 @@ pub(crate) struct Place {
     listed: u32,
 }
 
+impl Place {
+    /// Whether the moment of a listed device, of which there is one in every hour, came after one
+    /// tick and not after the next. The moments of many devices lie far apart, so that they never
+    /// come all at once.
+    pub(crate) fn beats_between(self, before: EventTime, at: EventTime) -> bool {
+        // The golden ratio spreads numbers in a row evenly (Knuth, TAOCP vol. 3, §6.4).
+        let spread = self.listed.wrapping_mul(0x9e37_79b9);
+        let hour = Span::HOUR.micros();
+        let moment = Span::from_micros((i64::from(spread) * (hour >> 16)) >> 16);
+        let hours = |at: EventTime| (at - moment).micros().div_euclid(hour);
+        before != EventTime::MIN && hours(before) < hours(at)
+    }
+}
+
 /// Inventory, profiles and indicators, compiled.
 pub struct Plant {
     pub(crate) inventory: Inventory,

@@ -111,9 +111,8 @@ pub(super) const MESSAGES: &[Message] = &[
         )],
         of(
             "risk",
-            "The newest risk of a device: when its band changes, by every five points, when another \
-             verdict is open, and as a heartbeat whenever an hour of a listed device closes without \
-             news.",
+            "The newest risk of a device: when its band changes, by every five points, when a verdict \
+             opens or none is open any more, and on Kafka once an hour as a heartbeat.",
             DEVICE,
             SchemaGenerator::subschema_for::<RiskUpdate>,
         ),

@@ -155,7 +155,7 @@ fn bands(output: &Output) -> Vec<(i64, Band)> {
 }
 
 #[test]
-fn an_hour_without_news_tells_the_risk_of_listed_devices_once_more() {
+fn the_risk_of_listed_devices_is_told_once_more_every_hour() {
     let heartbeats = |output: &Output| -> Vec<_> {
         let told = output.items.iter().filter_map(|(_, item)| match item {
             Item::Heartbeat(update) => Some((
@@ -185,20 +185,81 @@ fn an_hour_without_news_tells_the_risk_of_listed_devices_once_more() {
     let first = bench.rows(&rows);
     assert!(heartbeats(&first).is_empty());
     bench.rows(&[reading(&coolant, minute(659))]);
-    // Of the hour that was open before its first row, and of the one with it.
-    let low = |at| (coolant.clone(), minute(at), Risk::of_score(0), None);
-    assert_eq!(heartbeats(&bench.tick(minute(661))), [low(659), low(660)]);
-    // What is told last is unknown, and goes on to be told.
-    let later = heartbeats(&bench.tick(minute(725)));
-    assert_eq!(later, [(coolant.clone(), minute(720), Risk::UNKNOWN, None)]);
+    let told: Vec<_> = (601..=720)
+        .flat_map(|at| heartbeats(&bench.tick(minute(at))))
+        .collect();
+    // It was heard of last at 10:59, and of the stranger nothing is told.
+    let [first, second] = &told[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!(
+        (&first.0, first.2, second.2),
+        (&coolant, Risk::of_score(0), Risk::UNKNOWN)
+    );
+    assert_eq!(first.1, minute(659));
+    assert!(second.1 > minute(660) && second.1 <= minute(720));
+    // One long step tells it once.
+    assert_eq!(heartbeats(&bench.tick(minute(1_400))).len(), 1);
     // An open verdict is named.
-    let opened = bench.rows(&[stray_flow(&coolant, minute(730))]);
+    let opened = bench.rows(&[stray_flow(&coolant, minute(1_410))]);
     let named = opened.items.iter().find_map(|(_, item)| match item {
         Item::Verdict(verdict) => Some(verdict.verdict_id.clone()),
         _ => None,
     });
-    let (.., risk, verdict) = heartbeats(&bench.tick(minute(785))).remove(0);
+    let (.., risk, verdict) = heartbeats(&bench.tick(minute(1_465))).remove(0);
     assert!(named.is_some() && verdict == named && risk.band > Band::Low);
+}
+
+#[test]
+fn heartbeats_of_many_devices_do_not_come_at_once() {
+    let mut bench = Bench::new();
+    bench.engine.tell_heartbeats();
+    let plant = bench.engine.plant.clone();
+    let devices = plant.inventory().devices.iter();
+    let rows: Vec<_> = devices.map(|one| reading(&one.id, minute(600))).collect();
+    bench.rows(&rows);
+    let beats = |output: &Output| {
+        let told = output.items.iter();
+        told.filter(|(_, item)| matches!(item, Item::Heartbeat(_)))
+            .count()
+    };
+    let each: Vec<_> = (0..=360)
+        .map(|ten| beats(&bench.tick(minute(600) + Span::SECOND.times(10 * ten))))
+        .collect();
+    assert_eq!(each.iter().sum::<usize>(), rows.len());
+    let most = each.iter().max().copied().unwrap();
+    assert!(most <= 2 + 2 * rows.len() / 360, "{most} of {}", rows.len());
+}
+
+#[test]
+fn what_comes_late_or_proves_nothing_makes_nobody_known() {
+    let (mut bench, coolant) = patient();
+    bench.rows(&[reading(&coolant, minute(600))]);
+    assert_eq!(bands(&bench.tick(minute(620))), [(615, Band::Unknown)]);
+    assert!(bands(&bench.rows(&[reading(&coolant, minute(610))])).is_empty());
+    assert_eq!(bench.engine.risks()[0].1.band, Band::Unknown);
+    // Whose rows have all come late was never heard of.
+    let slow = device("conveyor");
+    let late = bench.rows(&[reading(&slow, minute(605))]);
+    assert_eq!(bands(&late), [(620, Band::Unknown)]);
+    let in_time = bench.rows(&[reading(&slow, minute(621))]);
+    assert_eq!(bands(&in_time), [(621, Band::Low)]);
+}
+
+#[test]
+fn time_that_is_up_just_as_the_hours_end_is_up() {
+    let plant = plant_with(|file| {
+        let kept = file
+            .text
+            .lines()
+            .filter(|line| !line.starts_with("silence:"));
+        let kept = kept.collect::<Vec<_>>().join("\n");
+        kept.replace("active_hours: 06:00-22:00", "active_hours: 06:00-22:30")
+    });
+    let mut bench = Bench::of(plant);
+    // 22:15 plant time.
+    bench.rows(&[reading(&device("coolant_system"), minute(1_275))]);
+    assert_eq!(bands(&bench.tick(minute(1_290))), [(1_289, Band::Unknown)]);
 }
 
 /// A bench of the shipped plant whose profiles write nothing of silence, and one of its devices: it
