@@ -194,6 +194,21 @@ impl Book {
         }
     }
 
+    /// Another process says by then which verdict of a device is open, if one is. What was open
+    /// otherwise is over, how is known there: it is forgotten here.
+    pub(crate) fn is_open_elsewhere(&mut self, device: &str, open: Option<&str>, at: EventTime) {
+        let ids = self.of_device.get(device).into_iter().flatten();
+        let is_over = |entry: &&Entry| {
+            let row = &entry.row;
+            row.is_open() && open != Some(&*row.verdict_id) && row.updated <= at
+        };
+        let over = ids.filter_map(|id| self.get(id)).filter(is_over).cloned();
+        for entry in over.collect::<Vec<_>>() {
+            self.leave(&entry);
+            self.forget(&entry.row.verdict_id);
+        }
+    }
+
     /// The verdict of this id.
     pub(crate) fn get(&self, id: &str) -> Option<&Entry> {
         self.entries.get(id)

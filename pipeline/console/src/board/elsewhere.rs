@@ -30,6 +30,11 @@ impl Board {
             return;
         };
         self.is_of(update.event_time);
+        if told.is_watched {
+            let open = update.verdict_id.as_deref();
+            let mut book = self.book_mut();
+            book.is_open_elsewhere(station.id.as_str(), open, update.event_time);
+        }
         let before = station.cell.face();
         let before = before.as_deref();
         let face = Face {

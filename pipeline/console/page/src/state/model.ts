@@ -255,6 +255,17 @@ export class OpenVerdicts {
     return true;
   }
 
+  /** Drops what is listed of a device if a risk of later names another verdict, or none; whether it did. */
+  drop({ device_id: device, verdict_id: open, event_time: at }: RiskEvent): boolean {
+    const row = this.#ofDevice.get(device);
+    if (row === undefined || row.verdict_id === open || Date.parse(at) < Date.parse(row.updated)) return false;
+    const known = this.#rows.get(row.verdict_id);
+    if (known !== undefined) this.#sorted.splice(this.#place(known), 1);
+    this.#rows.delete(row.verdict_id);
+    this.#ofDevice.delete(device);
+    return true;
+  }
+
   of(device: string): VerdictRow | undefined {
     return this.#ofDevice.get(device);
   }

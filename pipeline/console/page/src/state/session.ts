@@ -168,6 +168,8 @@ function one(plantModel: PlantModel, { id, event, data }: ServerEvent, changed: 
     changed.devices.add(risk.device_id);
     advance(risk.event_time);
     turned(plantModel.risk(risk, seq));
+    // A process that holds the device now may have ended what this one had open of it.
+    if (verdicts.drop(risk)) changed.open = true;
   } else if (event === "verdict") {
     const row = JSON.parse(data) as VerdictRow;
     changed.devices.add(row.device_id);

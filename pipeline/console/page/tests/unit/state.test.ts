@@ -139,6 +139,19 @@ test("open verdicts are listed worst first, then newest first; a revision counts
   assert.equal(open.of("agv-2")?.verdict_id, "worst", "the device's own is another");
 });
 
+test("what a risk of later does not name is open no more", () => {
+  const open = new OpenVerdicts();
+  open.apply(verdict({ verdict_id: "mine", updated: "2025-12-14T02:00:00Z" }));
+  const risk = (time: string, verdictId: string | null) =>
+    ({ device_id: "agv-2", event_time: time, verdict_id: verdictId }) as RiskEvent;
+  assert.equal(open.drop(risk("2025-12-14T03:00:00Z", "mine")), false);
+  assert.equal(open.drop(risk("2025-12-14T01:00:00Z", null)), false, "it is older");
+  assert.equal(open.drop({ ...risk("2025-12-14T03:00:00Z", null), device_id: "agv-1" }), false);
+  assert.equal(open.drop(risk("2025-12-14T03:00:00Z", null)), true);
+  assert.deepEqual([open.sorted(), open.of("agv-2"), open.has("mine")], [[], undefined, false]);
+  assert.equal(open.drop(risk("2025-12-14T04:00:00Z", null)), false);
+});
+
 test("a stream is read alike wherever it is cut", () => {
   const text = ": beat\r\n\r\nid: b-7\r\nevent: risk\r\ndata: {\r\ndata: }\r\n\r\nid: b-8\n\ndata:x\n\n";
   for (let size = 1; size <= text.length; size += 1) {

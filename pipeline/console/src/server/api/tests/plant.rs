@@ -4,6 +4,7 @@ use andon_schemas::verdict::Risk;
 use serde_json::{Value, json};
 
 use super::{Console, at, device, heard, risk, verdict};
+use crate::board::Elsewhere;
 
 #[test]
 fn a_device_of_which_nothing_was_heard_is_unknown_and_not_healthy() {
@@ -86,6 +87,40 @@ fn what_falls_silent_is_stale_and_what_is_open_stays() {
         console.get(&format!("/v1/devices/{open}")).json()["lamp"],
         "high"
     );
+}
+
+#[test]
+fn what_another_process_ended_is_not_open_here() {
+    let console = Console::new();
+    let device = device(0);
+    let raised = verdict(&device, "v1", 2, "raised", "HIGH");
+    console.board.verdict(&raised);
+    let calm = &risk(&device, 9, 3, None);
+    let watched = |update| Elsewhere {
+        update,
+        is_watched: true,
+    };
+    console.board.elsewhere(&watched(calm));
+    let listed = || {
+        console.get("/v1/verdicts").json()["verdicts"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    assert_eq!(listed(), 1, "it is held here");
+    console.board.hear_anew();
+    let is_open = |minute, named, is_watched| {
+        let update = &risk(&device, minute, 3, named);
+        console.board.elsewhere(&Elsewhere { update, is_watched });
+        listed() == 1
+    };
+    assert!(is_open(1, None, true), "it is of before the verdict");
+    assert!(is_open(3, Some("v1"), true), "it is named");
+    assert!(is_open(4, None, false), "nobody watches the device");
+    assert!(!is_open(4, None, true));
+    assert_eq!(console.get("/v1/verdicts/v1").status, 404);
+    let row = console.get(&format!("/v1/devices/{device}")).json();
+    assert_eq!(row["open"], Value::Null);
 }
 
 #[test]
