@@ -360,7 +360,7 @@ export interface Status {
   records: number;
   rejects: number;
   verdicts_open: number;
-  /** Devices with an open verdict that another process of the group keeps. */
+  /** Devices with an open verdict that another process of the group raised, or an earlier one: it is not listed here. */
   verdicts_elsewhere: number;
   /** Null where nobody carries out what people decide. */
   waiting_approvals: number | null;

@@ -83,15 +83,16 @@ impl Board {
         }
     }
 
-    /// How many devices have an open verdict that is kept by another process.
+    /// How many devices have an open verdict that is not listed here, as another process raised it, or an
+    /// earlier one.
     pub(super) fn open_elsewhere(&self) -> usize {
         let floor = self.floor();
-        let stations = floor.stations.iter().filter(|station| !self.holds(station));
+        let stations = floor.stations.iter();
         let open = stations.filter_map(|station| station.cell.face()?.open.clone());
         let open: Vec<Open> = open.collect();
         let book = self.book();
-        let is_kept = |id: &str| book.get(id).is_some_and(|entry| entry.row.is_open());
-        let elsewhere = open.iter().filter(|open| !is_kept(&open.verdict_id));
+        let is_listed = |id: &str| book.get(id).is_some_and(|entry| entry.row.is_open());
+        let elsewhere = open.iter().filter(|open| !is_listed(&open.verdict_id));
         elsewhere.count()
     }
 

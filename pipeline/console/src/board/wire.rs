@@ -352,9 +352,10 @@ pub struct Status {
     pub records: u64,
     /// Records of which nothing was used.
     pub rejects: u64,
-    /// Open verdicts that this process keeps.
+    /// Open verdicts that are listed here.
     pub verdicts_open: u64,
-    /// Listed devices with an open verdict that another process of the group keeps.
+    /// Devices with an open verdict that is not listed here, as another process of the group raised
+    /// it, or an earlier one: it is once this process has said something new of it.
     pub verdicts_elsewhere: u64,
     /// Commands that wait for a person; null where nobody carries out what people decide.
     pub waiting_approvals: Option<u64>,

@@ -13,17 +13,17 @@ export function unseenText(device: Pick<DeviceRow, "risk"> | null): string {
   return device === null || device.risk.band === "unknown" ? "never" : "by another process";
 }
 
-/** How many verdicts are open, by whom they are kept. */
+/** How many verdicts are open, and how many of them are not listed here. */
 export function openText(status: Pick<Status, "verdicts_open" | "verdicts_elsewhere">): string {
   const own = status.verdicts_open.toLocaleString("en-US");
   if (status.verdicts_elsewhere === 0) return own;
-  return `${own} here, ${status.verdicts_elsewhere.toLocaleString("en-US")} kept by other processes`;
+  return `${own} here, ${status.verdicts_elsewhere.toLocaleString("en-US")} raised by others or before this process began`;
 }
 
 /** What the list of open verdicts leaves out; empty if nothing. */
 export function leftOutText(elsewhere: number): string {
   return elsewhere === 0
     ? ""
-    : `${plural(elsewhere, "more device")} ${elsewhere === 1 ? "has" : "have"} an open verdict that another process of ` +
-        "the group keeps.";
+    : `${plural(elsewhere, "more device")} ${elsewhere === 1 ? "has" : "have"} an open verdict, raised by another process ` +
+        "of the group or before this one began.";
 }

@@ -23,7 +23,7 @@ test("whoever has a risk was seen, here or elsewhere", () => {
 
 test("what other processes keep is counted apart, and named where it is left out", () => {
   assert.equal(openText({ verdicts_open: 1_204, verdicts_elsewhere: 0 }), "1,204");
-  assert.equal(openText({ verdicts_open: 3, verdicts_elsewhere: 17 }), "3 here, 17 kept by other processes");
+  assert.equal(openText({ verdicts_open: 3, verdicts_elsewhere: 17 }), "3 here, 17 raised by others or before this process began");
   assert.equal(leftOutText(0), "");
   assert.match(leftOutText(1), /^1 more device has an open verdict/);
   assert.match(leftOutText(17), /^17 more devices have an open verdict/);

@@ -66,7 +66,7 @@ function OpenRow({ row }: { row: VerdictRow }) {
 /** Silence is not health: that nothing is open says something only while everything is heard. */
 function nothing(elsewhere: number): string {
   if (openIsCut.value) return "None of those that were listed is open any more. The others are under Devices.";
-  if (elsewhere > 0) return "Nothing that this process keeps is open.";
+  if (elsewhere > 0) return "Nothing that this process has raised is open.";
   const isHeard = link.value.state === "live" && status.value?.ready === true && !isStill.value;
   return isHeard
     ? "Nothing open. Every device that can be judged behaves as its type does."

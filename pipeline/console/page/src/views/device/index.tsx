@@ -101,7 +101,7 @@ function verdictOf(id: string, signal: AbortSignal): Promise<VerdictDetail> {
 
 function headlineOf(device: Device | null): string {
   if (isKeptElsewhere(device)) {
-    return "A verdict is open for this device. Another process of the group holds the device and says why.";
+    return "A verdict is open for this device. It was raised by another process of the group, or before this one began.";
   }
   return `Nothing is open for this device.${lastOf(device?.verdicts ?? [])}`;
 }
